@@ -1,0 +1,19 @@
+package domain
+
+// Edit is one member of a partial update: absent members leave the value alone
+// (RFC 7396).
+type Edit[T any] struct {
+	Set   bool
+	Value T
+}
+
+// To is an Edit that sets v.
+func To[T any](v T) Edit[T] { return Edit[T]{Set: true, Value: v} }
+
+// Or is the edited value, or the present one where the member was absent.
+func (e Edit[T]) Or(present T) T {
+	if e.Set {
+		return e.Value
+	}
+	return present
+}

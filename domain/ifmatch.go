@@ -1,0 +1,25 @@
+package domain
+
+import "slices"
+
+// IfMatch is a client's condition on the version of what it changes (RFC 9110,
+// section 13.1.1). The zero value asks for nothing.
+type IfMatch struct {
+	set      bool
+	versions []int
+}
+
+// IfVersion is met by any of the versions; by none if there are none.
+func IfVersion(versions ...int) IfMatch { return IfMatch{set: true, versions: versions} }
+
+// Conditional reports whether there is a condition. A conditional command is
+// never decided again on a newer state.
+func (m IfMatch) Conditional() bool { return m.set }
+
+// Check returns CodeVersionConflict with current_version when it isn't met.
+func (m IfMatch) Check(current int) error {
+	if !m.set || slices.Contains(m.versions, current) {
+		return nil
+	}
+	return Refuse(CodeVersionConflict, "the version is now %d", current).With("current_version", current)
+}

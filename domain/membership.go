@@ -1,0 +1,185 @@
+package domain
+
+import "time"
+
+// Membership is one user's place in one tenant, folded from its stream in that
+// tenant's log. It outlives the member's leaving, so that its version goes on.
+type Membership struct {
+	TenantID TenantID
+	UserID   UserID
+	Email    string
+	Name     string
+	Role     Role
+	JoinedAt time.Time
+	// Active is false before the member joined and after they left.
+	Active  bool
+	Version int
+}
+
+// MembershipCommand is one of JoinTenant, AddMember, ChangeRole and RemoveMember.
+type MembershipCommand interface{ membershipCommand() }
+
+// JoinTenant makes a user a member by their own act, or founds a tenant; the
+// tenant has said with which role (Tenant.Admits).
+type JoinTenant struct {
+	User User
+	Role Role
+}
+
+// AddMember makes a registered user a member by an owner's act.
+type AddMember struct {
+	User User
+	Role Role
+}
+
+// ChangeRole gives a member another role. OwnerStays says that another owner is
+// there, whose membership the append guards.
+type ChangeRole struct {
+	IfMatch    IfMatch
+	Role       Role
+	OwnerStays bool
+}
+
+// RemoveMember ends a membership: one's own, or by an owner anyone's.
+type RemoveMember struct {
+	IfMatch    IfMatch
+	OwnerStays bool
+}
+
+func (JoinTenant) membershipCommand()   {}
+func (AddMember) membershipCommand()    {}
+func (ChangeRole) membershipCommand()   {}
+func (RemoveMember) membershipCommand() {}
+
+// DecideMembership says what a command does to a membership. Errors:
+// CodeValidationFailed, CodeInsufficientRole, CodeNotFound, CodeAlreadyMember,
+// CodeVersionConflict, CodeLastOwner.
+func DecideMembership(m Membership, by Actor, c MembershipCommand) ([]Event, error) {
+	switch c := c.(type) {
+	case JoinTenant:
+		return m.join(c.User, c.Role)
+	case AddMember:
+		if err := Permit(MemberAdd, by.Role, false, ""); err != nil {
+			return nil, err
+		}
+		return m.join(c.User, c.Role)
+	case ChangeRole:
+		return m.change(by, c)
+	case RemoveMember:
+		return m.remove(by, c)
+	}
+	return nil, unknownCommand(c)
+}
+
+func (m Membership) join(u User, r Role) ([]Event, error) {
+	var f findings
+	oneOf(&f, "/role", r, roles...)
+	if err := f.err(); err != nil {
+		return nil, err
+	}
+	if m.Active {
+		return nil, Refuse(CodeAlreadyMember, "this user is a member already")
+	}
+	return []Event{MemberJoined{
+		UserID: u.ID, Email: About(u.ID, u.Email), Name: About(u.ID, u.Name), Role: r,
+	}}, nil
+}
+
+func (m Membership) change(by Actor, c ChangeRole) ([]Event, error) {
+	var f findings
+	oneOf(&f, "/role", c.Role, roles...)
+	if err := f.err(); err != nil {
+		return nil, err
+	}
+	if err := Permit(MemberChange, by.Role, m.UserID == by.ID, ""); err != nil {
+		return nil, err
+	}
+	if !m.Active {
+		return nil, NotFound("member")
+	}
+	if err := c.IfMatch.Check(m.Version); err != nil {
+		return nil, err
+	}
+	if m.Role == c.Role {
+		return nil, nil
+	}
+	if m.Role == Owner && !c.OwnerStays {
+		return nil, LastOwner()
+	}
+	return []Event{MemberRoleChanged{
+		UserID: m.UserID, Name: About(m.UserID, m.Name), From: m.Role, To: c.Role,
+	}}, nil
+}
+
+func (m Membership) remove(by Actor, c RemoveMember) ([]Event, error) {
+	if err := Permit(MemberRemove, by.Role, m.UserID == by.ID, ""); err != nil {
+		return nil, err
+	}
+	if !m.Active {
+		return nil, NotFound("member")
+	}
+	if err := c.IfMatch.Check(m.Version); err != nil {
+		return nil, err
+	}
+	if m.Role == Owner && !c.OwnerStays {
+		return nil, LastOwner()
+	}
+	return []Event{MemberLeft{UserID: m.UserID, Name: About(m.UserID, m.Name), Role: m.Role}}, nil
+}
+
+// LastOwner is the refusal to leave a tenant without an owner.
+func LastOwner() *Error {
+	return Refuse(CodeLastOwner, "a tenant keeps at least one owner")
+}
+
+// Evolve folds one event of the membership's stream.
+func (m Membership) Evolve(r Recorded) (Membership, error) {
+	switch e := r.Event.(type) {
+	case MemberJoined:
+		m = Membership{
+			TenantID: r.Tenant, UserID: e.UserID, Email: e.Email.Value, Name: e.Name.Value,
+			Role: e.Role, JoinedAt: r.At, Active: true,
+		}
+	case MemberRoleChanged:
+		m.Role = e.To
+	case MemberLeft:
+		m.Active = false
+	default:
+		return m, unknownTo("membership", r.Event)
+	}
+	m.Version = r.Version
+	return m, nil
+}
+
+// MemberJoined carries the member's name and address into the tenant's log, so
+// that its read models need no other.
+type MemberJoined struct {
+	UserID UserID   `json:"user_id"`
+	Email  Personal `json:"email"`
+	Name   Personal `json:"name"`
+	Role   Role     `json:"role"`
+}
+
+// MemberRoleChanged says that an owner gave a member another role.
+type MemberRoleChanged struct {
+	UserID UserID   `json:"user_id"`
+	Name   Personal `json:"name"`
+	From   Role     `json:"from"`
+	To     Role     `json:"to"`
+}
+
+// MemberLeft says that a member left or was removed; Role is the role they had.
+type MemberLeft struct {
+	UserID UserID   `json:"user_id"`
+	Name   Personal `json:"name"`
+	Role   Role     `json:"role"`
+}
+
+// EventType is the stored name.
+func (MemberJoined) EventType() string { return "member.joined" }
+
+// EventType is the stored name.
+func (MemberRoleChanged) EventType() string { return "member.role_changed" }
+
+// EventType is the stored name.
+func (MemberLeft) EventType() string { return "member.left" }

@@ -1,0 +1,60 @@
+package domain
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+)
+
+// Personal is a field of an event that tells something about a person. It is
+// stored inside an envelope that names the person, so that it can be made
+// unreadable later without touching anything else:
+//
+//	"email": {"$p": {"subject": "<user id>", "key": "none", "value": "ann@example.org"}}
+//
+// Key names what the value is encrypted with. This version writes and reads
+// only KeyNone, plain text; it refuses any other key as one it doesn't know, so
+// that a newer version may encrypt without this one misreading it.
+type Personal struct {
+	Subject UserID
+	Value   string
+}
+
+// KeyNone marks a value that is stored as plain text.
+const KeyNone = "none"
+
+// ErrUnknownKey says that a personal field was written by a newer version.
+var ErrUnknownKey = errors.New("personal field under a key this version doesn't know")
+
+type personalEnvelope struct {
+	P personalContent `json:"$p"`
+}
+
+type personalContent struct {
+	Subject UserID `json:"subject"`
+	Key     string `json:"key"`
+	Value   string `json:"value"`
+}
+
+// About makes a personal field.
+func About(subject UserID, value string) Personal {
+	return Personal{Subject: subject, Value: value}
+}
+
+// MarshalJSON writes the envelope.
+func (p Personal) MarshalJSON() ([]byte, error) {
+	return json.Marshal(personalEnvelope{personalContent{p.Subject, KeyNone, p.Value}})
+}
+
+// UnmarshalJSON reads the envelope.
+func (p *Personal) UnmarshalJSON(b []byte) error {
+	var e personalEnvelope
+	if err := json.Unmarshal(b, &e); err != nil {
+		return fmt.Errorf("personal field: %w", err)
+	}
+	if e.P.Key != KeyNone {
+		return fmt.Errorf("%w: %q", ErrUnknownKey, e.P.Key)
+	}
+	*p = Personal{Subject: e.P.Subject, Value: e.P.Value}
+	return nil
+}

@@ -1,0 +1,221 @@
+package domain
+
+import "time"
+
+// Visibility says whether a project stands in the tenant's public catalog.
+type Visibility string
+
+// The visibilities.
+const (
+	Private Visibility = "private"
+	Public  Visibility = "public"
+)
+
+// Project is the state of a project, folded from its stream.
+type Project struct {
+	ID          ProjectID
+	Name        string
+	Description *string
+	Status      Status
+	Visibility  Visibility
+	DueDate     *Date
+	OwnerID     UserID
+	CreatedBy   UserID
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+	Deleted     bool
+	Version     int
+}
+
+// ProjectCommand is one of CreateProject, EditProject, MoveProject and DeleteProject.
+type ProjectCommand interface{ projectCommand() }
+
+// CreateProject makes a draft that belongs to the actor.
+type CreateProject struct {
+	ID          ProjectID
+	Name        string
+	Description *string
+	Visibility  Visibility
+	DueDate     *Date
+}
+
+// EditProject changes a project's fields. NewOwner is the folded membership of
+// the user whom OwnerID names, where it names one.
+type EditProject struct {
+	IfMatch     IfMatch
+	Name        Edit[string]
+	Description Edit[*string]
+	Visibility  Edit[Visibility]
+	DueDate     Edit[*Date]
+	OwnerID     Edit[UserID]
+	NewOwner    Membership
+}
+
+// MoveProject takes a project along the workflow.
+type MoveProject struct {
+	IfMatch IfMatch
+	To      Status
+	Comment *string
+}
+
+// DeleteProject ends a project. Its history stays.
+type DeleteProject struct{ IfMatch IfMatch }
+
+func (CreateProject) projectCommand() {}
+func (EditProject) projectCommand()   {}
+func (MoveProject) projectCommand()   {}
+func (DeleteProject) projectCommand() {}
+
+// DecideProject says what a command does to a project. Errors, in the order in
+// which they are looked for: CodeValidationFailed, CodeNotFound, CodeNotYours,
+// CodeInsufficientRole, CodeVersionConflict, CodeProjectClosed,
+// CodeInvalidTransition.
+func DecideProject(p Project, by Actor, c ProjectCommand) ([]Event, error) {
+	switch c := c.(type) {
+	case CreateProject:
+		return p.create(by, c)
+	case EditProject:
+		return p.edit(by, c)
+	case MoveProject:
+		return p.move(by, c)
+	case DeleteProject:
+		return p.delete(by, c)
+	}
+	return nil, unknownCommand(c)
+}
+
+// Exists reports whether there is a project that wasn't deleted.
+func (p Project) Exists() bool { return p.Version > 0 && !p.Deleted }
+
+func (p Project) create(by Actor, c CreateProject) ([]Event, error) {
+	if err := checkProject(c.Name, c.Description, c.Visibility, c.DueDate); err != nil {
+		return nil, err
+	}
+	if err := Permit(ProjectCreate, by.Role, false, ""); err != nil {
+		return nil, err
+	}
+	if p.Version > 0 {
+		return nil, Refuse(CodeConcurrentUpdate, "a project with this id exists")
+	}
+	return []Event{ProjectCreated{
+		ProjectID: c.ID, Name: c.Name, Description: c.Description, Visibility: c.Visibility,
+		DueDate: c.DueDate, OwnerID: by.ID,
+	}}, nil
+}
+
+func (p Project) edit(by Actor, c EditProject) ([]Event, error) {
+	next := p
+	next.Name = c.Name.Or(p.Name)
+	next.Description = c.Description.Or(p.Description)
+	next.Visibility = c.Visibility.Or(p.Visibility)
+	next.DueDate = c.DueDate.Or(p.DueDate)
+	next.OwnerID = c.OwnerID.Or(p.OwnerID)
+	if !p.Exists() {
+		return nil, NotFound("project")
+	}
+	if err := checkProject(next.Name, next.Description, next.Visibility, next.DueDate); err != nil {
+		return nil, err
+	}
+	own := p.OwnerID == by.ID
+	if p.Status.Closed() {
+		// A closed project is nobody's to edit: only ownership is asked before that.
+		if !own && !by.Role.AtLeast(Manager) {
+			return nil, Permit(ProjectEdit, by.Role, own, Draft)
+		}
+	} else if err := Permit(ProjectEdit, by.Role, own, p.Status); err != nil {
+		return nil, err
+	}
+	if err := c.IfMatch.Check(p.Version); err != nil {
+		return nil, err
+	}
+	if err := p.writable(); err != nil {
+		return nil, err
+	}
+	if next.OwnerID != p.OwnerID && !c.NewOwner.mayHold(next.OwnerID) {
+		return nil, Invalid("/owner_id", "not_a_member", "a project's owner is a member of the tenant, not a viewer or auditor")
+	}
+	var list []Change
+	list = changed(list, "name", p.Name, next.Name)
+	list = changed(list, "description", p.Description, next.Description)
+	list = changed(list, "visibility", p.Visibility, next.Visibility)
+	list = changed(list, "due_date", p.DueDate, next.DueDate)
+	list = changed(list, "owner_id", p.OwnerID, next.OwnerID)
+	if len(list) == 0 {
+		return nil, nil
+	}
+	return []Event{ProjectUpdated{ProjectID: p.ID, Name: next.Name, OwnerID: next.OwnerID, Changes: list}}, nil
+}
+
+func (p Project) move(by Actor, c MoveProject) ([]Event, error) {
+	var f findings
+	if !c.To.Known() {
+		f.add("/to", "enum", "not a status of the workflow")
+	}
+	if c.Comment != nil {
+		f.text("/comment", *c.Comment, 0, MaxDescription)
+	}
+	if err := f.err(); err != nil {
+		return nil, err
+	}
+	if !p.Exists() {
+		return nil, NotFound("project")
+	}
+	if err := Permit(ProjectTransition, by.Role, p.OwnerID == by.ID, p.Status); err != nil {
+		return nil, err
+	}
+	step, ok := FindTransition(p.Status, c.To)
+	if ok && !by.Role.AtLeast(step.Least) {
+		return nil, InsufficientRole(step.Least, by.Role)
+	}
+	if err := c.IfMatch.Check(p.Version); err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, invalidTransition(p.Status, c.To)
+	}
+	return []Event{ProjectStatusChanged{
+		ProjectID: p.ID, Name: p.Name, OwnerID: p.OwnerID, From: p.Status, To: c.To, Comment: c.Comment,
+	}}, nil
+}
+
+func (p Project) delete(by Actor, c DeleteProject) ([]Event, error) {
+	if !p.Exists() {
+		return nil, NotFound("project")
+	}
+	if err := Permit(ProjectDelete, by.Role, p.OwnerID == by.ID, p.Status); err != nil {
+		return nil, err
+	}
+	if err := c.IfMatch.Check(p.Version); err != nil {
+		return nil, err
+	}
+	return []Event{ProjectDeleted{ProjectID: p.ID, Name: p.Name, OwnerID: p.OwnerID, Status: p.Status}}, nil
+}
+
+// MayMove reports whether a member may make a transition of this project now.
+func (p Project) MayMove(by Actor, t Transition) bool {
+	return p.Exists() && t.From == p.Status && by.Role.AtLeast(t.Least) &&
+		Permit(ProjectTransition, by.Role, p.OwnerID == by.ID, p.Status) == nil
+}
+
+// writable is CodeProjectClosed for a project that can only be read.
+func (p Project) writable() error {
+	if p.Status.Closed() {
+		return Refuse(CodeProjectClosed, "the project is %s: it can be read, not written", p.Status).
+			With("current_status", p.Status)
+	}
+	return nil
+}
+
+// mayHold reports whether the membership is that user's and may own or be assigned.
+func (m Membership) mayHold(u UserID) bool { return m.Active && m.UserID == u && m.Role.Assignable() }
+
+func checkProject(name string, description *string, v Visibility, due *Date) error {
+	var f findings
+	f.text("/name", name, 1, MaxName)
+	if description != nil {
+		f.text("/description", *description, 0, MaxDescription)
+	}
+	oneOf(&f, "/visibility", v, Private, Public)
+	f.date("/due_date", due)
+	return f.err()
+}

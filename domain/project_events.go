@@ -1,0 +1,79 @@
+package domain
+
+// ProjectCreated opens a project's stream, as a draft.
+type ProjectCreated struct {
+	ProjectID   ProjectID  `json:"project_id"`
+	Name        string     `json:"name"`
+	Description *string    `json:"description"`
+	Visibility  Visibility `json:"visibility"`
+	DueDate     *Date      `json:"due_date"`
+	OwnerID     UserID     `json:"owner_id"`
+}
+
+// ProjectUpdated says which fields changed; Name and OwnerID are those after it.
+type ProjectUpdated struct {
+	ProjectID ProjectID `json:"project_id"`
+	Name      string    `json:"name"`
+	OwnerID   UserID    `json:"owner_id"`
+	Changes   []Change  `json:"changes"`
+}
+
+// ProjectStatusChanged is one step along the workflow.
+type ProjectStatusChanged struct {
+	ProjectID ProjectID `json:"project_id"`
+	Name      string    `json:"name"`
+	OwnerID   UserID    `json:"owner_id"`
+	From      Status    `json:"from"`
+	To        Status    `json:"to"`
+	Comment   *string   `json:"comment"`
+}
+
+// ProjectDeleted ends a project, its tasks and its comments.
+type ProjectDeleted struct {
+	ProjectID ProjectID `json:"project_id"`
+	Name      string    `json:"name"`
+	OwnerID   UserID    `json:"owner_id"`
+	Status    Status    `json:"status"`
+}
+
+// EventType is the stored name.
+func (ProjectCreated) EventType() string { return "project.created" }
+
+// EventType is the stored name.
+func (ProjectUpdated) EventType() string { return "project.updated" }
+
+// EventType is the stored name.
+func (ProjectStatusChanged) EventType() string { return "project.status_changed" }
+
+// EventType is the stored name.
+func (ProjectDeleted) EventType() string { return "project.deleted" }
+
+// Evolve folds one event of the project's stream.
+func (p Project) Evolve(r Recorded) (Project, error) {
+	switch e := r.Event.(type) {
+	case ProjectCreated:
+		p = Project{
+			ID: e.ProjectID, Name: e.Name, Description: e.Description, Status: Draft,
+			Visibility: e.Visibility, DueDate: e.DueDate, OwnerID: e.OwnerID,
+			CreatedBy: r.Actor, CreatedAt: r.At,
+		}
+	case ProjectUpdated:
+		if err := applyChanges(e.Changes, map[string]func([]byte) error{
+			"name":        func(v []byte) error { return set(&p.Name, v) },
+			"description": func(v []byte) error { return set(&p.Description, v) },
+			"visibility":  func(v []byte) error { return set(&p.Visibility, v) },
+			"due_date":    func(v []byte) error { return set(&p.DueDate, v) },
+			"owner_id":    func(v []byte) error { return set(&p.OwnerID, v) },
+		}); err != nil {
+			return p, err
+		}
+	case ProjectStatusChanged:
+		p.Status = e.To
+	case ProjectDeleted:
+		p.Deleted = true
+	default:
+		return p, unknownTo("project", r.Event)
+	}
+	p.UpdatedAt, p.Version = r.At, r.Version
+	return p, nil
+}

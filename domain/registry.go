@@ -1,0 +1,142 @@
+package domain
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+)
+
+// ErrUnknownEvent says that an event has a type, a schema version or a field
+// that this version of Docket doesn't know: a newer one wrote it. A reader
+// leaves such an event to newer replicas.
+var ErrUnknownEvent = errors.New("event not known to this version")
+
+// Upcaster turns the data of one schema version into that of the next.
+type Upcaster func(json.RawMessage) (json.RawMessage, error)
+
+// Definition is one row of the registry.
+type Definition struct {
+	// Type is the stored name, written by hand and never changed.
+	Type string
+	// Stream is the kind of stream that carries it.
+	Stream StreamType
+	// Version is the schema version that is written: 1 + the number of upcasters.
+	Version int
+	// Personal are the data's fields that tell something about a person.
+	Personal []string
+
+	goType  reflect.Type
+	upcasts []Upcaster
+}
+
+// registry is every event there is. Once released a name is never reused and a
+// golden file in testdata/events never edited; a new shape is a new version.
+var registry = register(
+	define[TenantCreated](TenantStream),
+	define[TenantUpdated](TenantStream),
+	define[TenantFounded](TenantStream),
+	define[UserRegistered](UserStream),
+	define[MemberJoined](MemberStream),
+	define[MemberRoleChanged](MemberStream),
+	define[MemberLeft](MemberStream),
+	define[ProjectCreated](ProjectStream),
+	define[ProjectUpdated](ProjectStream),
+	define[ProjectStatusChanged](ProjectStream),
+	define[ProjectDeleted](ProjectStream),
+	define[TaskCreated](TaskStream),
+	define[TaskUpdated](TaskStream),
+	define[TaskDeleted](TaskStream),
+)
+
+func define[E Event](stream StreamType, upcasts ...Upcaster) Definition {
+	var zero E
+	t := reflect.TypeOf(zero)
+	return Definition{
+		Type: zero.EventType(), Stream: stream, Version: 1 + len(upcasts),
+		Personal: personalFields(t), goType: t, upcasts: upcasts,
+	}
+}
+
+// register panics on a name or Go type that stands in the table twice: a
+// mistake of the programmer, met by every test.
+func register(defs ...Definition) map[string]Definition {
+	byName, byType := map[string]Definition{}, map[reflect.Type]bool{}
+	for _, d := range defs {
+		if _, dup := byName[d.Type]; dup || byType[d.goType] {
+			panic("domain: event registered twice: " + d.Type)
+		}
+		byName[d.Type], byType[d.goType] = d, true
+	}
+	return byName
+}
+
+// Definitions is the whole registry, sorted by name.
+func Definitions() []Definition {
+	out := make([]Definition, 0, len(registry))
+	for _, d := range registry {
+		out = append(out, d)
+	}
+	slices.SortFunc(out, func(a, b Definition) int {
+		if a.Type < b.Type {
+			return -1
+		}
+		return 1
+	})
+	return out
+}
+
+// Encode gives an event's stored form. It fails only on an event that isn't
+// registered.
+func Encode(e Event) (d Definition, data json.RawMessage, err error) {
+	d, ok := registry[e.EventType()]
+	if !ok || reflect.TypeOf(e) != d.goType {
+		return Definition{}, nil, fmt.Errorf("event %T isn't registered as %q", e, e.EventType())
+	}
+	data, err = json.Marshal(e)
+	if err != nil {
+		return Definition{}, nil, fmt.Errorf("encode %s: %w", d.Type, err)
+	}
+	return d, data, nil
+}
+
+// Decode reads a stored event, bringing an older schema version up to the
+// present one. It returns ErrUnknownEvent for what a newer version wrote.
+func Decode(eventType string, version int, data json.RawMessage) (Event, error) {
+	d, ok := registry[eventType]
+	if !ok {
+		return nil, fmt.Errorf("%w: type %q", ErrUnknownEvent, eventType)
+	}
+	if version > d.Version {
+		return nil, fmt.Errorf("%w: %s in schema version %d", ErrUnknownEvent, eventType, version)
+	}
+	if version < 1 {
+		return nil, fmt.Errorf("decode %s: schema version %d", eventType, version)
+	}
+	for _, up := range d.upcasts[version-1:] {
+		var err error
+		if data, err = up(data); err != nil {
+			return nil, fmt.Errorf("upcast %s: %w", eventType, err)
+		}
+	}
+	p := reflect.New(d.goType)
+	if err := json.Unmarshal(data, p.Interface()); err != nil {
+		if errors.Is(err, ErrUnknownKey) {
+			return nil, fmt.Errorf("%w: %w", ErrUnknownEvent, err)
+		}
+		return nil, fmt.Errorf("decode %s: %w", eventType, err)
+	}
+	return p.Elem().Interface().(Event), nil
+}
+
+// personalFields are the JSON names of the struct's Personal fields.
+func personalFields(t reflect.Type) []string {
+	var out []string
+	for f := range t.Fields() {
+		if f.Type == reflect.TypeFor[Personal]() || f.Type == reflect.TypeFor[*Personal]() {
+			out = append(out, f.Tag.Get("json"))
+		}
+	}
+	return out
+}

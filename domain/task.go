@@ -1,0 +1,239 @@
+package domain
+
+import "time"
+
+// TaskStatus is how far a task has got. Any of them may follow any other.
+type TaskStatus string
+
+// The statuses of a task.
+const (
+	Todo       TaskStatus = "todo"
+	InProgress TaskStatus = "in_progress"
+	Done       TaskStatus = "done"
+)
+
+// Priority orders tasks by urgency.
+type Priority string
+
+// The priorities.
+const (
+	Low    Priority = "low"
+	Normal Priority = "normal"
+	High   Priority = "high"
+	Urgent Priority = "urgent"
+)
+
+// All values, the lowest first.
+var (
+	taskStatuses = []TaskStatus{Todo, InProgress, Done}
+	priorities   = []Priority{Low, Normal, High, Urgent}
+)
+
+// Task is the state of a task, folded from its stream.
+type Task struct {
+	ID          TaskID
+	ProjectID   ProjectID
+	Title       string
+	Description *string
+	Status      TaskStatus
+	Priority    Priority
+	AssigneeID  *UserID
+	Labels      []string
+	DueDate     *Date
+	CreatedBy   UserID
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+	Deleted     bool
+	Version     int
+}
+
+// TaskCommand is one of CreateTask, EditTask and DeleteTask. Each carries the
+// folded project, which the append guards.
+type TaskCommand interface{ taskCommand() }
+
+// CreateTask puts a task on a project's list. Assignee is the folded
+// membership of the user whom AssigneeID names, where it names one.
+type CreateTask struct {
+	ID          TaskID
+	Project     Project
+	Title       string
+	Description *string
+	Priority    Priority
+	AssigneeID  *UserID
+	Assignee    Membership
+	Labels      []string
+	DueDate     *Date
+}
+
+// EditTask changes a task's fields; Assignee as in CreateTask.
+type EditTask struct {
+	IfMatch     IfMatch
+	Project     Project
+	Title       Edit[string]
+	Description Edit[*string]
+	Status      Edit[TaskStatus]
+	Priority    Edit[Priority]
+	AssigneeID  Edit[*UserID]
+	Assignee    Membership
+	Labels      Edit[[]string]
+	DueDate     Edit[*Date]
+}
+
+// DeleteTask ends a task. Its history stays.
+type DeleteTask struct {
+	IfMatch IfMatch
+	Project Project
+}
+
+func (CreateTask) taskCommand() {}
+func (EditTask) taskCommand()   {}
+func (DeleteTask) taskCommand() {}
+
+// DecideTask says what a command does to a task. Errors, in the order in which
+// they are looked for: CodeValidationFailed, CodeNotFound, CodeNotYours,
+// CodeInsufficientRole, CodeVersionConflict, CodeProjectClosed.
+func DecideTask(t Task, by Actor, c TaskCommand) ([]Event, error) {
+	switch c := c.(type) {
+	case CreateTask:
+		return t.create(by, c)
+	case EditTask:
+		return t.edit(by, c)
+	case DeleteTask:
+		return t.delete(by, c)
+	}
+	return nil, unknownCommand(c)
+}
+
+// Exists reports whether there is a task that wasn't deleted, in a project that wasn't.
+func (t Task) Exists(p Project) bool {
+	return t.Version > 0 && !t.Deleted && p.ID == t.ProjectID && p.Exists()
+}
+
+func (t Task) create(by Actor, c CreateTask) ([]Event, error) {
+	next := Task{
+		ID: c.ID, ProjectID: c.Project.ID, Title: c.Title, Description: c.Description, Status: Todo,
+		Priority: c.Priority, AssigneeID: c.AssigneeID, Labels: c.Labels, DueDate: c.DueDate,
+	}
+	if err := next.check(); err != nil {
+		return nil, err
+	}
+	if !c.Project.Exists() {
+		return nil, NotFound("project")
+	}
+	if err := Permit(TaskCreate, by.Role, false, ""); err != nil {
+		return nil, err
+	}
+	if err := c.Project.writable(); err != nil {
+		return nil, err
+	}
+	if t.Version > 0 {
+		return nil, Refuse(CodeConcurrentUpdate, "a task with this id exists")
+	}
+	if err := checkAssignee(c.AssigneeID, c.Assignee); err != nil {
+		return nil, err
+	}
+	return []Event{TaskCreated{
+		TaskID: c.ID, ProjectID: c.Project.ID, ProjectName: c.Project.Name, OwnerID: c.Project.OwnerID,
+		Title: c.Title, Description: c.Description, Priority: c.Priority, AssigneeID: c.AssigneeID,
+		Labels: notNil(c.Labels), DueDate: c.DueDate,
+	}}, nil
+}
+
+func (t Task) edit(by Actor, c EditTask) ([]Event, error) {
+	if !t.Exists(c.Project) {
+		return nil, NotFound("task")
+	}
+	next := t
+	next.Title = c.Title.Or(t.Title)
+	next.Description = c.Description.Or(t.Description)
+	next.Status = c.Status.Or(t.Status)
+	next.Priority = c.Priority.Or(t.Priority)
+	next.AssigneeID = c.AssigneeID.Or(t.AssigneeID)
+	next.Labels = notNil(c.Labels.Or(t.Labels))
+	next.DueDate = c.DueDate.Or(t.DueDate)
+	if err := next.check(); err != nil {
+		return nil, err
+	}
+	if err := Permit(TaskEdit, by.Role, t.CreatedBy == by.ID, ""); err != nil {
+		return nil, err
+	}
+	if err := c.IfMatch.Check(t.Version); err != nil {
+		return nil, err
+	}
+	if err := c.Project.writable(); err != nil {
+		return nil, err
+	}
+	list := t.changes(next)
+	if len(list) == 0 {
+		return nil, nil
+	}
+	if !sameUser(t.AssigneeID, next.AssigneeID) {
+		if err := checkAssignee(next.AssigneeID, c.Assignee); err != nil {
+			return nil, err
+		}
+	}
+	return []Event{TaskUpdated{
+		TaskID: t.ID, ProjectID: t.ProjectID, ProjectName: c.Project.Name, OwnerID: c.Project.OwnerID,
+		Title: next.Title, AssigneeID: next.AssigneeID, Changes: list,
+	}}, nil
+}
+
+func (t Task) changes(next Task) []Change {
+	var list []Change
+	list = changed(list, "title", t.Title, next.Title)
+	list = changed(list, "description", t.Description, next.Description)
+	list = changed(list, "status", t.Status, next.Status)
+	list = changed(list, "priority", t.Priority, next.Priority)
+	list = changed(list, "assignee_id", t.AssigneeID, next.AssigneeID)
+	list = changed(list, "labels", t.Labels, next.Labels)
+	return changed(list, "due_date", t.DueDate, next.DueDate)
+}
+
+func (t Task) delete(by Actor, c DeleteTask) ([]Event, error) {
+	if !t.Exists(c.Project) {
+		return nil, NotFound("task")
+	}
+	if err := Permit(TaskDelete, by.Role, t.CreatedBy == by.ID, ""); err != nil {
+		return nil, err
+	}
+	if err := c.IfMatch.Check(t.Version); err != nil {
+		return nil, err
+	}
+	if err := c.Project.writable(); err != nil {
+		return nil, err
+	}
+	return []Event{TaskDeleted{
+		TaskID: t.ID, ProjectID: t.ProjectID, ProjectName: c.Project.Name, OwnerID: c.Project.OwnerID,
+		Title: t.Title, AssigneeID: t.AssigneeID,
+	}}, nil
+}
+
+func (t Task) check() error {
+	var f findings
+	f.text("/title", t.Title, 1, MaxName)
+	if t.Description != nil {
+		f.text("/description", *t.Description, 0, MaxDescription)
+	}
+	oneOf(&f, "/status", t.Status, taskStatuses...)
+	oneOf(&f, "/priority", t.Priority, priorities...)
+	f.labels("/labels", t.Labels)
+	f.date("/due_date", t.DueDate)
+	return f.err()
+}
+
+func checkAssignee(id *UserID, m Membership) error {
+	if id == nil || m.mayHold(*id) {
+		return nil
+	}
+	return Invalid("/assignee_id", "not_a_member", "an assignee is a member of the tenant, not a viewer or auditor")
+}
+
+func sameUser(a, b *UserID) bool { return a == b || a != nil && b != nil && *a == *b }
+
+// notNil keeps an empty list of labels [] and never null.
+func notNil(labels []string) []string {
+	if labels == nil {
+		return []string{}
+	}
+	return labels
+}

@@ -1,0 +1,206 @@
+package domain
+
+import "time"
+
+// Registration says whether anyone may join a tenant by themselves.
+type Registration string
+
+// The two kinds of registration.
+const (
+	RegistrationOpen   Registration = "open"
+	RegistrationClosed Registration = "closed"
+)
+
+// Channel is a way to send a notification.
+type Channel string
+
+// The channels. Only ChannelInApp needs nothing to be set up.
+const ChannelInApp Channel = "in_app"
+
+// Tenant is the state of a tenant, folded from its own stream.
+type Tenant struct {
+	ID           TenantID
+	Slug         string
+	Name         string
+	Registration Registration
+	DefaultRole  Role
+	// Channel is how members are notified where they chose nothing else.
+	Channel Channel
+	// AwaitsFounder is set while the first who registers becomes its owner. Only
+	// the tenant made at the first start is born so.
+	AwaitsFounder bool
+	CreatedAt     time.Time
+	UpdatedAt     time.Time
+	Version       int
+}
+
+// TenantCommand is one of CreateTenant, EditTenant and FoundTenant.
+type TenantCommand interface{ tenantCommand() }
+
+// CreateTenant brings a tenant into being. The slug's uniqueness is a claim
+// that is appended with it.
+type CreateTenant struct {
+	Name          string
+	Slug          string
+	Registration  Registration
+	AwaitsFounder bool
+}
+
+// EditTenant changes what an owner may change.
+type EditTenant struct {
+	IfMatch      IfMatch
+	Name         Edit[string]
+	Registration Edit[Registration]
+	DefaultRole  Edit[Role]
+}
+
+// FoundTenant ends the wait for a founder.
+type FoundTenant struct{ Founder UserID }
+
+func (CreateTenant) tenantCommand() {}
+func (EditTenant) tenantCommand()   {}
+func (FoundTenant) tenantCommand()  {}
+
+// DecideTenant says what a command does to a tenant. Errors: CodeSlugTaken,
+// CodeValidationFailed, CodeInsufficientRole, CodeVersionConflict.
+func DecideTenant(t Tenant, by Actor, c TenantCommand) ([]Event, error) {
+	switch c := c.(type) {
+	case CreateTenant:
+		return t.create(c)
+	case EditTenant:
+		return t.edit(by, c)
+	case FoundTenant:
+		if !t.AwaitsFounder {
+			return nil, nil
+		}
+		return []Event{TenantFounded{Name: t.Name, OwnerID: c.Founder}}, nil
+	}
+	return nil, unknownCommand(c)
+}
+
+func (t Tenant) create(c CreateTenant) ([]Event, error) {
+	var f findings
+	f.text("/name", c.Name, 1, MaxName)
+	f.slug("/slug", c.Slug)
+	oneOf(&f, "/registration", c.Registration, RegistrationOpen, RegistrationClosed)
+	if err := f.err(); err != nil {
+		return nil, err
+	}
+	if t.Version > 0 {
+		return nil, SlugTaken(c.Slug)
+	}
+	return []Event{TenantCreated{
+		Name: c.Name, Slug: c.Slug, Registration: c.Registration, DefaultRole: Member,
+		Channel: ChannelInApp, AwaitsFounder: c.AwaitsFounder,
+	}}, nil
+}
+
+func (t Tenant) edit(by Actor, c EditTenant) ([]Event, error) {
+	if t.Version == 0 {
+		return nil, NotFound("tenant")
+	}
+	next := t
+	next.Name = c.Name.Or(t.Name)
+	next.Registration = c.Registration.Or(t.Registration)
+	next.DefaultRole = c.DefaultRole.Or(t.DefaultRole)
+	var f findings
+	f.text("/name", next.Name, 1, MaxName)
+	oneOf(&f, "/registration", next.Registration, RegistrationOpen, RegistrationClosed)
+	oneOf(&f, "/default_role", next.DefaultRole, Manager, Member, Viewer, Auditor)
+	if err := f.err(); err != nil {
+		return nil, err
+	}
+	if err := Permit(TenantEdit, by.Role, false, ""); err != nil {
+		return nil, err
+	}
+	if err := c.IfMatch.Check(t.Version); err != nil {
+		return nil, err
+	}
+	var list []Change
+	list = changed(list, "name", t.Name, next.Name)
+	list = changed(list, "registration", t.Registration, next.Registration)
+	list = changed(list, "default_role", t.DefaultRole, next.DefaultRole)
+	if len(list) == 0 {
+		return nil, nil
+	}
+	return []Event{TenantUpdated{Name: next.Name, Changes: list}}, nil
+}
+
+// Admits is the role that one gets who joins by themselves, or
+// CodeRegistrationClosed. A tenant that isn't there answers like a closed one.
+func (t Tenant) Admits() (Role, error) {
+	if t.Version == 0 || t.Registration != RegistrationOpen {
+		return "", RegistrationIsClosed()
+	}
+	if t.AwaitsFounder {
+		return Owner, nil
+	}
+	return t.DefaultRole, nil
+}
+
+// RegistrationIsClosed is the refusal of one who would join by themselves.
+func RegistrationIsClosed() *Error {
+	return Refuse(CodeRegistrationClosed, "this tenant doesn't take registrations, or it doesn't exist")
+}
+
+// SlugTaken is the refusal of a slug that another tenant has.
+func SlugTaken(slug string) *Error {
+	return Refuse(CodeSlugTaken, "another tenant has the slug %q", slug)
+}
+
+// Evolve folds one event of the tenant's own stream.
+func (t Tenant) Evolve(r Recorded) (Tenant, error) {
+	switch e := r.Event.(type) {
+	case TenantCreated:
+		t = Tenant{
+			ID: r.Tenant, Slug: e.Slug, Name: e.Name, Registration: e.Registration,
+			DefaultRole: e.DefaultRole, Channel: e.Channel, AwaitsFounder: e.AwaitsFounder,
+			CreatedAt: r.At,
+		}
+	case TenantUpdated:
+		if err := applyChanges(e.Changes, map[string]func([]byte) error{
+			"name":         func(v []byte) error { return set(&t.Name, v) },
+			"registration": func(v []byte) error { return set(&t.Registration, v) },
+			"default_role": func(v []byte) error { return set(&t.DefaultRole, v) },
+		}); err != nil {
+			return t, err
+		}
+	case TenantFounded:
+		t.AwaitsFounder = false
+	default:
+		return t, unknownTo("tenant", r.Event)
+	}
+	t.UpdatedAt, t.Version = r.At, r.Version
+	return t, nil
+}
+
+// TenantCreated opens a tenant's log.
+type TenantCreated struct {
+	Name          string       `json:"name"`
+	Slug          string       `json:"slug"`
+	Registration  Registration `json:"registration"`
+	DefaultRole   Role         `json:"default_role"`
+	Channel       Channel      `json:"default_notification_channel"`
+	AwaitsFounder bool         `json:"awaits_founder"`
+}
+
+// TenantUpdated says what an owner changed; Name is the name after it.
+type TenantUpdated struct {
+	Name    string   `json:"name"`
+	Changes []Change `json:"changes"`
+}
+
+// TenantFounded says that the first member came and is its owner.
+type TenantFounded struct {
+	Name    string `json:"name"`
+	OwnerID UserID `json:"owner_id"`
+}
+
+// EventType is the stored name.
+func (TenantCreated) EventType() string { return "tenant.created" }
+
+// EventType is the stored name.
+func (TenantUpdated) EventType() string { return "tenant.updated" }
+
+// EventType is the stored name.
+func (TenantFounded) EventType() string { return "tenant.founded" }

@@ -1,0 +1,115 @@
+package domain
+
+import (
+	"fmt"
+	"net/mail"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/cases"
+	"golang.org/x/text/unicode/norm"
+)
+
+// Limits of what may be written, in characters (Unicode code points).
+const (
+	MaxName        = 200
+	MaxDescription = 4000
+	MaxLabels      = 20
+	MaxLabel       = 50
+	MaxEmail       = 254 // RFC 5321, section 4.5.3.1.3
+	MinSlug        = 2
+	MaxSlug        = 40
+)
+
+var slugForm = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`)
+
+// Date is a calendar day as RFC 3339 full-date, YYYY-MM-DD.
+type Date string
+
+// FoldEmail is the form in which e-mail addresses are compared: NFC and
+// case-folded, so that two spellings of one address can't be two users.
+func FoldEmail(email string) string {
+	return cases.Fold().String(norm.NFC.String(email))
+}
+
+// findings collects what is wrong with a command's fields, so that a client
+// hears of everything at once.
+type findings []FieldError
+
+func (f *findings) add(pointer, code, format string, args ...any) {
+	*f = append(*f, FieldError{Pointer: pointer, Code: code, Detail: fmt.Sprintf(format, args...)})
+}
+
+// err is CodeValidationFailed, or nil where nothing was found.
+func (f findings) err() error {
+	if len(f) == 0 {
+		return nil
+	}
+	return &Error{Code: CodeValidationFailed, Detail: "the request has invalid fields", Fields: f}
+}
+
+// Invalid is the refusal of one field.
+func Invalid(pointer, code, format string, args ...any) *Error {
+	return &Error{Code: CodeValidationFailed, Detail: "the request has invalid fields",
+		Fields: []FieldError{{Pointer: pointer, Code: code, Detail: fmt.Sprintf(format, args...)}}}
+}
+
+// text checks length and characters: no control characters but newline and
+// tab, valid UTF-8, and where something is asked for, not only white space.
+func (f *findings) text(pointer, s string, least, most int) {
+	n := utf8.RuneCountInString(s)
+	switch {
+	case !utf8.ValidString(s) || strings.ContainsFunc(s, forbiddenRune):
+		f.add(pointer, "characters", "control characters other than newline and tab aren't allowed")
+	case n < least || least > 0 && strings.TrimSpace(s) == "":
+		f.add(pointer, "too_short", "at least %d characters that aren't white space are needed", least)
+	case n > most:
+		f.add(pointer, "too_long", "at most %d characters are allowed, these are %d", most, n)
+	}
+}
+
+func forbiddenRune(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' }
+
+func (f *findings) email(pointer, s string) {
+	a, err := mail.ParseAddress(s)
+	if err != nil || a.Address != s || len(s) > MaxEmail || strings.ContainsFunc(s, unicode.IsControl) {
+		f.add(pointer, "format", "not an e-mail address")
+	}
+}
+
+func (f *findings) slug(pointer, s string) {
+	if len(s) < MinSlug || len(s) > MaxSlug || !slugForm.MatchString(s) {
+		f.add(pointer, "format", "a slug has %d to %d of a-z and 0-9, with hyphens inside", MinSlug, MaxSlug)
+	}
+}
+
+func (f *findings) date(pointer string, d *Date) {
+	if d == nil {
+		return
+	}
+	if _, err := time.Parse(time.DateOnly, string(*d)); err != nil {
+		f.add(pointer, "format", "a date is written YYYY-MM-DD")
+	}
+}
+
+func (f *findings) labels(pointer string, labels []string) {
+	if len(labels) > MaxLabels {
+		f.add(pointer, "too_long", "at most %d labels are allowed, these are %d", MaxLabels, len(labels))
+	}
+	for i, l := range labels {
+		f.text(fmt.Sprintf("%s/%d", pointer, i), l, 1, MaxLabel)
+		if slices.Contains(labels[:i], l) {
+			f.add(fmt.Sprintf("%s/%d", pointer, i), "duplicate", "this label stands in the list already")
+		}
+	}
+}
+
+func oneOf[T ~string](f *findings, pointer string, v T, allowed ...T) {
+	if !slices.Contains(allowed, v) {
+		f.add(pointer, "enum", "one of %v is wanted", allowed)
+	}
+}

@@ -1,0 +1,72 @@
+package domain
+
+import "time"
+
+// User is a person who may be a member of any number of tenants. Users live in
+// the platform tenant's log; their passwords are rows elsewhere.
+type User struct {
+	ID            UserID
+	Email         string
+	EmailVerified bool
+	Name          string
+	CreatedAt     time.Time
+	Version       int
+}
+
+// UserCommand is RegisterUser.
+type UserCommand interface{ userCommand() }
+
+// RegisterUser makes a user. The address's uniqueness is a claim that is
+// appended with it.
+type RegisterUser struct {
+	ID    UserID
+	Email string
+	Name  string
+}
+
+func (RegisterUser) userCommand() {}
+
+// DecideUser says what a command does to a user. Errors: CodeEmailTaken,
+// CodeValidationFailed.
+func DecideUser(u User, c UserCommand) ([]Event, error) {
+	switch c := c.(type) {
+	case RegisterUser:
+		var f findings
+		f.email("/email", c.Email)
+		f.text("/name", c.Name, 1, MaxName)
+		if err := f.err(); err != nil {
+			return nil, err
+		}
+		if u.Version > 0 {
+			return nil, EmailTaken()
+		}
+		return []Event{UserRegistered{Email: About(c.ID, c.Email), Name: About(c.ID, c.Name)}}, nil
+	}
+	return nil, unknownCommand(c)
+}
+
+// EmailTaken is the refusal of an address that another user has.
+func EmailTaken() *Error {
+	return Refuse(CodeEmailTaken, "another user has this e-mail address")
+}
+
+// Evolve folds one event of the user's stream.
+func (u User) Evolve(r Recorded) (User, error) {
+	switch e := r.Event.(type) {
+	case UserRegistered:
+		u = User{ID: UserID(r.Stream.ID), Email: e.Email.Value, Name: e.Name.Value, CreatedAt: r.At}
+	default:
+		return u, unknownTo("user", r.Event)
+	}
+	u.Version = r.Version
+	return u, nil
+}
+
+// UserRegistered opens a user's stream in the platform's log.
+type UserRegistered struct {
+	Email Personal `json:"email"`
+	Name  Personal `json:"name"`
+}
+
+// EventType is the stored name.
+func (UserRegistered) EventType() string { return "user.registered" }

@@ -1,0 +1,131 @@
+package domain
+
+// Status is where a project stands in the workflow.
+type Status string
+
+// The statuses of a project.
+const (
+	Draft     Status = "draft"
+	Submitted Status = "submitted"
+	Rejected  Status = "rejected"
+	Approved  Status = "approved"
+	Active    Status = "active"
+	OnHold    Status = "on_hold"
+	Completed Status = "completed"
+	Cancelled Status = "cancelled"
+	Archived  Status = "archived"
+)
+
+// StatusRule says what a status means: a closed project, its tasks and its
+// comments can be read, not written; a terminal one has no way out.
+type StatusRule struct {
+	Name     Status
+	Closed   bool
+	Terminal bool
+}
+
+// Transition is one allowed move and the least role that may make it.
+type Transition struct {
+	From, To Status
+	Least    Role
+}
+
+var statuses = []StatusRule{
+	{Name: Draft},
+	{Name: Submitted},
+	{Name: Rejected},
+	{Name: Approved},
+	{Name: Active},
+	{Name: OnHold},
+	{Name: Completed, Closed: true},
+	{Name: Cancelled, Closed: true},
+	{Name: Archived, Closed: true, Terminal: true},
+}
+
+var workflow = []Transition{
+	{Draft, Submitted, Member},
+	{Draft, Cancelled, Manager},
+
+	{Submitted, Approved, Manager},
+	{Submitted, Rejected, Manager},
+	{Submitted, Draft, Member}, // withdraw
+	{Submitted, Cancelled, Manager},
+
+	{Rejected, Draft, Member},
+	{Rejected, Cancelled, Manager},
+
+	{Approved, Active, Manager},
+	{Approved, Cancelled, Owner},
+
+	{Active, OnHold, Manager},
+	{Active, Completed, Manager},
+	{Active, Cancelled, Owner},
+
+	{OnHold, Active, Manager},
+	{OnHold, Completed, Manager},
+	{OnHold, Cancelled, Owner},
+
+	{Completed, Active, Owner}, // reopen
+	{Completed, Archived, Owner},
+
+	{Cancelled, Draft, Owner}, // revive
+	{Cancelled, Archived, Owner},
+}
+
+// Statuses are all statuses, in the order in which a project meets them.
+func Statuses() []StatusRule { return append([]StatusRule(nil), statuses...) }
+
+// Workflow is the whole transition table.
+func Workflow() []Transition { return append([]Transition(nil), workflow...) }
+
+// TransitionsFrom are the moves out of a status, in the table's order.
+func TransitionsFrom(from Status) []Transition {
+	out := []Transition{}
+	for _, t := range workflow {
+		if t.From == from {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// FindTransition looks a move up in the table.
+func FindTransition(from, to Status) (Transition, bool) {
+	for _, t := range workflow {
+		if t.From == from && t.To == to {
+			return t, true
+		}
+	}
+	return Transition{}, false
+}
+
+// Known reports whether the status stands in the table.
+func (s Status) Known() bool {
+	_, ok := s.rule()
+	return ok
+}
+
+// Closed reports whether a project in this status can only be read.
+func (s Status) Closed() bool {
+	r, _ := s.rule()
+	return r.Closed
+}
+
+func (s Status) rule() (StatusRule, bool) {
+	for _, r := range statuses {
+		if r.Name == s {
+			return r, true
+		}
+	}
+	return StatusRule{}, false
+}
+
+// invalidTransition is the refusal of a pair that the table doesn't have.
+func invalidTransition(from, to Status) *Error {
+	allowed := []Status{}
+	for _, t := range TransitionsFrom(from) {
+		allowed = append(allowed, t.To)
+	}
+	return Refuse(CodeInvalidTransition, "a project can't go from %s to %s", from, to).
+		With("current_status", from).With("allowed_transitions", allowed)
+}
