@@ -1,0 +1,138 @@
+-- +goose Up
+
+-- Read models. Every row carries the seq of the event that it reflects, and
+-- every key starts with tenant and generation: a rebuild fills the next
+-- generation beside the one that is read. Texts sort by code point.
+create table projects (
+  tenant_id   uuid        not null,
+  generation  integer     not null,
+  id          uuid        not null,
+  seq         bigint      not null,
+  name        text        collate "C" not null,
+  description text,
+  status      text        not null,
+  visibility  text        not null,
+  due_date    date,
+  owner_id    uuid        not null,
+  created_by  uuid        not null,
+  created_at  timestamptz not null,
+  updated_at  timestamptz not null,
+  version     integer     not null,
+  constraint projects_pk primary key (tenant_id, generation, id)
+);
+create index projects_by_created on projects (tenant_id, generation, created_at, id);
+create index projects_by_updated on projects (tenant_id, generation, updated_at, id);
+create index projects_by_name    on projects (tenant_id, generation, name, id);
+
+create table tasks (
+  tenant_id   uuid        not null,
+  generation  integer     not null,
+  id          uuid        not null,
+  seq         bigint      not null,
+  project_id  uuid        not null,
+  title       text        collate "C" not null,
+  description text,
+  status      text        not null,
+  priority    text        not null,
+  assignee_id uuid,
+  labels      text[]      not null,
+  due_date    date,
+  created_by  uuid        not null,
+  created_at  timestamptz not null,
+  updated_at  timestamptz not null,
+  version     integer     not null,
+  constraint tasks_pk primary key (tenant_id, generation, id)
+);
+create index tasks_by_project  on tasks (tenant_id, generation, project_id, created_at, id);
+create index tasks_by_created  on tasks (tenant_id, generation, created_at, id);
+create index tasks_by_assignee on tasks (tenant_id, generation, assignee_id, created_at, id);
+
+create table members (
+  tenant_id  uuid        not null,
+  generation integer     not null,
+  user_id    uuid        not null,
+  seq        bigint      not null,
+  email      text        collate "C" not null,
+  name       text        collate "C" not null,
+  role       text        not null,
+  joined_at  timestamptz not null,
+  version    integer     not null,
+  constraint members_pk primary key (tenant_id, generation, user_id)
+);
+create index members_by_joined on members (tenant_id, generation, joined_at, user_id);
+-- The one index that doesn't start with the tenant: a user's own tenants.
+create index members_by_user on members (user_id, tenant_id);
+
+create table tenants (
+  tenant_id    uuid        not null,
+  generation   integer     not null,
+  seq          bigint      not null,
+  slug         text        collate "C" not null,
+  name         text        collate "C" not null,
+  registration text        not null,
+  default_role text        not null,
+  channel      text        not null,
+  created_at   timestamptz not null,
+  updated_at   timestamptz not null,
+  version      integer     not null,
+  constraint tenants_pk primary key (tenant_id, generation)
+);
+
+-- Who did what to what, one row an event.
+create table activity (
+  tenant_id   uuid        not null,
+  generation  integer     not null,
+  seq         bigint      not null,
+  at          timestamptz not null,
+  actor_id    uuid,
+  actor_name  text        not null,
+  action      text        not null,
+  entity_type text        not null,
+  entity_id   uuid        not null,
+  project_id  uuid,
+  summary     text        not null,
+  changes     json        not null,
+  request_id  text        not null,
+  constraint activity_pk primary key (tenant_id, generation, seq)
+);
+create index activity_by_entity on activity (tenant_id, generation, entity_id, seq);
+create index activity_by_actor  on activity (tenant_id, generation, actor_id, seq);
+
+alter table projects enable row level security, force row level security;
+alter table tasks    enable row level security, force row level security;
+alter table members  enable row level security, force row level security;
+alter table tenants  enable row level security, force row level security;
+alter table activity enable row level security, force row level security;
+
+create policy engine_all on projects to docket_engine using (true) with check (true);
+create policy engine_all on tasks    to docket_engine using (true) with check (true);
+create policy engine_all on members  to docket_engine using (true) with check (true);
+create policy engine_all on tenants  to docket_engine using (true) with check (true);
+create policy engine_all on activity to docket_engine using (true) with check (true);
+
+create policy api_tenant on projects for select to docket_api using (tenant_id = current_tenant());
+create policy api_tenant on tasks    for select to docket_api using (tenant_id = current_tenant());
+create policy api_tenant on members  for select to docket_api using (tenant_id = current_tenant());
+create policy api_tenant on tenants  for select to docket_api using (tenant_id = current_tenant());
+create policy api_tenant on activity for select to docket_api using (tenant_id = current_tenant());
+
+-- What a user sees over all tenants: the own memberships, and those tenants' names.
+create policy api_user on members for select to docket_api using (user_id = current_docket_user());
+create policy api_user on tenants for select to docket_api using (
+  tenant_id in (select m.tenant_id from members m where m.user_id = current_docket_user()));
+create policy api_user on generations for select to docket_api using (
+  tenant_id in (select m.tenant_id from members m where m.user_id = current_docket_user()));
+create policy api_user on checkpoints for select to docket_api using (
+  tenant_id in (select m.tenant_id from members m where m.user_id = current_docket_user()));
+
+grant select, insert, update, delete on projects, tasks, members, tenants, activity to docket_engine;
+grant select on projects, tasks, members, tenants, activity to docket_api;
+
+-- +goose Down
+drop policy api_user on checkpoints;
+drop policy api_user on generations;
+drop table activity;
+drop table tenants cascade;
+drop table members cascade;
+drop table tasks;
+drop table projects;
