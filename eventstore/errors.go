@@ -1,0 +1,73 @@
+package eventstore
+
+import (
+	"errors"
+	"fmt"
+
+	"docket/domain"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// ErrOutcomeUnknown says that the connection broke after the Commit was sent:
+// it may or may not have been applied.
+var ErrOutcomeUnknown = errors.New("outcome of the append unknown")
+
+// ErrUnavailable says that Postgres could not be reached, and nothing was done.
+var ErrUnavailable = errors.New("event store unavailable")
+
+// ConflictError says that a stream of the Commit, written or guarded, has
+// another version than was expected. Nothing was written.
+type ConflictError struct {
+	Tenant   domain.TenantID
+	Stream   domain.StreamID
+	Expected int
+	Actual   int
+}
+
+func (e *ConflictError) Error() string {
+	return fmt.Sprintf("stream %s of tenant %s: expected version %d, found %d", e.Stream, e.Tenant, e.Expected, e.Actual)
+}
+
+// ClaimedError says that another holder has the claim. Nothing was written.
+type ClaimedError struct{ Claim Claim }
+
+func (e *ClaimedError) Error() string {
+	return fmt.Sprintf("claim %s %q in tenant %s is held by another", e.Claim.Kind, e.Claim.Value, e.Claim.Tenant)
+}
+
+// TenantError says that a tenant has no log, or that a new one has. Nothing was written.
+type TenantError struct{ Tenant domain.TenantID }
+
+func (e *TenantError) Error() string {
+	return fmt.Sprintf("tenant %s: log missing, or there already", e.Tenant)
+}
+
+// SizeError says that an event has more than MaxEventSize bytes. Nothing was written.
+type SizeError struct {
+	Type string
+	Size int
+}
+
+func (e *SizeError) Error() string {
+	return fmt.Sprintf("event %s has %d bytes, more than %d", e.Type, e.Size, MaxEventSize)
+}
+
+// outcome sorts a failed call by what it means for the Commit.
+func outcome(err error) error {
+	var pg *pgconn.PgError
+	switch {
+	case err == nil:
+		return nil
+	case pgconn.SafeToRetry(err):
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	case errors.As(err, &pg):
+		// The server answered: the statement, and so the Commit, was rolled back.
+		return fmt.Errorf("append: %w", err)
+	}
+	var connect *pgconn.ConnectError
+	if errors.As(err, &connect) {
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	return fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)
+}

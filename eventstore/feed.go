@@ -1,0 +1,153 @@
+package eventstore
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"docket/domain"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// FeedConfig sets a Feed up. The zero values of all but Pool are good ones.
+type FeedConfig struct {
+	// Pool has connections of the engine role, at least one for each worker of
+	// each subscription and two more.
+	Pool *pgxpool.Pool
+	// PageSize is the most events that one message carries; 500 if 0.
+	PageSize int
+	// Workers is how many tenants one subscription handles at once; 2 if 0.
+	Workers int
+	// Sweep is the time between two comparisons of all heads with all
+	// checkpoints; 5 s if 0.
+	Sweep time.Duration
+	// Timeout is how long a handler may take for one page; 30 s if 0.
+	Timeout time.Duration
+	Logger  *slog.Logger
+}
+
+// ErrClosed says that the Feed was closed.
+var ErrClosed = errors.New("feed closed")
+
+// Feed is a Watermill message.Subscriber over the log. A message is one page of
+// one tenant's events; PageOf gives it to the handler, with the transaction in
+// which the handler must write. A topic is the name of a subscription, which
+// has one checkpoint per tenant.
+//
+// Ack advances the checkpoint and commits. Nack, a timeout, and Close roll back:
+// the page comes again. A page that fails comes again one event at a time, so
+// that all before the bad event is committed; the bad one is then tried with
+// growing delay, and no other tenant waits for it.
+//
+// Any number of replicas may run the same subscriptions: each page is handled
+// by one of them.
+type Feed struct {
+	cfg      FeedConfig
+	log      *slog.Logger
+	progress *Progress
+
+	ctx  context.Context
+	stop context.CancelFunc
+	done sync.WaitGroup
+
+	mu      sync.Mutex
+	closed  bool
+	started bool
+	subs    map[string]*news
+	outbox  *news
+}
+
+var _ message.Subscriber = (*Feed)(nil)
+
+// NewFeed makes a Feed. It does nothing until the first Subscribe.
+func NewFeed(cfg FeedConfig, progress *Progress) *Feed {
+	if cfg.PageSize == 0 {
+		cfg.PageSize = 500
+	}
+	if cfg.Workers == 0 {
+		cfg.Workers = 2
+	}
+	if cfg.Sweep == 0 {
+		cfg.Sweep = 5 * time.Second
+	}
+	if cfg.Timeout == 0 {
+		cfg.Timeout = 30 * time.Second
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	return &Feed{
+		cfg: cfg, log: cfg.Logger, progress: progress,
+		ctx: ctx, stop: stop, subs: map[string]*news{}, outbox: newNews(),
+	}
+}
+
+// Subscribe starts the workers of a subscription. Their messages stop, and the
+// channel closes, when ctx ends or the Feed is closed.
+func (f *Feed) Subscribe(ctx context.Context, subscription string) (<-chan *message.Message, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed {
+		return nil, ErrClosed
+	}
+	n, ok := f.subs[subscription]
+	if !ok {
+		n = newNews()
+		f.subs[subscription] = n
+	}
+	if !f.started {
+		f.started = true
+		f.done.Go(f.notify)
+		f.done.Go(f.listen)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	context.AfterFunc(f.ctx, cancel)
+	out := make(chan *message.Message)
+	var workers sync.WaitGroup
+	for range f.cfg.Workers {
+		w := &worker{feed: f, subscription: subscription, news: n, out: out}
+		workers.Go(func() { w.run(ctx) })
+	}
+	f.done.Go(func() { f.sweep(ctx, subscription, n) })
+	f.done.Go(func() {
+		workers.Wait()
+		cancel()
+		close(out)
+	})
+	return out, nil
+}
+
+// Close stops all subscriptions and waits for them; what a handler was doing is
+// rolled back. It may be called more than once.
+func (f *Feed) Close() error {
+	f.mu.Lock()
+	f.closed = true
+	f.mu.Unlock()
+	f.stop()
+	f.done.Wait()
+	return nil
+}
+
+// news tells every subscription, here and on other replicas, that these
+// tenants' logs have grown. It never waits.
+func (f *Feed) news(tenants []domain.TenantID) {
+	if f == nil {
+		return
+	}
+	f.mark(tenants)
+	f.outbox.mark(tenants...)
+}
+
+// mark tells every subscription here.
+func (f *Feed) mark(tenants []domain.TenantID) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, n := range f.subs {
+		n.mark(tenants...)
+	}
+}

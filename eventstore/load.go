@@ -1,0 +1,119 @@
+package eventstore
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"docket/domain"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+// Columns are the columns of an event in the order in which Scan reads them.
+const Columns = `tenant_id, seq, stream_type, stream_id, version, type, schema_version, occurred_at, actor_id, command_id, data, meta`
+
+// scopeSQL limits what the api role sees to one tenant ($1), until the end of
+// the transaction that it is part of.
+const scopeSQL = `select set_config('docket.tenant', $1, true)`
+
+// loadSQL reads the events of a stream ($1 tenant, $2 stream) after a version ($3).
+const loadSQL = `select ` + Columns + ` from events
+where tenant_id = $1 and stream_id = $2 and version > $3 order by version`
+
+// claimantSQL finds who holds a claim ($1 tenant, $2 kind, $3 value).
+const claimantSQL = `select holder from claims where tenant_id = $1 and kind = $2 and value = $3`
+
+// claimantsSQL lists up to $3 holders of a kind of claims ($1 tenant, $2 kind), without one of them ($4).
+const claimantsSQL = `select holder from claims where tenant_id = $1 and kind = $2 and holder <> $4
+order by value limit $3`
+
+// Load reads a stream's events after a version, in order. A stream that doesn't
+// exist has none. It returns domain.ErrUnknownEvent where a newer version of
+// Docket wrote one of them.
+func (s *Store) Load(ctx context.Context, t domain.TenantID, stream domain.StreamID, after int) ([]domain.Recorded, error) {
+	var events []domain.Recorded
+	err := s.scoped(ctx, t, loadSQL, []any{t.UUID(), stream.ID, after}, func(rows pgx.Rows) error {
+		var err error
+		events, err = pgx.CollectRows(rows, Scan)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("load %s of tenant %s: %w", stream, t, err)
+	}
+	return events, nil
+}
+
+// Claimant is who holds a claim; found is false where nobody does.
+func (s *Store) Claimant(ctx context.Context, t domain.TenantID, kind ClaimKind, value string) (holder uuid.UUID, found bool, err error) {
+	err = s.scoped(ctx, t, claimantSQL, []any{t.UUID(), string(kind), value}, func(rows pgx.Rows) error {
+		holder, err = pgx.CollectExactlyOneRow(rows, pgx.RowTo[uuid.UUID])
+		return err
+	})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return uuid.Nil, false, nil
+	}
+	if err != nil {
+		return uuid.Nil, false, fmt.Errorf("claim %s: %w", kind, err)
+	}
+	return holder, true, nil
+}
+
+// ClaimantsBut lists up to limit holders of a kind of claims other than one.
+func (s *Store) ClaimantsBut(ctx context.Context, t domain.TenantID, kind ClaimKind, but uuid.UUID, limit int) ([]uuid.UUID, error) {
+	var holders []uuid.UUID
+	err := s.scoped(ctx, t, claimantsSQL, []any{t.UUID(), string(kind), limit, but}, func(rows pgx.Rows) error {
+		var err error
+		holders, err = pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("claims %s: %w", kind, err)
+	}
+	return holders, nil
+}
+
+// scoped runs one query as the api role within one tenant, in one round trip:
+// the batch is one implicit transaction, at whose end the scope is gone.
+func (s *Store) scoped(ctx context.Context, t domain.TenantID, sql string, args []any, read func(pgx.Rows) error) error {
+	b := &pgx.Batch{}
+	b.Queue(scopeSQL, t.String())
+	b.Queue(sql, args...).Query(read)
+	return s.api.SendBatch(ctx, b).Close()
+}
+
+// Scan reads one event of a query that selects Columns, bringing old schema
+// versions up to date. It returns domain.ErrUnknownEvent for what a newer version wrote.
+func Scan(row pgx.CollectableRow) (domain.Recorded, error) {
+	var (
+		r                     domain.Recorded
+		tenant, stream, cmd   uuid.UUID
+		actor                 *uuid.UUID
+		streamType, eventType string
+		schema                int16
+		at                    time.Time
+		data, meta            json.RawMessage
+	)
+	err := row.Scan(&tenant, &r.Seq, &streamType, &stream, &r.Version, &eventType, &schema, &at, &actor, &cmd, &data, &meta)
+	if err != nil {
+		return r, err
+	}
+	r.Tenant, r.Stream = domain.TenantID(tenant), domain.StreamID{Type: domain.StreamType(streamType), ID: stream}
+	r.At, r.Command = at.UTC(), domain.CommandID(cmd)
+	if actor != nil {
+		r.Actor = domain.UserID(*actor)
+	}
+	if r.Event, err = domain.Decode(eventType, int(schema), data); err != nil {
+		return r, fmt.Errorf("event %d of tenant %s: %w", r.Seq, r.Tenant, err)
+	}
+	if err := json.Unmarshal(meta, &r.Meta); err != nil {
+		if errors.Is(err, domain.ErrUnknownKey) {
+			err = fmt.Errorf("%w: %w", domain.ErrUnknownEvent, err)
+		}
+		return r, fmt.Errorf("meta of event %d of tenant %s: %w", r.Seq, r.Tenant, err)
+	}
+	return r, nil
+}

@@ -1,0 +1,105 @@
+package eventstore
+
+import (
+	"context"
+	"sync"
+
+	"docket/domain"
+)
+
+// news is the set of tenants whose logs a subscription has yet to look at. It
+// is kept in memory and may be lost: the sweep finds what it forgot.
+//
+// A tenant that is being handled stays out of other workers' hands; marked
+// again meanwhile, it comes back when its worker is done.
+type news struct {
+	mu     sync.Mutex
+	marked map[domain.TenantID]struct{}
+	queue  []domain.TenantID // the marked ones that nobody handles, in order of marking
+	busy   map[domain.TenantID]struct{}
+	signal chan struct{}
+}
+
+func newNews() *news {
+	return &news{
+		marked: map[domain.TenantID]struct{}{},
+		busy:   map[domain.TenantID]struct{}{},
+		signal: make(chan struct{}, 1),
+	}
+}
+
+// mark says that a tenant's log may have grown.
+func (n *news) mark(tenants ...domain.TenantID) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, t := range tenants {
+		if _, ok := n.marked[t]; ok {
+			continue
+		}
+		n.marked[t] = struct{}{}
+		if _, ok := n.busy[t]; !ok {
+			n.queue = append(n.queue, t)
+		}
+	}
+	n.wake()
+}
+
+// next waits for a marked tenant that nobody handles and makes it the caller's,
+// who must call done. ok is false when ctx ended.
+func (n *news) next(ctx context.Context) (t domain.TenantID, ok bool) {
+	for {
+		n.mu.Lock()
+		if len(n.queue) > 0 {
+			t, n.queue = n.queue[0], n.queue[1:]
+			delete(n.marked, t)
+			n.busy[t] = struct{}{}
+			n.wake()
+			n.mu.Unlock()
+			return t, true
+		}
+		n.mu.Unlock()
+		select {
+		case <-n.signal:
+		case <-ctx.Done():
+			return t, false
+		}
+	}
+}
+
+// done gives a tenant back; again keeps it marked, behind all others.
+func (n *news) done(t domain.TenantID, again bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	delete(n.busy, t)
+	if again {
+		n.marked[t] = struct{}{}
+	}
+	if _, ok := n.marked[t]; ok {
+		n.queue = append(n.queue, t)
+	}
+	n.wake()
+}
+
+// wake lets one waiter look; it passes the signal on while there is more. The
+// caller holds mu.
+func (n *news) wake() {
+	if len(n.queue) == 0 {
+		return
+	}
+	select {
+	case n.signal <- struct{}{}:
+	default:
+	}
+}
+
+// take is next and done in one, without waiting; ok is false if none is marked.
+func (n *news) take() (t domain.TenantID, ok bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if len(n.queue) == 0 {
+		return t, false
+	}
+	t, n.queue = n.queue[0], n.queue[1:]
+	delete(n.marked, t)
+	return t, true
+}

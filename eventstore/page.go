@@ -1,0 +1,57 @@
+package eventstore
+
+import (
+	"context"
+	"errors"
+
+	"docket/domain"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/jackc/pgx/v5"
+)
+
+// Page is what a message of the feed carries: some of a tenant's events, in
+// order and without gaps, and the transaction in which the checkpoint advances.
+type Page struct {
+	Subscription string
+	Tenant       domain.TenantID
+	// Generation is that of the rows to write.
+	Generation int
+	// Events are at least one.
+	Events []domain.Recorded
+	// Tx is the engine role's. The handler MUST write through it, MUST NOT commit
+	// or roll back, and MUST NOT use it after it has acked or nacked.
+	Tx pgx.Tx
+
+	failure error
+}
+
+// Fail tells the feed why the handler is about to nack, for the operators.
+func (p *Page) Fail(err error) { p.failure = err }
+
+type pageKey struct{}
+
+// PageOf is the page that a message of the Feed carries.
+func PageOf(m *message.Message) (*Page, error) {
+	p, ok := m.Context().Value(pageKey{}).(*Page)
+	if !ok {
+		return nil, errors.New("message isn't of the event store's feed")
+	}
+	return p, nil
+}
+
+// Handle makes a Watermill handler of a function of pages. What it returns as
+// an error is recorded with the checkpoint.
+func Handle(do func(context.Context, *Page) error) message.NoPublishHandlerFunc {
+	return func(m *message.Message) error {
+		p, err := PageOf(m)
+		if err != nil {
+			return err
+		}
+		if err := do(m.Context(), p); err != nil {
+			p.Fail(err)
+			return err
+		}
+		return nil
+	}
+}

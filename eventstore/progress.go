@@ -1,0 +1,155 @@
+package eventstore
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"docket/domain"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// progressKept is how many positions are remembered; what is forgotten is
+// looked up.
+const progressKept = 100_000
+
+// lookEvery is the pause between two looks at a tenant's checkpoints while
+// somebody waits for it.
+const lookEvery = 5 * time.Millisecond
+
+// progressSQL reads how far the live checkpoints of a tenant ($1) have come.
+const progressSQL = `select c.subscription, c.seq from checkpoints c
+left join generations g on g.tenant_id = c.tenant_id and g.subscription = c.subscription
+where c.tenant_id = $1 and c.generation = coalesce(g.current, 1)`
+
+// Progress lets readers wait until a subscription has come to a seq. Pages that
+// this replica commits are known at once; for those of others, all who wait for
+// one tenant share one look at its checkpoints every few milliseconds, and hold
+// no connection in between.
+type Progress struct {
+	pool *pgxpool.Pool
+
+	mu      sync.Mutex
+	known   *lru.Cache[place, int64]
+	waiting map[domain.TenantID]*waiters
+}
+
+type place struct {
+	tenant       domain.TenantID
+	subscription string
+}
+
+// waiters are those who wait for one tenant. changed is closed and replaced
+// whenever something became known.
+type waiters struct {
+	count   int
+	changed chan struct{}
+	stop    context.CancelFunc
+}
+
+// NewProgress makes a Progress that looks with the api role.
+func NewProgress(api *pgxpool.Pool) *Progress {
+	known, err := lru.New[place, int64](progressKept)
+	if err != nil {
+		panic(err) // only for a size that isn't positive
+	}
+	return &Progress{pool: api, known: known, waiting: map[domain.TenantID]*waiters{}}
+}
+
+// Await waits until each of the subscriptions has come to seq in the tenant's
+// log. It is false when ctx ended before that.
+func (p *Progress) Await(ctx context.Context, t domain.TenantID, seq int64, subscriptions ...string) bool {
+	p.mu.Lock()
+	if p.reached(t, seq, subscriptions) {
+		p.mu.Unlock()
+		return true
+	}
+	w, ok := p.waiting[t]
+	if !ok {
+		looking, stop := context.WithCancel(context.Background())
+		w = &waiters{changed: make(chan struct{}), stop: stop}
+		p.waiting[t] = w
+		go p.look(looking, t)
+	}
+	w.count++
+	defer p.leave(t, w)
+	for {
+		changed := w.changed
+		p.mu.Unlock()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return false
+		}
+		p.mu.Lock()
+		if p.reached(t, seq, subscriptions) {
+			p.mu.Unlock()
+			return true
+		}
+	}
+}
+
+func (p *Progress) leave(t domain.TenantID, w *waiters) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if w.count--; w.count == 0 {
+		w.stop()
+		delete(p.waiting, t)
+	}
+}
+
+// reached reports what is known; the caller holds mu.
+func (p *Progress) reached(t domain.TenantID, seq int64, subscriptions []string) bool {
+	for _, s := range subscriptions {
+		if known, ok := p.known.Get(place{t, s}); !ok || known < seq {
+			return false
+		}
+	}
+	return true
+}
+
+// advanced tells what became known.
+func (p *Progress) advanced(t domain.TenantID, subscription string, seq int64) {
+	if p == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if known, ok := p.known.Get(place{t, subscription}); !ok || known < seq {
+		p.known.Add(place{t, subscription}, seq)
+	}
+	if w, ok := p.waiting[t]; ok {
+		close(w.changed)
+		w.changed = make(chan struct{})
+	}
+}
+
+// look reads a tenant's checkpoints until nobody waits for them.
+func (p *Progress) look(ctx context.Context, t domain.TenantID) {
+	for sleep(ctx, lookEvery) {
+		var positions map[string]int64
+		b := &pgx.Batch{}
+		b.Queue(scopeSQL, t.String())
+		b.Queue(progressSQL, t.UUID()).Query(func(rows pgx.Rows) error {
+			positions = map[string]int64{}
+			var (
+				subscription string
+				seq          int64
+			)
+			_, err := pgx.ForEachRow(rows, []any{&subscription, &seq}, func() error {
+				positions[subscription] = seq
+				return nil
+			})
+			return err
+		})
+		if err := p.pool.SendBatch(ctx, b).Close(); err != nil {
+			continue // who waits has a deadline
+		}
+		for subscription, seq := range positions {
+			p.advanced(t, subscription, seq)
+		}
+	}
+}

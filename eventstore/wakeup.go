@@ -1,0 +1,135 @@
+package eventstore
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"docket/domain"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+// newsChannel is the NOTIFY channel; its payload is tenant ids with commas.
+const newsChannel = "docket_news"
+
+const (
+	// notifyEvery is the least time between two NOTIFYs of one replica: each takes
+	// a lock that is global to the cluster, so appends share one.
+	notifyEvery = 10 * time.Millisecond
+	// notifyMost is how many tenants one NOTIFY names: a payload has < 8,000 bytes.
+	notifyMost = 200
+	// reconnectAfter is the pause after the listening connection broke.
+	reconnectAfter = time.Second
+)
+
+// notifySQL tells other replicas of news ($1 channel, $2 tenants).
+const notifySQL = `select pg_notify($1, $2)`
+
+// sweepSQL finds the tenants whose logs a subscription ($1) hasn't read to the
+// end, but for those whose failed page isn't due yet.
+const sweepSQL = `select t.tenant_id from tenant_logs t
+left join generations g on g.tenant_id = t.tenant_id and g.subscription = $1
+left join checkpoints c on c.tenant_id = t.tenant_id and c.subscription = $1 and c.generation = coalesce(g.current, 1)
+where coalesce((select e.seq from events e where e.tenant_id = t.tenant_id order by e.seq desc limit 1), 0) > coalesce(c.seq, 0)
+  and (c.retry_at is null or c.retry_at <= clock_timestamp())`
+
+// notify tells other replicas of local appends, after their commits.
+func (f *Feed) notify() {
+	for {
+		t, ok := f.outbox.next(f.ctx)
+		if !ok {
+			return
+		}
+		tenants := []string{t.String()}
+		f.outbox.done(t, false)
+		for len(tenants) < notifyMost {
+			more, ok := f.outbox.take()
+			if !ok {
+				break
+			}
+			tenants = append(tenants, more.String())
+		}
+		if _, err := f.cfg.Pool.Exec(f.ctx, notifySQL, newsChannel, strings.Join(tenants, ",")); err != nil && f.ctx.Err() == nil {
+			f.log.Warn("notify failed; other replicas find the news by their sweep", "error", err)
+		}
+		if !sleep(f.ctx, notifyEvery) {
+			return
+		}
+	}
+}
+
+// listen marks what other replicas append. It reconnects for ever; what it
+// misses meanwhile is the sweep's.
+func (f *Feed) listen() {
+	for {
+		err := f.listenOnce()
+		if f.ctx.Err() != nil {
+			return
+		}
+		f.log.Warn("listening for news broke off; reconnecting", "error", err)
+		if !sleep(f.ctx, reconnectAfter) {
+			return
+		}
+	}
+}
+
+func (f *Feed) listenOnce() error {
+	acquired, err := f.cfg.Pool.Acquire(f.ctx)
+	if err != nil {
+		return err
+	}
+	// A listening session is no good to anyone else, so it leaves the pool.
+	conn := acquired.Hijack()
+	defer conn.Close(context.WithoutCancel(f.ctx))
+	if _, err := conn.Exec(f.ctx, "listen "+pgx.Identifier{newsChannel}.Sanitize()); err != nil {
+		return err
+	}
+	for {
+		n, err := conn.WaitForNotification(f.ctx)
+		if err != nil {
+			return err
+		}
+		var tenants []domain.TenantID
+		for _, s := range strings.Split(n.Payload, ",") {
+			if id, err := uuid.Parse(s); err == nil {
+				tenants = append(tenants, domain.TenantID(id))
+			}
+		}
+		f.mark(tenants)
+	}
+}
+
+// sweep compares heads with checkpoints, at once and then every so often.
+func (f *Feed) sweep(ctx context.Context, subscription string, n *news) {
+	for {
+		rows, err := f.cfg.Pool.Query(ctx, sweepSQL, subscription)
+		if err == nil {
+			var ids []uuid.UUID
+			if ids, err = pgx.CollectRows(rows, pgx.RowTo[uuid.UUID]); err == nil {
+				for _, id := range ids {
+					n.mark(domain.TenantID(id))
+				}
+			}
+		}
+		if err != nil && ctx.Err() == nil {
+			f.log.Warn("sweep failed", "subscription", subscription, "error", err)
+		}
+		if !sleep(ctx, f.cfg.Sweep) {
+			return
+		}
+	}
+}
+
+// sleep waits; it is false when ctx ended first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
