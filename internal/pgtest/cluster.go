@@ -1,0 +1,183 @@
+package pgtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"docket/internal/postgres"
+	"docket/migrations"
+)
+
+// cluster is the server of this test binary.
+type cluster struct {
+	admin    *pgxpool.Pool // superuser
+	url      func(login postgres.Login, database string) string
+	template string
+	stop     func() error
+}
+
+// running says that Run is on the stack, so that someone will stop the cluster.
+var running bool
+
+// start makes the cluster at the first call; further calls return the same.
+var start = sync.OnceValues(func() (*cluster, error) {
+	if !running {
+		return nil, errors.New("pgtest: TestMain must be: os.Exit(pgtest.Run(m))")
+	}
+	if external := os.Getenv("DOCKET_TEST_DATABASE_URL"); external != "" {
+		return useExternal(external)
+	}
+	return startPrivate()
+})
+
+// started is the cluster once start has succeeded.
+var started *cluster
+
+// Run runs the tests and then stops and removes the server, if a test needed one.
+// It returns the exit status for os.Exit.
+func Run(m *testing.M) int {
+	running = true
+	code := m.Run()
+	if started != nil {
+		if err := started.close(); err != nil {
+			fmt.Fprintln(os.Stderr, "pgtest:", err)
+			code = max(code, 1)
+		}
+	}
+	return code
+}
+
+func startPrivate() (_ *cluster, err error) {
+	ctx := context.Background()
+	dir, err := tempDir()
+	if err != nil {
+		return nil, err
+	}
+	guard, err := guardCluster(dir)
+	if err != nil {
+		return nil, err
+	}
+	server, err := postgres.Start(ctx, postgres.Config{DataDir: dir, Unsafe: true})
+	if err != nil {
+		return nil, errors.Join(err, guard.release())
+	}
+	c := &cluster{
+		url: server.URL,
+		stop: func() error {
+			return errors.Join(server.Stop(context.Background()), guard.release())
+		},
+	}
+	if err := c.prepare(ctx); err != nil {
+		return nil, errors.Join(err, c.close())
+	}
+	return c, nil
+}
+
+// externalPassword is that of the logins on a server named by
+// DOCKET_TEST_DATABASE_URL.
+const externalPassword = "docket-test"
+
+func useExternal(superuser string) (*cluster, error) {
+	ctx := context.Background()
+	base, err := url.Parse(superuser)
+	if err != nil {
+		return nil, errors.New("pgtest: DOCKET_TEST_DATABASE_URL is not a URL")
+	}
+	if err := postgres.EnsureLogins(ctx, superuser, externalPassword); err != nil {
+		return nil, err
+	}
+	c := &cluster{
+		url: func(login postgres.Login, database string) string {
+			u := *base
+			u.Path = "/" + database
+			if login != postgres.Superuser {
+				u.User = url.UserPassword(string(login), externalPassword)
+			}
+			return u.String()
+		},
+		stop: func() error { return nil },
+	}
+	if err := c.prepare(ctx); err != nil {
+		return nil, errors.Join(err, c.close())
+	}
+	return c, nil
+}
+
+// prepare makes the template. Its name carries the pid because packages that are
+// tested at the same time may share an external server.
+func (c *cluster) prepare(ctx context.Context) error {
+	var err error
+	if c.admin, err = pgxpool.New(ctx, c.url(postgres.Superuser, "postgres")); err != nil {
+		return fmt.Errorf("pgtest: %w", err)
+	}
+	c.template = databaseName("template")
+	if err := c.create(ctx, c.template, ""); err != nil {
+		return err
+	}
+	if err := migrations.Up(ctx, c.url(postgres.OwnerLogin, c.template), nil); err != nil {
+		return err
+	}
+	started = c
+	return nil
+}
+
+func (c *cluster) close() error {
+	var err error
+	if c.admin != nil {
+		if c.template != "" {
+			err = c.drop(context.Background(), c.template)
+		}
+		c.admin.Close()
+	}
+	return errors.Join(err, c.stop())
+}
+
+// create makes a database owned by OwnerLogin, empty or as a copy of template.
+func (c *cluster) create(ctx context.Context, name, template string) error {
+	statement := "CREATE DATABASE " + name + " OWNER " + string(postgres.OwnerLogin)
+	if template != "" {
+		statement += " TEMPLATE " + template
+	}
+	if _, err := c.admin.Exec(ctx, statement); err != nil {
+		return fmt.Errorf("pgtest: create database: %w", err)
+	}
+	if template != "" {
+		return nil
+	}
+	return postgres.OwnSchema(ctx, c.url(postgres.Superuser, name))
+}
+
+// drop removes a database with whatever sessions a test left in it.
+func (c *cluster) drop(ctx context.Context, name string) error {
+	if _, err := c.admin.Exec(ctx, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)"); err != nil {
+		return fmt.Errorf("pgtest: drop database: %w", err)
+	}
+	return nil
+}
+
+// tempDir makes the data directory in a place that the user Postgres runs as can
+// reach: TMPDIR may be private to root.
+func tempDir() (string, error) {
+	var errs error
+	for _, parent := range []string{os.TempDir(), "/tmp", "/var/tmp"} {
+		dir, err := os.MkdirTemp(parent, "docket-test-")
+		if err != nil {
+			errs = errors.Join(errs, err)
+			continue
+		}
+		if err := errors.Join(os.Chmod(dir, 0o711), postgres.Reachable(dir)); err != nil {
+			errs = errors.Join(errs, err, os.Remove(dir))
+			continue
+		}
+		return filepath.Clean(dir), nil
+	}
+	return "", fmt.Errorf("pgtest: %w", errs)
+}

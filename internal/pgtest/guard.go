@@ -1,0 +1,53 @@
+package pgtest
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"syscall"
+)
+
+// guard is a small shell that removes the cluster when the test binary is gone,
+// however it went (a panic, "go test -timeout", kill -9). It waits for the end of
+// a pipe that only the test binary holds open: that works on every Unix, and
+// unlike a parent-death signal it also removes the files.
+type guard struct {
+	cmd  *exec.Cmd
+	pipe io.WriteCloser
+	dir  string
+}
+
+// guardScript kills the postmaster of the data directory $1, if there is one,
+// and then removes the directory, again while backends that are dying still
+// write to it.
+const guardScript = `
+read -r _
+pid=$(head -n 1 "$1/postgres/postmaster.pid" 2>/dev/null) && kill -QUIT "$pid" 2>/dev/null
+n=0
+while ! rm -rf "$1" 2>/dev/null && [ $n -lt 50 ]; do n=$((n+1)); sleep 0.1; done
+`
+
+func guardCluster(dir string) (*guard, error) {
+	cmd := exec.Command("/bin/sh", "-c", guardScript, "sh", dir)
+	// Ctrl-C goes to the whole group of the terminal; the guard must outlive it.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Dir = "/"
+	pipe, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, fmt.Errorf("pgtest: %w", err)
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, errors.Join(fmt.Errorf("pgtest: %w", err), os.RemoveAll(dir))
+	}
+	return &guard{cmd: cmd, pipe: pipe, dir: dir}, nil
+}
+
+// release ends the guard, which removes the directory, and waits for it.
+func (g *guard) release() error {
+	err := g.pipe.Close()
+	// Its status is the last command's, and says nothing that the next line does not.
+	_ = g.cmd.Wait()
+	return errors.Join(err, os.RemoveAll(g.dir))
+}

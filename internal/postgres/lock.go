@@ -1,0 +1,58 @@
+package postgres
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// LockedError says that another docket uses the data directory.
+type LockedError struct {
+	DataDir string
+	// PID of the other docket; 0 when it did not say.
+	PID int
+}
+
+func (e *LockedError) Error() string {
+	if e.PID == 0 {
+		return fmt.Sprintf("another docket is running on %s", e.DataDir)
+	}
+	return fmt.Sprintf("another docket is running on %s (pid %d)", e.DataDir, e.PID)
+}
+
+const lockFile = "docket.lock"
+
+// lockDataDir makes this process the only one that runs a Postgres in dataDir.
+// The kernel drops the lock when the process ends, however it ends; the file
+// stays, and Postgres does not inherit it. The error is a *LockedError when
+// another process has it.
+func lockDataDir(dataDir string) (*os.File, error) {
+	f, err := os.OpenFile(filepath.Join(dataDir, lockFile), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("postgres: %w", err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		defer f.Close()
+		if !errors.Is(err, syscall.EWOULDBLOCK) {
+			return nil, fmt.Errorf("postgres: lock %s: %w", f.Name(), err)
+		}
+		raw, _ := io.ReadAll(io.LimitReader(f, 32))
+		pid, _ := strconv.Atoi(strings.TrimSpace(string(raw)))
+		return nil, &LockedError{DataDir: dataDir, PID: pid}
+	}
+	if err := errors.Join(f.Truncate(0), writeAt0(f, strconv.Itoa(os.Getpid())+"\n")); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("postgres: %w", err)
+	}
+	return f, nil
+}
+
+func writeAt0(f *os.File, s string) error {
+	_, err := f.WriteAt([]byte(s), 0)
+	return err
+}

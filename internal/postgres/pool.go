@@ -1,0 +1,112 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// PoolConfig says who a pool's sessions are.
+type PoolConfig struct {
+	// Role the sessions take on; "" leaves the login as it is (migrations).
+	Role Role
+	// MaxConns bounds the pool; 0 is 10.
+	MaxConns int32
+	// AppName shows in pg_stat_activity.
+	AppName string
+}
+
+// Time limits of a session, per role, in milliseconds. They stop what went wrong, they
+// are not the deadline of a request: that is the context's.
+const (
+	engineStatement = 60_000 // a page of a rebuild
+	engineLock      = 10_000
+	// A replica that stopped in the middle of a page loses its checkpoint lock
+	// after this.
+	engineIdleInTx = 30_000
+	apiStatement   = 15_000
+	apiLock        = 5_000
+	apiIdleInTx    = 10_000
+)
+
+// Pool opens a pool on url whose sessions are cfg.Role from the first moment:
+// the role is a startup parameter, so it costs no round trip, and RESET ROLE
+// leads back to it. The login must be that role's member (or superuser).
+//
+// A pooler between (PgBouncer) must work in session mode and pass startup
+// parameters on.
+//
+// The pool has connected once when Pool returns.
+func Pool(ctx context.Context, url string, cfg PoolConfig) (*pgxpool.Pool, error) {
+	pc, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		// The text may quote the URL, and that a password.
+		return nil, fmt.Errorf("postgres: the connection string is not valid")
+	}
+	pc.MaxConns = 10
+	if cfg.MaxConns > 0 {
+		pc.MaxConns = cfg.MaxConns
+	}
+	// Sessions end at different times, so that the pool never reconnects at once.
+	pc.MaxConnLifetime = time.Hour
+	pc.MaxConnLifetimeJitter = 10 * time.Minute
+	if pc.ConnConfig.ConnectTimeout == 0 {
+		pc.ConnConfig.ConnectTimeout = 5 * time.Second
+	}
+	for name, value := range sessionParams(cfg) {
+		pc.ConnConfig.RuntimeParams[name] = value
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, pc)
+	if err != nil {
+		return nil, fmt.Errorf("postgres: %w", err)
+	}
+	if err := pool.Ping(ctx); err != nil {
+		pool.Close()
+		if cfg.Role != "" && hasCode(err, codeInsufficientPrivilege) {
+			return nil, fmt.Errorf("postgres: login %s may not become %s: have a superuser run GRANT %s TO %s: %w",
+				pc.ConnConfig.User, cfg.Role, cfg.Role, pc.ConnConfig.User, err)
+		}
+		return nil, fmt.Errorf("postgres: %w", err)
+	}
+	return pool, nil
+}
+
+// sessionParams are the settings every session starts with.
+func sessionParams(cfg PoolConfig) map[string]string {
+	params := map[string]string{
+		"TimeZone":                      "UTC",
+		"default_transaction_isolation": "read committed", // Append's SQL function needs it
+		"jit":                           "off",
+		"search_path":                   "public",
+		// A dead peer is noticed within about 40 s; no effect on a Unix socket.
+		"tcp_keepalives_idle":     "15",
+		"tcp_keepalives_interval": "5",
+		"tcp_keepalives_count":    "5",
+		"tcp_user_timeout":        "30000",
+	}
+	if cfg.AppName != "" {
+		params["application_name"] = cfg.AppName
+	}
+	limits := func(statement, lock, idle int) {
+		params["statement_timeout"] = strconv.Itoa(statement)
+		params["lock_timeout"] = strconv.Itoa(lock)
+		params["idle_in_transaction_session_timeout"] = strconv.Itoa(idle)
+	}
+	switch cfg.Role {
+	case EngineRole:
+		limits(engineStatement, engineLock, engineIdleInTx)
+		// Every statement of the engine is by key. On a fresh database the
+		// planner, without statistics, would prefer to scan the small tables, and
+		// cached plans would keep doing so as they grow.
+		params["enable_seqscan"] = "off"
+	case APIRole:
+		limits(apiStatement, apiLock, apiIdleInTx)
+	}
+	if cfg.Role != "" {
+		params["role"] = string(cfg.Role)
+	}
+	return params
+}

@@ -1,0 +1,324 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// Config says where the private Postgres lives. The zero value of all but
+// DataDir is what "docket serve" uses.
+type Config struct {
+	// DataDir is Docket's data directory; made when absent (mode 0700; as root
+	// 0711, since Postgres runs as another user and must pass through).
+	DataDir string
+	// Unsafe turns durability off. For tests only: a crash may lose everything.
+	Unsafe bool
+	// Binaries is a directory with postgres and initdb; empty: search (see Find).
+	Binaries string
+	// Logger gets a line on what was started or adopted; nil: none.
+	Logger *slog.Logger
+}
+
+// How long Start waits for a server to answer, and Stop for each of its signals.
+const (
+	startBound = 60 * time.Second
+	stopBound  = 30 * time.Second
+	pollEvery  = 10 * time.Millisecond
+)
+
+// Server is a running private Postgres and the lock on its data directory.
+type Server struct {
+	dataDir string
+	cluster string
+	socket  string
+	main    postmaster
+	adopted bool
+	lock    *os.File
+	log     *slog.Logger
+	exited  chan struct{} // closed when the postmaster is gone
+
+	stopOnce sync.Once
+	stopErr  error
+}
+
+// Start starts the private Postgres of cfg.DataDir, or adopts the one that a
+// killed docket left there, and returns when it accepts connections and its
+// logins and database exist. On a fresh directory that takes about a second.
+//
+// Errors: *LockedError when another docket has the directory; ErrNoBinaries when
+// Postgres is not installed; anything else carries the last lines of the
+// server's log where there are any. After an error nothing is left running.
+func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.DataDir, err = prepareDataDir(cfg.DataDir); err != nil {
+		return nil, err
+	}
+	lock, err := lockDataDir(cfg.DataDir)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{
+		dataDir: cfg.DataDir,
+		cluster: filepath.Join(cfg.DataDir, "postgres"),
+		lock:    lock,
+		log:     cfg.Logger,
+		exited:  make(chan struct{}),
+	}
+	defer func() {
+		if err != nil {
+			lock.Close()
+		}
+	}()
+	ctx, cancel := context.WithTimeout(ctx, startBound)
+	defer cancel()
+	if err := s.startOrAdopt(ctx, cfg); err != nil {
+		return nil, err
+	}
+	if err := s.bootstrap(ctx); err != nil {
+		return nil, errors.Join(err, s.Stop(context.WithoutCancel(ctx)))
+	}
+	return s, nil
+}
+
+func prepareDataDir(dir string) (string, error) {
+	if dir == "" {
+		return "", errors.New("postgres: no data directory given")
+	}
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return "", fmt.Errorf("postgres: %w", err)
+	}
+	mode := os.FileMode(0o700)
+	if os.Geteuid() == 0 {
+		mode = 0o711
+	}
+	if err := os.MkdirAll(dir, mode); err != nil {
+		return "", fmt.Errorf("postgres: %w", err)
+	}
+	// One directory, one name: the socket's directory may be a hash of it.
+	if dir, err = filepath.EvalSymlinks(dir); err != nil {
+		return "", fmt.Errorf("postgres: %w", err)
+	}
+	return dir, nil
+}
+
+func (s *Server) startOrAdopt(ctx context.Context, cfg Config) error {
+	id, err := identify(s.cluster)
+	if err != nil {
+		return err
+	}
+	if adopted, err := s.adopt(ctx, id); err != nil || adopted {
+		return err
+	}
+	if err := id.canEnter(s.dataDir); err != nil {
+		return err
+	}
+	b, err := chooseBinaries(ctx, cfg, s.cluster)
+	if err != nil {
+		return err
+	}
+	if err := initCluster(ctx, s.cluster, b, id, cfg.Unsafe); err != nil {
+		return err
+	}
+	s.socket = socketDir(s.dataDir)
+	if err := makeSocketDir(s.socket, id); err != nil {
+		return err
+	}
+	return s.launch(ctx, b, id, cfg.Unsafe)
+}
+
+// adopt takes over a server that is running on the cluster. One that is still
+// starting is waited for; one that is shutting down is waited for until it is
+// gone, and not adopted.
+func (s *Server) adopt(ctx context.Context, id identity) (bool, error) {
+	p, err := readPostmaster(s.cluster)
+	if err != nil || !p.listens() {
+		return false, nil // Postgres itself deals with a stale pid file.
+	}
+	if err := checkSocketDir(p.socketDir, id); err != nil {
+		return false, err
+	}
+	s.main, s.socket = p, p.socketDir
+	for p.alive(s.cluster) {
+		if s.ping(ctx) == nil {
+			s.adopted = true
+			go s.watch()
+			s.log.InfoContext(ctx, "adopted a running private Postgres", "pid", p.pid)
+			return true, nil
+		}
+		if err := pause(ctx); err != nil {
+			return false, fmt.Errorf("postgres: server with pid %d does not answer: %w", p.pid, err)
+		}
+	}
+	return false, nil
+}
+
+// listens tells a living server from a stale file whose pid some other program
+// has by now.
+func (p postmaster) listens() bool {
+	if !processExists(p.pid) {
+		return false
+	}
+	c, err := net.Dial("unix", filepath.Join(p.socketDir, socketName))
+	if err != nil {
+		return false
+	}
+	c.Close()
+	return true
+}
+
+// watch closes exited when an adopted server is gone. It is not our child, so
+// there is nothing to wait on.
+func (s *Server) watch() {
+	defer close(s.exited)
+	for s.main.alive(s.cluster) {
+		time.Sleep(5 * pollEvery)
+	}
+}
+
+// launch starts the postmaster as a child and waits until it answers.
+func (s *Server) launch(ctx context.Context, b Binaries, id identity, unsafe bool) error {
+	logFile, err := openLog(s.dataDir)
+	if err != nil {
+		return err
+	}
+	defer logFile.Close()
+	cmd := id.command(s.cluster, b.path("postgres"), serverArgs(s.cluster, s.socket, unsafe)...)
+	cmd.Stdout, cmd.Stderr = logFile, logFile
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("postgres: start: %w", err)
+	}
+	go func() {
+		defer close(s.exited)
+		_ = cmd.Wait() // how it ended stands in its log
+	}()
+	s.main = postmaster{pid: cmd.Process.Pid}
+	for {
+		if s.ping(ctx) == nil {
+			break
+		}
+		select {
+		case <-s.exited:
+			return fmt.Errorf("postgres: the server did not start: %s", logTail(s.dataDir))
+		default:
+		}
+		if err := pause(ctx); err != nil {
+			return errors.Join(fmt.Errorf("postgres: the server did not answer: %w: %s", err, logTail(s.dataDir)),
+				s.Stop(context.WithoutCancel(ctx)))
+		}
+	}
+	if p, err := readPostmaster(s.cluster); err == nil {
+		s.main = p
+	}
+	s.log.InfoContext(ctx, "started a private Postgres", "version", b.Major, "pid", s.main.pid)
+	return nil
+}
+
+// ping connects once. Any answer but a good one counts as not ready.
+func (s *Server) ping(ctx context.Context) error {
+	c, err := pgconn.Connect(ctx, s.URL(Superuser, "postgres"))
+	if err != nil {
+		return err
+	}
+	return c.Close(ctx)
+}
+
+// URL is the pgx connection string of a login for a database on this server.
+func (s *Server) URL(login Login, database string) string {
+	return socketURL(s.socket, login, database)
+}
+
+func socketURL(socket string, login Login, database string) string {
+	u := url.URL{
+		Scheme: "postgres",
+		User:   url.User(string(login)),
+		Path:   "/" + database,
+		RawQuery: url.Values{
+			"host": {socket}, "port": {socketPort}, "sslmode": {"disable"},
+		}.Encode(),
+	}
+	return u.String()
+}
+
+// PID is the postmaster's process id.
+func (s *Server) PID() int { return s.main.pid }
+
+// Adopted tells whether Start found the server running.
+func (s *Server) Adopted() bool { return s.adopted }
+
+// Exited is closed when the postmaster is gone, stopped or crashed.
+func (s *Server) Exited() <-chan struct{} { return s.exited }
+
+// Stop ends the server and waits until it is gone: connections are cut and a
+// checkpoint written (SIGINT, "fast"); a server that is still there after 30 s,
+// or when ctx ends, is made to leave without a checkpoint (SIGQUIT, recovered by
+// the next start). It then releases the data directory. Further calls return the
+// first one's answer.
+func (s *Server) Stop(ctx context.Context) error {
+	s.stopOnce.Do(func() { s.stopErr = s.stop(ctx) })
+	return s.stopErr
+}
+
+func (s *Server) stop(ctx context.Context) error {
+	defer s.lock.Close()
+	bounded, cancel := context.WithTimeout(ctx, stopBound)
+	defer cancel()
+	s.signal(syscall.SIGINT)
+	select {
+	case <-s.exited:
+		return nil
+	case <-bounded.Done():
+	}
+	s.log.WarnContext(ctx, "the private Postgres is slow to stop; stopping it without a checkpoint", "pid", s.main.pid)
+	s.signal(syscall.SIGQUIT)
+	select {
+	case <-s.exited:
+		return nil
+	case <-time.After(stopBound):
+		return fmt.Errorf("postgres: server with pid %d does not stop", s.main.pid)
+	}
+}
+
+// signal goes to the postmaster alone, by pid, and only while that pid is its.
+func (s *Server) signal(sig syscall.Signal) {
+	select {
+	case <-s.exited:
+	default:
+		if !s.adopted || s.main.alive(s.cluster) {
+			_ = syscall.Kill(s.main.pid, sig) // gone already: what we want
+		}
+	}
+}
+
+func pause(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(pollEvery):
+		return nil
+	}
+}
+
+// runWithContext is cmd.Run that kills the program's whole group when ctx ends.
+func runWithContext(ctx context.Context, cmd *exec.Cmd) error {
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	stop := context.AfterFunc(ctx, func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
+	defer stop()
+	return cmd.Wait()
+}
