@@ -91,7 +91,7 @@ func changed[T any](list []Change, field string, from, to T) []Change {
 
 // toJSON renders a field's value. The types of fields can't fail to marshal.
 func toJSON(v any) json.RawMessage {
-	b, err := json.Marshal(v)
+	b, err := marshal(v)
 	if err != nil {
 		panic(fmt.Sprintf("domain: field of type %T doesn't marshal: %v", v, err))
 	}

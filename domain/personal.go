@@ -43,7 +43,7 @@ func About(subject UserID, value string) Personal {
 
 // MarshalJSON writes the envelope.
 func (p Personal) MarshalJSON() ([]byte, error) {
-	return json.Marshal(personalEnvelope{personalContent{p.Subject, KeyNone, p.Value}})
+	return marshal(personalEnvelope{personalContent{p.Subject, KeyNone, p.Value}})
 }
 
 // UnmarshalJSON reads the envelope.

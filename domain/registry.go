@@ -94,7 +94,7 @@ func Encode(e Event) (d Definition, data json.RawMessage, err error) {
 	if !ok || reflect.TypeOf(e) != d.goType {
 		return Definition{}, nil, fmt.Errorf("event %T isn't registered as %q", e, e.EventType())
 	}
-	data, err = json.Marshal(e)
+	data, err = marshal(e)
 	if err != nil {
 		return Definition{}, nil, fmt.Errorf("encode %s: %w", d.Type, err)
 	}
