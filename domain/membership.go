@@ -51,14 +51,20 @@ func (AddMember) membershipCommand()    {}
 func (ChangeRole) membershipCommand()   {}
 func (RemoveMember) membershipCommand() {}
 
-// DecideMembership says what a command does to a membership. Errors:
-// CodeValidationFailed, CodeInsufficientRole, CodeNotFound, CodeAlreadyMember,
-// CodeVersionConflict, CodeLastOwner.
+// DecideMembership says what a command does to a membership. Errors, in the
+// order in which they are looked for: CodeValidationFailed, CodeNotFound,
+// CodeInsufficientRole, CodeVersionConflict, CodeAlreadyMember or CodeLastOwner.
 func DecideMembership(m Membership, by Actor, c MembershipCommand) ([]Event, error) {
 	switch c := c.(type) {
 	case JoinTenant:
+		if err := checkRole(c.Role); err != nil {
+			return nil, err
+		}
 		return m.join(c.User, c.Role)
 	case AddMember:
+		if err := checkRole(c.Role); err != nil {
+			return nil, err
+		}
 		if err := Permit(MemberAdd, by.Role, false, ""); err != nil {
 			return nil, err
 		}
@@ -72,11 +78,6 @@ func DecideMembership(m Membership, by Actor, c MembershipCommand) ([]Event, err
 }
 
 func (m Membership) join(u User, r Role) ([]Event, error) {
-	var f findings
-	oneOf(&f, "/role", r, roles...)
-	if err := f.err(); err != nil {
-		return nil, err
-	}
 	if m.Active {
 		return nil, Refuse(CodeAlreadyMember, "this user is a member already")
 	}
@@ -86,16 +87,14 @@ func (m Membership) join(u User, r Role) ([]Event, error) {
 }
 
 func (m Membership) change(by Actor, c ChangeRole) ([]Event, error) {
-	var f findings
-	oneOf(&f, "/role", c.Role, roles...)
-	if err := f.err(); err != nil {
-		return nil, err
-	}
-	if err := Permit(MemberChange, by.Role, m.UserID == by.ID, ""); err != nil {
+	if err := checkRole(c.Role); err != nil {
 		return nil, err
 	}
 	if !m.Active {
 		return nil, NotFound("member")
+	}
+	if err := Permit(MemberChange, by.Role, m.UserID == by.ID, ""); err != nil {
+		return nil, err
 	}
 	if err := c.IfMatch.Check(m.Version); err != nil {
 		return nil, err
@@ -112,11 +111,11 @@ func (m Membership) change(by Actor, c ChangeRole) ([]Event, error) {
 }
 
 func (m Membership) remove(by Actor, c RemoveMember) ([]Event, error) {
-	if err := Permit(MemberRemove, by.Role, m.UserID == by.ID, ""); err != nil {
-		return nil, err
-	}
 	if !m.Active {
 		return nil, NotFound("member")
+	}
+	if err := Permit(MemberRemove, by.Role, m.UserID == by.ID, ""); err != nil {
+		return nil, err
 	}
 	if err := c.IfMatch.Check(m.Version); err != nil {
 		return nil, err
@@ -125,6 +124,12 @@ func (m Membership) remove(by Actor, c RemoveMember) ([]Event, error) {
 		return nil, LastOwner()
 	}
 	return []Event{MemberLeft{UserID: m.UserID, Name: About(m.UserID, m.Name), Role: m.Role}}, nil
+}
+
+func checkRole(r Role) error {
+	var f findings
+	oneOf(&f, "/role", r, roles...)
+	return f.err()
 }
 
 // LastOwner is the refusal to leave a tenant without an owner.

@@ -67,9 +67,10 @@ func (MoveProject) projectCommand()   {}
 func (DeleteProject) projectCommand() {}
 
 // DecideProject says what a command does to a project. Errors, in the order in
-// which they are looked for: CodeValidationFailed, CodeNotFound, CodeNotYours,
-// CodeInsufficientRole, CodeVersionConflict, CodeProjectClosed,
-// CodeInvalidTransition.
+// which they are looked for: CodeValidationFailed, CodeNotFound, CodeNotYours or
+// CodeInsufficientRole, CodeVersionConflict, CodeProjectClosed or
+// CodeInvalidTransition, and last CodeValidationFailed again where the new owner
+// isn't a member: that is a question about the tenant, not about the request.
 func DecideProject(p Project, by Actor, c ProjectCommand) ([]Event, error) {
 	switch c := c.(type) {
 	case CreateProject:
@@ -104,25 +105,19 @@ func (p Project) create(by Actor, c CreateProject) ([]Event, error) {
 }
 
 func (p Project) edit(by Actor, c EditProject) ([]Event, error) {
-	next := p
-	next.Name = c.Name.Or(p.Name)
-	next.Description = c.Description.Or(p.Description)
-	next.Visibility = c.Visibility.Or(p.Visibility)
-	next.DueDate = c.DueDate.Or(p.DueDate)
-	next.OwnerID = c.OwnerID.Or(p.OwnerID)
+	// Members that are absent stand as something valid: only the request is judged.
+	if err := checkProject(c.Name.Or("-"), c.Description.Or(nil), c.Visibility.Or(Private), c.DueDate.Or(nil)); err != nil {
+		return nil, err
+	}
 	if !p.Exists() {
 		return nil, NotFound("project")
 	}
-	if err := checkProject(next.Name, next.Description, next.Visibility, next.DueDate); err != nil {
-		return nil, err
+	asked := p.Status
+	if asked.Closed() {
+		// A closed project is nobody's to edit, so its status decides nothing here.
+		asked = Draft
 	}
-	own := p.OwnerID == by.ID
-	if p.Status.Closed() {
-		// A closed project is nobody's to edit: only ownership is asked before that.
-		if !own && !by.Role.AtLeast(Manager) {
-			return nil, Permit(ProjectEdit, by.Role, own, Draft)
-		}
-	} else if err := Permit(ProjectEdit, by.Role, own, p.Status); err != nil {
+	if err := Permit(ProjectEdit, by.Role, p.OwnerID == by.ID, asked); err != nil {
 		return nil, err
 	}
 	if err := c.IfMatch.Check(p.Version); err != nil {
@@ -131,6 +126,12 @@ func (p Project) edit(by Actor, c EditProject) ([]Event, error) {
 	if err := p.writable(); err != nil {
 		return nil, err
 	}
+	next := p
+	next.Name = c.Name.Or(p.Name)
+	next.Description = c.Description.Or(p.Description)
+	next.Visibility = c.Visibility.Or(p.Visibility)
+	next.DueDate = c.DueDate.Or(p.DueDate)
+	next.OwnerID = c.OwnerID.Or(p.OwnerID)
 	if next.OwnerID != p.OwnerID && !c.NewOwner.mayHold(next.OwnerID) {
 		return nil, Invalid("/owner_id", "not_a_member", "a project's owner is a member of the tenant, not a viewer or auditor")
 	}

@@ -90,8 +90,10 @@ func (EditTask) taskCommand()   {}
 func (DeleteTask) taskCommand() {}
 
 // DecideTask says what a command does to a task. Errors, in the order in which
-// they are looked for: CodeValidationFailed, CodeNotFound, CodeNotYours,
-// CodeInsufficientRole, CodeVersionConflict, CodeProjectClosed.
+// they are looked for: CodeValidationFailed, CodeNotFound, CodeNotYours or
+// CodeInsufficientRole, CodeVersionConflict, CodeProjectClosed,
+// CodeConcurrentUpdate, and last CodeValidationFailed again where the assignee
+// isn't a member: that is a question about the tenant, not about the request.
 func DecideTask(t Task, by Actor, c TaskCommand) ([]Event, error) {
 	switch c := c.(type) {
 	case CreateTask:
@@ -140,19 +142,16 @@ func (t Task) create(by Actor, c CreateTask) ([]Event, error) {
 }
 
 func (t Task) edit(by Actor, c EditTask) ([]Event, error) {
+	// Members that are absent stand as something valid: only the request is judged.
+	asked := Task{
+		Title: c.Title.Or("-"), Description: c.Description.Or(nil), Status: c.Status.Or(Todo),
+		Priority: c.Priority.Or(Normal), Labels: c.Labels.Or(nil), DueDate: c.DueDate.Or(nil),
+	}
+	if err := asked.check(); err != nil {
+		return nil, err
+	}
 	if !t.Exists(c.Project) {
 		return nil, NotFound("task")
-	}
-	next := t
-	next.Title = c.Title.Or(t.Title)
-	next.Description = c.Description.Or(t.Description)
-	next.Status = c.Status.Or(t.Status)
-	next.Priority = c.Priority.Or(t.Priority)
-	next.AssigneeID = c.AssigneeID.Or(t.AssigneeID)
-	next.Labels = notNil(c.Labels.Or(t.Labels))
-	next.DueDate = c.DueDate.Or(t.DueDate)
-	if err := next.check(); err != nil {
-		return nil, err
 	}
 	if err := Permit(TaskEdit, by.Role, t.CreatedBy == by.ID, ""); err != nil {
 		return nil, err
@@ -163,6 +162,14 @@ func (t Task) edit(by Actor, c EditTask) ([]Event, error) {
 	if err := c.Project.writable(); err != nil {
 		return nil, err
 	}
+	next := t
+	next.Title = c.Title.Or(t.Title)
+	next.Description = c.Description.Or(t.Description)
+	next.Status = c.Status.Or(t.Status)
+	next.Priority = c.Priority.Or(t.Priority)
+	next.AssigneeID = c.AssigneeID.Or(t.AssigneeID)
+	next.Labels = notNil(c.Labels.Or(t.Labels))
+	next.DueDate = c.DueDate.Or(t.DueDate)
 	list := t.changes(next)
 	if len(list) == 0 {
 		return nil, nil

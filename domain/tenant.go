@@ -61,8 +61,9 @@ func (CreateTenant) tenantCommand() {}
 func (EditTenant) tenantCommand()   {}
 func (FoundTenant) tenantCommand()  {}
 
-// DecideTenant says what a command does to a tenant. Errors: CodeSlugTaken,
-// CodeValidationFailed, CodeInsufficientRole, CodeVersionConflict.
+// DecideTenant says what a command does to a tenant. Errors, in the order in
+// which they are looked for: CodeValidationFailed, CodeNotFound,
+// CodeInsufficientRole, CodeVersionConflict, CodeSlugTaken.
 func DecideTenant(t Tenant, by Actor, c TenantCommand) ([]Event, error) {
 	switch c := c.(type) {
 	case CreateTenant:
@@ -96,19 +97,16 @@ func (t Tenant) create(c CreateTenant) ([]Event, error) {
 }
 
 func (t Tenant) edit(by Actor, c EditTenant) ([]Event, error) {
-	if t.Version == 0 {
-		return nil, NotFound("tenant")
-	}
-	next := t
-	next.Name = c.Name.Or(t.Name)
-	next.Registration = c.Registration.Or(t.Registration)
-	next.DefaultRole = c.DefaultRole.Or(t.DefaultRole)
+	// Members that are absent stand as something valid: only the request is judged.
 	var f findings
-	f.text("/name", next.Name, 1, MaxName)
-	oneOf(&f, "/registration", next.Registration, RegistrationOpen, RegistrationClosed)
-	oneOf(&f, "/default_role", next.DefaultRole, Manager, Member, Viewer, Auditor)
+	f.text("/name", c.Name.Or("-"), 1, MaxName)
+	oneOf(&f, "/registration", c.Registration.Or(RegistrationClosed), RegistrationOpen, RegistrationClosed)
+	oneOf(&f, "/default_role", c.DefaultRole.Or(Member), Manager, Member, Viewer, Auditor)
 	if err := f.err(); err != nil {
 		return nil, err
+	}
+	if t.Version == 0 {
+		return nil, NotFound("tenant")
 	}
 	if err := Permit(TenantEdit, by.Role, false, ""); err != nil {
 		return nil, err
@@ -116,6 +114,10 @@ func (t Tenant) edit(by Actor, c EditTenant) ([]Event, error) {
 	if err := c.IfMatch.Check(t.Version); err != nil {
 		return nil, err
 	}
+	next := t
+	next.Name = c.Name.Or(t.Name)
+	next.Registration = c.Registration.Or(t.Registration)
+	next.DefaultRole = c.DefaultRole.Or(t.DefaultRole)
 	var list []Change
 	list = changed(list, "name", t.Name, next.Name)
 	list = changed(list, "registration", t.Registration, next.Registration)
