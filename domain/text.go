@@ -14,13 +14,14 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// Limits of what may be written, in characters (Unicode code points).
+// Limits of what may be written, in characters (Unicode code points) where
+// nothing else is said.
 const (
 	MaxName        = 200
 	MaxDescription = 4000
-	MaxLabels      = 20
+	MaxLabels      = 20 // labels
 	MaxLabel       = 50
-	MaxEmail       = 254 // RFC 5321, section 4.5.3.1.3
+	MaxEmail       = 254 // octets: RFC 5321, section 4.5.3.1.3
 	MinSlug        = 2
 	MaxSlug        = 40
 )
@@ -76,10 +77,14 @@ func forbiddenRune(r rune) bool { return unicode.IsControl(r) && r != '\n' && r 
 
 func (f *findings) email(pointer, s string) {
 	a, err := mail.ParseAddress(s)
-	if err != nil || a.Address != s || len(s) > MaxEmail || strings.ContainsFunc(s, unicode.IsControl) {
+	if err != nil || a.Address != s || len(s) > MaxEmail || strings.ContainsFunc(s, invisibleRune) {
 		f.add(pointer, "format", "not an e-mail address")
 	}
 }
+
+// invisibleRune finds what would let two addresses look alike: spaces, controls
+// and format characters, which net/mail takes for letters beyond ASCII.
+func invisibleRune(r rune) bool { return unicode.IsSpace(r) || !unicode.IsGraphic(r) }
 
 func (f *findings) slug(pointer, s string) {
 	if len(s) < MinSlug || len(s) > MaxSlug || !slugForm.MatchString(s) {
@@ -91,8 +96,11 @@ func (f *findings) date(pointer string, d *Date) {
 	if d == nil {
 		return
 	}
-	if _, err := time.Parse(time.DateOnly, string(*d)); err != nil {
-		f.add(pointer, "format", "a date is written YYYY-MM-DD")
+	day, err := time.Parse(time.DateOnly, string(*d))
+	if err != nil || day.Year() == 0 {
+		// RFC 3339 has a year 0000; Postgres hasn't, and an event that no read
+		// model can hold would stop the tenant's subscriptions.
+		f.add(pointer, "format", "a date is written YYYY-MM-DD, from the year 0001 on")
 	}
 }
 
