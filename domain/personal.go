@@ -52,6 +52,10 @@ func (p *Personal) UnmarshalJSON(b []byte) error {
 	if err := json.Unmarshal(b, &e); err != nil {
 		return fmt.Errorf("personal field: %w", err)
 	}
+	if e.P.Key == "" {
+		// Damaged rather than new: a reader must not wait for a newer version.
+		return errors.New("personal field without its envelope")
+	}
 	if e.P.Key != KeyNone {
 		return fmt.Errorf("%w: %q", ErrUnknownKey, e.P.Key)
 	}

@@ -1,11 +1,13 @@
 package domain
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 )
 
 // ErrUnknownEvent says that an event has a type, a schema version or a field
@@ -30,6 +32,9 @@ type Definition struct {
 	goType  reflect.Type
 	upcasts []Upcaster
 }
+
+// definitions are the rows of a registry by their stored names.
+type definitions map[string]Definition
 
 // registry is every event there is. Once released a name is never reused and a
 // golden file in testdata/events never edited; a new shape is a new version.
@@ -61,8 +66,8 @@ func define[E Event](stream StreamType, upcasts ...Upcaster) Definition {
 
 // register panics on a name or Go type that stands in the table twice: a
 // mistake of the programmer, met by every test.
-func register(defs ...Definition) map[string]Definition {
-	byName, byType := map[string]Definition{}, map[reflect.Type]bool{}
+func register(defs ...Definition) definitions {
+	byName, byType := definitions{}, map[reflect.Type]bool{}
 	for _, d := range defs {
 		if _, dup := byName[d.Type]; dup || byType[d.goType] {
 			panic("domain: event registered twice: " + d.Type)
@@ -104,7 +109,11 @@ func Encode(e Event) (d Definition, data json.RawMessage, err error) {
 // Decode reads a stored event, bringing an older schema version up to the
 // present one. It returns ErrUnknownEvent for what a newer version wrote.
 func Decode(eventType string, version int, data json.RawMessage) (Event, error) {
-	d, ok := registry[eventType]
+	return registry.decode(eventType, version, data)
+}
+
+func (r definitions) decode(eventType string, version int, data json.RawMessage) (Event, error) {
+	d, ok := r[eventType]
 	if !ok {
 		return nil, fmt.Errorf("%w: type %q", ErrUnknownEvent, eventType)
 	}
@@ -119,6 +128,10 @@ func Decode(eventType string, version int, data json.RawMessage) (Event, error) 
 		if data, err = up(data); err != nil {
 			return nil, fmt.Errorf("upcast %s: %w", eventType, err)
 		}
+	}
+	if bytes.Equal(bytes.TrimSpace(data), []byte("null")) {
+		// The decoder would take it for an event with every field empty.
+		return nil, fmt.Errorf("decode %s: null is no event", eventType)
 	}
 	p := reflect.New(d.goType)
 	if err := json.Unmarshal(data, p.Interface()); err != nil {
@@ -135,7 +148,8 @@ func personalFields(t reflect.Type) []string {
 	var out []string
 	for f := range t.Fields() {
 		if f.Type == reflect.TypeFor[Personal]() || f.Type == reflect.TypeFor[*Personal]() {
-			out = append(out, f.Tag.Get("json"))
+			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+			out = append(out, name)
 		}
 	}
 	return out
