@@ -1,0 +1,88 @@
+package commands
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"docket/domain"
+	"docket/eventstore"
+
+	"github.com/google/uuid"
+)
+
+// Store is what commands need of the event store.
+type Store interface {
+	Append(context.Context, eventstore.Commit) (eventstore.Appended, error)
+	Load(ctx context.Context, t domain.TenantID, s domain.StreamID, after int) ([]domain.Recorded, error)
+	Claimant(ctx context.Context, t domain.TenantID, kind eventstore.ClaimKind, value string) (uuid.UUID, bool, error)
+	ClaimantsBut(ctx context.Context, t domain.TenantID, kind eventstore.ClaimKind, but uuid.UUID, limit int) ([]uuid.UUID, error)
+}
+
+// Config is what Commands are made of.
+type Config struct {
+	Store       Store
+	Credentials *Credentials
+	// SetupCode is what one must know to found the default tenant from elsewhere
+	// than the machine itself; empty: nobody can.
+	SetupCode string
+	// FoldsKept is how many folded aggregates are kept in memory; 20,000 if 0.
+	FoldsKept int
+	Logger    *slog.Logger
+}
+
+// Commands carries out commands. Its methods may be called from any goroutine.
+type Commands struct {
+	store       Store
+	folds       *folds
+	slugs       *slugs
+	credentials *Credentials
+	setupCode   string
+	log         *slog.Logger
+}
+
+// New makes Commands.
+func New(cfg Config) (*Commands, error) {
+	if cfg.FoldsKept == 0 {
+		cfg.FoldsKept = 20_000
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	folds, err := newFolds(cfg.FoldsKept)
+	if err != nil {
+		return nil, fmt.Errorf("fold cache: %w", err)
+	}
+	slugs, err := newSlugs(cfg.Store)
+	if err != nil {
+		return nil, fmt.Errorf("slug cache: %w", err)
+	}
+	return &Commands{
+		store: cfg.Store, folds: folds, slugs: slugs, credentials: cfg.Credentials,
+		setupCode: cfg.SetupCode, log: cfg.Logger,
+	}, nil
+}
+
+// Origin says where a command came from, for the events' meta.
+type Origin struct {
+	// RequestID is the HTTP request's; empty for an operator's command.
+	RequestID string
+}
+
+// Done is the answer to an accepted command.
+type Done[S any] struct {
+	// State is the aggregate after the command.
+	State S
+	// Seq is the tenant's sequence number of the command's last event; of the
+	// stream's last event where nothing changed.
+	Seq int64
+}
+
+// newID is a UUIDv7; it fails only where the system has no randomness.
+func newID[ID ~[16]byte]() (ID, error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return ID{}, fmt.Errorf("new id: %w", err)
+	}
+	return ID(id), nil
+}
