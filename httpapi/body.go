@@ -1,0 +1,115 @@
+package httpapi
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humagin"
+	"github.com/gin-gonic/gin"
+
+	"docket/domain"
+)
+
+const (
+	maxBody = 1 << 20 // bytes
+
+	// bodyTimeout is how long a body may take to arrive. It is a network's
+	// time, not the handler's, so the operation's deadline doesn't serve.
+	bodyTimeout = 15 * time.Second
+
+	jsonMediaType  = "application/json"
+	patchMediaType = "application/merge-patch+json"
+
+	bodyKey = "docket.body"
+)
+
+// readBody is the middleware that reads the whole body of an operation that has
+// one, once: 413 above 1 MiB, 415 for what isn't JSON, 400 for what breaks off.
+// It runs after the gates, so that a stranger's bytes aren't read, and before
+// the replays, which need the bytes. An operation without a body ignores one.
+func (r *router) readBody(ctx huma.Context, next func(huma.Context)) {
+	op := ctx.Operation()
+	if op.RequestBody == nil {
+		next(ctx)
+		return
+	}
+	c := humagin.Unwrap(ctx)
+	body, err := receive(c)
+	switch {
+	case err != nil:
+	case len(body) == 0 && op.RequestBody.Required:
+		err = domain.Refuse(domain.CodeMalformed, "a body is needed")
+	case len(body) > 0:
+		err = checkMediaType(c.Request)
+	}
+	if err != nil {
+		r.refuse(ctx, err)
+		return
+	}
+	c.Set(bodyKey, body)
+	c.Request.Body = io.NopCloser(bytes.NewReader(body))
+	next(ctx)
+}
+
+// bodyOf is the body as it came, for replays; nil where the operation has none.
+func bodyOf(ctx huma.Context) []byte {
+	body, _ := humagin.Unwrap(ctx).Get(bodyKey)
+	bytes, _ := body.([]byte)
+	return bytes
+}
+
+func receive(c *gin.Context) ([]byte, error) {
+	if c.Request.ContentLength > maxBody {
+		return nil, &domain.Error{Code: domain.CodePayloadTooLarge}
+	}
+	// Not every writer has a connection behind it: tests' recorders don't.
+	connection := http.NewResponseController(c.Writer)
+	_ = connection.SetReadDeadline(time.Now().Add(bodyTimeout))
+	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, maxBody))
+	_ = connection.SetReadDeadline(time.Time{})
+
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return nil, &domain.Error{Code: domain.CodePayloadTooLarge}
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		c.Header("Connection", "close")
+		return nil, domain.Refuse(domain.CodeMalformed, "the body didn't arrive within %s", bodyTimeout)
+	case err != nil:
+		return nil, domain.Refuse(domain.CodeMalformed, "the body broke off")
+	}
+	return body, nil
+}
+
+// checkMediaType accepts application/json, and for PATCH also
+// application/merge-patch+json (RFC 7396), in UTF-8 and without content coding.
+// A body without Content-Type is refused: what it is can't be guessed.
+func checkMediaType(req *http.Request) error {
+	accepted := "application/json"
+	if req.Method == http.MethodPatch {
+		accepted += " or " + patchMediaType
+	}
+	refusal := domain.Refuse(domain.CodeUnsupportedMediaType,
+		"the body must be %s in UTF-8, without content coding", accepted)
+
+	types := req.Header.Values("Content-Type")
+	if len(types) != 1 || len(req.Header.Values("Content-Encoding")) > 0 {
+		return refusal
+	}
+	media, params, err := mime.ParseMediaType(types[0])
+	charset, has := params["charset"]
+	switch {
+	case err != nil, has && !strings.EqualFold(charset, "utf-8"):
+		return refusal
+	case media == jsonMediaType, media == patchMediaType && req.Method == http.MethodPatch:
+		return nil
+	}
+	return refusal
+}

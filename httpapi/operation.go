@@ -1,0 +1,191 @@
+package httpapi
+
+import (
+	"context"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"docket/domain"
+)
+
+// access says who may call an operation at all. There is no default: register
+// panics where it is missing.
+type access string
+
+const (
+	public access = "public" // anyone
+	user   access = "user"   // whoever has a valid token
+	tenant access = "tenant" // members of the resolved tenant whose role has Action
+)
+
+// operation is what a route is: its contract, and who may call it.
+type operation struct {
+	Method, Path         string
+	ID                   string // unique, kebab-case; generated clients name methods after it
+	Summary, Description string
+	Tag                  string // one of tags
+	Access               access
+	Action               domain.Action // with tenant access: what the role rules call it
+
+	// Status of success; 0 is 200 with a body in the output, else 204.
+	Status int
+	// Errors are the refusals beyond those that follow from the rest: the
+	// access, parameters and a body bring their own.
+	Errors []domain.Code
+	// Params are documented and checked beside those of the input type. They
+	// are for what the gates read.
+	Params []*huma.Param
+	// Content says what an answer is that isn't the JSON of the output's Body.
+	Content map[string]*huma.MediaType
+	// Streams is for answers without end: no deadline, and no HEAD.
+	Streams bool
+}
+
+const operationKey = "docket.operation"
+
+// operationOf is the operation that a middleware runs for.
+func operationOf(ctx huma.Context) operation {
+	return ctx.Operation().Metadata[operationKey].(operation)
+}
+
+// register adds an operation to the router and to the OpenAPI document. It
+// panics for one that is inconsistent, so that the server doesn't start.
+//
+// Of a request it runs, in this order: the deadline, the router's gates
+// (authentication, tenant, role), reading the body, the router's replays
+// (idempotency), the checks of the contract (check.go), Huma's binding, the
+// handler. Whatever error the handler returns goes through problemFrom.
+func register[I, O any](r *router, op operation, handler func(context.Context, *I) (*O, error)) {
+	switch {
+	case op.Access != public && op.Access != user && op.Access != tenant:
+		panic("httpapi: " + op.ID + ": who may call it isn't said")
+	case (op.Access == tenant) != (op.Action != ""):
+		panic("httpapi: " + op.ID + ": an action goes with tenant access, and only with it")
+	case op.ID == "" || op.Summary == "" || !slices.ContainsFunc(tags, func(t *huma.Tag) bool { return t.Name == op.Tag }):
+		panic("httpapi: " + op.Method + " " + op.Path + ": id, summary and one of the tags are needed")
+	}
+	h := huma.Operation{
+		Method:        op.Method,
+		Path:          op.Path,
+		OperationID:   op.ID,
+		Summary:       op.Summary,
+		Description:   op.Description,
+		Tags:          []string{op.Tag},
+		DefaultStatus: op.Status,
+		Parameters:    slices.Clone(op.Params),
+		Responses:     map[string]*huma.Response{},
+		Metadata:      map[string]any{operationKey: op},
+		Extensions:    map[string]any{"x-docket-access": string(op.Access)},
+		Middlewares:   slices.Concat(huma.Middlewares{r.deadline}, r.gates, huma.Middlewares{r.readBody}, r.replays, huma.Middlewares{r.check}),
+
+		// readBody and check do all of this, with codes and pointers.
+		MaxBodyBytes:       -1,
+		BodyReadTimeout:    -1,
+		SkipValidateParams: true,
+		SkipValidateBody:   true,
+	}
+	if op.Access != public {
+		h.Security = []map[string][]string{{bearer: {}}}
+	}
+	if op.Action != "" {
+		h.Extensions["x-docket-action"] = string(op.Action)
+	}
+	if op.Content != nil {
+		status := op.Status
+		if status == 0 {
+			status = http.StatusOK
+		}
+		h.Responses[strconv.Itoa(status)] = &huma.Response{Description: http.StatusText(status), Content: op.Content}
+	}
+	requirePatchesOptional(typeOf[I](), r.api.OpenAPI().Components.Schemas)
+	huma.Register(r.api, h, func(ctx context.Context, in *I) (*O, error) {
+		out, err := handler(ctx, in)
+		if err != nil {
+			return nil, r.problem(ctx, err)
+		}
+		return out, nil
+	})
+}
+
+// deadline bounds the time a handler, and every query it makes, may take.
+func (r *router) deadline(ctx huma.Context, next func(huma.Context)) {
+	if operationOf(ctx).Streams {
+		next(ctx)
+		return
+	}
+	bounded, cancel := context.WithTimeout(ctx.Context(), r.timeout)
+	defer cancel()
+	next(huma.WithContext(ctx, bounded))
+}
+
+const defaultTimeout = 15 * time.Second
+
+// completeOperation is Huma's hook for an operation whose parameters and body
+// are known: it adds the second media type of PATCH and the problems.
+func completeOperation(o *huma.OpenAPI, h *huma.Operation) {
+	op := h.Metadata[operationKey].(operation)
+	for _, p := range h.Parameters {
+		requireCheckable(o.Components.Schemas, p.Schema, map[*huma.Schema]bool{})
+	}
+	if h.RequestBody != nil {
+		content := h.RequestBody.Content[jsonMediaType]
+		requireCheckable(o.Components.Schemas, content.Schema, map[*huma.Schema]bool{})
+		if h.Method == http.MethodPatch {
+			h.RequestBody.Content[patchMediaType] = content
+		}
+	}
+	schema := o.Components.Schemas.Schema(typeOf[problem](), true, "")
+	byStatus := map[int][]domain.Code{}
+	for _, code := range codesOf(op, h) {
+		kind, known := problems[code]
+		if !known {
+			panic("httpapi: " + op.ID + ": unknown code " + string(code))
+		}
+		byStatus[kind.Status] = append(byStatus[kind.Status], code)
+	}
+	delete(h.Responses, "default")
+	for _, status := range slices.Sorted(maps.Keys(byStatus)) {
+		names := make([]string, 0, len(byStatus[status]))
+		for _, code := range byStatus[status] {
+			names = append(names, "`"+string(code)+"`: "+problems[code].Title)
+		}
+		h.Responses[strconv.Itoa(status)] = &huma.Response{
+			Description: strings.Join(names, "; "),
+			Content:     map[string]*huma.MediaType{problemMediaType: {Schema: schema}},
+		}
+	}
+}
+
+// codesOf is every refusal an operation can answer with, sorted, each once.
+func codesOf(op operation, h *huma.Operation) []domain.Code {
+	codes := append(slices.Clone(op.Errors), domain.CodeUnknownParameter, domain.CodeMalformed,
+		domain.CodeRateLimited, domain.CodeInternal, domain.CodeOverloaded)
+	if op.Access != public {
+		codes = append(codes, domain.CodeUnauthenticated, domain.CodeTokenExpired)
+	}
+	if op.Access == tenant {
+		codes = append(codes, domain.CodeTenantMismatch, domain.CodeTenantInvalid, domain.CodeTenantAccessDenied,
+			domain.CodeTenantSuspended, domain.CodeInsufficientRole)
+	}
+	if h.RequestBody != nil {
+		codes = append(codes, domain.CodePayloadTooLarge, domain.CodeUnsupportedMediaType, domain.CodeValidationFailed)
+	}
+	for _, p := range h.Parameters {
+		switch {
+		case p.In == "query":
+			codes = append(codes, domain.CodeValidationFailed)
+		case p.In == "path":
+			codes = append(codes, domain.CodeNotFound)
+		case strings.EqualFold(p.Name, ifMatchHeader):
+			codes = append(codes, domain.CodeVersionConflict)
+		}
+	}
+	slices.Sort(codes)
+	return slices.Compact(codes)
+}

@@ -1,0 +1,203 @@
+package httpapi
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"docket/domain"
+)
+
+// The sample operations have one of everything that the edge knows of. Tests go
+// through the whole router; what an operation would do stands in sample.
+
+type sampleBody struct {
+	Name    string           `json:"name" minLength:"2" maxLength:"10"`
+	Kind    string           `json:"kind,omitzero" enum:"a,b" default:"a"`
+	Due     *domain.Date     `json:"due_date,omitzero" format:"date"`
+	OwnerID *domain.UserID   `json:"owner_id,omitzero" format:"uuid"`
+	Email   string           `json:"email,omitzero" format:"email"`
+	Slug    string           `json:"slug,omitzero" pattern:"^[a-z]+$" patternDescription:"lower-case letters"`
+	Labels  []string         `json:"labels,omitzero" maxItems:"3" uniqueItems:"true" maxLength:"5"`
+	Count   int              `json:"count,omitzero" minimum:"0" maximum:"9"`
+	Big     int64            `json:"big,omitzero"`
+	Ratio   float64          `json:"ratio,omitzero"`
+	Flag    bool             `json:"flag,omitzero"`
+	Inner   sampleInner      `json:"inner,omitzero"`
+	Free    map[string]any   `json:"free,omitzero"`
+	Counts  map[string]int32 `json:"counts,omitzero"`
+	Raw     json.RawMessage  `json:"raw,omitzero"`
+	Inners  []sampleInner    `json:"inners,omitzero"`
+}
+
+type sampleInner struct {
+	Dotted string `json:"a.b/c~d,omitzero"`
+	Value  int    `json:"value"`
+}
+
+type samplePatch struct {
+	Name        Patch[string]           `json:"name,omitzero" minLength:"2" maxLength:"10"`
+	Description Patch[string]           `json:"description,omitzero" maxLength:"20" nullable:"true"`
+	OwnerID     Patch[domain.UserID]    `json:"owner_id,omitzero" format:"uuid" nullable:"true"`
+	Labels      Patch[[]string]         `json:"labels,omitzero" maxItems:"2" maxLength:"5"`
+	Config      Patch[samplePatchInner] `json:"config,omitzero"`
+}
+
+type samplePatchInner struct {
+	From Patch[string] `json:"from,omitzero" nullable:"true"`
+}
+
+type sampleListInput struct {
+	Limit    int      `query:"limit" minimum:"1" maximum:"200" default:"50"`
+	Status   string   `query:"status" enum:"open,done"`
+	Q        string   `query:"q" maxLength:"10"`
+	Owner    string   `query:"owner" format:"uuid"`
+	Unread   bool     `query:"unread"`
+	Ratio    float64  `query:"ratio"`
+	Label    []string `query:"label" maxItems:"2" uniqueItems:"true"`
+	KeyGiven string   `header:"Idempotency-Key" maxLength:"8"`
+}
+
+// sample is a router with the sample operations, and what they got.
+type sample struct {
+	*router
+	log     *bytes.Buffer
+	posted  *sampleBody
+	patched *samplePatch
+	listed  *sampleListInput
+	ifMatch domain.IfMatch
+	id      domain.ProjectID
+	respond func(ctx context.Context) error // what GET /v1/things/{id} does
+}
+
+func newSample(t testing.TB, change ...func(*routerConfig)) *sample {
+	t.Helper()
+	s := &sample{log: &bytes.Buffer{}}
+	cfg := routerConfig{Logger: slog.New(slog.NewJSONHandler(s.log, nil)), Version: "test"}
+	for _, f := range change {
+		f(&cfg)
+	}
+	var err error
+	if s.router, err = newRouter(cfg); err != nil {
+		t.Fatal(err)
+	}
+	register(s.router, operation{
+		Method: http.MethodPost, Path: "/v1/things", ID: "create-thing", Summary: "Make a thing", Tag: "projects",
+		Access: public, Status: http.StatusCreated, Errors: []domain.Code{domain.CodeSlugTaken, domain.CodeEmailTaken},
+	}, func(_ context.Context, in *struct{ Body sampleBody }) (*struct{ Body sampleBody }, error) {
+		s.posted = &in.Body
+		return &struct{ Body sampleBody }{in.Body}, nil
+	})
+	register(s.router, operation{
+		Method: http.MethodGet, Path: "/v1/things", ID: "list-things", Summary: "List things", Tag: "projects", Access: user,
+	}, func(_ context.Context, in *sampleListInput) (*struct{ Body map[string][]string }, error) {
+		s.listed = in
+		return &struct{ Body map[string][]string }{map[string][]string{"items": nil, "b": {}, "a": {}, "c": {}}}, nil
+	})
+	register(s.router, operation{
+		Method: http.MethodGet, Path: "/v1/things/{id}", ID: "get-thing", Summary: "Get a thing", Tag: "projects",
+		Access: tenant, Action: domain.ProjectRead,
+	}, func(ctx context.Context, in *struct {
+		ID domain.ProjectID `path:"id" format:"uuid"`
+	}) (*struct {
+		ETag string `header:"ETag"`
+		Body sampleInner
+	}, error) {
+		s.id = in.ID
+		if s.respond != nil {
+			if err := s.respond(ctx); err != nil {
+				return nil, err
+			}
+		}
+		return &struct {
+			ETag string `header:"ETag"`
+			Body sampleInner
+		}{etag(3), sampleInner{Value: 1}}, nil
+	})
+	register(s.router, operation{
+		Method: http.MethodPatch, Path: "/v1/things/{id}", ID: "edit-thing", Summary: "Edit a thing", Tag: "projects",
+		Access: tenant, Action: domain.ProjectEdit,
+	}, func(_ context.Context, in *struct {
+		ID      domain.ProjectID `path:"id" format:"uuid"`
+		IfMatch ifMatch          `header:"If-Match"`
+		Body    samplePatch
+	}) (*struct{ Body sampleInner }, error) {
+		s.patched, s.ifMatch = &in.Body, in.IfMatch.IfMatch
+		return &struct{ Body sampleInner }{}, nil
+	})
+	register(s.router, operation{
+		Method: http.MethodPost, Path: "/v1/things/{id}/touch", ID: "touch-thing", Summary: "Touch a thing", Tag: "projects",
+		Access: public,
+	}, func(context.Context, *struct {
+		ID domain.ProjectID `path:"id" format:"uuid"`
+	}) (*struct{}, error) {
+		return nil, nil
+	})
+	return s
+}
+
+const thingPath = "/v1/things/018f3a5c-0000-7000-8000-000000000001"
+
+// send makes a request; header is name, value, name, value …
+func (s *sample) send(method, target, body string, header ...string) *httptest.ResponseRecorder {
+	var reader io.Reader = http.NoBody
+	if body != "" {
+		reader = strings.NewReader(body)
+	}
+	req := httptest.NewRequest(method, target, reader)
+	if body != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	for i := 0; i < len(header); i += 2 {
+		req.Header.Del(header[i])
+		if header[i+1] != "" {
+			req.Header.Set(header[i], header[i+1])
+		}
+	}
+	rec := httptest.NewRecorder()
+	s.ServeHTTP(rec, req)
+	return rec
+}
+
+// answered is a problem as a client reads it.
+type answered struct {
+	Type, Title, Detail, Code string
+	Status                    int
+	RequestID                 string              `json:"request_id"`
+	Errors                    []domain.FieldError `json:"errors"`
+}
+
+// wantProblem fails unless rec is a whole problem with this status and code.
+func wantProblem(t testing.TB, rec *httptest.ResponseRecorder, status int, code domain.Code) answered {
+	t.Helper()
+	var p answered
+	if err := json.Unmarshal(rec.Body.Bytes(), &p); err != nil {
+		t.Fatalf("not a problem: %d %q", rec.Code, rec.Body)
+	}
+	if rec.Code != status || p.Status != status || p.Code != string(code) {
+		t.Fatalf("got %d %s, want %d %s: %s", rec.Code, p.Code, status, code, rec.Body)
+	}
+	if got := rec.Header().Get("Content-Type"); got != "application/problem+json" {
+		t.Errorf("Content-Type %q", got)
+	}
+	if p.Type != "/problems/"+p.Code || p.Title == "" || p.Detail == "" {
+		t.Errorf("incomplete: %s", rec.Body)
+	}
+	if p.RequestID == "" || p.RequestID != rec.Header().Get("X-Request-ID") {
+		t.Errorf("request_id %q, header %q", p.RequestID, rec.Header().Get("X-Request-ID"))
+	}
+	return p
+}
+
+var errSecret = errors.New("secret cause: SQLSTATE 42P01")
+
+var _ huma.API = jsonAPI{}
