@@ -173,24 +173,45 @@ func TestRegisterRefuses(t *testing.T) {
 			register(newSample(t).router, op, func(context.Context, *struct{}) (*struct{}, error) { return nil, nil })
 		})
 	}
-	mustPanic(t, "a patch that is required", func() {
-		register(newSample(t).router, good, func(context.Context, *struct {
-			Body struct {
-				Name Patch[string] `json:"name"`
-			}
-		}) (*struct{}, error) {
-			return nil, nil
-		})
-	})
 	mustPanic(t, "an unchecked keyword", func() {
-		register(newSample(t).router, good, func(context.Context, *struct {
-			Body struct {
-				N int `json:"n" multipleOf:"3"`
-			}
-		}) (*struct{}, error) {
-			return nil, nil
-		})
+		registerBody[struct {
+			N int `json:"n" multipleOf:"3"`
+		}](t)
 	})
+	mustPanic(t, "a patch that is required", func() {
+		registerBody[struct {
+			Name Patch[string] `json:"name"`
+		}](t)
+	})
+	mustPanic(t, "a patch of an id without format", func() {
+		registerBody[struct {
+			ID Patch[domain.UserID] `json:"id,omitzero"`
+		}](t)
+	})
+	mustPanic(t, "an id without format, deep inside", func() {
+		registerBody[struct {
+			Items []struct {
+				IDs map[string]struct {
+					ID domain.UserID `json:"id"`
+				}
+			}
+		}](t)
+	})
+	mustPanic(t, "a pointer to an id that isn't nullable", func() {
+		registerBody[struct {
+			ID *domain.UserID `json:"id" format:"uuid"`
+		}](t)
+	})
+	registerBody[struct {
+		ID   *domain.UserID         `json:"id" format:"uuid" nullable:"true"`
+		IDs  []domain.UserID        `json:"ids" format:"uuid"`
+		Edit Patch[[]domain.UserID] `json:"edit,omitzero" format:"uuid"`
+	}](t)
+}
+
+func registerBody[B any](t *testing.T) {
+	register(newSample(t).router, operation{Method: "POST", Path: "/x", ID: "x", Summary: "X", Tag: "service", Access: public},
+		func(context.Context, *struct{ Body B }) (*struct{}, error) { return nil, nil })
 }
 
 func mustPanic(t *testing.T, name string, f func()) {

@@ -152,7 +152,10 @@ func checkPath(op *huma.Operation, c *gin.Context) error {
 	return nil
 }
 
-var integerForm = regexp.MustCompile(`^-?[0-9]{1,19}$`)
+var (
+	integerForm = regexp.MustCompile(`^-?[0-9]{1,19}$`)
+	numberForm  = regexp.MustCompile(`^-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?$`)
+)
 
 // checkParameter checks a parameter's text as its schema says: what a parameter
 // of several values (a list) has between commas, booleans as true and false.
@@ -165,7 +168,7 @@ func checkParameter(f *findings, s *huma.Schema, at jsontext.Pointer, text strin
 		}
 		checkNumber(f, s, at, text)
 	case huma.TypeNumber:
-		if !sensibleNumber(text) {
+		if !numberForm.MatchString(text) || !sensibleNumber(text) {
 			f.add(at, wrongType, "a number is wanted here")
 			return
 		}

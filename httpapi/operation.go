@@ -103,7 +103,8 @@ func register[I, O any](r *router, op operation, handler func(context.Context, *
 		}
 		h.Responses[strconv.Itoa(status)] = &huma.Response{Description: http.StatusText(status), Content: op.Content}
 	}
-	requirePatchesOptional(typeOf[I](), r.api.OpenAPI().Components.Schemas)
+	requireConventions(op.ID, typeOf[I]())
+	requireConventions(op.ID, typeOf[O]())
 	huma.Register(r.api, h, func(ctx context.Context, in *I) (*O, error) {
 		out, err := handler(ctx, in)
 		if err != nil {

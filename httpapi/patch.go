@@ -1,9 +1,6 @@
 package httpapi
 
 import (
-	"reflect"
-	"strings"
-
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -55,36 +52,4 @@ func (p Patch[T]) IsZero() bool { return !p.Set }
 // Schema is T's: in OpenAPI a member of a patch looks like the member itself.
 func (p Patch[T]) Schema(r huma.Registry) *huma.Schema {
 	return r.Schema(typeOf[T](), true, typeOf[T]().Name())
-}
-
-func (p Patch[T]) isPatch() {}
-
-// requirePatchesOptional panics for a Patch that a body would have to have:
-// without omitzero Huma documents it as required, and it would be.
-func requirePatchesOptional(input reflect.Type, schemas huma.Registry) {
-	body, ok := input.FieldByName("Body")
-	if !ok {
-		return
-	}
-	patch := reflect.TypeFor[interface{ isPatch() }]()
-	for body.Type.Kind() == reflect.Pointer {
-		body.Type = body.Type.Elem()
-	}
-	if body.Type.Kind() != reflect.Struct {
-		return
-	}
-	schema := resolve(schemas, schemas.Schema(body.Type, true, body.Type.Name()))
-	for _, name := range schema.Required {
-		for i := range body.Type.NumField() {
-			f := body.Type.Field(i)
-			if jsonName(f) == name && f.Type.Implements(patch) {
-				panic(`httpapi: the patch member "` + name + `" of ` + body.Type.String() + ` needs omitzero`)
-			}
-		}
-	}
-}
-
-func jsonName(f reflect.StructField) string {
-	name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-	return name
 }

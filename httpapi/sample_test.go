@@ -24,7 +24,7 @@ type sampleBody struct {
 	Name    string           `json:"name" minLength:"2" maxLength:"10"`
 	Kind    string           `json:"kind,omitzero" enum:"a,b" default:"a"`
 	Due     *domain.Date     `json:"due_date,omitzero" format:"date"`
-	OwnerID *domain.UserID   `json:"owner_id,omitzero" format:"uuid"`
+	OwnerID *domain.UserID   `json:"owner_id,omitzero" format:"uuid" nullable:"true"`
 	Email   string           `json:"email,omitzero" format:"email"`
 	Slug    string           `json:"slug,omitzero" pattern:"^[a-z]+$" patternDescription:"lower-case letters"`
 	Labels  []string         `json:"labels,omitzero" maxItems:"3" uniqueItems:"true" maxLength:"5"`
