@@ -1,5 +1,12 @@
 package domain
 
+import "errors"
+
+// ErrScopeStale says that the membership on which a Scope rests has moved since
+// it was folded. Nothing was changed and nothing of the answer may be used: the
+// caller admits again and, with the new scope, asks again.
+var ErrScopeStale = errors.New("the membership has changed since the scope was made")
+
 // Actor is who decides to act: the member's id, name and role in this tenant.
 // The zero Actor is the system, which may do what no member is asked for.
 type Actor struct {

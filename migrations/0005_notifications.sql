@@ -6,8 +6,10 @@ create table notifications (
   tenant_id   uuid        not null,
   id          uuid        not null,
   user_id     uuid        not null,
+  -- Whose name the texts may carry, so that it can be found again and erased.
+  actor_id    uuid,
   seq         bigint      not null,
-  kind        text        not null,
+  kind        text        collate "C" not null,
   reason      text        not null,
   entity_type text        not null,
   entity_id   uuid        not null,
@@ -17,10 +19,11 @@ create table notifications (
   created_at  timestamptz not null,
   read_at     timestamptz,
   constraint notifications_pk primary key (tenant_id, id),
-  -- An event tells a user one thing once, however often it is handled.
+  -- An event tells a user one thing once, however often it is handled. Lists
+  -- are read along this key, from its end.
   constraint notifications_once unique (tenant_id, user_id, seq, kind)
 );
-create index notifications_unread on notifications (tenant_id, user_id, seq) where read_at is null;
+create index notifications_unread on notifications (tenant_id, user_id, seq, kind) where read_at is null;
 
 alter table notifications enable row level security, force row level security;
 create policy engine_all on notifications to docket_engine using (true) with check (true);
