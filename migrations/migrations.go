@@ -2,7 +2,6 @@ package migrations
 
 import (
 	"context"
-	"database/sql"
 	"embed"
 	"errors"
 	"fmt"
@@ -10,7 +9,7 @@ import (
 	"log/slog"
 
 	"github.com/jackc/pgx/v5"
-	_ "github.com/jackc/pgx/v5/stdlib" // database/sql driver "pgx", which goose runs on
+	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
 
@@ -55,11 +54,27 @@ func report(ctx context.Context, log *slog.Logger, results []*goose.MigrationRes
 	}
 }
 
-func withProvider(url string, from fs.FS, use func(*goose.Provider) error) error {
-	db, err := sql.Open("pgx", url)
+// connConfig is url with what decides into which schema a table goes: by default
+// one named for the login would come first.
+func connConfig(url string) (*pgx.ConnConfig, error) {
+	cfg, err := pgx.ParseConfig(url)
 	if err != nil {
-		return fmt.Errorf("migrations: the connection string is not valid")
+		return nil, fmt.Errorf("migrations: %w", postgres.ErrBadURL)
 	}
+	cfg.RuntimeParams["search_path"] = "public, pg_temp"
+	cfg.RuntimeParams["application_name"] = "docket migrate"
+	return cfg, nil
+}
+
+func withProvider(url string, from fs.FS, use func(*goose.Provider) error) error {
+	cfg, err := connConfig(url)
+	if err != nil {
+		return err
+	}
+	// A change of a busy table gives up, and with it the migration, rather than
+	// hold up all who queue behind it. In milliseconds.
+	cfg.RuntimeParams["lock_timeout"] = "30000"
+	db := stdlib.OpenDB(*cfg)
 	defer db.Close()
 	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, lockTries))
 	if err != nil {
@@ -87,7 +102,11 @@ func Pending(ctx context.Context, url string) (current, target int64, err error)
 	if target, err = Target(); err != nil {
 		return 0, 0, err
 	}
-	c, err := pgx.Connect(ctx, url)
+	cfg, err := connConfig(url)
+	if err != nil {
+		return 0, 0, err
+	}
+	c, err := pgx.ConnectConfig(ctx, cfg)
 	if err != nil {
 		return 0, 0, fmt.Errorf("migrations: %w", err)
 	}

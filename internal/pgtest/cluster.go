@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 
@@ -144,7 +143,8 @@ func (c *cluster) close() error {
 func (c *cluster) create(ctx context.Context, name, template string) error {
 	statement := "CREATE DATABASE " + name + " OWNER " + string(postgres.OwnerLogin)
 	if template != "" {
-		statement += " TEMPLATE " + template
+		// Copying files, not pages through the log: 9 ms where they are in memory.
+		statement += " STRATEGY FILE_COPY TEMPLATE " + template
 	}
 	if _, err := c.admin.Exec(ctx, statement); err != nil {
 		return fmt.Errorf("pgtest: create database: %w", err)
@@ -161,23 +161,4 @@ func (c *cluster) drop(ctx context.Context, name string) error {
 		return fmt.Errorf("pgtest: drop database: %w", err)
 	}
 	return nil
-}
-
-// tempDir makes the data directory in a place that the user Postgres runs as can
-// reach: TMPDIR may be private to root.
-func tempDir() (string, error) {
-	var errs error
-	for _, parent := range []string{os.TempDir(), "/tmp", "/var/tmp"} {
-		dir, err := os.MkdirTemp(parent, "docket-test-")
-		if err != nil {
-			errs = errors.Join(errs, err)
-			continue
-		}
-		if err := errors.Join(os.Chmod(dir, 0o711), postgres.Reachable(dir)); err != nil {
-			errs = errors.Join(errs, err, os.Remove(dir))
-			continue
-		}
-		return filepath.Clean(dir), nil
-	}
-	return "", fmt.Errorf("pgtest: %w", errs)
 }

@@ -85,7 +85,7 @@ func (d *DB) Owner(t testing.TB) *pgxpool.Pool {
 
 func pool(t testing.TB, url string, role postgres.Role) *pgxpool.Pool {
 	t.Helper()
-	p, err := postgres.Pool(context.Background(), url, postgres.PoolConfig{Role: role, AppName: "test"})
+	p, err := postgres.Pool(context.Background(), url, postgres.PoolConfig{Role: role, MaxConns: 10, AppName: "test"})
 	if err != nil {
 		t.Fatal(err)
 	}

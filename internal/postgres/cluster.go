@@ -10,6 +10,9 @@ import (
 	"strings"
 )
 
+// clusterDir is the cluster's directory inside the data directory.
+const clusterDir = "postgres"
+
 // initCluster makes a new cluster where there is none. It works in a directory
 // beside the final one and renames at the end, so a cluster is either whole or
 // absent, whenever the process was killed.

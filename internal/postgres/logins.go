@@ -30,7 +30,7 @@ func (s *Server) bootstrap(ctx context.Context) error {
 	if err := EnsureLogins(ctx, s.URL(Superuser, "postgres"), ""); err != nil {
 		return err
 	}
-	c, err := pgx.Connect(ctx, s.URL(Superuser, "postgres"))
+	c, err := connect(ctx, s.URL(Superuser, "postgres"))
 	if err != nil {
 		return fmt.Errorf("postgres: %w", err)
 	}
@@ -45,7 +45,7 @@ func (s *Server) bootstrap(ctx context.Context) error {
 // OwnerLogin. Owning the database does not suffice: public belongs to
 // pg_database_owner, from which a login that does not inherit gets nothing.
 func OwnSchema(ctx context.Context, superuserURL string) error {
-	c, err := pgx.Connect(ctx, superuserURL)
+	c, err := connect(ctx, superuserURL)
 	if err != nil {
 		return fmt.Errorf("postgres: %w", err)
 	}
@@ -66,7 +66,7 @@ func EnsureLogins(ctx context.Context, superuserURL, password string) error {
 	if err := EnsureRoles(ctx, superuserURL); err != nil {
 		return err
 	}
-	c, err := pgx.Connect(ctx, superuserURL)
+	c, err := connect(ctx, superuserURL)
 	if err != nil {
 		return fmt.Errorf("logins: %w", err)
 	}

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -13,7 +14,8 @@ import (
 type PoolConfig struct {
 	// Role the sessions take on; "" leaves the login as it is (migrations).
 	Role Role
-	// MaxConns bounds the pool; 0 is 10.
+	// MaxConns bounds the pool; 0 leaves it to the URL's pool_max_conns, else to
+	// pgx (the number of CPUs, at least 4).
 	MaxConns int32
 	// AppName shows in pg_stat_activity.
 	AppName string
@@ -32,6 +34,10 @@ const (
 	apiIdleInTx    = 10_000
 )
 
+// ErrBadURL says that a connection string cannot be read. It does not say why:
+// the causes quote parts of the string, and with them parts of passwords.
+var ErrBadURL = errors.New("not a valid Postgres connection string (it should look like postgres://user:password@host:5432/database)")
+
 // Pool opens a pool on url whose sessions are cfg.Role from the first moment:
 // the role is a startup parameter, so it costs no round trip, and RESET ROLE
 // leads back to it. The login must be that role's member (or superuser).
@@ -43,10 +49,8 @@ const (
 func Pool(ctx context.Context, url string, cfg PoolConfig) (*pgxpool.Pool, error) {
 	pc, err := pgxpool.ParseConfig(url)
 	if err != nil {
-		// The text may quote the URL, and that a password.
-		return nil, fmt.Errorf("postgres: the connection string is not valid")
+		return nil, ErrBadURL
 	}
-	pc.MaxConns = 10
 	if cfg.MaxConns > 0 {
 		pc.MaxConns = cfg.MaxConns
 	}
@@ -65,13 +69,21 @@ func Pool(ctx context.Context, url string, cfg PoolConfig) (*pgxpool.Pool, error
 	}
 	if err := pool.Ping(ctx); err != nil {
 		pool.Close()
-		if cfg.Role != "" && hasCode(err, codeInsufficientPrivilege) {
-			return nil, fmt.Errorf("postgres: login %s may not become %s: have a superuser run GRANT %s TO %s: %w",
-				pc.ConnConfig.User, cfg.Role, cfg.Role, pc.ConnConfig.User, err)
-		}
-		return nil, fmt.Errorf("postgres: %w", err)
+		return nil, explain(err, cfg.Role, pc.ConnConfig.User)
 	}
 	return pool, nil
+}
+
+// explain says what to do where a session could not take on its role.
+func explain(err error, role Role, login string) error {
+	switch {
+	case role != "" && hasCode(err, codeInsufficientPrivilege):
+		return fmt.Errorf("postgres: login %s may not become %s: have a superuser run GRANT %s TO %s: %w", login, role, role, login, err)
+	case role != "" && hasCode(err, codeInvalidParameter, codeUndefinedObject):
+		return fmt.Errorf("postgres: role %s does not exist: run docket migrate first: %w", role, err)
+	default:
+		return fmt.Errorf("postgres: %w", err)
+	}
 }
 
 // sessionParams are the settings every session starts with.
@@ -80,7 +92,8 @@ func sessionParams(cfg PoolConfig) map[string]string {
 		"TimeZone":                      "UTC",
 		"default_transaction_isolation": "read committed", // Append's SQL function needs it
 		"jit":                           "off",
-		"search_path":                   "public",
+		// pg_temp last: first, as by default, a temporary table would hide a real one.
+		"search_path": "public, pg_temp",
 		// A dead peer is noticed within about 40 s; no effect on a Unix socket.
 		"tcp_keepalives_idle":     "15",
 		"tcp_keepalives_interval": "5",

@@ -3,6 +3,7 @@ package postgres
 import (
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -51,4 +52,18 @@ func (p postmaster) alive(cluster string) bool {
 func processExists(pid int) bool {
 	err := syscall.Kill(pid, 0)
 	return err == nil || errors.Is(err, syscall.EPERM)
+}
+
+// listens tells a living server from a stale file whose pid some other program
+// has by now.
+func (p postmaster) listens() bool {
+	if !processExists(p.pid) {
+		return false
+	}
+	c, err := net.Dial("unix", filepath.Join(p.socketDir, socketName))
+	if err != nil {
+		return false
+	}
+	c.Close()
+	return true
 }

@@ -26,11 +26,14 @@ var allRoles = []Role{EngineRole, APIRole}
 
 // SQLSTATEs that decide what to do next.
 const (
+	codeCannotConnectNow      = "57P03"
 	codeDuplicateDatabase     = "42P04"
+	codeUndefinedObject       = "42704"
 	codeDuplicateObject       = "42710"
 	codeUniqueViolation       = "23505"
 	codeInsufficientPrivilege = "42501"
 	codeInternalError         = "XX000"
+	codeInvalidParameter      = "22023"
 )
 
 // maxRoleAttempts bounds how often EnsureRoles looks again after losing a race.
@@ -45,7 +48,7 @@ const maxRoleAttempts = 20
 // database, so no lock excludes two installations that start at once in two
 // databases. Instead whoever loses the race looks again.
 func EnsureRoles(ctx context.Context, url string) error {
-	c, err := pgx.Connect(ctx, url)
+	c, err := connect(ctx, url)
 	if err != nil {
 		return fmt.Errorf("roles: %w", err)
 	}
@@ -66,9 +69,7 @@ func untilRaceIsOver(step func() error) error {
 	var err error
 	for range maxRoleAttempts {
 		err = step()
-		var pgErr *pgconn.PgError
-		if !errors.As(err, &pgErr) ||
-			!slices.Contains([]string{codeDuplicateObject, codeUniqueViolation, codeInternalError}, pgErr.Code) {
+		if !hasCode(err, codeDuplicateObject, codeUniqueViolation, codeInternalError) {
 			return err
 		}
 	}
@@ -101,9 +102,9 @@ func ensureGroups(ctx context.Context, c *pgx.Conn) error {
 	return nil
 }
 
-// sqlSettableRoles lists those of the roles $1 (text[]) that the current user
-// may not yet take on by SET ROLE, and the server's version. Before 16 every
-// member may; from 16 on the membership says so (SET). Superusers always may.
+// sqlNotSettable16 lists those of the roles $1 (text[]) that the current user
+// may not yet take on by SET ROLE. From 16 on a membership says
+// whether it allows that; before, every member may. Superusers always may.
 const sqlNotSettable16 = `
 SELECT r FROM unnest($1::text[]) AS r
 WHERE NOT pg_has_role(current_user, r, 'SET')`
@@ -146,7 +147,16 @@ func ensureMembership(ctx context.Context, c *pgx.Conn) error {
 	return nil
 }
 
-func hasCode(err error, code string) bool {
+// connect is pgx.Connect that never quotes a bad URL.
+func connect(ctx context.Context, url string) (*pgx.Conn, error) {
+	cfg, err := pgx.ParseConfig(url)
+	if err != nil {
+		return nil, ErrBadURL
+	}
+	return pgx.ConnectConfig(ctx, cfg)
+}
+
+func hasCode(err error, codes ...string) bool {
 	var pgErr *pgconn.PgError
-	return errors.As(err, &pgErr) && pgErr.Code == code
+	return errors.As(err, &pgErr) && slices.Contains(codes, pgErr.Code)
 }

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -31,11 +29,12 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// How long Start waits for a server to answer, and Stop for each of its signals.
+// How long Start waits for a server that is not busy starting (crash recovery may
+// take as long as it takes), and Stop for each of its signals.
 const (
-	startBound = 60 * time.Second
-	stopBound  = 30 * time.Second
-	pollEvery  = 10 * time.Millisecond
+	silenceBound = 60 * time.Second
+	stopBound    = 30 * time.Second
+	pollEvery    = 10 * time.Millisecond
 )
 
 // Server is a running private Postgres and the lock on its data directory.
@@ -57,7 +56,7 @@ type Server struct {
 // killed docket left there, and returns when it accepts connections and its
 // logins and database exist. On a fresh directory that takes about a second.
 //
-// Errors: *LockedError when another docket has the directory; ErrNoBinaries when
+// ctx ends the waiting, not the server. Errors: *LockedError when another docket has the directory; ErrNoBinaries when
 // Postgres is not installed; anything else carries the last lines of the
 // server's log where there are any. After an error nothing is left running.
 func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
@@ -73,7 +72,7 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 	}
 	s := &Server{
 		dataDir: cfg.DataDir,
-		cluster: filepath.Join(cfg.DataDir, "postgres"),
+		cluster: filepath.Join(cfg.DataDir, clusterDir),
 		lock:    lock,
 		log:     cfg.Logger,
 		exited:  make(chan struct{}),
@@ -83,8 +82,6 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 			lock.Close()
 		}
 	}()
-	ctx, cancel := context.WithTimeout(ctx, startBound)
-	defer cancel()
 	if err := s.startOrAdopt(ctx, cfg); err != nil {
 		return nil, err
 	}
@@ -102,12 +99,15 @@ func prepareDataDir(dir string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("postgres: %w", err)
 	}
-	mode := os.FileMode(0o700)
-	if os.Geteuid() == 0 {
-		mode = 0o711
-	}
-	if err := os.MkdirAll(dir, mode); err != nil {
-		return "", fmt.Errorf("postgres: %w", err)
+	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
+		mode := os.FileMode(0o700)
+		if os.Geteuid() == 0 {
+			mode = 0o711
+		}
+		// Chmod because of the umask: root's often is 077.
+		if err := errors.Join(os.MkdirAll(dir, mode), os.Chmod(dir, mode)); err != nil {
+			return "", fmt.Errorf("postgres: %w", err)
+		}
 	}
 	// One directory, one name: the socket's directory may be a hash of it.
 	if dir, err = filepath.EvalSymlinks(dir); err != nil {
@@ -143,7 +143,8 @@ func (s *Server) startOrAdopt(ctx context.Context, cfg Config) error {
 
 // adopt takes over a server that is running on the cluster. One that is still
 // starting is waited for; one that is shutting down is waited for until it is
-// gone, and not adopted.
+// gone, and not adopted. Its settings are those of the docket that started it,
+// until the next stop.
 func (s *Server) adopt(ctx context.Context, id identity) (bool, error) {
 	p, err := readPostmaster(s.cluster)
 	if err != nil || !p.listens() {
@@ -152,39 +153,25 @@ func (s *Server) adopt(ctx context.Context, id identity) (bool, error) {
 	if err := checkSocketDir(p.socketDir, id); err != nil {
 		return false, err
 	}
-	s.main, s.socket = p, p.socketDir
-	for p.alive(s.cluster) {
-		if s.ping(ctx) == nil {
-			s.adopted = true
-			go s.watch()
-			s.log.InfoContext(ctx, "adopted a running private Postgres", "pid", p.pid)
-			return true, nil
-		}
-		if err := pause(ctx); err != nil {
-			return false, fmt.Errorf("postgres: server with pid %d does not answer: %w", p.pid, err)
-		}
+	s.main, s.socket, s.adopted = p, p.socketDir, true
+	go s.watch()
+	err = s.awaitAnswer(ctx)
+	switch {
+	case errors.Is(err, errExited):
+		s.adopted, s.exited = false, make(chan struct{})
+		return false, nil
+	case err != nil:
+		return false, err
 	}
-	return false, nil
-}
-
-// listens tells a living server from a stale file whose pid some other program
-// has by now.
-func (p postmaster) listens() bool {
-	if !processExists(p.pid) {
-		return false
-	}
-	c, err := net.Dial("unix", filepath.Join(p.socketDir, socketName))
-	if err != nil {
-		return false
-	}
-	c.Close()
-	return true
+	s.log.InfoContext(ctx, "adopted a running private Postgres", "pid", p.pid)
+	return true, nil
 }
 
 // watch closes exited when an adopted server is gone. It is not our child, so
 // there is nothing to wait on.
 func (s *Server) watch() {
-	defer close(s.exited)
+	exited := s.exited
+	defer close(exited)
 	for s.main.alive(s.cluster) {
 		time.Sleep(5 * pollEvery)
 	}
@@ -202,24 +189,18 @@ func (s *Server) launch(ctx context.Context, b Binaries, id identity, unsafe boo
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("postgres: start: %w", err)
 	}
+	exited := s.exited
 	go func() {
-		defer close(s.exited)
+		defer close(exited)
 		_ = cmd.Wait() // how it ended stands in its log
 	}()
 	s.main = postmaster{pid: cmd.Process.Pid}
-	for {
-		if s.ping(ctx) == nil {
-			break
-		}
-		select {
-		case <-s.exited:
-			return fmt.Errorf("postgres: the server did not start: %s", logTail(s.dataDir))
-		default:
-		}
-		if err := pause(ctx); err != nil {
-			return errors.Join(fmt.Errorf("postgres: the server did not answer: %w: %s", err, logTail(s.dataDir)),
-				s.Stop(context.WithoutCancel(ctx)))
-		}
+	err = s.awaitAnswer(ctx)
+	if errors.Is(err, errExited) {
+		return fmt.Errorf("postgres: the server did not start: %s", logTail(s.dataDir))
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("%w: %s", err, logTail(s.dataDir)), s.Stop(context.WithoutCancel(ctx)))
 	}
 	if p, err := readPostmaster(s.cluster); err == nil {
 		s.main = p
@@ -228,30 +209,36 @@ func (s *Server) launch(ctx context.Context, b Binaries, id identity, unsafe boo
 	return nil
 }
 
-// ping connects once. Any answer but a good one counts as not ready.
-func (s *Server) ping(ctx context.Context) error {
-	c, err := pgconn.Connect(ctx, s.URL(Superuser, "postgres"))
-	if err != nil {
-		return err
+var errExited = errors.New("postgres: the server exited")
+
+// awaitAnswer returns nil when the server accepts connections, errExited when it
+// is gone. A server that says it is starting up or shutting down is waited for
+// without bound, one that says nothing for silenceBound.
+func (s *Server) awaitAnswer(ctx context.Context) error {
+	deadline := time.Now().Add(silenceBound)
+	for {
+		c, err := pgconn.Connect(ctx, s.URL(Superuser, "postgres"))
+		if err == nil {
+			return c.Close(ctx)
+		}
+		if hasCode(err, codeCannotConnectNow) {
+			deadline = time.Now().Add(silenceBound)
+		} else if time.Now().After(deadline) {
+			return fmt.Errorf("postgres: server with pid %d does not answer: %w", s.main.pid, err)
+		}
+		select {
+		case <-s.exited:
+			return errExited
+		case <-ctx.Done():
+			return fmt.Errorf("postgres: waiting for the server: %w", ctx.Err())
+		case <-time.After(pollEvery):
+		}
 	}
-	return c.Close(ctx)
 }
 
 // URL is the pgx connection string of a login for a database on this server.
 func (s *Server) URL(login Login, database string) string {
 	return socketURL(s.socket, login, database)
-}
-
-func socketURL(socket string, login Login, database string) string {
-	u := url.URL{
-		Scheme: "postgres",
-		User:   url.User(string(login)),
-		Path:   "/" + database,
-		RawQuery: url.Values{
-			"host": {socket}, "port": {socketPort}, "sslmode": {"disable"},
-		}.Encode(),
-	}
-	return u.String()
 }
 
 // PID is the postmaster's process id.
@@ -275,6 +262,8 @@ func (s *Server) Stop(ctx context.Context) error {
 
 func (s *Server) stop(ctx context.Context) error {
 	defer s.lock.Close()
+	// Only worth it outside the data directory; one that is not empty stays.
+	defer os.Remove(s.socket)
 	bounded, cancel := context.WithTimeout(ctx, stopBound)
 	defer cancel()
 	s.signal(syscall.SIGINT)
@@ -301,15 +290,6 @@ func (s *Server) signal(sig syscall.Signal) {
 		if !s.adopted || s.main.alive(s.cluster) {
 			_ = syscall.Kill(s.main.pid, sig) // gone already: what we want
 		}
-	}
-}
-
-func pause(ctx context.Context) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(pollEvery):
-		return nil
 	}
 }
 

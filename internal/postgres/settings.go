@@ -38,6 +38,8 @@ func serverArgs(cluster, socket string, unsafe bool) []string {
 			{"synchronous_commit", "off"},
 			{"full_page_writes", "off"},
 			{"max_connections", "300"}, // many test databases at once
+			{"max_wal_size", "64MB"},   // the files may be in memory
+			{"min_wal_size", "32MB"},
 		}...)
 	} else {
 		settings = append(settings, [][2]string{

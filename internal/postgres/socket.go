@@ -51,7 +51,10 @@ func makeSocketDir(dir string, id identity) error {
 	case !errors.Is(err, os.ErrExist):
 		return fmt.Errorf("postgres: %w", err)
 	}
-	return checkSocketDir(dir, id)
+	if err := checkSocketDir(dir, id); err != nil {
+		return err
+	}
+	return id.canEnter(dir)
 }
 
 // checkSocketDir refuses a directory that someone else could have put there to

@@ -1,0 +1,50 @@
+package pgtest
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+
+	"docket/internal/postgres"
+)
+
+// memory is where Linux has a file system in memory. A test database is a
+// thousand small files: 9 ms to copy there, 140 ms on a disk.
+const (
+	memory     = "/dev/shm"
+	memoryFree = 1 << 30 // bytes; containers often have 64 MiB only
+)
+
+// tempDir makes the server's data directory: in TMPDIR if that is set, else in
+// memory if there is room, else in the usual places; in any case where the user
+// that Postgres runs as can reach it (TMPDIR may be private to root).
+func tempDir() (string, error) {
+	parents := []string{os.TempDir(), "/tmp", "/var/tmp"}
+	if os.Getenv("TMPDIR") == "" && free(memory) > memoryFree {
+		parents = append([]string{memory}, parents...)
+	}
+	var errs error
+	for _, parent := range parents {
+		dir, err := os.MkdirTemp(parent, "docket-test-")
+		if err != nil {
+			errs = errors.Join(errs, err)
+			continue
+		}
+		if err := errors.Join(os.Chmod(dir, 0o711), postgres.Reachable(dir)); err != nil {
+			errs = errors.Join(errs, err, os.Remove(dir))
+			continue
+		}
+		return dir, nil
+	}
+	return "", fmt.Errorf("pgtest: %w", errs)
+}
+
+// free is the room on dir's file system in bytes, 0 when there is no dir.
+func free(dir string) uint64 {
+	var st syscall.Statfs_t
+	if syscall.Statfs(dir, &st) != nil {
+		return 0
+	}
+	return uint64(st.Bavail) * uint64(st.Bsize)
+}
