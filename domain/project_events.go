@@ -58,15 +58,17 @@ func (p Project) Evolve(r Recorded) (Project, error) {
 			CreatedBy: r.Actor, CreatedAt: r.At,
 		}
 	case ProjectUpdated:
+		next := p
 		if err := applyChanges(e.Changes, map[string]func([]byte) error{
-			"name":        func(v []byte) error { return set(&p.Name, v) },
-			"description": func(v []byte) error { return set(&p.Description, v) },
-			"visibility":  func(v []byte) error { return set(&p.Visibility, v) },
-			"due_date":    func(v []byte) error { return set(&p.DueDate, v) },
-			"owner_id":    func(v []byte) error { return set(&p.OwnerID, v) },
+			"name":        func(v []byte) error { return set(&next.Name, v) },
+			"description": func(v []byte) error { return set(&next.Description, v) },
+			"visibility":  func(v []byte) error { return set(&next.Visibility, v) },
+			"due_date":    func(v []byte) error { return set(&next.DueDate, v) },
+			"owner_id":    func(v []byte) error { return set(&next.OwnerID, v) },
 		}); err != nil {
 			return p, err
 		}
+		p = next
 	case ProjectStatusChanged:
 		p.Status = e.To
 	case ProjectDeleted:

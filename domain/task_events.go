@@ -54,17 +54,19 @@ func (t Task) Evolve(r Recorded) (Task, error) {
 			DueDate: e.DueDate, CreatedBy: r.Actor, CreatedAt: r.At,
 		}
 	case TaskUpdated:
+		next := t
 		if err := applyChanges(e.Changes, map[string]func([]byte) error{
-			"title":       func(v []byte) error { return set(&t.Title, v) },
-			"description": func(v []byte) error { return set(&t.Description, v) },
-			"status":      func(v []byte) error { return set(&t.Status, v) },
-			"priority":    func(v []byte) error { return set(&t.Priority, v) },
-			"assignee_id": func(v []byte) error { return set(&t.AssigneeID, v) },
-			"labels":      func(v []byte) error { return set(&t.Labels, v) },
-			"due_date":    func(v []byte) error { return set(&t.DueDate, v) },
+			"title":       func(v []byte) error { return set(&next.Title, v) },
+			"description": func(v []byte) error { return set(&next.Description, v) },
+			"status":      func(v []byte) error { return set(&next.Status, v) },
+			"priority":    func(v []byte) error { return set(&next.Priority, v) },
+			"assignee_id": func(v []byte) error { return set(&next.AssigneeID, v) },
+			"labels":      func(v []byte) error { return set(&next.Labels, v) },
+			"due_date":    func(v []byte) error { return set(&next.DueDate, v) },
 		}); err != nil {
 			return t, err
 		}
+		t = next
 	case TaskDeleted:
 		t.Deleted = true
 	default:

@@ -160,13 +160,15 @@ func (t Tenant) Evolve(r Recorded) (Tenant, error) {
 			CreatedAt: r.At,
 		}
 	case TenantUpdated:
+		next := t
 		if err := applyChanges(e.Changes, map[string]func([]byte) error{
-			"name":         func(v []byte) error { return set(&t.Name, v) },
-			"registration": func(v []byte) error { return set(&t.Registration, v) },
-			"default_role": func(v []byte) error { return set(&t.DefaultRole, v) },
+			"name":         func(v []byte) error { return set(&next.Name, v) },
+			"registration": func(v []byte) error { return set(&next.Registration, v) },
+			"default_role": func(v []byte) error { return set(&next.DefaultRole, v) },
 		}); err != nil {
 			return t, err
 		}
+		t = next
 	case TenantFounded:
 		t.AwaitsFounder = false
 	default:
