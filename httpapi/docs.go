@@ -23,7 +23,7 @@ import (
 // With the page's script as a file of its own the policy needs no exception for
 // scripts; nothing is loaded from, or sent to, anywhere but this server.
 const (
-	docsPolicy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; " +
+	docsPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; " +
 		"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 	docsPage = `<!doctype html>
