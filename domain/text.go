@@ -31,10 +31,13 @@ var slugForm = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`)
 // Date is a calendar day as RFC 3339 full-date, YYYY-MM-DD.
 type Date string
 
-// FoldEmail is the form in which e-mail addresses are compared: NFC and
-// case-folded, so that two spellings of one address can't be two users.
+// FoldEmail is the form in which e-mail addresses are compared, so that two
+// spellings of one address can't be two users: canonical caseless matching
+// (Unicode, section 3.13, D145) in NFC. It decomposes first, as folding a
+// composed letter and folding its parts may differ, and lower-cases last, as
+// x/text folds each case of Cherokee to the other.
 func FoldEmail(email string) string {
-	return cases.Fold().String(norm.NFC.String(email))
+	return norm.NFC.String(strings.ToLower(cases.Fold().String(norm.NFD.String(email))))
 }
 
 // findings collects what is wrong with a command's fields, so that a client
