@@ -197,7 +197,7 @@ func TestAnOwnerStays(t *testing.T) {
 	ann, bob := w.register("ann@example.org"), w.register("bob@example.org")
 	promote := func(by, who domain.UserID) {
 		t.Helper()
-		if _, err := w.one.ChangeRole(ctx, w.scope(w.one, by), commands.Origin{}, who, domain.ChangeRole{Role: domain.Owner}); err != nil {
+		if _, err := w.one.ChangeRole(ctx, w.scope(w.one, by), commands.Origin{}, who, domain.ChangeRole{Role: domain.To(domain.Owner)}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -219,7 +219,7 @@ func TestAnOwnerStays(t *testing.T) {
 		errs := make(chan error, 2)
 		go func() {
 			if round%2 == 0 {
-				_, err := w.one.ChangeRole(ctx, annScope, commands.Origin{}, bob, domain.ChangeRole{Role: domain.Member})
+				_, err := w.one.ChangeRole(ctx, annScope, commands.Origin{}, bob, domain.ChangeRole{Role: domain.To(domain.Member)})
 				errs <- err
 				return
 			}
@@ -228,7 +228,7 @@ func TestAnOwnerStays(t *testing.T) {
 		}()
 		go func() {
 			if round%2 == 0 {
-				_, err := w.two.ChangeRole(ctx, bobScope, commands.Origin{}, ann, domain.ChangeRole{Role: domain.Member})
+				_, err := w.two.ChangeRole(ctx, bobScope, commands.Origin{}, ann, domain.ChangeRole{Role: domain.To(domain.Member)})
 				errs <- err
 				return
 			}
@@ -275,7 +275,7 @@ func TestRevokedRole(t *testing.T) {
 	if _, err := w.two.CreateProject(ctx, scope, commands.Origin{}, domain.CreateProject{Name: "P", Visibility: domain.Private}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.one.ChangeRole(ctx, w.scope(w.one, ann), commands.Origin{}, bob, domain.ChangeRole{Role: domain.Viewer}); err != nil {
+	if _, err := w.one.ChangeRole(ctx, w.scope(w.one, ann), commands.Origin{}, bob, domain.ChangeRole{Role: domain.To(domain.Viewer)}); err != nil {
 		t.Fatal(err)
 	}
 	_, err := w.two.CreateProject(ctx, scope, commands.Origin{}, domain.CreateProject{Name: "P", Visibility: domain.Private})

@@ -36,7 +36,7 @@ type AddMember struct {
 // there, whose membership the append guards.
 type ChangeRole struct {
 	IfMatch    IfMatch
-	Role       Role
+	Role       Edit[Role]
 	OwnerStays bool
 }
 
@@ -99,14 +99,15 @@ func (m Membership) change(by Actor, c ChangeRole) ([]Event, error) {
 	if err := c.IfMatch.Check(m.Version); err != nil {
 		return nil, err
 	}
-	if m.Role == c.Role {
+	next := c.Role.Or(m.Role)
+	if m.Role == next {
 		return nil, nil
 	}
 	if m.Role == Owner && !c.OwnerStays {
 		return nil, LastOwner()
 	}
 	return []Event{MemberRoleChanged{
-		UserID: m.UserID, Name: About(m.UserID, m.Name), From: m.Role, To: c.Role,
+		UserID: m.UserID, Name: About(m.UserID, m.Name), From: m.Role, To: next,
 	}}, nil
 }
 
