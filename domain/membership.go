@@ -87,8 +87,10 @@ func (m Membership) join(u User, r Role) ([]Event, error) {
 }
 
 func (m Membership) change(by Actor, c ChangeRole) ([]Event, error) {
-	if err := checkRole(c.Role); err != nil {
-		return nil, err
+	if c.Role.Set {
+		if err := checkRole(c.Role.Value); err != nil {
+			return nil, err
+		}
 	}
 	if !m.Active {
 		return nil, NotFound("member")
