@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"syscall"
+	"testing"
 
 	"docket/internal/postgres"
 )
@@ -16,7 +17,7 @@ const (
 	memoryFree = 1 << 30 // bytes; containers often have 64 MiB only
 )
 
-// tempDir makes the server's data directory: in TMPDIR if that is set, else in
+// tempDir makes a data directory: in TMPDIR if that is set, else in
 // memory if there is room, else in the usual places; in any case where the user
 // that Postgres runs as can reach it (TMPDIR may be private to root).
 func tempDir() (string, error) {
@@ -38,6 +39,23 @@ func tempDir() (string, error) {
 		return dir, nil
 	}
 	return "", fmt.Errorf("pgtest: %w", errs)
+}
+
+// TempDir makes an empty directory that a private Postgres started by the test, or
+// by a docket that the test starts, can live in; removed when the test ends.
+// t.TempDir will not do: as root, the user that Postgres runs as cannot enter it.
+func TempDir(t testing.TB) string {
+	t.Helper()
+	dir, err := tempDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
 }
 
 // free is the room on dir's file system in bytes, 0 when there is no dir.
