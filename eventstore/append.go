@@ -14,8 +14,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// appendTimeout bounds one call of the append function. Its outcome must be
-// known, so it doesn't end with the client's request.
+// appendTimeout bounds the wait for a connection, and then one call of the append
+// function. Its outcome must be known, so it doesn't end with the client's request.
 const appendTimeout = 10 * time.Second
 
 // appendSQL is the one statement of the append path; migrations/0002_events.sql
@@ -29,7 +29,8 @@ from append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $1
 // *ConflictError, *ClaimedError, *TenantError, *SizeError, ErrUnavailable, and
 // ErrOutcomeUnknown where the connection broke in between.
 //
-// The append isn't cancelled with ctx once it is under way.
+// ctx bounds the wait for a connection. Once the append is under way it isn't
+// cancelled with ctx.
 func (s *Store) Append(ctx context.Context, c Commit) (Appended, error) {
 	if err := ctx.Err(); err != nil {
 		return Appended{}, fmt.Errorf("%w: %w", ErrUnavailable, err)
@@ -38,15 +39,12 @@ func (s *Store) Append(ctx context.Context, c Commit) (Appended, error) {
 	if err != nil {
 		return Appended{}, err
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), appendTimeout)
-	defer cancel()
-	rows, err := s.engine.Query(ctx, appendSQL, b.args()...)
-	if err != nil {
-		return Appended{}, outcome(err)
+	lines, err := s.call(ctx, b)
+	if sameTenantAtOnce(err) {
+		return Appended{}, &TenantError{Tenant: c.NewTenants[0]}
 	}
-	lines, err := pgx.CollectRows(rows, pgx.RowToStructByPos[appendLine])
 	if err != nil {
-		return Appended{}, outcome(err)
+		return Appended{}, err
 	}
 	if err := b.refusal(lines); err != nil {
 		return Appended{}, err
@@ -57,6 +55,25 @@ func (s *Store) Append(ctx context.Context, c Commit) (Appended, error) {
 	}
 	s.feed.news(b.tenants)
 	return appended, nil
+}
+
+// call runs the append function. Its errors are those of outcome.
+func (s *Store) call(ctx context.Context, b *batch) ([]appendLine, error) {
+	waiting, cancel := context.WithTimeout(ctx, appendTimeout)
+	defer cancel()
+	conn, err := s.engine.Acquire(waiting)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	defer conn.Release()
+	ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), appendTimeout)
+	defer cancel()
+	rows, err := conn.Query(ctx, appendSQL, b.args()...)
+	if err != nil {
+		return nil, outcome(err)
+	}
+	lines, err := pgx.CollectRows(rows, pgx.RowToStructByPos[appendLine])
+	return lines, outcome(err)
 }
 
 // appendLine is a row of what the append function returns.

@@ -59,6 +59,8 @@ const (
 )
 
 // Claim takes a value that only one holder in a log can have, or gives it back.
+// What a Commit gives back it may give to another; giving back what the holder
+// doesn't have does nothing.
 type Claim struct {
 	Tenant  domain.TenantID
 	Kind    ClaimKind

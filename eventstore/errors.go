@@ -3,6 +3,8 @@ package eventstore
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"docket/domain"
 
@@ -13,7 +15,8 @@ import (
 // it may or may not have been applied.
 var ErrOutcomeUnknown = errors.New("outcome of the append unknown")
 
-// ErrUnavailable says that Postgres could not be reached, and nothing was done.
+// ErrUnavailable says that Postgres could not be reached or was too busy, and
+// nothing was done.
 var ErrUnavailable = errors.New("event store unavailable")
 
 // ConflictError says that a stream of the Commit, written or guarded, has
@@ -53,7 +56,23 @@ func (e *SizeError) Error() string {
 	return fmt.Sprintf("event %s has %d bytes, more than %d", e.Type, e.Size, MaxEventSize)
 }
 
-// outcome sorts a failed call by what it means for the Commit.
+// busy are the codes, or classes of codes, by which a server says that it can't
+// do now what may well be done later.
+var busy = []string{
+	"40",    // rolled back: deadlock, serialization
+	"53",    // out of connections, memory or disk
+	"57",    // cancelled, shutting down, starting up
+	"25006", // read-only: a standby
+	"55P03", // lock_timeout
+}
+
+const (
+	codeUniqueViolation = "23505"
+	tenantLogsKey       = "tenant_logs_pk"
+)
+
+// outcome sorts a failed call by what it means for the Commit, once the
+// connection was there.
 func outcome(err error) error {
 	var pg *pgconn.PgError
 	switch {
@@ -61,13 +80,21 @@ func outcome(err error) error {
 		return nil
 	case pgconn.SafeToRetry(err):
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
-	case errors.As(err, &pg):
-		// The server answered: the statement, and so the Commit, was rolled back.
-		return fmt.Errorf("append: %w", err)
+	case !errors.As(err, &pg), pg.SeverityUnlocalized != "ERROR":
+		// No answer, or a session that ended with it: that may have been after the
+		// commit.
+		return fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)
 	}
-	var connect *pgconn.ConnectError
-	if errors.As(err, &connect) {
+	// The server answered: the statement, and so the Commit, was rolled back.
+	if slices.ContainsFunc(busy, func(code string) bool { return strings.HasPrefix(pg.Code, code) }) {
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
-	return fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)
+	return fmt.Errorf("append: %w", err)
+}
+
+// sameTenantAtOnce reports whether two Commits began one tenant's log at the
+// same moment, and this one lost.
+func sameTenantAtOnce(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == codeUniqueViolation && pg.ConstraintName == tenantLogsKey
 }

@@ -92,7 +92,9 @@ create trigger tenant_logs_append_only before update or delete or truncate on te
 --   p_tenants      every tenant whose log is written, checked or claimed in
 --   p_new_*        tenants that a Commit brings into being
 --   p_check_*      streams whose version must be this one: those written and the guards
---   p_claim_*      claims to take (holder) or, where release, to give back
+--   p_claim_*      claims to take (holder) or, where release, to give back; a claim
+--                  that the same Commit gives back can be taken, and what somebody
+--                  else holds isn't given back
 --   p_event_*      the events, in the order of the log
 --
 -- It returns a row for each event written (commit_no, event_no, seq, occurred_at)
@@ -102,9 +104,11 @@ create trigger tenant_logs_append_only before update or delete or truncate on te
 --   'claim'   a claim is held by another                     event_no: the claim's position
 --
 -- How: lock every tenant's row in key order; only then read the clock, the heads
--- and the versions. Heads and versions are scalar LIMIT 1 probes of an index's
--- end, which stay cheap on any table size. Call it on connections with
--- enable_seqscan=off: plans cached on an empty table are bad ones otherwise.
+-- and the versions. A tenant that began after that lock was asked for counts as
+-- missing: nothing is written to a log whose row isn't locked. Heads and versions
+-- are scalar LIMIT 1 probes of an index's end, which stay cheap on any table
+-- size. Call it on connections with enable_seqscan=off: plans cached on an empty
+-- table are bad ones otherwise.
 -- +goose StatementBegin
 create function append(
   p_commits int, p_tenants uuid[],
@@ -122,10 +126,12 @@ language plpgsql volatile as $$
 #variable_conflict use_column
 declare
   now_    timestamptz;
+  locked  uuid[];
   refused int[] := '{}';
   r       record;
 begin
-  perform 1 from tenant_logs l where l.tenant_id = any (p_tenants) order by l.tenant_id for no key update;
+  select coalesce(array_agg(l.tenant_id), '{}') into locked from (
+    select tenant_id from tenant_logs where tenant_id = any (p_tenants) order by tenant_id for no key update) as l;
   now_ := clock_timestamp();
 
   -- Refusals, one a Commit: the first that is found.
@@ -133,13 +139,13 @@ begin
     select distinct on (f.no) f.no, f.refusal, f.stream, f.version, f.pos from (
       select u.no, 1 as step, 0 as pos, 'tenant' as refusal, u.t as stream, null::int as version
         from unnest(p_new_commit, p_new_tenant) as u (no, t)
-        where exists (select from tenant_logs l where l.tenant_id = u.t)
+        where u.t = any (locked)
       union all
       select u.no, 1, 0, 'tenant', u.t, null
         from (select c, t from unnest(p_check_commit, p_check_tenant) as x (c, t)
               union select c, t from unnest(p_claim_commit, p_claim_tenant) as x (c, t)) as u (no, t)
-        where not exists (select from tenant_logs l where l.tenant_id = u.t)
-          and not u.t = any (p_new_tenant)
+        where u.t <> all (locked)
+          and not exists (select from unnest(p_new_commit, p_new_tenant) as n (no, t) where n.no = u.no and n.t = u.t)
       union all
       select u.no, 2, u.pos::int, 'version', u.s,
              coalesce((select e.version from events e where e.tenant_id = u.t and e.stream_id = u.s
@@ -154,7 +160,11 @@ begin
         from unnest(p_claim_commit, p_claim_tenant, p_claim_kind, p_claim_value, p_claim_release)
              with ordinality as u (no, t, k, v, release, pos)
         join claims c on c.tenant_id = u.t and c.kind = u.k and c.value = u.v
-        where not u.release) as f
+        where not u.release
+          and not exists (
+            select from unnest(p_claim_commit, p_claim_tenant, p_claim_kind, p_claim_value, p_claim_holder, p_claim_release)
+                   as g (no, t, k, v, h, release)
+            where g.release and g.no = u.no and g.t = u.t and g.k = u.k and g.v = u.v and g.h = c.holder)) as f
     order by f.no, f.step, f.pos
   loop
     refused := refused || r.no;
@@ -171,8 +181,9 @@ begin
   end if;
   if cardinality(p_claim_commit) > 0 then
     delete from claims c
-      using unnest(p_claim_commit, p_claim_tenant, p_claim_kind, p_claim_value, p_claim_release) as u (no, t, k, v, release)
-      where u.release and u.no <> all (refused) and c.tenant_id = u.t and c.kind = u.k and c.value = u.v;
+      using unnest(p_claim_commit, p_claim_tenant, p_claim_kind, p_claim_value, p_claim_holder, p_claim_release)
+            as u (no, t, k, v, h, release)
+      where u.release and u.no <> all (refused) and c.tenant_id = u.t and c.kind = u.k and c.value = u.v and c.holder = u.h;
     insert into claims (tenant_id, kind, value, holder)
       select u.t, u.k, u.v, u.h
       from unnest(p_claim_commit, p_claim_tenant, p_claim_kind, p_claim_value, p_claim_holder, p_claim_release)
