@@ -10,6 +10,7 @@ import (
 	"docket/domain"
 
 	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -46,6 +47,7 @@ var ErrClosed = errors.New("feed closed")
 // Any number of replicas may run the same subscriptions: each page is handled
 // by one of them.
 type Feed struct {
+	id       string // told from other Feeds by
 	cfg      FeedConfig
 	log      *slog.Logger
 	progress *Progress
@@ -82,7 +84,7 @@ func NewFeed(cfg FeedConfig, progress *Progress) *Feed {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	return &Feed{
-		cfg: cfg, log: cfg.Logger, progress: progress,
+		id: uuid.NewString(), cfg: cfg, log: cfg.Logger, progress: progress,
 		ctx: ctx, stop: stop, subs: map[string]*news{}, outbox: newNews(),
 	}
 }

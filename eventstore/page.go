@@ -3,6 +3,7 @@ package eventstore
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"docket/domain"
 
@@ -20,7 +21,7 @@ type Page struct {
 	// Events are at least one.
 	Events []domain.Recorded
 	// Tx is the engine role's. The handler MUST write through it, MUST NOT commit
-	// or roll back, and MUST NOT use it after it has acked or nacked.
+	// or roll back, and MUST NOT use it, or the Page, after it has acked or nacked.
 	Tx pgx.Tx
 
 	failure error
@@ -41,13 +42,19 @@ func PageOf(m *message.Message) (*Page, error) {
 }
 
 // Handle makes a Watermill handler of a function of pages. What it returns as
-// an error is recorded with the checkpoint.
+// an error, or panics with, is recorded with the checkpoint.
 func Handle(do func(context.Context, *Page) error) message.NoPublishHandlerFunc {
 	return func(m *message.Message) error {
 		p, err := PageOf(m)
 		if err != nil {
 			return err
 		}
+		defer func() {
+			if r := recover(); r != nil {
+				p.Fail(fmt.Errorf("panic: %v", r))
+				panic(r)
+			}
+		}()
 		if err := do(m.Context(), p); err != nil {
 			p.Fail(err)
 			return err

@@ -20,6 +20,9 @@ const progressKept = 100_000
 // somebody waits for it.
 const lookEvery = 5 * time.Millisecond
 
+// lookTimeout bounds one look.
+const lookTimeout = 5 * time.Second
+
 // progressSQL reads how far the live checkpoints of a tenant ($1) have come.
 const progressSQL = `select c.subscription, c.seq from checkpoints c
 left join generations g on g.tenant_id = c.tenant_id and g.subscription = c.subscription
@@ -103,6 +106,9 @@ func (p *Progress) leave(t domain.TenantID, w *waiters) {
 
 // reached reports what is known; the caller holds mu.
 func (p *Progress) reached(t domain.TenantID, seq int64, subscriptions []string) bool {
+	if seq <= 0 {
+		return true
+	}
 	for _, s := range subscriptions {
 		if known, ok := p.known.Get(place{t, s}); !ok || known < seq {
 			return false
@@ -145,11 +151,19 @@ func (p *Progress) look(ctx context.Context, t domain.TenantID) {
 			})
 			return err
 		})
-		if err := p.pool.SendBatch(ctx, b).Close(); err != nil {
+		if err := p.send(ctx, b); err != nil {
 			continue // who waits has a deadline
 		}
 		for subscription, seq := range positions {
 			p.advanced(t, subscription, seq)
 		}
 	}
+}
+
+// send asks, and isn't cut short when the last who waited leaves: that would
+// cost the pool a connection each time.
+func (p *Progress) send(ctx context.Context, b *pgx.Batch) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTimeout)
+	defer cancel()
+	return p.pool.SendBatch(ctx, b).Close()
 }

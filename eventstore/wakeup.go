@@ -11,7 +11,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// newsChannel is the NOTIFY channel; its payload is tenant ids with commas.
+// newsChannel is the NOTIFY channel. Its payload is the sender's id, a space, and
+// tenant ids with commas: a Feed doesn't heed what it sent itself.
 const newsChannel = "docket_news"
 
 const (
@@ -24,7 +25,7 @@ const (
 	reconnectAfter = time.Second
 )
 
-// notifySQL tells other replicas of news ($1 channel, $2 tenants).
+// notifySQL tells other replicas of news ($1 channel, $2 payload).
 const notifySQL = `select pg_notify($1, $2)`
 
 // sweepSQL finds the tenants whose logs a subscription ($1) hasn't read to the
@@ -51,7 +52,7 @@ func (f *Feed) notify() {
 			}
 			tenants = append(tenants, more.String())
 		}
-		if _, err := f.cfg.Pool.Exec(f.ctx, notifySQL, newsChannel, strings.Join(tenants, ",")); err != nil && f.ctx.Err() == nil {
+		if _, err := f.cfg.Pool.Exec(f.ctx, notifySQL, newsChannel, f.id+" "+strings.Join(tenants, ",")); err != nil && f.ctx.Err() == nil {
 			f.log.Warn("notify failed; other replicas find the news by their sweep", "error", err)
 		}
 		if !sleep(f.ctx, notifyEvery) {
@@ -91,14 +92,22 @@ func (f *Feed) listenOnce() error {
 		if err != nil {
 			return err
 		}
-		var tenants []domain.TenantID
-		for _, s := range strings.Split(n.Payload, ",") {
-			if id, err := uuid.Parse(s); err == nil {
-				tenants = append(tenants, domain.TenantID(id))
-			}
+		if sender, list, _ := strings.Cut(n.Payload, " "); sender != f.id {
+			f.mark(parseTenants(list))
 		}
-		f.mark(tenants)
 	}
+}
+
+// parseTenants reads tenant ids with commas between. What isn't one is left to
+// the sweep.
+func parseTenants(list string) []domain.TenantID {
+	var tenants []domain.TenantID
+	for s := range strings.SplitSeq(list, ",") {
+		if id, err := uuid.Parse(s); err == nil {
+			tenants = append(tenants, domain.TenantID(id))
+		}
+	}
+	return tenants
 }
 
 // sweep compares heads with checkpoints, at once and then every so often.

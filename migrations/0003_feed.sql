@@ -3,12 +3,14 @@
 -- How far a subscription has read a tenant's log. generation is that of the
 -- rows it fills: a rebuild is a second checkpoint beside the live one.
 -- failures, retry_at and error tell of a page that can't be handled: that
--- subscription of that tenant waits, all others go on.
+-- subscription of that tenant waits, all others go on. careful_to is the end of
+-- the last page that failed: up to there events are handled one at a time.
 create table checkpoints (
   tenant_id    uuid        not null,
   subscription text        not null,
   generation   integer     not null,
   seq          bigint      not null default 0,
+  careful_to   bigint      not null default 0,
   failures     integer     not null default 0,
   retry_at     timestamptz,
   error        text,

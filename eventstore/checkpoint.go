@@ -1,0 +1,176 @@
+package eventstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"docket/domain"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// lockSQL locks the live checkpoint of a subscription ($1) in a tenant ($2),
+// unless another replica has it or its failed page isn't due, and reads where
+// it stands.
+const lockSQL = `select c.seq, c.generation, c.careful_to, c.failures from checkpoints c
+where c.tenant_id = $2 and c.subscription = $1
+  and c.generation = coalesce((select g.current from generations g where g.tenant_id = $2 and g.subscription = $1), 1)
+  and (c.retry_at is null or c.retry_at <= clock_timestamp())
+for no key update of c skip locked`
+
+// liveSQL reads, without a lock, which generation of a subscription ($1) is live
+// in a tenant ($2), whether it has a checkpoint, and whether that waits for its
+// retry. Asked after the lock: a rebuild may have flipped the generation while
+// we waited.
+const liveSQL = `select live.generation, c.tenant_id is not null, coalesce(c.retry_at > clock_timestamp(), false)
+from (select coalesce((select current from generations where tenant_id = $2 and subscription = $1), 1) as generation) live
+left join checkpoints c on c.tenant_id = $2 and c.subscription = $1 and c.generation = live.generation`
+
+// beginCheckpointSQL makes the checkpoint of a subscription ($1) in a tenant ($2).
+const beginCheckpointSQL = `insert into checkpoints (tenant_id, subscription, generation)
+select $2, $1, coalesce((select current from generations where tenant_id = $2 and subscription = $1), 1)
+on conflict do nothing`
+
+// pageSQL reads up to $3 events of a tenant ($1) after a seq ($2).
+const pageSQL = `select ` + Columns + ` from events where tenant_id = $1 and seq > $2 order by seq limit $3`
+
+// advanceSQL moves a checkpoint ($1 tenant, $2 subscription, $3 generation) to a seq ($4).
+const advanceSQL = `update checkpoints set seq = $4, failures = 0, retry_at = null, error = null, advanced_at = clock_timestamp()
+where tenant_id = $1 and subscription = $2 and generation = $3`
+
+// failSQL records a failed page at a checkpoint ($1 tenant, $2 subscription, $3
+// generation), if it still stands at the seq ($4): where the page ended ($5),
+// why it failed ($6), and how many seconds to wait ($7, 0 for none).
+const failSQL = `update checkpoints set careful_to = $5, failures = failures + 1, error = $6,
+  retry_at = case when $7::float8 > 0 then clock_timestamp() + $7::float8 * interval '1 second' end
+where tenant_id = $1 and subscription = $2 and generation = $3 and seq = $4`
+
+// errDamaged says that an event's stored form makes no sense to any version.
+var errDamaged = errors.New("damaged event")
+
+// standing is where a checkpoint stands.
+type standing struct {
+	// locked: it is ours. Otherwise another replica's, or parked: its failed page
+	// isn't due yet.
+	locked bool
+	parked bool
+	there  bool
+
+	seq        int64
+	generation int
+	carefulTo  int64
+	failures   int
+}
+
+// lock begins the page's transaction and takes the checkpoint, making it if need
+// be. On an error the transaction is over.
+func (w *worker) lock(ctx context.Context, conn *pgxpool.Conn, t domain.TenantID) (pgx.Tx, standing, error) {
+	tx, at, err := w.tryLock(ctx, conn, t)
+	if err != nil || at.there {
+		return tx, at, err
+	}
+	// Made in a transaction of its own: another replica that makes the same one
+	// must not wait for this page.
+	if err := tx.Rollback(ctx); err != nil {
+		return nil, at, fmt.Errorf("make checkpoint: %w", err)
+	}
+	if _, err := conn.Exec(ctx, beginCheckpointSQL, w.subscription, t.UUID()); err != nil {
+		return nil, at, fmt.Errorf("make checkpoint: %w", err)
+	}
+	return w.tryLock(ctx, conn, t)
+}
+
+func (w *worker) tryLock(ctx context.Context, conn *pgxpool.Conn, t domain.TenantID) (pgx.Tx, standing, error) {
+	tx, err := conn.Begin(ctx)
+	if err != nil {
+		return nil, standing{}, fmt.Errorf("lock checkpoint: %w", err)
+	}
+	var (
+		at   standing
+		live int
+	)
+	b := &pgx.Batch{}
+	b.Queue(lockSQL, w.subscription, t.UUID()).QueryRow(func(row pgx.Row) error {
+		err := row.Scan(&at.seq, &at.generation, &at.carefulTo, &at.failures)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
+		at.locked = err == nil
+		return err
+	})
+	b.Queue(liveSQL, w.subscription, t.UUID()).QueryRow(func(row pgx.Row) error {
+		return row.Scan(&live, &at.there, &at.parked)
+	})
+	if err := tx.SendBatch(ctx, b).Close(); err != nil {
+		_ = tx.Rollback(context.WithoutCancel(ctx))
+		return nil, standing{}, fmt.Errorf("lock checkpoint: %w", err)
+	}
+	at.locked = at.locked && at.generation == live
+	return tx, at, nil
+}
+
+// failed records why a page of so many events wasn't handled. One of several
+// comes again at once, event by event; a single event after a growing pause.
+func (w *worker) failed(ctx context.Context, p *Page, at standing, events int, cause error) (look, error) {
+	if cause == nil {
+		cause = errors.New("nacked without a reason")
+	}
+	var pause time.Duration
+	if events == 1 {
+		pause = retryDelay(at.failures)
+	}
+	w.feed.log.Error("page failed", "subscription", w.subscription, "tenant", p.Tenant,
+		"after_seq", at.seq, "events", events, "failures", at.failures+1, "retry_in", pause, "error", cause)
+	_, err := w.feed.cfg.Pool.Exec(ctx, failSQL, p.Tenant.UUID(), w.subscription, p.Generation, at.seq,
+		max(at.carefulTo, at.seq+int64(events)), cause.Error(), pause.Seconds())
+	if err != nil {
+		return lookLater, fmt.Errorf("record failure: %w", err)
+	}
+	if pause > 0 {
+		return lookOnNews, nil // the sweep finds it when it is due
+	}
+	return lookNow, nil
+}
+
+// retryDelay is 1 s, doubled with each failure, at most 5 minutes.
+func retryDelay(failures int) time.Duration {
+	const most = 5 * time.Minute
+	if failures > 8 {
+		return most
+	}
+	return min(time.Second<<failures, most)
+}
+
+// querier is a pool, connection or transaction.
+type querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
+
+// readPage reads events up to the first that can't be read: one that this
+// version doesn't know (domain.ErrUnknownEvent) or a damaged one (errDamaged).
+// Those before it are returned beside the error.
+func readPage(ctx context.Context, q querier, t domain.TenantID, after int64, limit int) ([]domain.Recorded, error) {
+	rows, err := q.Query(ctx, pageSQL, t.UUID(), after, limit)
+	if err != nil {
+		return nil, fmt.Errorf("read page: %w", err)
+	}
+	defer rows.Close()
+	var events []domain.Recorded
+	for rows.Next() {
+		r, err := Scan(rows)
+		if errors.Is(err, domain.ErrUnknownEvent) {
+			return events, err
+		}
+		if err != nil {
+			return events, fmt.Errorf("%w: %w", errDamaged, err)
+		}
+		events = append(events, r)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("read page: %w", err)
+	}
+	return events, nil
+}
