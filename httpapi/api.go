@@ -68,13 +68,16 @@ type router struct {
 	replays huma.Middlewares
 	timeout time.Duration
 	openAPI func() ([]byte, error)
+
+	bodyTimeout time.Duration
 }
 
 // newRouter makes a router that has the operations "problems", the OpenAPI
 // document and the docs page. It fails where TrustedProxies can't be read.
 func newRouter(cfg routerConfig) (*router, error) {
 	setGlobals()
-	r := &router{engine: gin.New(), log: cfg.Logger, gates: cfg.Gates, replays: cfg.Replays, timeout: cfg.Timeout}
+	r := &router{engine: gin.New(), log: cfg.Logger, gates: cfg.Gates, replays: cfg.Replays,
+		timeout: cfg.Timeout, bodyTimeout: bodyTimeout}
 	if r.timeout == 0 {
 		r.timeout = defaultTimeout
 	}

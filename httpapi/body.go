@@ -41,7 +41,7 @@ func (r *router) readBody(ctx huma.Context, next func(huma.Context)) {
 		return
 	}
 	c := humagin.Unwrap(ctx)
-	body, err := receive(c)
+	body, err := r.receive(c)
 	switch {
 	case err != nil:
 	case len(body) == 0 && op.RequestBody.Required:
@@ -65,13 +65,13 @@ func bodyOf(ctx huma.Context) []byte {
 	return bytes
 }
 
-func receive(c *gin.Context) ([]byte, error) {
+func (r *router) receive(c *gin.Context) ([]byte, error) {
 	if c.Request.ContentLength > maxBody {
 		return nil, &domain.Error{Code: domain.CodePayloadTooLarge}
 	}
 	// Not every writer has a connection behind it: tests' recorders don't.
 	connection := http.NewResponseController(c.Writer)
-	_ = connection.SetReadDeadline(time.Now().Add(bodyTimeout))
+	_ = connection.SetReadDeadline(time.Now().Add(r.bodyTimeout))
 	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, maxBody))
 	_ = connection.SetReadDeadline(time.Time{})
 
@@ -81,7 +81,7 @@ func receive(c *gin.Context) ([]byte, error) {
 		return nil, &domain.Error{Code: domain.CodePayloadTooLarge}
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		c.Header("Connection", "close")
-		return nil, domain.Refuse(domain.CodeMalformed, "the body didn't arrive within %s", bodyTimeout)
+		return nil, domain.Refuse(domain.CodeMalformed, "the body didn't arrive within %s", r.bodyTimeout)
 	case err != nil:
 		return nil, domain.Refuse(domain.CodeMalformed, "the body broke off")
 	}

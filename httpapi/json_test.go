@@ -1,11 +1,16 @@
 package httpapi
 
 import (
+	"bufio"
 	stdjson "encoding/json"
+	"fmt"
+	"net"
+	"net/http"
 	"net/http/httptest"
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-json-experiment/json"
 
@@ -128,6 +133,36 @@ func TestBodyLimit(t *testing.T) {
 	rec := httptest.NewRecorder()
 	s.ServeHTTP(rec, chunked)
 	wantProblem(t, rec, 413, domain.CodePayloadTooLarge)
+}
+
+// A body that doesn't come, or comes only in part, is answered, not waited for.
+func TestBodyThatDoesNotArrive(t *testing.T) {
+	t.Parallel()
+	s := newSample(t)
+	s.bodyTimeout = time.Millisecond
+	server := httptest.NewServer(s)
+	defer server.Close()
+	for _, hangUp := range []bool{false, true} {
+		conn, err := net.Dial("tcp", server.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		fmt.Fprint(conn, "POST /v1/things HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{")
+		if hangUp {
+			if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		if res.StatusCode != 400 || !hangUp && !res.Close {
+			t.Error(res.StatusCode, res.Close)
+		}
+	}
 }
 
 func TestOperationWithoutBodyIgnoresOne(t *testing.T) {
