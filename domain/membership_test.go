@@ -1,0 +1,204 @@
+package domain_test
+
+import (
+	"testing"
+
+	"docket/domain"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var members = subject[domain.Membership, domain.MembershipCommand]{
+	stream: domain.Stream(domain.MemberStream, person(1)),
+	author: actor(9, domain.Owner),
+	decide: domain.DecideMembership,
+}
+
+var user1 = domain.User{ID: person(1), Email: "one@example.org", Name: "Person 1", Version: 1}
+
+func joined(r domain.Role) domain.MemberJoined {
+	return domain.MemberJoined{
+		UserID: person(1), Email: domain.About(person(1), "one@example.org"),
+		Name: domain.About(person(1), "Person 1"), Role: r,
+	}
+}
+
+func changedRole(from, to domain.Role) domain.MemberRoleChanged {
+	return domain.MemberRoleChanged{UserID: person(1), Name: domain.About(person(1), "Person 1"), From: from, To: to}
+}
+
+func left(r domain.Role) domain.MemberLeft {
+	return domain.MemberLeft{UserID: person(1), Name: domain.About(person(1), "Person 1"), Role: r}
+}
+
+func TestMembershipBegins(t *testing.T) {
+	t.Parallel()
+	owner := actor(9, domain.Owner)
+	gone := []domain.Event{joined(domain.Member), left(domain.Member)}
+	members.run(t, []scenario[domain.MembershipCommand]{
+		{
+			name: "join, without an actor", when: domain.JoinTenant{User: user1, Role: domain.Member},
+			then: []domain.Event{joined(domain.Member)},
+		}, {
+			name: "found", when: domain.JoinTenant{User: user1, Role: domain.Owner},
+			then: []domain.Event{joined(domain.Owner)},
+		}, {
+			name: "join again after leaving, with another role", given: gone,
+			when: domain.JoinTenant{User: user1, Role: domain.Viewer},
+			then: []domain.Event{joined(domain.Viewer)},
+		}, {
+			name: "join twice", given: []domain.Event{joined(domain.Member)},
+			when: domain.JoinTenant{User: user1, Role: domain.Member}, refused: domain.CodeAlreadyMember,
+		}, {
+			name: "join as nobody", when: domain.JoinTenant{User: user1, Role: "king"},
+			refused: domain.CodeValidationFailed, at: "/role",
+		}, {
+			name: "add", by: owner, when: domain.AddMember{User: user1, Role: domain.Auditor},
+			then: []domain.Event{joined(domain.Auditor)},
+		}, {
+			name: "add after leaving", given: gone, by: owner, when: domain.AddMember{User: user1, Role: domain.Owner},
+			then: []domain.Event{joined(domain.Owner)},
+		}, {
+			name: "add twice", given: []domain.Event{joined(domain.Member)}, by: owner,
+			when: domain.AddMember{User: user1, Role: domain.Owner}, refused: domain.CodeAlreadyMember,
+		}, {
+			name: "add as manager", by: actor(8, domain.Manager),
+			when: domain.AddMember{User: user1, Role: domain.Viewer}, refused: domain.CodeInsufficientRole,
+			with: map[string]any{"required_role": domain.Owner, "your_role": domain.Manager},
+		}, {
+			name: "add without a role", by: owner, when: domain.AddMember{User: user1},
+			refused: domain.CodeValidationFailed, at: "/role",
+		},
+	})
+}
+
+func TestMembershipChanges(t *testing.T) {
+	t.Parallel()
+	owner, self := actor(9, domain.Owner), actor(1, domain.Owner)
+	member, sole := []domain.Event{joined(domain.Member)}, []domain.Event{joined(domain.Owner)}
+	gone := []domain.Event{joined(domain.Member), left(domain.Member)}
+	members.run(t, []scenario[domain.MembershipCommand]{
+		{
+			name: "raise", given: member, by: owner,
+			when: domain.ChangeRole{IfMatch: domain.IfVersion(1), Role: domain.To(domain.Manager)},
+			then: []domain.Event{changedRole(domain.Member, domain.Manager)},
+		}, {
+			name: "to what it is", given: member, by: owner, when: domain.ChangeRole{Role: domain.To(domain.Member)},
+		}, {
+			name: "nothing at all", given: member, by: owner, when: domain.ChangeRole{},
+		}, {
+			name: "the last owner stays owner", given: sole, by: self, when: domain.ChangeRole{Role: domain.To(domain.Owner)},
+		}, {
+			name: "the last owner can't step down", given: sole, by: self,
+			when: domain.ChangeRole{Role: domain.To(domain.Manager)}, refused: domain.CodeLastOwner,
+		}, {
+			name: "one owner of two steps down", given: sole, by: self,
+			when: domain.ChangeRole{Role: domain.To(domain.Manager), OwnerStays: true},
+			then: []domain.Event{changedRole(domain.Owner, domain.Manager)},
+		}, {
+			name: "one's own role without being owner", given: member, by: actor(1, domain.Member),
+			when: domain.ChangeRole{Role: domain.To(domain.Owner)}, refused: domain.CodeInsufficientRole,
+		}, {
+			name: "who left", given: gone, by: owner,
+			when: domain.ChangeRole{Role: domain.To(domain.Manager)}, refused: domain.CodeNotFound,
+		}, {
+			name: "who never came", by: owner, when: domain.ChangeRole{Role: domain.To(domain.Manager)}, refused: domain.CodeNotFound,
+		}, {
+			name: "to no role", given: member, by: owner, when: domain.ChangeRole{Role: domain.To(domain.Role("king"))},
+			refused: domain.CodeValidationFailed, at: "/role",
+		}, {
+			name: "remove", given: member, by: owner, when: domain.RemoveMember{IfMatch: domain.IfVersion(1)},
+			then: []domain.Event{left(domain.Member)},
+		}, {
+			name: "leave as member", given: member, by: actor(1, domain.Member), when: domain.RemoveMember{},
+			then: []domain.Event{left(domain.Member)},
+		}, {
+			name: "leave as auditor", given: []domain.Event{joined(domain.Auditor)}, by: actor(1, domain.Auditor),
+			when: domain.RemoveMember{}, then: []domain.Event{left(domain.Auditor)},
+		}, {
+			name: "remove another as manager", given: member, by: actor(8, domain.Manager),
+			when: domain.RemoveMember{}, refused: domain.CodeInsufficientRole,
+			with: map[string]any{"required_role": domain.Owner, "your_role": domain.Manager},
+		}, {
+			name: "remove another as auditor", given: member, by: actor(8, domain.Auditor),
+			when: domain.RemoveMember{}, refused: domain.CodeInsufficientRole,
+		}, {
+			name: "the last owner can't leave", given: sole, by: self,
+			when: domain.RemoveMember{}, refused: domain.CodeLastOwner,
+		}, {
+			name: "one owner of two leaves", given: sole, by: self, when: domain.RemoveMember{OwnerStays: true},
+			then: []domain.Event{left(domain.Owner)},
+		}, {
+			name: "leave twice", given: gone, by: actor(1, domain.Member),
+			when: domain.RemoveMember{}, refused: domain.CodeNotFound,
+		},
+	})
+}
+
+func TestMembershipOrder(t *testing.T) {
+	t.Parallel()
+	// missing and already (a member) exclude each other, so two ladders meet them.
+	type attempt struct{ misshapen, missing, lowly, stale, last bool }
+	state := func(t *testing.T, x attempt) domain.Membership {
+		events := []domain.Event{joined(domain.Owner)}
+		if x.missing {
+			events = append(events, left(domain.Owner))
+		}
+		return fold[domain.Membership](t, members.stream, members.author, events...)
+	}
+	by := func(x attempt) domain.Actor {
+		if x.lowly {
+			return actor(8, domain.Manager)
+		}
+		return actor(9, domain.Owner)
+	}
+	match := func(x attempt) domain.IfMatch {
+		if x.stale {
+			return domain.IfVersion(7)
+		}
+		return domain.IfVersion(1)
+	}
+	misshapen := fault[attempt]{"misshapen", domain.CodeValidationFailed, func(x *attempt) { x.misshapen = true }}
+	missing := fault[attempt]{"missing", domain.CodeNotFound, func(x *attempt) { x.missing = true }}
+	lowly := fault[attempt]{"lowly", domain.CodeInsufficientRole, func(x *attempt) { x.lowly = true }}
+	stale := fault[attempt]{"stale", domain.CodeVersionConflict, func(x *attempt) { x.stale = true }}
+	last := fault[attempt]{"last", domain.CodeLastOwner, func(x *attempt) { x.last = true }}
+
+	t.Run("change", func(t *testing.T) {
+		ladder(t, func(t *testing.T, x attempt) ([]domain.Event, error) {
+			c := domain.ChangeRole{IfMatch: match(x), Role: domain.To(domain.Viewer), OwnerStays: !x.last}
+			if x.misshapen {
+				c.Role = domain.To(domain.Role(""))
+			}
+			return domain.DecideMembership(state(t, x), by(x), c)
+		}, misshapen, missing, lowly, stale, last)
+	})
+	t.Run("remove", func(t *testing.T) {
+		ladder(t, func(t *testing.T, x attempt) ([]domain.Event, error) {
+			return domain.DecideMembership(state(t, x), by(x), domain.RemoveMember{IfMatch: match(x), OwnerStays: !x.last})
+		}, missing, lowly, stale, last)
+	})
+	t.Run("add", func(t *testing.T) {
+		already := fault[attempt]{"already", domain.CodeAlreadyMember, func(x *attempt) { x.last = true }}
+		ladder(t, func(t *testing.T, x attempt) ([]domain.Event, error) {
+			c := domain.AddMember{User: user1, Role: domain.Viewer}
+			if x.misshapen {
+				c.Role = ""
+			}
+			return domain.DecideMembership(state(t, attempt{missing: !x.last}), by(x), c)
+		}, misshapen, lowly, already)
+	})
+}
+
+func TestMembershipFold(t *testing.T) {
+	t.Parallel()
+	got := fold[domain.Membership](t, members.stream, members.author,
+		joined(domain.Owner), left(domain.Owner), joined(domain.Viewer), changedRole(domain.Viewer, domain.Manager))
+	want := domain.Membership{
+		TenantID: tenantID, UserID: person(1), Email: "one@example.org", Name: "Person 1",
+		Role: domain.Manager, JoinedAt: moment(3), Active: true, Version: 4,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("state (-want +got):\n%s", diff)
+	}
+}
