@@ -2,7 +2,9 @@
 
 -- Read models. Every row carries the seq of the event that it reflects, and
 -- every key starts with tenant and generation: a rebuild fills the next
--- generation beside the one that is read. Texts sort by code point.
+-- generation beside the one that is read. Texts sort by code point. A due date
+-- is kept as it was written, YYYY-MM-DD: that sorts as the calendar does, and no
+-- setting of a server or session changes how it reads.
 create table projects (
   tenant_id   uuid        not null,
   generation  integer     not null,
@@ -12,7 +14,7 @@ create table projects (
   description text,
   status      text        not null,
   visibility  text        not null,
-  due_date    date,
+  due_date    text        collate "C",
   owner_id    uuid        not null,
   created_by  uuid        not null,
   created_at  timestamptz not null,
@@ -23,6 +25,7 @@ create table projects (
 create index projects_by_created on projects (tenant_id, generation, created_at, id);
 create index projects_by_updated on projects (tenant_id, generation, updated_at, id);
 create index projects_by_name    on projects (tenant_id, generation, name, id);
+create index projects_public     on projects (tenant_id, generation, created_at, id) where visibility = 'public';
 
 create table tasks (
   tenant_id   uuid        not null,
@@ -35,8 +38,8 @@ create table tasks (
   status      text        not null,
   priority    text        not null,
   assignee_id uuid,
-  labels      text[]      not null,
-  due_date    date,
+  labels      jsonb       not null, -- an array of texts
+  due_date    text        collate "C",
   created_by  uuid        not null,
   created_at  timestamptz not null,
   updated_at  timestamptz not null,
@@ -63,19 +66,22 @@ create index members_by_joined on members (tenant_id, generation, joined_at, use
 -- The one index that doesn't start with the tenant: a user's own tenants.
 create index members_by_user on members (user_id, tenant_id);
 
+-- One row a tenant; its id is the tenant_id.
 create table tenants (
   tenant_id    uuid        not null,
   generation   integer     not null,
+  id           uuid        not null,
   seq          bigint      not null,
   slug         text        collate "C" not null,
   name         text        collate "C" not null,
   registration text        not null,
   default_role text        not null,
   channel      text        not null,
+  awaits_founder boolean  not null,
   created_at   timestamptz not null,
   updated_at   timestamptz not null,
   version      integer     not null,
-  constraint tenants_pk primary key (tenant_id, generation)
+  constraint tenants_pk primary key (tenant_id, generation, id)
 );
 
 -- Who did what to what, one row an event.
@@ -128,7 +134,35 @@ create policy api_user on checkpoints for select to docket_api using (
 grant select, insert, update, delete on projects, tasks, members, tenants, activity to docket_engine;
 grant select on projects, tasks, members, tenants, activity to docket_api;
 
+-- Which fold fills the generation that a checkpoint stands for; null where the
+-- live subscription began it. A rebuild is never continued by another fold.
+alter table checkpoints add column fold_version integer;
+
+-- The last seq of a tenant's log whose event happened at or before a time; 0 if
+-- there is none. occurred_at grows strictly with seq and seq has no gaps, so it
+-- halves the log some twenty times and needs no index on the time.
+-- +goose StatementBegin
+create function seq_at(p_tenant uuid, p_at timestamptz) returns bigint language plpgsql stable parallel safe as $$
+declare
+  low  bigint := 0;
+  high bigint := coalesce((select e.seq from events e where e.tenant_id = p_tenant order by e.seq desc limit 1), 0);
+  middle bigint;
+begin
+  while low < high loop
+    middle := (low + high + 1) / 2;
+    if (select e.occurred_at from events e where e.tenant_id = p_tenant and e.seq = middle) <= p_at then
+      low := middle;
+    else
+      high := middle - 1;
+    end if;
+  end loop;
+  return low;
+end $$;
+-- +goose StatementEnd
+
 -- +goose Down
+drop function seq_at;
+alter table checkpoints drop column fold_version;
 drop policy api_user on checkpoints;
 drop policy api_user on generations;
 drop table activity;

@@ -1,0 +1,169 @@
+package projections
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"docket/domain"
+
+	"github.com/jackc/pgx/v5/pgtype"
+)
+
+// column is a column of a read model's table and the field of the row that it
+// holds. Fields are reached by pointer, so that one accessor serves both ways.
+type column[R any] struct {
+	name string
+	// typ is the column's type in SQL.
+	typ string
+	// target is what a query scans the column into.
+	target func(*R) any
+	// array are the fields of many rows, as one parameter of type typ[].
+	array func([]*R) any
+}
+
+// collect makes the array of a column.
+func collect[R, V any](of func(*R) V) func([]*R) any {
+	return func(rows []*R) any {
+		out := make([]V, len(rows))
+		for i, r := range rows {
+			out[i] = of(r)
+		}
+		return out
+	}
+}
+
+// plain is a column whose field the driver reads and writes as it is.
+func plain[R, T any](name, typ string, of func(*R) *T) column[R] {
+	return column[R]{
+		name: name, typ: typ,
+		target: func(r *R) any { return of(r) },
+		array:  collect(func(r *R) T { return *of(r) }),
+	}
+}
+
+// text is a column of a text, or of a type that is one.
+func text[R any, T ~string](name string, of func(*R) *T) column[R] {
+	return column[R]{
+		name: name, typ: "text",
+		target: func(r *R) any { return textTarget[T]{of(r)} },
+		array:  collect(func(r *R) string { return string(*of(r)) }),
+	}
+}
+
+// optionalText is a text that may be null.
+func optionalText[R any, T ~string](name string, of func(*R) **T) column[R] {
+	return column[R]{
+		name: name, typ: "text",
+		target: func(r *R) any { return optionalTextTarget[T]{of(r)} },
+		array: collect(func(r *R) pgtype.Text {
+			if v := *of(r); v != nil {
+				return pgtype.Text{String: string(*v), Valid: true}
+			}
+			return pgtype.Text{}
+		}),
+	}
+}
+
+// id is a column of an id.
+func id[R, K any](name string, of func(*R) *domain.ID[K]) column[R] {
+	return column[R]{
+		name: name, typ: "uuid",
+		target: func(r *R) any { return (*[16]byte)(of(r)) },
+		array:  collect(func(r *R) [16]byte { return *of(r) }),
+	}
+}
+
+// optionalID is an id that may be null.
+func optionalID[R, K any](name string, of func(*R) **domain.ID[K]) column[R] {
+	return column[R]{
+		name: name, typ: "uuid",
+		target: func(r *R) any { return toOptionalID(of(r)) },
+		array: collect(func(r *R) pgtype.UUID {
+			if v := *of(r); v != nil {
+				return pgtype.UUID{Bytes: *v, Valid: true}
+			}
+			return pgtype.UUID{}
+		}),
+	}
+}
+
+// instant is a column of a time, which is UTC in the row.
+func instant[R any](name string, of func(*R) *time.Time) column[R] {
+	return column[R]{
+		name: name, typ: "timestamptz",
+		target: func(r *R) any { return instantTarget{of(r)} },
+		array:  collect(func(r *R) time.Time { return *of(r) }),
+	}
+}
+
+// document is a column of JSON, of the type json or jsonb.
+func document[R, T any](name, typ string, of func(*R) *T) column[R] {
+	return column[R]{
+		name: name, typ: typ,
+		target: func(r *R) any { return of(r) },
+		array: collect(func(r *R) json.RawMessage {
+			// Without HTML escapes, as the events' data is written.
+			var b bytes.Buffer
+			to := json.NewEncoder(&b)
+			to.SetEscapeHTML(false)
+			if err := to.Encode(*of(r)); err != nil {
+				panic("projections: column " + name + " doesn't marshal: " + err.Error()) // no field's type can fail
+			}
+			return bytes.TrimSuffix(b.Bytes(), []byte{'\n'})
+		}),
+	}
+}
+
+// errNull says that a column is null that the schema says isn't.
+var errNull = errors.New("unexpected null")
+
+type textTarget[T ~string] struct{ to *T }
+
+// ScanText implements pgtype.TextScanner.
+func (t textTarget[T]) ScanText(v pgtype.Text) error {
+	if !v.Valid {
+		return errNull
+	}
+	*t.to = T(v.String)
+	return nil
+}
+
+type optionalTextTarget[T ~string] struct{ to **T }
+
+// ScanText implements pgtype.TextScanner.
+func (t optionalTextTarget[T]) ScanText(v pgtype.Text) error {
+	*t.to = nil
+	if v.Valid {
+		s := T(v.String)
+		*t.to = &s
+	}
+	return nil
+}
+
+type optionalIDTarget[K any] struct{ to **domain.ID[K] }
+
+// toOptionalID infers the kind of id, which only package domain can name.
+func toOptionalID[K any](to **domain.ID[K]) any { return optionalIDTarget[K]{to} }
+
+// ScanUUID implements pgtype.UUIDScanner.
+func (t optionalIDTarget[K]) ScanUUID(v pgtype.UUID) error {
+	*t.to = nil
+	if v.Valid {
+		u := domain.ID[K](v.Bytes)
+		*t.to = &u
+	}
+	return nil
+}
+
+type instantTarget struct{ to *time.Time }
+
+// ScanTimestamptz implements pgtype.TimestamptzScanner.
+func (t instantTarget) ScanTimestamptz(v pgtype.Timestamptz) error {
+	if !v.Valid || v.InfinityModifier != pgtype.Finite {
+		return errNull
+	}
+	*t.to = v.Time.UTC()
+	return nil
+}

@@ -1,0 +1,204 @@
+package projections
+
+import (
+	"context"
+	"fmt"
+
+	"docket/domain"
+	"docket/eventstore"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/jackc/pgx/v5"
+)
+
+// relaxSQL lets the commit of a page return before it is on disk. The rows and
+// the checkpoint are one transaction: a crash loses both or neither, and what
+// is lost is folded again from the log, which is never relaxed.
+const relaxSQL = `select set_config('synchronous_commit', 'off', true)`
+
+// readModel is a model without its types: what the feed and a rebuild need.
+type readModel struct {
+	name        string
+	foldVersion int
+	table       string
+	// fill folds a page into the rows of its generation, through its transaction.
+	fill func(context.Context, *eventstore.Page) error
+}
+
+// erase forgets the types of a model.
+func (m *model[K, R]) erase() readModel {
+	return readModel{name: m.Name, foldVersion: m.FoldVersion, table: m.Table, fill: m.fill}
+}
+
+// readModels are all there are, in the order in which they are rebuilt.
+func readModels() []readModel {
+	return []readModel{tenants.erase(), members.erase(), projects.erase(), tasks.erase(), activity.erase()}
+}
+
+// Models are the names of the read models, which are those of their
+// subscriptions too.
+func Models() []string {
+	var names []string
+	for _, m := range readModels() {
+		names = append(names, m.name)
+	}
+	return names
+}
+
+// Subscriptions are the handlers that keep the read models, by the names of
+// their subscriptions. The caller adds them to a Watermill Router that
+// subscribes to an eventstore.Feed.
+func Subscriptions() map[string]message.NoPublishHandlerFunc {
+	handlers := map[string]message.NoPublishHandlerFunc{}
+	for _, m := range readModels() {
+		handlers[m.name] = eventstore.Handle(m.handle)
+	}
+	return handlers
+}
+
+// handle is the live subscription: a page whose commit needn't wait for the disk.
+func (m readModel) handle(ctx context.Context, p *eventstore.Page) error {
+	if _, err := p.Tx.Exec(ctx, relaxSQL); err != nil {
+		return fmt.Errorf("relax commit: %w", err)
+	}
+	return m.fill(ctx, p)
+}
+
+// work is the rows that a page touches: the present ones, and in order of the
+// first touch what becomes of them.
+type work[K comparable, R any] struct {
+	rows  map[K]*R
+	seqs  map[K]int64
+	order []K
+}
+
+func (m *model[K, R]) fill(ctx context.Context, p *eventstore.Page) error {
+	keys, events, err := m.relevant(p.Events)
+	if err != nil || len(events) == 0 {
+		return err
+	}
+	rows := map[K]*R{}
+	if !m.InsertOnly {
+		if rows, err = m.load(ctx, p, keys); err != nil {
+			return fmt.Errorf("read model %s: load rows: %w", m.Name, err)
+		}
+	}
+	done, err := m.foldAll(rows, events)
+	if err != nil {
+		return err
+	}
+	if err := m.save(ctx, p, done); err != nil {
+		return fmt.Errorf("read model %s: write rows: %w", m.Name, err)
+	}
+	return nil
+}
+
+// relevant are the events that touch a row, and the keys of those rows, each once.
+func (m *model[K, R]) relevant(page []domain.Recorded) (keys []K, events []domain.Recorded, err error) {
+	seen := map[K]bool{}
+	for _, e := range page {
+		key, ok, err := m.touched(e)
+		if err != nil {
+			return nil, nil, err
+		}
+		if !ok {
+			continue
+		}
+		events = append(events, e)
+		if !seen[key] {
+			seen[key] = true
+			keys = append(keys, key)
+		}
+	}
+	return keys, events, nil
+}
+
+// foldAll folds events in order over rows, in memory. rows is changed.
+func (m *model[K, R]) foldAll(rows map[K]*R, events []domain.Recorded) (work[K, R], error) {
+	w := work[K, R]{rows: rows, seqs: map[K]int64{}}
+	for _, e := range events {
+		key, ok, err := m.touched(e)
+		if err != nil {
+			return w, err
+		}
+		if !ok {
+			continue
+		}
+		row, err := m.Fold(w.rows[key], e)
+		if err != nil {
+			return w, fmt.Errorf("read model %s: fold event %d (%s) of tenant %s: %w", m.Name, e.Seq, e.Event.EventType(), e.Tenant, err)
+		}
+		// An event of something that never began folds into a row without a key.
+		if row != nil && m.KeyOf(row) != key {
+			return w, fmt.Errorf("read model %s: event %d (%s) of tenant %s: there is no row that it could change",
+				m.Name, e.Seq, e.Event.EventType(), e.Tenant)
+		}
+		if _, touched := w.seqs[key]; !touched {
+			w.order = append(w.order, key)
+		}
+		w.rows[key], w.seqs[key] = row, e.Seq
+	}
+	return w, nil
+}
+
+func (m *model[K, R]) load(ctx context.Context, p *eventstore.Page, keys []K) (map[K]*R, error) {
+	rows, err := p.Tx.Query(ctx, m.sql.load, p.Tenant.UUID(), p.Generation, keys)
+	if err != nil {
+		return nil, err
+	}
+	list, err := pgx.CollectRows(rows, m.scan(p.Tenant))
+	if err != nil {
+		return nil, err
+	}
+	byKey := make(map[K]*R, len(list))
+	for i := range list {
+		byKey[m.KeyOf(&list[i])] = &list[i]
+	}
+	return byKey, nil
+}
+
+// scan reads a row of a query that selects the model's columns.
+func (m *model[K, R]) scan(t domain.TenantID) pgx.RowToFunc[R] {
+	return func(row pgx.CollectableRow) (R, error) {
+		var r R
+		targets := make([]any, len(m.Columns))
+		for i, c := range m.Columns {
+			targets[i] = c.target(&r)
+		}
+		if err := row.Scan(targets...); err != nil {
+			return r, err
+		}
+		if m.Complete != nil {
+			m.Complete(&r, t)
+		}
+		return r, nil
+	}
+}
+
+// save writes each touched row once, in one round trip.
+func (m *model[K, R]) save(ctx context.Context, p *eventstore.Page, w work[K, R]) error {
+	var (
+		gone []K
+		kept []*R
+		seqs []int64
+	)
+	for _, key := range w.order {
+		if row := w.rows[key]; row != nil {
+			kept, seqs = append(kept, row), append(seqs, w.seqs[key])
+		} else {
+			gone = append(gone, key)
+		}
+	}
+	b := &pgx.Batch{}
+	if len(kept) > 0 {
+		args := []any{p.Tenant.UUID(), p.Generation, seqs}
+		for _, c := range m.Columns {
+			args = append(args, c.array(kept))
+		}
+		b.Queue(m.sql.write, args...)
+	}
+	if len(gone) > 0 {
+		b.Queue(m.sql.remove, p.Tenant.UUID(), p.Generation, gone)
+	}
+	return p.Tx.SendBatch(ctx, b).Close()
+}

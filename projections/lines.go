@@ -1,0 +1,173 @@
+package projections
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"docket/domain"
+)
+
+// Line is what the activity log and a history say about one event. It is a pure
+// function of the event, so both say the same, and a rebuild says it again.
+type Line struct {
+	// ProjectID is the project that the event is about or belongs to, if any.
+	ProjectID *domain.ProjectID
+	// Summary is one line of English: who did what.
+	Summary string
+	// Changes are the fields that changed; never nil. What begins or ends a thing
+	// changes none.
+	Changes []domain.Change
+}
+
+// said is what a line of the table says: what was done, without the actor.
+type said struct {
+	project domain.ProjectID
+	deed    string
+	changes []domain.Change
+}
+
+// lines is how each type of event is told. A registered type without a line
+// fails a test.
+var lines = map[string]func(domain.Recorded) (said, error){
+	"tenant.created": tell(func(_ domain.Recorded, e domain.TenantCreated) said {
+		return said{deed: "created the tenant " + quoted(e.Name)}
+	}),
+	"tenant.updated": tell(func(_ domain.Recorded, e domain.TenantUpdated) said {
+		return said{deed: "changed " + fields(e.Changes) + " of the tenant " + quoted(e.Name), changes: e.Changes}
+	}),
+	"tenant.founded": tell(func(_ domain.Recorded, e domain.TenantFounded) said {
+		return said{deed: "became the first owner of the tenant " + quoted(e.Name)}
+	}),
+
+	"user.registered": tell(func(_ domain.Recorded, e domain.UserRegistered) said {
+		return said{deed: "registered as " + quoted(e.Name.Value)}
+	}),
+
+	"member.joined": tell(func(r domain.Recorded, e domain.MemberJoined) said {
+		if r.Actor == e.UserID {
+			return said{deed: fmt.Sprintf("joined as %s", e.Role)}
+		}
+		return said{deed: fmt.Sprintf("added %s as %s", named(e.Name.Value), e.Role)}
+	}),
+	"member.role_changed": tell(func(_ domain.Recorded, e domain.MemberRoleChanged) said {
+		return said{
+			deed:    fmt.Sprintf("changed the role of %s from %s to %s", named(e.Name.Value), e.From, e.To),
+			changes: change("role", e.From, e.To),
+		}
+	}),
+	"member.left": tell(func(r domain.Recorded, e domain.MemberLeft) said {
+		if r.Actor == e.UserID {
+			return said{deed: "left"}
+		}
+		return said{deed: "removed " + named(e.Name.Value)}
+	}),
+
+	"project.created": tell(func(_ domain.Recorded, e domain.ProjectCreated) said {
+		return said{project: e.ProjectID, deed: "created project " + quoted(e.Name)}
+	}),
+	"project.updated": tell(func(_ domain.Recorded, e domain.ProjectUpdated) said {
+		return said{project: e.ProjectID, deed: "changed " + fields(e.Changes) + " of project " + quoted(e.Name), changes: e.Changes}
+	}),
+	"project.status_changed": tell(func(_ domain.Recorded, e domain.ProjectStatusChanged) said {
+		return said{
+			project: e.ProjectID,
+			deed:    fmt.Sprintf("moved project %s from %s to %s", quoted(e.Name), e.From, e.To),
+			changes: change("status", e.From, e.To),
+		}
+	}),
+	"project.deleted": tell(func(_ domain.Recorded, e domain.ProjectDeleted) said {
+		return said{project: e.ProjectID, deed: "deleted project " + quoted(e.Name)}
+	}),
+
+	"task.created": tell(func(_ domain.Recorded, e domain.TaskCreated) said {
+		return said{project: e.ProjectID, deed: "created task " + quoted(e.Title) + " in project " + quoted(e.ProjectName)}
+	}),
+	"task.updated": tell(func(_ domain.Recorded, e domain.TaskUpdated) said {
+		return said{
+			project: e.ProjectID,
+			deed:    "changed " + fields(e.Changes) + " of task " + quoted(e.Title) + " in project " + quoted(e.ProjectName),
+			changes: e.Changes,
+		}
+	}),
+	"task.deleted": tell(func(_ domain.Recorded, e domain.TaskDeleted) said {
+		return said{project: e.ProjectID, deed: "deleted task " + quoted(e.Title) + " from project " + quoted(e.ProjectName)}
+	}),
+}
+
+// Describe tells an event. It returns domain.ErrUnknownEvent for a type that has
+// no line.
+func Describe(r domain.Recorded) (Line, error) {
+	line, ok := lines[r.Event.EventType()]
+	if !ok {
+		return Line{}, fmt.Errorf("%w: no line tells %s", domain.ErrUnknownEvent, r.Event.EventType())
+	}
+	s, err := line(r)
+	if err != nil {
+		return Line{}, err
+	}
+	l := Line{Summary: actor(r) + " " + s.deed, Changes: s.changes}
+	if !s.project.IsZero() {
+		l.ProjectID = &s.project
+	}
+	if l.Changes == nil {
+		l.Changes = []domain.Change{}
+	}
+	return l, nil
+}
+
+// tell makes a line of the table out of a function of one Go type of event.
+func tell[E domain.Event](f func(domain.Recorded, E) said) func(domain.Recorded) (said, error) {
+	return func(r domain.Recorded) (said, error) {
+		e, ok := r.Event.(E)
+		if !ok {
+			return said{}, fmt.Errorf("line of %s got a %T", r.Event.EventType(), r.Event)
+		}
+		return f(r, e), nil
+	}
+}
+
+// actor is who acted, at the beginning of a line.
+func actor(r domain.Recorded) string {
+	if r.Actor.IsZero() {
+		return "The system"
+	}
+	return named(r.ActorName())
+}
+
+// named is a person's name within a line. It may have been made unreadable.
+func named(name string) string {
+	// A name may have line breaks; a line has none.
+	if s := strings.Join(strings.Fields(name), " "); s != "" {
+		return s
+	}
+	return "somebody"
+}
+
+// quoted is a name of a thing within a line, with line breaks and quotes escaped.
+func quoted(name string) string { return strconv.Quote(name) }
+
+// fields are the names of what changed, as "name, status and due date".
+func fields(list []domain.Change) string {
+	names := make([]string, len(list))
+	for i, c := range list {
+		names[i] = strings.ReplaceAll(strings.TrimSuffix(c.Field, "_id"), "_", " ")
+	}
+	switch n := len(names); n {
+	case 0:
+		return "nothing"
+	case 1:
+		return names[0]
+	default:
+		return strings.Join(names[:n-1], ", ") + " and " + names[n-1]
+	}
+}
+
+// change is the one Change of an event that has its old and new value as members.
+func change[T ~string](field string, from, to T) []domain.Change {
+	return []domain.Change{{Field: field, From: word(from), To: word(to)}}
+}
+
+// word is a role or status as JSON; none of them needs an escape.
+func word[T ~string](v T) json.RawMessage { return json.RawMessage(`"` + string(v) + `"`) }

@@ -1,0 +1,129 @@
+package projections
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"docket/domain"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+// members is the read model of the memberships that haven't ended. Who may do
+// what is never decided by it, but by the memberships' streams.
+var members = define(model[uuid.UUID, domain.Membership]{
+	Name: "members", FoldVersion: 1, Table: "members",
+	Keys: streamKeys("member.joined", "member.role_changed", "member.left"),
+	Ignores: []string{
+		"tenant.created", "tenant.updated", "tenant.founded", "user.registered",
+		"project.created", "project.updated", "project.status_changed", "project.deleted",
+		"task.created", "task.updated", "task.deleted",
+	},
+	Fold: byEvolve(domain.Membership.Evolve, func(m domain.Membership) bool { return m.Active }),
+	Key:  "user_id", KeyOf: func(m *domain.Membership) uuid.UUID { return m.UserID.UUID() },
+	Complete: func(m *domain.Membership, t domain.TenantID) { m.TenantID, m.Active = t, true },
+	Columns: []column[domain.Membership]{
+		id("user_id", func(m *domain.Membership) *domain.UserID { return &m.UserID }),
+		text("email", func(m *domain.Membership) *string { return &m.Email }),
+		text("name", func(m *domain.Membership) *string { return &m.Name }),
+		text("role", func(m *domain.Membership) *domain.Role { return &m.Role }),
+		instant("joined_at", func(m *domain.Membership) *time.Time { return &m.JoinedAt }),
+		plain("version", "integer", func(m *domain.Membership) *int { return &m.Version }),
+	},
+})
+
+// membersGeneration is the generation of members that a tenant ($1) reads.
+const membersGeneration = `coalesce((select g.current from generations g where g.tenant_id = $1 and g.subscription = 'members'), 1)`
+
+// memberSQL reads the membership of a user ($2) in a tenant ($1).
+var memberSQL = `select ` + members.columns("m.") + ` from members m
+where m.tenant_id = $1 and m.generation = ` + membersGeneration + ` and m.user_id = $2`
+
+// Member reads a user's membership, if it hasn't ended.
+func (q *Queries) Member(ctx context.Context, s domain.Scope, u domain.UserID, f Fresh) (domain.Membership, error) {
+	if err := q.await(ctx, s, f, members.Name); err != nil {
+		return domain.Membership{}, err
+	}
+	return one(ctx, q, s, "member", members.scan(s.Tenant()), memberSQL, s.Tenant().UUID(), u.UUID())
+}
+
+// membersSQL lists the members of a tenant ($1) after a keyset ($2, $3), up to $4.
+var membersSQL = `select ` + members.columns("m.") + ` from members m
+where m.tenant_id = $1 and m.generation = ` + membersGeneration + `
+  and (m.joined_at, m.user_id) > ($2::timestamptz, $3::uuid)
+order by m.joined_at, m.user_id limit $4`
+
+// Members lists the members by joined_at.
+func (q *Queries) Members(ctx context.Context, s domain.Scope, p Page, f Fresh) ([]domain.Membership, *Keyset, error) {
+	if err := q.await(ctx, s, f, members.Name); err != nil {
+		return nil, nil, err
+	}
+	after := p.after(firstTime)
+	return list(ctx, q, s, "members", p, members.scan(s.Tenant()), memberKey, nil, membersSQL,
+		s.Tenant().UUID(), after.Value, after.ID, p.limit()+1)
+}
+
+func memberKey(m domain.Membership) Keyset {
+	return Keyset{Value: timeKey(m.JoinedAt), ID: m.UserID.UUID()}
+}
+
+// UserTenant is a tenant that a user is a member of, and as what.
+type UserTenant struct {
+	Tenant   domain.Tenant
+	Role     domain.Role
+	JoinedAt time.Time
+}
+
+// userSQL limits what the api role sees to the memberships of one user ($1), and
+// those tenants, until the end of the batch.
+const userSQL = `select set_config('docket.user', $1, true)`
+
+// userTenantsSQL lists the tenants of a user ($1). Each tenant has generations of
+// its own.
+var userTenantsSQL = `select t.tenant_id, m.role, m.joined_at, ` + tenants.columns("t.") + `
+from members m join tenants t on t.tenant_id = m.tenant_id and t.id = m.tenant_id
+where m.user_id = $1
+  and m.generation = coalesce((select g.current from generations g where g.tenant_id = m.tenant_id and g.subscription = 'members'), 1)
+  and t.generation = coalesce((select g.current from generations g where g.tenant_id = m.tenant_id and g.subscription = 'tenants'), 1)
+order by m.joined_at, m.tenant_id`
+
+// Memberships lists the tenants that a user is a member of, in the order of
+// joining. The user is who the caller is, proved by a session: there is no tenant
+// whose Scope could be asked for. fresh is the last seq that was acknowledged to
+// the user in each tenant; all are waited for together, up to 250 ms.
+func (q *Queries) Memberships(ctx context.Context, u domain.UserID, fresh map[domain.TenantID]int64) ([]UserTenant, error) {
+	q.awaitAll(ctx, fresh, members.Name, tenants.Name)
+	b := &pgx.Batch{}
+	b.Queue(userSQL, u.String())
+	var list []UserTenant
+	b.Queue(userTenantsSQL, u.UUID()).Query(into(&list, scanUserTenant))
+	if err := q.api.SendBatch(ctx, b).Close(); err != nil {
+		return nil, fmt.Errorf("list memberships: %w", err)
+	}
+	return list, nil
+}
+
+func (q *Queries) awaitAll(ctx context.Context, fresh map[domain.TenantID]int64, models ...string) {
+	ctx, cancel := context.WithTimeout(ctx, ownWait)
+	defer cancel()
+	for t, seq := range fresh {
+		if seq > 0 && !q.progress.Await(ctx, t, seq, models...) {
+			return
+		}
+	}
+}
+
+func scanUserTenant(row pgx.CollectableRow) (UserTenant, error) {
+	var (
+		u  UserTenant
+		id uuid.UUID
+	)
+	targets := []any{&id, textTarget[domain.Role]{&u.Role}, instantTarget{&u.JoinedAt}}
+	for _, c := range tenants.Columns {
+		targets = append(targets, c.target(&u.Tenant))
+	}
+	err := row.Scan(targets...)
+	return u, err
+}

@@ -1,0 +1,131 @@
+package projections
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"docket/domain"
+
+	"github.com/google/uuid"
+)
+
+// model is a read model: rows of type R by keys of type K.
+type model[K comparable, R any] struct {
+	// Name is also the name of the subscription that keeps the rows.
+	Name string
+	// FoldVersion counts the changes of Fold that make other rows of the same
+	// events. A rebuild that was broken off isn't continued by another version.
+	FoldVersion int
+	Table       string
+	// Keys says which row an event touches, for each type that touches one.
+	Keys map[string]func(domain.Recorded) K
+	// Ignores are the types that touch none. A type in neither is an error.
+	Ignores []string
+	// Fold is pure: the row that an event leaves, or nil where it leaves none.
+	// row is nil where there is none yet.
+	Fold func(row *R, e domain.Recorded) (*R, error)
+	// Key is the name of the key's column, and KeyOf its value.
+	Key   string
+	KeyOf func(*R) K
+	// Complete fills the fields of a row that no column holds. It may be nil.
+	Complete func(*R, domain.TenantID)
+	// InsertOnly says that each event makes a row of its own, so that there is
+	// nothing to load.
+	InsertOnly bool
+	Columns    []column[R]
+
+	sql statements
+}
+
+// statements are the three statements of a model. Their parameters begin with
+// $1 the tenant and $2 the generation.
+type statements struct {
+	// load reads the rows with some keys ($3).
+	load string
+	// write inserts rows, or overwrites those with the same keys ($3 their seqs,
+	// then an array for each column).
+	write string
+	// remove deletes the rows with some keys ($3).
+	remove string
+}
+
+// define completes a model with its statements.
+func define[K comparable, R any](m model[K, R]) *model[K, R] {
+	var fields, params, updates []string
+	for i, c := range m.Columns {
+		fields = append(fields, c.name)
+		params = append(params, fmt.Sprintf("$%d::%s[]", i+4, c.typ))
+		if c.name != m.Key {
+			updates = append(updates, fmt.Sprintf("%s = excluded.%s", c.name, c.name))
+		}
+	}
+	keyType := "uuid"
+	if !slices.Contains(fields, m.Key) { // the seq, which every table has
+		keyType = "bigint"
+	}
+	at := m.Table + " where tenant_id = $1 and generation = $2 and " + m.Key + " = any ($3::" + keyType + "[])"
+	m.sql = statements{
+		load: "select " + m.columns("") + " from " + at,
+		write: "insert into " + m.Table + " (tenant_id, generation, seq, " + m.columns("") + ")\n" +
+			"select $1, $2, u.* from unnest($3::bigint[], " + strings.Join(params, ", ") + ") as u",
+		remove: "delete from " + at,
+	}
+	if !m.InsertOnly {
+		m.sql.write += "\non conflict (tenant_id, generation, " + m.Key + ") do update set seq = excluded.seq, " +
+			strings.Join(updates, ", ")
+	}
+	return &m
+}
+
+// columns is the list of the model's columns, each with a prefix such as "p.".
+func (m *model[K, R]) columns(prefix string) string {
+	var list []string
+	for _, c := range m.Columns {
+		list = append(list, prefix+c.name)
+	}
+	return strings.Join(list, ", ")
+}
+
+// touched is the row that an event touches; ok is false where it touches none.
+func (m *model[K, R]) touched(e domain.Recorded) (key K, ok bool, err error) {
+	of, ok := m.Keys[e.Event.EventType()]
+	switch {
+	case ok:
+		return of(e), true, nil
+	case slices.Contains(m.Ignores, e.Event.EventType()):
+		return key, false, nil
+	}
+	return key, false, fmt.Errorf("%w: read model %s has no word on %s", domain.ErrUnknownEvent, m.Name, e.Event.EventType())
+}
+
+// byStream is the key of a row that folds one stream.
+func byStream(e domain.Recorded) uuid.UUID { return e.Stream.ID }
+
+// streamKeys are the keys of a model that folds streams, by their types of events.
+func streamKeys(types ...string) map[string]func(domain.Recorded) uuid.UUID {
+	keys := map[string]func(domain.Recorded) uuid.UUID{}
+	for _, t := range types {
+		keys[t] = byStream
+	}
+	return keys
+}
+
+// byEvolve is the fold of a model whose rows are an aggregate's state: the
+// aggregate's own Evolve. exists says whether the state is a row.
+func byEvolve[R any](evolve func(R, domain.Recorded) (R, error), exists func(R) bool) func(*R, domain.Recorded) (*R, error) {
+	return func(row *R, e domain.Recorded) (*R, error) {
+		var state R
+		if row != nil {
+			state = *row
+		}
+		next, err := evolve(state, e)
+		if err != nil {
+			return nil, err
+		}
+		if !exists(next) {
+			return nil, nil
+		}
+		return &next, nil
+	}
+}

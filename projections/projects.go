@@ -1,0 +1,155 @@
+package projections
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"docket/domain"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+// projects is the read model of the projects that weren't deleted.
+var projects = define(model[uuid.UUID, domain.Project]{
+	Name: "projects", FoldVersion: 1, Table: "projects",
+	Keys: streamKeys("project.created", "project.updated", "project.status_changed", "project.deleted"),
+	Ignores: []string{
+		"tenant.created", "tenant.updated", "tenant.founded", "user.registered",
+		"member.joined", "member.role_changed", "member.left",
+		"task.created", "task.updated", "task.deleted",
+	},
+	Fold: byEvolve(domain.Project.Evolve, domain.Project.Exists),
+	Key:  "id", KeyOf: func(p *domain.Project) uuid.UUID { return p.ID.UUID() },
+	Columns: []column[domain.Project]{
+		id("id", func(p *domain.Project) *domain.ProjectID { return &p.ID }),
+		text("name", func(p *domain.Project) *string { return &p.Name }),
+		optionalText("description", func(p *domain.Project) **string { return &p.Description }),
+		text("status", func(p *domain.Project) *domain.Status { return &p.Status }),
+		text("visibility", func(p *domain.Project) *domain.Visibility { return &p.Visibility }),
+		optionalText("due_date", func(p *domain.Project) **domain.Date { return &p.DueDate }),
+		id("owner_id", func(p *domain.Project) *domain.UserID { return &p.OwnerID }),
+		id("created_by", func(p *domain.Project) *domain.UserID { return &p.CreatedBy }),
+		instant("created_at", func(p *domain.Project) *time.Time { return &p.CreatedAt }),
+		instant("updated_at", func(p *domain.Project) *time.Time { return &p.UpdatedAt }),
+		plain("version", "integer", func(p *domain.Project) *int { return &p.Version }),
+	},
+})
+
+// projectsGeneration is the generation of projects that a tenant ($1) reads.
+const projectsGeneration = `coalesce((select g.current from generations g where g.tenant_id = $1 and g.subscription = 'projects'), 1)`
+
+// projectSQL reads a project ($2) of a tenant ($1).
+var projectSQL = `select ` + projects.columns("p.") + ` from projects p
+where p.tenant_id = $1 and p.generation = ` + projectsGeneration + ` and p.id = $2`
+
+// Project reads a project that wasn't deleted.
+func (q *Queries) Project(ctx context.Context, s domain.Scope, id domain.ProjectID, f Fresh) (domain.Project, error) {
+	if err := q.await(ctx, s, f, projects.Name); err != nil {
+		return domain.Project{}, err
+	}
+	return one(ctx, q, s, "project", projects.scan(s.Tenant()), projectSQL, s.Tenant().UUID(), id.UUID())
+}
+
+// ProjectFilter narrows a list of projects; a nil member asks for nothing.
+type ProjectFilter struct {
+	Status     *domain.Status
+	OwnerID    *domain.UserID
+	Visibility *domain.Visibility
+}
+
+// ProjectSort is what projects are ordered by.
+type ProjectSort string
+
+// The orders of projects. The id decides between equals. Names sort by code point.
+const (
+	ByCreated ProjectSort = "created_at"
+	ByUpdated ProjectSort = "updated_at"
+	ByName    ProjectSort = "name"
+)
+
+// ProjectOrder is an order and its direction. The zero value is ByCreated, ascending.
+type ProjectOrder struct {
+	By         ProjectSort
+	Descending bool
+}
+
+// projectsSQL lists the projects of a tenant ($1) with a status ($2), owner ($3)
+// and visibility ($4), each any if null, after a keyset ($5, $6), up to $7. It is
+// made for one column, its type, and one direction.
+func projectsSQL(column, typ, beyond, direction string) string {
+	return `select ` + projects.columns("p.") + ` from projects p
+where p.tenant_id = $1 and p.generation = ` + projectsGeneration + `
+  and ($2::text is null or p.status = $2)
+  and ($3::uuid is null or p.owner_id = $3)
+  and ($4::text is null or p.visibility = $4)
+  and (p.` + column + `, p.id) ` + beyond + ` ($5::` + typ + `, $6::uuid)
+order by p.` + column + ` ` + direction + `, p.id ` + direction + ` limit $7`
+}
+
+// listing is one order of a list: its statement, where it begins, and the place of an item.
+type listing[R any] struct {
+	sql   string
+	start Keyset
+	key   func(R) Keyset
+}
+
+func projectCreatedKey(p domain.Project) Keyset {
+	return Keyset{Value: timeKey(p.CreatedAt), ID: p.ID.UUID()}
+}
+
+func projectUpdatedKey(p domain.Project) Keyset {
+	return Keyset{Value: timeKey(p.UpdatedAt), ID: p.ID.UUID()}
+}
+
+func projectNameKey(p domain.Project) Keyset { return Keyset{Value: p.Name, ID: p.ID.UUID()} }
+
+var projectListings = map[ProjectOrder]listing[domain.Project]{
+	{By: ByCreated}:                   {projectsSQL("created_at", "timestamptz", ">", "asc"), firstTime, projectCreatedKey},
+	{By: ByCreated, Descending: true}: {projectsSQL("created_at", "timestamptz", "<", "desc"), lastTime, projectCreatedKey},
+	{By: ByUpdated}:                   {projectsSQL("updated_at", "timestamptz", ">", "asc"), firstTime, projectUpdatedKey},
+	{By: ByUpdated, Descending: true}: {projectsSQL("updated_at", "timestamptz", "<", "desc"), lastTime, projectUpdatedKey},
+	{By: ByName}:                      {projectsSQL("name", "text", ">", "asc"), firstText, projectNameKey},
+	{By: ByName, Descending: true}:    {projectsSQL("name", "text", "<", "desc"), lastText, projectNameKey},
+}
+
+// Projects lists the projects that weren't deleted.
+func (q *Queries) Projects(ctx context.Context, s domain.Scope, filter ProjectFilter, order ProjectOrder, p Page, f Fresh) ([]domain.Project, *Keyset, error) {
+	if order.By == "" {
+		order.By = ByCreated
+	}
+	l, ok := projectListings[order]
+	if !ok {
+		return nil, nil, fmt.Errorf("list projects: no order by %q", order.By)
+	}
+	if err := q.await(ctx, s, f, projects.Name); err != nil {
+		return nil, nil, err
+	}
+	after := p.after(l.start)
+	return list(ctx, q, s, "projects", p, projects.scan(s.Tenant()), l.key, nil, l.sql,
+		s.Tenant().UUID(), optional(filter.Status), optionalUUID(filter.OwnerID), optional(filter.Visibility),
+		after.Value, after.ID, p.limit()+1)
+}
+
+// catalogSQL lists the public projects of a tenant ($1) after a keyset ($2, $3), up to $4.
+var catalogSQL = `select ` + projects.columns("p.") + ` from projects p
+where p.tenant_id = $1 and p.generation = ` + projectsGeneration + ` and p.visibility = 'public'
+  and (p.created_at, p.id) > ($2::timestamptz, $3::uuid)
+order by p.created_at, p.id limit $4`
+
+// Catalog lists a tenant's public projects, by created_at. It is the one query
+// that asks for no scope: what it answers is for everyone. A tenant that isn't
+// there has none.
+func (q *Queries) Catalog(ctx context.Context, t domain.TenantID, p Page) ([]domain.Project, *Keyset, error) {
+	var items []domain.Project
+	after := p.after(firstTime)
+	err := q.inTenant(ctx, t, func(b *pgx.Batch) {
+		b.Queue(catalogSQL, t.UUID(), after.Value, after.ID, p.limit()+1).Query(into(&items, projects.scan(t)))
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("list catalog: %w", err)
+	}
+	items, next := paged(items, p.limit(), projectCreatedKey)
+	return items, next, nil
+}

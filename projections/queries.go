@@ -1,0 +1,149 @@
+package projections
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"docket/domain"
+	"docket/eventstore"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+const (
+	// ownWait is how long a read waits for what the caller itself wrote; after
+	// that it answers what there is.
+	ownWait = 250 * time.Millisecond
+	// minWait is how long a read waits for what the client asked for.
+	minWait = 2 * time.Second
+)
+
+// Queries answers reads, as the api role and in one round trip each. Its methods
+// may be called from any goroutine.
+//
+// Each takes a domain.Scope, whose membership is looked at again together with
+// the query; where it has moved, the error is domain.ErrScopeStale and the
+// caller admits again. What another tenant has isn't there: domain.NotFound.
+type Queries struct {
+	api      *pgxpool.Pool
+	progress *eventstore.Progress
+}
+
+// NewQueries makes Queries over a pool of the api role, which stays the caller's
+// to close. progress says how far the subscriptions are.
+func NewQueries(api *pgxpool.Pool, progress *eventstore.Progress) *Queries {
+	return &Queries{api: api, progress: progress}
+}
+
+// Fresh says how much of the log a read must have seen; the zero value asks for
+// nothing.
+type Fresh struct {
+	// Seq is the last seq that was acknowledged to the caller in this tenant. The
+	// read waits for it up to 250 ms and then answers what there is.
+	Seq int64
+	// Min is a seq that the client insists on. The read waits for it up to 2 s; then
+	// the error is domain.CodeReadModelLagging. Above the log's head it is
+	// domain.CodeMalformed at once.
+	Min int64
+}
+
+// await waits until the read models have seen what the reader wants.
+func (q *Queries) await(ctx context.Context, s domain.Scope, f Fresh, models ...string) error {
+	if f.Min > 0 {
+		if err := q.awaitMin(ctx, s, f.Min, models); err != nil {
+			return err
+		}
+	}
+	if f.Seq > f.Min {
+		ctx, cancel := context.WithTimeout(ctx, ownWait)
+		defer cancel()
+		q.progress.Await(ctx, s.Tenant(), f.Seq, models...)
+	}
+	return nil
+}
+
+func (q *Queries) awaitMin(ctx context.Context, s domain.Scope, seq int64, models []string) error {
+	head, err := q.SeqHead(ctx, s)
+	if err != nil {
+		return err
+	}
+	if seq > head {
+		return domain.Refuse(domain.CodeMalformed, "min_seq %d is above the log's head, %d", seq, head)
+	}
+	waiting, cancel := context.WithTimeout(ctx, minWait)
+	defer cancel()
+	if q.progress.Await(waiting, s.Tenant(), seq, models...) {
+		return nil
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return domain.Refuse(domain.CodeReadModelLagging, "the read model hasn't come to seq %d yet", seq)
+}
+
+// scopeSQL limits what the api role sees to one tenant ($1) until the end of the
+// batch, which is one transaction.
+const scopeSQL = `select set_config('docket.tenant', $1, true)`
+
+// probeSQL is the version of the stream ($2) of a membership in a tenant ($1).
+const probeSQL = `select e.version from events e where e.tenant_id = $1 and e.stream_id = $2
+order by e.version desc limit 1`
+
+// scoped runs queries in one round trip and one tenant, together with the probe
+// of the caller's membership. Nothing of the answers may be used if it fails.
+func (q *Queries) scoped(ctx context.Context, s domain.Scope, queue func(*pgx.Batch)) error {
+	if !s.Operator() && s.MembershipVersion() == 0 { // the zero Scope, which nobody was given
+		return domain.TenantAccessDenied()
+	}
+	var version int
+	err := q.inTenant(ctx, s.Tenant(), func(b *pgx.Batch) {
+		if !s.Operator() {
+			b.Queue(probeSQL, s.Tenant().UUID(), s.Actor().ID.UUID()).QueryRow(func(row pgx.Row) error {
+				return row.Scan(&version)
+			})
+		}
+		queue(b)
+	})
+	if err == nil && !s.Operator() && version != s.MembershipVersion() {
+		return domain.ErrScopeStale
+	}
+	return err
+}
+
+// inTenant runs queries in one round trip that sees one tenant.
+func (q *Queries) inTenant(ctx context.Context, t domain.TenantID, queue func(*pgx.Batch)) error {
+	b := &pgx.Batch{}
+	b.Queue(scopeSQL, t.String())
+	queue(b)
+	return q.api.SendBatch(ctx, b).Close()
+}
+
+// one answers a query of at most one row, or domain.NotFound(what).
+func one[R any](ctx context.Context, q *Queries, s domain.Scope, what string, scan pgx.RowToFunc[R], sql string, args ...any) (R, error) {
+	var (
+		r     R
+		found bool
+	)
+	err := q.scoped(ctx, s, func(b *pgx.Batch) {
+		b.Queue(sql, args...).Query(func(rows pgx.Rows) error {
+			var err error
+			r, err = pgx.CollectExactlyOneRow(rows, scan)
+			found = err == nil
+			if errors.Is(err, pgx.ErrNoRows) {
+				return nil
+			}
+			return err
+		})
+	})
+	var zero R
+	switch {
+	case err != nil:
+		return zero, fmt.Errorf("read %s: %w", what, err)
+	case !found:
+		return zero, domain.NotFound(what)
+	}
+	return r, nil
+}

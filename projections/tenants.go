@@ -1,0 +1,49 @@
+package projections
+
+import (
+	"context"
+	"time"
+
+	"docket/domain"
+
+	"github.com/google/uuid"
+)
+
+// tenants is the read model of a tenant itself: one row.
+var tenants = define(model[uuid.UUID, domain.Tenant]{
+	Name: "tenants", FoldVersion: 1, Table: "tenants",
+	Keys: streamKeys("tenant.created", "tenant.updated", "tenant.founded"),
+	Ignores: []string{
+		"user.registered",
+		"member.joined", "member.role_changed", "member.left",
+		"project.created", "project.updated", "project.status_changed", "project.deleted",
+		"task.created", "task.updated", "task.deleted",
+	},
+	Fold: byEvolve(domain.Tenant.Evolve, func(domain.Tenant) bool { return true }),
+	Key:  "id", KeyOf: func(t *domain.Tenant) uuid.UUID { return t.ID.UUID() },
+	Columns: []column[domain.Tenant]{
+		id("id", func(t *domain.Tenant) *domain.TenantID { return &t.ID }),
+		text("slug", func(t *domain.Tenant) *string { return &t.Slug }),
+		text("name", func(t *domain.Tenant) *string { return &t.Name }),
+		text("registration", func(t *domain.Tenant) *domain.Registration { return &t.Registration }),
+		text("default_role", func(t *domain.Tenant) *domain.Role { return &t.DefaultRole }),
+		text("channel", func(t *domain.Tenant) *domain.Channel { return &t.Channel }),
+		plain("awaits_founder", "boolean", func(t *domain.Tenant) *bool { return &t.AwaitsFounder }),
+		instant("created_at", func(t *domain.Tenant) *time.Time { return &t.CreatedAt }),
+		instant("updated_at", func(t *domain.Tenant) *time.Time { return &t.UpdatedAt }),
+		plain("version", "integer", func(t *domain.Tenant) *int { return &t.Version }),
+	},
+})
+
+// tenantSQL reads a tenant ($1).
+var tenantSQL = `select ` + tenants.columns("t.") + ` from tenants t
+where t.tenant_id = $1 and t.id = $1
+  and t.generation = coalesce((select g.current from generations g where g.tenant_id = $1 and g.subscription = 'tenants'), 1)`
+
+// Tenant reads the scope's tenant.
+func (q *Queries) Tenant(ctx context.Context, s domain.Scope, f Fresh) (domain.Tenant, error) {
+	if err := q.await(ctx, s, f, tenants.Name); err != nil {
+		return domain.Tenant{}, err
+	}
+	return one(ctx, q, s, "tenant", tenants.scan(s.Tenant()), tenantSQL, s.Tenant().UUID())
+}
