@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"reflect"
 	"strings"
 	"sync"
 	"time"
@@ -164,7 +165,7 @@ func contract(version string) *huma.OpenAPI {
 		Servers: []*huma.Server{{URL: "/"}},
 		Tags:    tags,
 		Components: &huma.Components{
-			Schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
+			Schemas: huma.NewMapRegistry("#/components/schemas/", schemaName),
 			SecuritySchemes: map[string]*huma.SecurityScheme{bearer: {
 				Type: "http", Scheme: "bearer", BearerFormat: "JWT",
 				Description: "The access_token of POST /v1/auth/login.",
@@ -172,6 +173,11 @@ func contract(version string) *huma.OpenAPI {
 		},
 		OnAddOperation: []huma.AddOpFunc{completeOperation},
 	}
+}
+
+// schemaName is Huma's name for a type, without the Body that ours end in.
+func schemaName(t reflect.Type, hint string) string {
+	return strings.TrimSuffix(huma.DefaultSchemaNamer(t, hint), "Body")
 }
 
 // document renders the OpenAPI document, indented, the same bytes for the same

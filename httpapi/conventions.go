@@ -11,11 +11,13 @@ import (
 
 // requireConventions panics for an input or output type whose OpenAPI schema
 // would say something else than what is read and written. Huma can't know these
-// three things, and a forgotten tag is found by no test of a handler:
+// four things, and a forgotten tag is found by no test of a handler:
 //
 //   - an id is documented as any string without format:"uuid";
 //   - a pointer to an id goes out as null, but isn't documented as nullable
 //     without the tag (Huma takes pointers to arrays for arrays);
+//   - an embedded struct with an unexported name is passed over, and so are the
+//     parameters in it;
 //   - a Patch is documented, and asked for, as required without omitzero.
 func requireConventions(operation string, t reflect.Type) {
 	walkConventions(operation, t, map[reflect.Type]bool{})
@@ -35,11 +37,14 @@ func walkConventions(operation string, t reflect.Type, seen map[reflect.Type]boo
 	seen[t] = true
 	for i := range t.NumField() {
 		f := t.Field(i)
-		if !f.IsExported() || f.Tag.Get("json") == "-" {
-			continue
-		}
 		wrong := func(want string) {
 			panic(fmt.Sprintf("httpapi: %s: %s.%s needs %s", operation, t, f.Name, want))
+		}
+		if f.Anonymous && !f.IsExported() {
+			wrong("an exported name")
+		}
+		if !f.IsExported() || f.Tag.Get("json") == "-" {
+			continue
 		}
 		value := f.Type
 		if value.Implements(patchType) {

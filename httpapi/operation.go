@@ -32,6 +32,7 @@ type operation struct {
 	Tag                  string // one of tags
 	Access               access
 	Action               domain.Action // with tenant access: what the role rules call it
+	Resolves             bool          // the headers' tenant is found, though no membership in it is asked for
 
 	// Status of success; 0 is 200 with a body in the output, else 204.
 	Status int

@@ -1,0 +1,143 @@
+package httpapi
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"time"
+
+	"docket/domain"
+	"docket/projections"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/uuid"
+)
+
+const ndjsonMediaType = "application/x-ndjson"
+
+// EventBody is an event as it stands in the log.
+type EventBody struct {
+	Seq           int64             `json:"seq"`
+	At            time.Time         `json:"at"`
+	StreamType    domain.StreamType `json:"stream_type"`
+	StreamID      uuid.UUID         `json:"stream_id" format:"uuid"`
+	Version       int               `json:"version"`
+	Type          string            `json:"type"`
+	SchemaVersion int               `json:"schema_version"`
+	ActorID       *domain.UserID    `json:"actor_id" format:"uuid" nullable:"true" doc:"null where the system acted."`
+	CommandID     domain.CommandID  `json:"command_id" format:"uuid"`
+	Data          json.RawMessage   `json:"data"`
+	Meta          json.RawMessage   `json:"meta"`
+}
+
+func renderEvent(e projections.Event) EventBody {
+	return EventBody{
+		Seq: e.Seq, At: e.At, StreamType: e.Stream.Type, StreamID: e.Stream.ID, Version: e.Version, Type: e.Type,
+		SchemaVersion: e.SchemaVersion, ActorID: e.ActorID, CommandID: e.CommandID, Data: e.Data, Meta: e.Meta,
+	}
+}
+
+// historyBody is an event with what it means.
+type historyBody struct {
+	EventBody
+	ActorName string       `json:"actor_name"`
+	Summary   string       `json:"summary"`
+	Changes   []changeBody `json:"changes"`
+}
+
+func renderHistory(h projections.HistoryItem) historyBody {
+	return historyBody{EventBody: renderEvent(h.Event), ActorName: h.ActorName, Summary: h.Summary, Changes: renderChanges(h.Changes)}
+}
+
+func registerEvents(s *Server) {
+	schemas := s.router.api.OpenAPI().Components.Schemas
+	registerScoped(s, operation{
+		Method: http.MethodGet, Path: "/v1/admin/events", ID: "list-events", Tag: "admin", Action: domain.EventRead,
+		Summary: "The raw log", Description: "Oldest first. With Accept: " + ndjsonMediaType + " one event a line, and after_seq to go on.",
+		Errors: []domain.Code{domain.CodeCursorInvalid},
+		Content: map[string]*huma.MediaType{
+			jsonMediaType:   {Schema: schemas.Schema(typeOf[list[EventBody]](), true, "")},
+			ndjsonMediaType: {Schema: schemas.Schema(typeOf[EventBody](), true, "")},
+		},
+	}, s.listEvents)
+	registerScoped(s, operation{
+		Method: http.MethodGet, Path: "/v1/projects/{id}/history", ID: "list-project-history", Tag: "projects", Action: domain.ProjectRead,
+		Summary: "A project's events, oldest first", Description: "Also of a project that was deleted.",
+		Errors: []domain.Code{domain.CodeCursorInvalid},
+	}, func(ctx context.Context, scope domain.Scope, in *struct {
+		Paged
+		ID domain.ProjectID `path:"id" format:"uuid"`
+	}) (*plain[list[historyBody]], error) {
+		return s.history(ctx, scope, domain.Stream(domain.ProjectStream, in.ID), in.Paged)
+	})
+	registerScoped(s, operation{
+		Method: http.MethodGet, Path: "/v1/tasks/{id}/history", ID: "list-task-history", Tag: "tasks", Action: domain.TaskRead,
+		Summary: "A task's events, oldest first", Description: "Also of a task that was deleted.",
+		Errors: []domain.Code{domain.CodeCursorInvalid},
+	}, func(ctx context.Context, scope domain.Scope, in *struct {
+		Paged
+		ID domain.TaskID `path:"id" format:"uuid"`
+	}) (*plain[list[historyBody]], error) {
+		return s.history(ctx, scope, domain.Stream(domain.TaskStream, in.ID), in.Paged)
+	})
+}
+
+func (s *Server) listEvents(ctx context.Context, scope domain.Scope, in *struct {
+	Paged
+	AfterSeq int64  `query:"after_seq" minimum:"0" doc:"Only what comes after this seq."`
+	Accept   string `header:"Accept" hidden:"true"`
+}) (*document, error) {
+	l := listing{Tenant: scope.Tenant(), Route: "list-events", Filters: in.AfterSeq}
+	position, err := openCursor[int64](s, in.Paged, l)
+	if err != nil {
+		return nil, err
+	}
+	after := in.AfterSeq
+	if position != nil {
+		after = *position
+	}
+	events, more, err := s.queries.Events(ctx, scope, after, in.Limit)
+	if err != nil {
+		return nil, err
+	}
+	if strings.Contains(in.Accept, ndjsonMediaType) {
+		return eventLines(events)
+	}
+	page, err := answerList(s, l, events, lastOf(events, more, func(e projections.Event) int64 { return e.Seq }), renderEvent)
+	if err != nil {
+		return nil, err
+	}
+	body, err := json.Marshal(page.Body)
+	return &document{ContentType: jsonMediaType, Vary: "Accept", Body: body}, err
+}
+
+func eventLines(events []projections.Event) (*document, error) {
+	var lines bytes.Buffer
+	enc := json.NewEncoder(&lines)
+	enc.SetEscapeHTML(false)
+	for _, e := range events {
+		if err := enc.Encode(renderEvent(e)); err != nil {
+			return nil, err
+		}
+	}
+	return &document{ContentType: ndjsonMediaType, Vary: "Accept", Body: lines.Bytes()}, nil
+}
+
+// history is the events of one stream with what they mean.
+func (s *Server) history(ctx context.Context, scope domain.Scope, stream domain.StreamID, p Paged) (*plain[list[historyBody]], error) {
+	l := listing{Tenant: scope.Tenant(), Route: "history/" + stream.String()}
+	after, err := openCursor[int](s, p, l)
+	if err != nil {
+		return nil, err
+	}
+	if after == nil {
+		after = new(int)
+	}
+	items, more, err := s.queries.History(ctx, scope, stream, *after, p.Limit)
+	if err != nil {
+		return nil, err
+	}
+	return answerList(s, l, items, lastOf(items, more, func(h projections.HistoryItem) int { return h.Version }), renderHistory)
+}

@@ -1,0 +1,43 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+
+	"docket/domain"
+)
+
+// meBody is the caller, whatever the tenant.
+type meBody struct {
+	UserBody
+	Memberships []membershipBody `json:"memberships"`
+}
+
+type membershipBody struct {
+	TenantID domain.TenantID `json:"tenant_id" format:"uuid"`
+	Slug     string          `json:"slug"`
+	Name     string          `json:"name"`
+	Role     domain.Role     `json:"role" enum:"owner,manager,member,viewer,auditor"`
+}
+
+func registerMe(s *Server) {
+	registerUser(s, operation{
+		Method: http.MethodGet, Path: "/v1/me", ID: "get-me", Tag: "me", Summary: "Who am I",
+	}, s.me)
+}
+
+func (s *Server) me(ctx context.Context, u domain.UserID, _ *struct{}) (*plain[meBody], error) {
+	who, err := s.commands.User(ctx, u)
+	if err != nil {
+		return nil, err
+	}
+	memberships, err := s.queries.Memberships(ctx, u, s.positions.all(u))
+	if err != nil {
+		return nil, err
+	}
+	body := meBody{UserBody: renderUser(who), Memberships: []membershipBody{}}
+	for _, m := range memberships {
+		body.Memberships = append(body.Memberships, membershipBody{TenantID: m.Tenant.ID, Slug: m.Tenant.Slug, Name: m.Tenant.Name, Role: m.Role})
+	}
+	return &plain[meBody]{body}, nil
+}

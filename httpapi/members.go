@@ -1,0 +1,109 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"docket/domain"
+)
+
+// memberBody is a member of the tenant.
+type memberBody struct {
+	UserID   domain.UserID `json:"user_id" format:"uuid"`
+	Email    string        `json:"email"`
+	Name     string        `json:"name"`
+	Role     domain.Role   `json:"role" enum:"owner,manager,member,viewer,auditor"`
+	JoinedAt time.Time     `json:"joined_at"`
+	Version  int           `json:"version"`
+}
+
+func renderMember(m domain.Membership) memberBody {
+	return memberBody{UserID: m.UserID, Email: m.Email, Name: m.Name, Role: m.Role, JoinedAt: m.JoinedAt, Version: m.Version}
+}
+
+type addMemberBody struct {
+	Email string      `json:"email" maxLength:"254" doc:"Of a registered user."`
+	Role  domain.Role `json:"role" enum:"owner,manager,member,viewer,auditor"`
+}
+
+type editMemberBody struct {
+	Role Patch[domain.Role] `json:"role,omitzero" enum:"owner,manager,member,viewer,auditor"`
+}
+
+type MemberInput struct {
+	UserID  domain.UserID `path:"user_id" format:"uuid"`
+	IfMatch ifMatch       `header:"If-Match"`
+}
+
+func registerMembers(s *Server) {
+	registerScoped(s, operation{
+		Method: http.MethodGet, Path: "/v1/members", ID: "list-members", Tag: "members", Action: domain.MemberRead,
+		Summary: "Who is in the tenant", Errors: []domain.Code{domain.CodeCursorInvalid},
+	}, s.listMembers)
+	registerScoped(s, operation{
+		Method: http.MethodPost, Path: "/v1/members", ID: "add-member", Tag: "members", Action: domain.MemberAdd,
+		Status: http.StatusCreated, Summary: "Add a registered user",
+		Errors: commandErrors(domain.CodeAlreadyMember),
+	}, s.addMember)
+	registerScoped(s, operation{
+		Method: http.MethodPatch, Path: "/v1/members/{user_id}", ID: "change-member", Tag: "members", Action: domain.MemberChange,
+		Summary: "Give a member another role", Errors: commandErrors(domain.CodeLastOwner),
+	}, s.changeMember)
+	registerScoped(s, operation{
+		Method: http.MethodDelete, Path: "/v1/members/{user_id}", ID: "remove-member", Tag: "members", Action: domain.MemberRemove,
+		Summary: "Remove a member, or leave", Errors: commandErrors(domain.CodeLastOwner),
+	}, s.removeMember)
+}
+
+// commandErrors are the refusals of every command, and some more.
+func commandErrors(more ...domain.Code) []domain.Code {
+	return append(more, domain.CodeConcurrentUpdate, domain.CodeOutcomeUnknown)
+}
+
+func (s *Server) listMembers(ctx context.Context, scope domain.Scope, in *struct{ Paged }) (*plain[list[memberBody]], error) {
+	l := listing{Tenant: scope.Tenant(), Route: "list-members"}
+	page, err := s.page(in.Paged, l)
+	if err != nil {
+		return nil, err
+	}
+	items, next, err := s.queries.Members(ctx, scope, page, s.fresh(scope))
+	if err != nil {
+		return nil, err
+	}
+	return answerList(s, l, items, next, renderMember)
+}
+
+func (s *Server) addMember(ctx context.Context, scope domain.Scope, in *struct{ Body addMemberBody }) (*made[memberBody], error) {
+	done, err := s.commands.AddMember(ctx, scope, origin(ctx), in.Body.Email, in.Body.Role)
+	if err != nil {
+		return nil, err
+	}
+	s.acknowledge(scope, done.Seq)
+	return &made[memberBody]{
+		Location: "/v1/members/" + done.State.UserID.String(), ETag: etag(done.State.Version), Seq: done.Seq, Body: renderMember(done.State),
+	}, nil
+}
+
+func (s *Server) changeMember(ctx context.Context, scope domain.Scope, in *struct {
+	MemberInput
+	Body editMemberBody
+}) (*changed[memberBody], error) {
+	done, err := s.commands.ChangeRole(ctx, scope, origin(ctx), in.UserID, domain.ChangeRole{
+		IfMatch: in.IfMatch.IfMatch, Role: in.Body.Role.Edit(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.acknowledge(scope, done.Seq)
+	return &changed[memberBody]{ETag: etag(done.State.Version), Seq: done.Seq, Body: renderMember(done.State)}, nil
+}
+
+func (s *Server) removeMember(ctx context.Context, scope domain.Scope, in *MemberInput) (*gone, error) {
+	done, err := s.commands.RemoveMember(ctx, scope, origin(ctx), in.UserID, domain.RemoveMember{IfMatch: in.IfMatch.IfMatch})
+	if err != nil {
+		return nil, err
+	}
+	s.acknowledge(scope, done.Seq)
+	return &gone{Seq: done.Seq}, nil
+}

@@ -1,0 +1,57 @@
+package httpapi
+
+import (
+	"maps"
+	"sync"
+
+	"docket/domain"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+)
+
+// usersKept is how many users' last positions are remembered. Who is forgotten
+// reads what there is, as with several replicas.
+const usersKept = 100_000
+
+// positions remembers, per user and tenant, the last seq that this replica
+// acknowledged, so that the user reads their own writes.
+type positions struct {
+	mu    sync.Mutex
+	users *lru.Cache[domain.UserID, map[domain.TenantID]int64]
+}
+
+func newPositions() *positions {
+	users, err := lru.New[domain.UserID, map[domain.TenantID]int64](usersKept)
+	if err != nil {
+		panic(err) // only for a size that isn't positive
+	}
+	return &positions{users: users}
+}
+
+// note remembers an acknowledged command.
+func (p *positions) note(u domain.UserID, t domain.TenantID, seq int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	known, ok := p.users.Get(u)
+	if !ok {
+		known = map[domain.TenantID]int64{}
+		p.users.Add(u, known)
+	}
+	known[t] = max(known[t], seq)
+}
+
+// of is the user's last seq in a tenant, 0 where none is known.
+func (p *positions) of(u domain.UserID, t domain.TenantID) int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	known, _ := p.users.Get(u)
+	return known[t]
+}
+
+// all are the user's last seqs in every tenant.
+func (p *positions) all(u domain.UserID) map[domain.TenantID]int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	known, _ := p.users.Get(u)
+	return maps.Clone(known)
+}

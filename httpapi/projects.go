@@ -1,0 +1,151 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"docket/domain"
+	"docket/projections"
+)
+
+// projectBody is a project.
+type projectBody struct {
+	ID          domain.ProjectID  `json:"id" format:"uuid"`
+	Name        string            `json:"name"`
+	Description *string           `json:"description"`
+	Status      domain.Status     `json:"status" enum:"draft,submitted,rejected,approved,active,on_hold,completed,cancelled,archived"`
+	Visibility  domain.Visibility `json:"visibility" enum:"private,public"`
+	DueDate     *domain.Date      `json:"due_date" format:"date"`
+	OwnerID     domain.UserID     `json:"owner_id" format:"uuid"`
+	CreatedBy   domain.UserID     `json:"created_by" format:"uuid"`
+	CreatedAt   time.Time         `json:"created_at"`
+	UpdatedAt   time.Time         `json:"updated_at"`
+	Version     int               `json:"version"`
+}
+
+func renderProject(p domain.Project) projectBody {
+	return projectBody{
+		ID: p.ID, Name: p.Name, Description: p.Description, Status: p.Status, Visibility: p.Visibility,
+		DueDate: p.DueDate, OwnerID: p.OwnerID, CreatedBy: p.CreatedBy,
+		CreatedAt: p.CreatedAt, UpdatedAt: p.UpdatedAt, Version: p.Version,
+	}
+}
+
+type newProjectBody struct {
+	Name        string            `json:"name" minLength:"1" maxLength:"200"`
+	Description *string           `json:"description,omitzero" maxLength:"4000" nullable:"true"`
+	Visibility  domain.Visibility `json:"visibility,omitzero" enum:"private,public" default:"private"`
+	DueDate     *domain.Date      `json:"due_date,omitzero" format:"date" nullable:"true"`
+}
+
+type editProjectBody struct {
+	Name        Patch[string]            `json:"name,omitzero" minLength:"1" maxLength:"200"`
+	Description Patch[string]            `json:"description,omitzero" maxLength:"4000" nullable:"true"`
+	Visibility  Patch[domain.Visibility] `json:"visibility,omitzero" enum:"private,public"`
+	DueDate     Patch[domain.Date]       `json:"due_date,omitzero" format:"date" nullable:"true"`
+	OwnerID     Patch[domain.UserID]     `json:"owner_id,omitzero" format:"uuid" doc:"Of a member who isn't viewer or auditor."`
+}
+
+type ProjectFilter struct {
+	Status     domain.Status     `query:"status" enum:"draft,submitted,rejected,approved,active,on_hold,completed,cancelled,archived" json:"status"`
+	OwnerID    domain.UserID     `query:"owner_id" format:"uuid" json:"owner_id"`
+	Visibility domain.Visibility `query:"visibility" enum:"private,public" json:"visibility"`
+}
+
+type ProjectInput struct {
+	ID      domain.ProjectID `path:"id" format:"uuid"`
+	IfMatch ifMatch          `header:"If-Match"`
+}
+
+func registerProjects(s *Server) {
+	registerScoped(s, operation{
+		Method: http.MethodGet, Path: "/v1/projects", ID: "list-projects", Tag: "projects", Action: domain.ProjectRead,
+		Summary: "The tenant's projects", Errors: []domain.Code{domain.CodeCursorInvalid},
+	}, s.listProjects)
+	registerScoped(s, operation{
+		Method: http.MethodPost, Path: "/v1/projects", ID: "create-project", Tag: "projects", Action: domain.ProjectCreate,
+		Status: http.StatusCreated, Summary: "Make a draft", Errors: commandErrors(),
+	}, s.createProject)
+	registerScoped(s, operation{
+		Method: http.MethodGet, Path: "/v1/projects/{id}", ID: "get-project", Tag: "projects", Action: domain.ProjectRead,
+		Summary: "One project",
+	}, s.getProject)
+	registerScoped(s, operation{
+		Method: http.MethodPatch, Path: "/v1/projects/{id}", ID: "edit-project", Tag: "projects", Action: domain.ProjectEdit,
+		Summary: "Change a project", Description: "Members may change their own drafts and rejected projects, managers any that isn't closed.",
+		Errors: commandErrors(domain.CodeNotYours, domain.CodeProjectClosed),
+	}, s.editProject)
+	registerScoped(s, operation{
+		Method: http.MethodDelete, Path: "/v1/projects/{id}", ID: "delete-project", Tag: "projects", Action: domain.ProjectDelete,
+		Summary: "Delete a project and its tasks", Description: "The history stays.", Errors: commandErrors(),
+	}, s.deleteProject)
+}
+
+func (s *Server) listProjects(ctx context.Context, scope domain.Scope, in *struct {
+	Paged
+	ProjectFilter
+	Sort string `query:"sort" enum:"created_at,-created_at,updated_at,-updated_at,name,-name" default:"created_at"`
+}) (*plain[list[projectBody]], error) {
+	l := listing{Tenant: scope.Tenant(), Route: "list-projects", Filters: in.ProjectFilter, Sort: in.Sort}
+	page, err := s.page(in.Paged, l)
+	if err != nil {
+		return nil, err
+	}
+	by, descending := strings.CutPrefix(in.Sort, "-")
+	items, next, err := s.queries.Projects(ctx, scope, projections.ProjectFilter{
+		Status: optional(in.Status), OwnerID: optional(in.OwnerID), Visibility: optional(in.Visibility),
+	}, projections.ProjectOrder{By: projections.ProjectSort(by), Descending: descending}, page, s.fresh(scope))
+	if err != nil {
+		return nil, err
+	}
+	return answerList(s, l, items, next, renderProject)
+}
+
+func (s *Server) createProject(ctx context.Context, scope domain.Scope, in *struct{ Body newProjectBody }) (*made[projectBody], error) {
+	done, err := s.commands.CreateProject(ctx, scope, origin(ctx), domain.CreateProject{
+		Name: in.Body.Name, Description: in.Body.Description, Visibility: in.Body.Visibility, DueDate: in.Body.DueDate,
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.acknowledge(scope, done.Seq)
+	return &made[projectBody]{
+		Location: "/v1/projects/" + done.State.ID.String(), ETag: etag(done.State.Version), Seq: done.Seq, Body: renderProject(done.State),
+	}, nil
+}
+
+func (s *Server) getProject(ctx context.Context, scope domain.Scope, in *struct {
+	ID domain.ProjectID `path:"id" format:"uuid"`
+}) (*read[projectBody], error) {
+	p, err := s.queries.Project(ctx, scope, in.ID, s.fresh(scope))
+	if err != nil {
+		return nil, err
+	}
+	return &read[projectBody]{ETag: etag(p.Version), Body: renderProject(p)}, nil
+}
+
+func (s *Server) editProject(ctx context.Context, scope domain.Scope, in *struct {
+	ProjectInput
+	Body editProjectBody
+}) (*changed[projectBody], error) {
+	done, err := s.commands.EditProject(ctx, scope, origin(ctx), in.ID, domain.EditProject{
+		IfMatch: in.IfMatch.IfMatch, Name: in.Body.Name.Edit(), Description: in.Body.Description.Nullable(),
+		Visibility: in.Body.Visibility.Edit(), DueDate: in.Body.DueDate.Nullable(), OwnerID: in.Body.OwnerID.Edit(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.acknowledge(scope, done.Seq)
+	return &changed[projectBody]{ETag: etag(done.State.Version), Seq: done.Seq, Body: renderProject(done.State)}, nil
+}
+
+func (s *Server) deleteProject(ctx context.Context, scope domain.Scope, in *ProjectInput) (*gone, error) {
+	done, err := s.commands.DeleteProject(ctx, scope, origin(ctx), in.ID, domain.DeleteProject{IfMatch: in.IfMatch.IfMatch})
+	if err != nil {
+		return nil, err
+	}
+	s.acknowledge(scope, done.Seq)
+	return &gone{Seq: done.Seq}, nil
+}

@@ -1,0 +1,112 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"docket/commands"
+	"docket/domain"
+	"docket/notify"
+	"docket/projections"
+)
+
+// Config is what a Server is made of. All but Now, TrustedProxies and Logger is needed
+// to serve; the contract alone (OpenAPI) needs only the keys.
+type Config struct {
+	Commands *commands.Commands
+	Sessions *commands.Sessions
+	Queries  *projections.Queries
+	Inbox    *notify.Inbox
+
+	// Keys are those of the access tokens, the first signs.
+	Keys []SigningKey
+	// MasterKey has at least 32 bytes; the keys of cursors are derived from it.
+	MasterKey []byte
+	// Issuer stands in access tokens and must be the same on all replicas.
+	Issuer  string
+	Version string
+	// TrustedProxies are CIDRs whose X-Forwarded-For is believed.
+	TrustedProxies []string
+	Logger         *slog.Logger
+	// Ready says why the server can't serve, or nil.
+	Ready func(context.Context) error
+	// Now is the clock of tokens; time.Now if nil.
+	Now func() time.Time
+}
+
+// Server is the HTTP API, an http.Handler.
+type Server struct {
+	router    *router
+	commands  *commands.Commands
+	sessions  *commands.Sessions
+	queries   *projections.Queries
+	inbox     *notify.Inbox
+	tokens    *tokens
+	cursors   *cursors
+	positions *positions
+	ready     func(context.Context) error
+	now       func() time.Time
+}
+
+// New makes a Server. It fails on keys that are too short or named twice, and
+// on proxies that can't be read.
+func New(cfg Config) (*Server, error) {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	s := &Server{
+		commands: cfg.Commands, sessions: cfg.Sessions, queries: cfg.Queries, inbox: cfg.Inbox,
+		positions: newPositions(), ready: cfg.Ready, now: cfg.Now,
+	}
+	var err, keyErr, routerErr error
+	s.tokens, err = newTokens(cfg.Keys, cfg.Issuer, cfg.Now)
+	s.cursors, keyErr = newCursors(cfg.MasterKey)
+	s.router, routerErr = newRouter(routerConfig{
+		Logger: cfg.Logger, Version: cfg.Version, TrustedProxies: cfg.TrustedProxies, Gates: s.gates(),
+	})
+	if err := errors.Join(err, keyErr, routerErr); err != nil {
+		return nil, err
+	}
+	registerAuth(s)
+	registerMe(s)
+	registerTenants(s)
+	registerWorkflow(s)
+	registerCatalog(s)
+	registerMembers(s)
+	registerProjects(s)
+	registerTransitions(s)
+	registerTasks(s)
+	registerNotifications(s)
+	registerAdminTenant(s)
+	registerActivity(s)
+	registerEvents(s)
+	registerHealth(s)
+	return s, nil
+}
+
+// ServeHTTP makes a Server an http.Handler.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.router.ServeHTTP(w, r) }
+
+// OpenAPI is the contract, as it is served at /openapi.json.
+func (s *Server) OpenAPI() ([]byte, error) { return s.router.openAPI() }
+
+// origin says where the request's command comes from.
+func origin(ctx context.Context) commands.Origin {
+	return commands.Origin{RequestID: requestIDFrom(ctx)}
+}
+
+// acknowledge notes an accepted command, so that its user reads it back.
+func (s *Server) acknowledge(scope domain.Scope, seq int64) {
+	s.positions.note(scope.Actor().ID, scope.Tenant(), seq)
+}
+
+// fresh is what a read in this scope has to show.
+func (s *Server) fresh(scope domain.Scope) projections.Fresh {
+	return projections.Fresh{Seq: s.positions.of(scope.Actor().ID, scope.Tenant())}
+}

@@ -1,0 +1,162 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"docket/domain"
+	"docket/projections"
+)
+
+// taskBody is a task.
+type taskBody struct {
+	ID          domain.TaskID     `json:"id" format:"uuid"`
+	ProjectID   domain.ProjectID  `json:"project_id" format:"uuid"`
+	Title       string            `json:"title"`
+	Description *string           `json:"description"`
+	Status      domain.TaskStatus `json:"status" enum:"todo,in_progress,done"`
+	Priority    domain.Priority   `json:"priority" enum:"low,normal,high,urgent"`
+	AssigneeID  *domain.UserID    `json:"assignee_id" format:"uuid" nullable:"true"`
+	Labels      []string          `json:"labels"`
+	DueDate     *domain.Date      `json:"due_date" format:"date"`
+	CreatedBy   domain.UserID     `json:"created_by" format:"uuid"`
+	CreatedAt   time.Time         `json:"created_at"`
+	UpdatedAt   time.Time         `json:"updated_at"`
+	Version     int               `json:"version"`
+}
+
+func renderTask(t domain.Task) taskBody {
+	return taskBody{
+		ID: t.ID, ProjectID: t.ProjectID, Title: t.Title, Description: t.Description, Status: t.Status,
+		Priority: t.Priority, AssigneeID: t.AssigneeID, Labels: t.Labels, DueDate: t.DueDate,
+		CreatedBy: t.CreatedBy, CreatedAt: t.CreatedAt, UpdatedAt: t.UpdatedAt, Version: t.Version,
+	}
+}
+
+type newTaskBody struct {
+	Title       string          `json:"title" minLength:"1" maxLength:"200"`
+	Description *string         `json:"description,omitzero" maxLength:"4000" nullable:"true"`
+	Priority    domain.Priority `json:"priority,omitzero" enum:"low,normal,high,urgent" default:"normal"`
+	AssigneeID  *domain.UserID  `json:"assignee_id,omitzero" format:"uuid" nullable:"true" doc:"Of a member who isn't viewer or auditor."`
+	Labels      []string        `json:"labels,omitzero" maxItems:"20" uniqueItems:"true" maxLength:"50"`
+	DueDate     *domain.Date    `json:"due_date,omitzero" format:"date" nullable:"true"`
+}
+
+type editTaskBody struct {
+	Title       Patch[string]            `json:"title,omitzero" minLength:"1" maxLength:"200"`
+	Description Patch[string]            `json:"description,omitzero" maxLength:"4000" nullable:"true"`
+	Status      Patch[domain.TaskStatus] `json:"status,omitzero" enum:"todo,in_progress,done"`
+	Priority    Patch[domain.Priority]   `json:"priority,omitzero" enum:"low,normal,high,urgent"`
+	AssigneeID  Patch[domain.UserID]     `json:"assignee_id,omitzero" format:"uuid" nullable:"true"`
+	Labels      Patch[[]string]          `json:"labels,omitzero" maxItems:"20" uniqueItems:"true" maxLength:"50" nullable:"true"`
+	DueDate     Patch[domain.Date]       `json:"due_date,omitzero" format:"date" nullable:"true"`
+}
+
+type TaskFilter struct {
+	Status     domain.TaskStatus `query:"status" enum:"todo,in_progress,done" json:"status"`
+	AssigneeID domain.UserID     `query:"assignee_id" format:"uuid" json:"assignee_id"`
+	Priority   domain.Priority   `query:"priority" enum:"low,normal,high,urgent" json:"priority"`
+	Label      string            `query:"label" maxLength:"50" json:"label"`
+}
+
+type TaskInput struct {
+	ID      domain.TaskID `path:"id" format:"uuid"`
+	IfMatch ifMatch       `header:"If-Match"`
+}
+
+func registerTasks(s *Server) {
+	registerScoped(s, operation{
+		Method: http.MethodGet, Path: "/v1/projects/{id}/tasks", ID: "list-project-tasks", Tag: "tasks", Action: domain.TaskRead,
+		Summary: "A project's tasks", Errors: []domain.Code{domain.CodeCursorInvalid},
+	}, s.listProjectTasks)
+	registerScoped(s, operation{
+		Method: http.MethodPost, Path: "/v1/projects/{id}/tasks", ID: "create-task", Tag: "tasks", Action: domain.TaskCreate,
+		Status: http.StatusCreated, Summary: "Make a task", Errors: commandErrors(domain.CodeProjectClosed),
+	}, s.createTask)
+	registerScoped(s, operation{
+		Method: http.MethodGet, Path: "/v1/tasks/{id}", ID: "get-task", Tag: "tasks", Action: domain.TaskRead,
+		Summary: "One task",
+	}, s.getTask)
+	registerScoped(s, operation{
+		Method: http.MethodPatch, Path: "/v1/tasks/{id}", ID: "edit-task", Tag: "tasks", Action: domain.TaskEdit,
+		Summary: "Change a task", Errors: commandErrors(domain.CodeProjectClosed),
+	}, s.editTask)
+	registerScoped(s, operation{
+		Method: http.MethodDelete, Path: "/v1/tasks/{id}", ID: "delete-task", Tag: "tasks", Action: domain.TaskDelete,
+		Summary: "Delete a task", Description: "Members may delete tasks that they made, managers any. The history stays.",
+		Errors: commandErrors(domain.CodeNotYours, domain.CodeProjectClosed),
+	}, s.deleteTask)
+}
+
+func (s *Server) listProjectTasks(ctx context.Context, scope domain.Scope, in *struct {
+	Paged
+	TaskFilter
+	ID domain.ProjectID `path:"id" format:"uuid"`
+}) (*plain[list[taskBody]], error) {
+	l := listing{Tenant: scope.Tenant(), Route: "list-project-tasks/" + in.ID.String(), Filters: in.TaskFilter}
+	page, err := s.page(in.Paged, l)
+	if err != nil {
+		return nil, err
+	}
+	items, next, err := s.queries.Tasks(ctx, scope, projections.TaskFilter{
+		ProjectID: &in.ID, Status: optional(in.Status), AssigneeID: optional(in.AssigneeID),
+		Priority: optional(in.Priority), Label: optional(in.Label),
+	}, page, s.fresh(scope))
+	if err != nil {
+		return nil, err
+	}
+	return answerList(s, l, items, next, renderTask)
+}
+
+func (s *Server) createTask(ctx context.Context, scope domain.Scope, in *struct {
+	ID   domain.ProjectID `path:"id" format:"uuid"`
+	Body newTaskBody
+}) (*made[taskBody], error) {
+	done, err := s.commands.CreateTask(ctx, scope, origin(ctx), in.ID, domain.CreateTask{
+		Title: in.Body.Title, Description: in.Body.Description, Priority: in.Body.Priority,
+		AssigneeID: in.Body.AssigneeID, Labels: in.Body.Labels, DueDate: in.Body.DueDate,
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.acknowledge(scope, done.Seq)
+	return &made[taskBody]{
+		Location: "/v1/tasks/" + done.State.ID.String(), ETag: etag(done.State.Version), Seq: done.Seq, Body: renderTask(done.State),
+	}, nil
+}
+
+func (s *Server) getTask(ctx context.Context, scope domain.Scope, in *struct {
+	ID domain.TaskID `path:"id" format:"uuid"`
+}) (*read[taskBody], error) {
+	t, err := s.queries.Task(ctx, scope, in.ID, s.fresh(scope))
+	if err != nil {
+		return nil, err
+	}
+	return &read[taskBody]{ETag: etag(t.Version), Body: renderTask(t)}, nil
+}
+
+func (s *Server) editTask(ctx context.Context, scope domain.Scope, in *struct {
+	TaskInput
+	Body editTaskBody
+}) (*changed[taskBody], error) {
+	done, err := s.commands.EditTask(ctx, scope, origin(ctx), in.ID, domain.EditTask{
+		IfMatch: in.IfMatch.IfMatch, Title: in.Body.Title.Edit(), Description: in.Body.Description.Nullable(),
+		Status: in.Body.Status.Edit(), Priority: in.Body.Priority.Edit(), AssigneeID: in.Body.AssigneeID.Nullable(),
+		Labels: in.Body.Labels.Edit(), DueDate: in.Body.DueDate.Nullable(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.acknowledge(scope, done.Seq)
+	return &changed[taskBody]{ETag: etag(done.State.Version), Seq: done.Seq, Body: renderTask(done.State)}, nil
+}
+
+func (s *Server) deleteTask(ctx context.Context, scope domain.Scope, in *TaskInput) (*gone, error) {
+	done, err := s.commands.DeleteTask(ctx, scope, origin(ctx), in.ID, domain.DeleteTask{IfMatch: in.IfMatch.IfMatch})
+	if err != nil {
+		return nil, err
+	}
+	s.acknowledge(scope, done.Seq)
+	return &gone{Seq: done.Seq}, nil
+}

@@ -1,0 +1,60 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+
+	"docket/domain"
+)
+
+type moveBody struct {
+	To      domain.Status `json:"to" enum:"draft,submitted,rejected,approved,active,on_hold,completed,cancelled,archived"`
+	Comment *string       `json:"comment,omitzero" maxLength:"4000" nullable:"true"`
+}
+
+// stepBody is a transition out of a project's present status.
+type stepBody struct {
+	To      domain.Status `json:"to" enum:"draft,submitted,rejected,approved,active,on_hold,completed,cancelled,archived"`
+	MinRole domain.Role   `json:"min_role" enum:"owner,manager,member,viewer,auditor"`
+	Allowed bool          `json:"allowed" doc:"Whether the caller may make it."`
+}
+
+func registerTransitions(s *Server) {
+	registerScoped(s, operation{
+		Method: http.MethodPost, Path: "/v1/projects/{id}/transitions", ID: "move-project", Tag: "projects", Action: domain.ProjectTransition,
+		Summary: "Take a project along the workflow", Description: "Members may move their own projects, as far as the table lets them.",
+		Errors: commandErrors(domain.CodeNotYours, domain.CodeInvalidTransition),
+	}, s.moveProject)
+	registerScoped(s, operation{
+		Method: http.MethodGet, Path: "/v1/projects/{id}/transitions", ID: "list-transitions", Tag: "projects", Action: domain.ProjectRead,
+		Summary: "Where a project can go from here",
+	}, s.listTransitions)
+}
+
+func (s *Server) moveProject(ctx context.Context, scope domain.Scope, in *struct {
+	ProjectInput
+	Body moveBody
+}) (*changed[projectBody], error) {
+	done, err := s.commands.MoveProject(ctx, scope, origin(ctx), in.ID, domain.MoveProject{
+		IfMatch: in.IfMatch.IfMatch, To: in.Body.To, Comment: in.Body.Comment,
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.acknowledge(scope, done.Seq)
+	return &changed[projectBody]{ETag: etag(done.State.Version), Seq: done.Seq, Body: renderProject(done.State)}, nil
+}
+
+func (s *Server) listTransitions(ctx context.Context, scope domain.Scope, in *struct {
+	ID domain.ProjectID `path:"id" format:"uuid"`
+}) (*plain[list[stepBody]], error) {
+	p, err := s.queries.Project(ctx, scope, in.ID, s.fresh(scope))
+	if err != nil {
+		return nil, err
+	}
+	out := &plain[list[stepBody]]{Body: list[stepBody]{Items: []stepBody{}}}
+	for _, t := range domain.TransitionsFrom(p.Status) {
+		out.Body.Items = append(out.Body.Items, stepBody{To: t.To, MinRole: t.Least, Allowed: p.MayMove(scope.Actor(), t)})
+	}
+	return out, nil
+}

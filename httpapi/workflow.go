@@ -1,0 +1,79 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"docket/domain"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+const mermaidMediaType = "text/vnd.mermaid"
+
+// workflowBody is the transition table.
+type workflowBody struct {
+	Statuses    []statusBody     `json:"statuses"`
+	Transitions []transitionRule `json:"transitions"`
+}
+
+type statusBody struct {
+	Name     domain.Status `json:"name" enum:"draft,submitted,rejected,approved,active,on_hold,completed,cancelled,archived"`
+	Closed   bool          `json:"closed" doc:"A closed project can be read, not written."`
+	Terminal bool          `json:"terminal"`
+}
+
+type transitionRule struct {
+	From    domain.Status `json:"from"`
+	To      domain.Status `json:"to"`
+	MinRole domain.Role   `json:"min_role"`
+}
+
+func registerWorkflow(s *Server) {
+	schema := s.router.api.OpenAPI().Components.Schemas.Schema(typeOf[workflowBody](), true, "")
+	registerPublic(s, operation{
+		Method: http.MethodGet, Path: "/v1/workflow", ID: "get-workflow", Tag: "projects",
+		Summary:     "The workflow of projects",
+		Description: "With Accept: " + mermaidMediaType + " as a Mermaid state diagram.",
+		Content:     map[string]*huma.MediaType{jsonMediaType: {Schema: schema}, mermaidMediaType: {}},
+	}, func(_ context.Context, _ domain.TenantID, in *struct {
+		Accept string `header:"Accept" hidden:"true"`
+	}) (*document, error) {
+		if strings.Contains(in.Accept, mermaidMediaType) {
+			return &document{ContentType: mermaidMediaType + "; charset=utf-8", Vary: "Accept", Body: []byte(mermaid())}, nil
+		}
+		body, err := json.Marshal(workflowTable())
+		return &document{ContentType: jsonMediaType, Vary: "Accept", Body: body}, err
+	})
+}
+
+func workflowTable() workflowBody {
+	var w workflowBody
+	for _, st := range domain.Statuses() {
+		w.Statuses = append(w.Statuses, statusBody{Name: st.Name, Closed: st.Closed, Terminal: st.Terminal})
+	}
+	for _, t := range domain.Workflow() {
+		w.Transitions = append(w.Transitions, transitionRule{From: t.From, To: t.To, MinRole: t.Least})
+	}
+	return w
+}
+
+// mermaid draws the table; a project begins in its first status.
+func mermaid() string {
+	var b strings.Builder
+	b.WriteString("stateDiagram-v2\n")
+	statuses := domain.Statuses()
+	fmt.Fprintf(&b, "    [*] --> %s\n", statuses[0].Name)
+	for _, t := range domain.Workflow() {
+		fmt.Fprintf(&b, "    %s --> %s: %s\n", t.From, t.To, t.Least)
+	}
+	for _, st := range statuses {
+		if st.Terminal {
+			fmt.Fprintf(&b, "    %s --> [*]\n", st.Name)
+		}
+	}
+	return b.String()
+}
