@@ -1,0 +1,266 @@
+package eventstore_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"docket/domain"
+	"docket/eventstore"
+	"docket/internal/postgres"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// wire is a proxy in front of Postgres whose connections can be made to break.
+type wire struct {
+	url      string
+	listener net.Listener
+	network  string
+	address  string
+
+	dropRequests atomic.Bool // break when the client sends, without passing it on
+	dropAnswers  atomic.Bool // break when Postgres has answered, without passing it on
+
+	mu    sync.Mutex
+	conns []net.Conn
+	done  sync.WaitGroup
+}
+
+// newWire listens in front of the server of a URL. It ends with the test.
+func newWire(t *testing.T, url string) *wire {
+	t.Helper()
+	cfg, err := pgx.ParseConfig(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &wire{}
+	w.network, w.address = pgconn.NetworkAddress(cfg.Host, cfg.Port)
+	if w.listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	w.url = fmt.Sprintf("postgres://%s:%s@%s/%s?sslmode=disable", cfg.User, cfg.Password, w.listener.Addr(), cfg.Database)
+	w.done.Go(func() {
+		for {
+			client, err := w.listener.Accept()
+			if err != nil {
+				return
+			}
+			w.done.Go(func() { w.serve(client) })
+		}
+	})
+	t.Cleanup(w.close)
+	return w
+}
+
+func (w *wire) serve(client net.Conn) {
+	server, err := net.Dial(w.network, w.address)
+	if err != nil {
+		client.Close()
+		return
+	}
+	w.mu.Lock()
+	w.conns = append(w.conns, client, server)
+	w.mu.Unlock()
+	var both sync.WaitGroup
+	both.Go(func() { pass(server, client, &w.dropRequests) })
+	both.Go(func() { pass(client, server, &w.dropAnswers) })
+	both.Wait()
+}
+
+// pass copies until either side ends, or drop is set and there is something to copy.
+func pass(to, from net.Conn, drop *atomic.Bool) {
+	defer to.Close()
+	defer from.Close()
+	buffer := make([]byte, 64<<10)
+	for {
+		n, err := from.Read(buffer)
+		if drop.Load() && n > 0 {
+			return
+		}
+		if _, failed := to.Write(buffer[:n]); failed != nil || err == io.EOF {
+			return
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// close refuses new connections and breaks those there are.
+func (w *wire) close() {
+	w.listener.Close()
+	w.mu.Lock()
+	for _, c := range w.conns {
+		c.Close()
+	}
+	w.mu.Unlock()
+	w.done.Wait()
+}
+
+// behind is a Store whose engine connection goes over the wire, and has been
+// used for an append already.
+func (f *fixture) behind(w *wire, tenant domain.TenantID) *eventstore.Store {
+	f.t.Helper()
+	engine, err := postgres.Pool(f.t.Context(), w.url, postgres.PoolConfig{Role: postgres.EngineRole, MaxConns: 1})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.t.Cleanup(engine.Close)
+	s := eventstore.New(engine, f.api, nil)
+	f.grow(s, tenant, 1)
+	return s
+}
+
+// The answer is lost: the events are there, and the caller can find out.
+func TestAppendWhoseAnswerIsLost(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	tenant, stream := f.tenant(), newStream(t)
+	w := newWire(t, f.db.EngineURL)
+	s := f.behind(w, tenant)
+	w.dropAnswers.Store(true)
+	c := commit(t, part(tenant, stream, 0, 1))
+	if _, err := s.Append(t.Context(), c); !errors.Is(err, eventstore.ErrOutcomeUnknown) {
+		t.Fatalf("got %v, want outcome unknown", err)
+	}
+	events, err := f.store.Load(t.Context(), tenant, stream, 0)
+	if err != nil || len(events) != 1 || events[0].Command != c.Command {
+		t.Errorf("the log has %+v (%v), want the Commit's event", events, err)
+	}
+	// Sent again it can't be applied twice.
+	w.dropAnswers.Store(false)
+	var conflict *eventstore.ConflictError
+	if _, err := s.Append(t.Context(), c); !errors.As(err, &conflict) {
+		t.Errorf("sent again: got %v, want a conflict", err)
+	}
+}
+
+// The request is lost: nobody can tell from here, and nothing was written.
+func TestAppendWhoseRequestIsLost(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	tenant := f.tenant()
+	w := newWire(t, f.db.EngineURL)
+	s := f.behind(w, tenant)
+	w.dropRequests.Store(true)
+	c := commit(t, part(tenant, newStream(t), 0, 1))
+	f.wantsUnchanged(func() {
+		if _, err := s.Append(t.Context(), c); !errors.Is(err, eventstore.ErrOutcomeUnknown) {
+			t.Errorf("got %v, want outcome unknown", err)
+		}
+	})
+	w.dropRequests.Store(false)
+	f.append(s, c)
+}
+
+func TestAppendWithoutPostgres(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	tenant := f.tenant()
+	w := newWire(t, f.db.EngineURL)
+	s := f.behind(w, tenant)
+	w.close()
+	f.wantsUnchanged(func() {
+		// The first finds its connection broken, the second can make none.
+		_, err := s.Append(t.Context(), commit(t, part(tenant, newStream(t), 0, 1)))
+		if !errors.Is(err, eventstore.ErrUnavailable) && !errors.Is(err, eventstore.ErrOutcomeUnknown) {
+			t.Errorf("got %v", err)
+		}
+		_, err = s.Append(t.Context(), commit(t, part(tenant, newStream(t), 0, 1)))
+		if !errors.Is(err, eventstore.ErrUnavailable) {
+			t.Errorf("got %v, want unavailable", err)
+		}
+	})
+}
+
+// A session that is ended by the server says so, but not whether before or after
+// its commit.
+func TestAppendWhoseSessionIsEnded(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	tenant := f.tenant()
+	f.grow(f.store, tenant, 1)
+	admin := session(t, f.db.EngineURL)
+	lock := f.lock(tenant)
+	failed := make(chan error, 1)
+	go func() {
+		_, err := f.store.Append(t.Context(), commit(t, part(tenant, newStream(t), 0, 1)))
+		failed <- err
+	}()
+	until(t, admin, `select coalesce(bool_or(pg_terminate_backend(pid)), false) from pg_stat_activity
+where datname = current_database() and wait_event_type = 'Lock'`)
+	if err := <-failed; !errors.Is(err, eventstore.ErrOutcomeUnknown) {
+		t.Errorf("got %v, want outcome unknown", err)
+	}
+	if err := lock.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	f.wantsOrderly(tenant)
+}
+
+// All connections are busy: the caller's patience decides, and nothing was sent.
+func TestAppendWithoutAConnection(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	tenant := f.tenant()
+	engine, err := postgres.Pool(t.Context(), f.db.EngineURL, postgres.PoolConfig{Role: postgres.EngineRole, MaxConns: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(engine.Close)
+	conn, err := engine.Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Release()
+	ctx, cancel := withPatience(t)
+	defer cancel()
+	f.wantsUnchanged(func() {
+		_, err := eventstore.New(engine, f.api, nil).Append(ctx, commit(t, part(tenant, newStream(t), 0, 1)))
+		if !errors.Is(err, eventstore.ErrUnavailable) {
+			t.Errorf("got %v, want unavailable", err)
+		}
+	})
+}
+
+// The tenant's log stays locked for longer than the session waits: nothing was
+// written, and it may be tried again.
+func TestAppendOnALogThatStaysLocked(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	tenant := f.tenant()
+	hurried := f.db.Engine(t)
+	for _, conn := range hurried.AcquireAllIdle(t.Context()) {
+		if _, err := conn.Exec(t.Context(), `set lock_timeout = 1`); err != nil {
+			t.Fatal(err)
+		}
+		conn.Release()
+	}
+	lock := f.lock(tenant)
+	defer lock.Rollback(t.Context())
+	f.wantsUnchanged(func() {
+		_, err := eventstore.New(hurried, f.api, nil).Append(t.Context(), commit(t, part(tenant, newStream(t), 0, 1)))
+		if !errors.Is(err, eventstore.ErrUnavailable) {
+			t.Errorf("got %v, want unavailable", err)
+		}
+	})
+}
+
+// lock holds a tenant's log until the transaction ends.
+func (f *fixture) lock(t domain.TenantID) pgx.Tx {
+	f.t.Helper()
+	tx, err := f.engine.Begin(f.t.Context())
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	if _, err := tx.Exec(f.t.Context(), `select from tenant_logs where tenant_id = $1 for no key update`, t.UUID()); err != nil {
+		f.t.Fatal(err)
+	}
+	return tx
+}
