@@ -1,0 +1,222 @@
+package domain_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"docket/domain"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// workflowOfContract is the table of API.md, written out once more: the tests
+// must not read the one they test.
+const workflowOfContract = `
+draft     > submitted member,  cancelled manager
+submitted > approved manager,  rejected manager,  draft member,  cancelled manager
+rejected  > draft member,      cancelled manager
+approved  > active manager,    cancelled owner
+active    > on_hold manager,   completed manager, cancelled owner
+on_hold   > active manager,    completed manager, cancelled owner
+completed > active owner,      archived owner
+cancelled > draft owner,       archived owner
+archived  >
+`
+
+// contractMoves are the moves of the contract: from each status, to which, and
+// the least role.
+func contractMoves(t *testing.T) (order []domain.Status, moves map[domain.Status][]domain.Transition) {
+	t.Helper()
+	moves = map[domain.Status][]domain.Transition{}
+	for line := range strings.Lines(strings.TrimSpace(workflowOfContract)) {
+		from, rest, ok := strings.Cut(line, ">")
+		if !ok {
+			t.Fatalf("not a row: %q", line)
+		}
+		status := domain.Status(strings.TrimSpace(from))
+		order, moves[status] = append(order, status), []domain.Transition{}
+		for move := range strings.SplitSeq(strings.TrimSpace(rest), ",") {
+			if words := strings.Fields(move); len(words) == 2 {
+				moves[status] = append(moves[status], domain.Transition{
+					From: status, To: domain.Status(words[0]), Least: domain.Role(words[1]),
+				})
+			}
+		}
+	}
+	return order, moves
+}
+
+// mayMove says for each role which least roles of a move it satisfies.
+var mayMove = map[domain.Role][]domain.Role{
+	domain.Owner:   {domain.Owner, domain.Manager, domain.Member},
+	domain.Manager: {domain.Manager, domain.Member},
+	domain.Member:  {domain.Member},
+	domain.Viewer:  {},
+	domain.Auditor: {},
+}
+
+// wantMove is what the contract says of a move: a refusal or none.
+func wantMove(moves map[domain.Status][]domain.Transition, from, to domain.Status, r domain.Role, own, stale bool) domain.Code {
+	i := slices.IndexFunc(moves[from], func(m domain.Transition) bool { return m.To == to })
+	switch {
+	case !slices.Contains(mayMove[r], domain.Member):
+		return domain.CodeInsufficientRole
+	case r == domain.Member && !own:
+		return domain.CodeNotYours
+	case i >= 0 && !slices.Contains(mayMove[r], moves[from][i].Least):
+		return domain.CodeInsufficientRole
+	case stale:
+		return domain.CodeVersionConflict
+	case i < 0:
+		return domain.CodeInvalidTransition
+	}
+	return ""
+}
+
+func TestEveryMove(t *testing.T) {
+	t.Parallel()
+	order, moves := contractMoves(t)
+	sameNames(t, "Status", order)
+	tried := 0
+	for _, from := range order {
+		p := projectAt(t, from)
+		for _, to := range order {
+			for r := range mayMove {
+				for _, own := range []bool{true, false} {
+					for _, stale := range []bool{true, false} {
+						tried++
+						by := actor(2, r)
+						if own {
+							by = actor(1, r)
+						}
+						c := domain.MoveProject{To: to, IfMatch: domain.IfVersion(p.Version)}
+						if stale {
+							c.IfMatch = domain.IfVersion(p.Version + 1)
+						}
+						events, err := domain.DecideProject(p, by, c)
+						checkMove(t, moves, p, by, to, wantMove(moves, from, to, r, own, stale), events, err)
+					}
+				}
+			}
+		}
+	}
+	if want := 9 * 9 * 5 * 2 * 2; tried != want {
+		t.Errorf("%d moves tried, the product has %d", tried, want)
+	}
+}
+
+func checkMove(t *testing.T, moves map[domain.Status][]domain.Transition, p domain.Project, by domain.Actor,
+	to domain.Status, want domain.Code, events []domain.Event, err error,
+) {
+	t.Helper()
+	if want == "" {
+		step := []domain.Event{moved(p.Status, to)}
+		if diff := cmp.Diff(step, events); err != nil || diff != "" {
+			t.Errorf("%s → %s by %s: %v, events (-want +got):\n%s", p.Status, to, by.Role, err, diff)
+		}
+		return
+	}
+	if domain.CodeOf(err) != want || events != nil {
+		t.Errorf("%s → %s by %s: %v, want %s", p.Status, to, by.Role, err, want)
+		return
+	}
+	members := err.(*domain.Error).Members
+	switch want {
+	case domain.CodeInvalidTransition:
+		allowed := []domain.Status{}
+		for _, m := range moves[p.Status] {
+			allowed = append(allowed, m.To)
+		}
+		wantMembers := map[string]any{"current_status": p.Status, "allowed_transitions": allowed}
+		if diff := cmp.Diff(wantMembers, members); diff != "" {
+			t.Errorf("%s → %s by %s (-want +got):\n%s", p.Status, to, by.Role, diff)
+		}
+	case domain.CodeInsufficientRole:
+		required := domain.Member
+		if i := slices.IndexFunc(moves[p.Status], func(m domain.Transition) bool { return m.To == to }); i >= 0 && by.Role.AtLeast(domain.Member) {
+			required = moves[p.Status][i].Least
+		}
+		if members["required_role"] != required || members["your_role"] != by.Role {
+			t.Errorf("%s → %s by %s: %v, want the required role %s", p.Status, to, by.Role, members, required)
+		}
+	}
+}
+
+func TestMoveChecksItsShape(t *testing.T) {
+	t.Parallel()
+	projects.run(t, []scenario[domain.ProjectCommand]{
+		{
+			name: "with a comment", given: projectIn(domain.Submitted), by: actor(2, domain.Manager),
+			when: domain.MoveProject{To: domain.Rejected, Comment: ptr("Too dear")},
+			then: []domain.Event{domain.ProjectStatusChanged{
+				ProjectID: projectID, Name: "Quay", OwnerID: person(1), From: domain.Submitted, To: domain.Rejected, Comment: ptr("Too dear"),
+			}},
+		}, {
+			name: "to no status", given: projectIn(domain.Draft), by: actor(2, domain.Manager),
+			when: domain.MoveProject{To: "paused"}, refused: domain.CodeValidationFailed, at: "/to",
+		}, {
+			name: "everything wrong, as viewer, in nothing", by: actor(2, domain.Viewer),
+			when:    domain.MoveProject{Comment: ptr(strings.Repeat("c", 4001))},
+			refused: domain.CodeValidationFailed, at: "/to /comment",
+		},
+		{name: "nothing", by: actor(2, domain.Manager), when: domain.MoveProject{To: domain.Active}, refused: domain.CodeNotFound},
+	})
+}
+
+func TestWorkflowIsTheContract(t *testing.T) {
+	t.Parallel()
+	order, moves := contractMoves(t)
+	var want []domain.Transition
+	for _, from := range order {
+		want = append(want, moves[from]...)
+		if diff := cmp.Diff(moves[from], domain.TransitionsFrom(from)); diff != "" {
+			t.Errorf("from %s (-want +got):\n%s", from, diff)
+		}
+	}
+	if diff := cmp.Diff(want, domain.Workflow()); diff != "" {
+		t.Errorf("workflow (-want +got):\n%s", diff)
+	}
+	closed := []domain.Status{domain.Completed, domain.Cancelled, domain.Archived}
+	for i, s := range domain.Statuses() {
+		if s.Name != order[i] {
+			t.Errorf("status %d is %s, want %s", i, s.Name, order[i])
+		}
+		if s.Closed != slices.Contains(closed, s.Name) || s.Closed != s.Name.Closed() {
+			t.Errorf("%s: closed is %v and %v", s.Name, s.Closed, s.Name.Closed())
+		}
+		if s.Terminal != (len(moves[s.Name]) == 0) {
+			t.Errorf("%s: terminal is %v, and it has %d ways out", s.Name, s.Terminal, len(moves[s.Name]))
+		}
+		if !s.Name.Known() {
+			t.Errorf("%s isn't known", s.Name)
+		}
+	}
+	if domain.Status("").Known() || domain.Status("Draft").Known() {
+		t.Error("something is known that isn't a status")
+	}
+}
+
+func TestMayMoveAgreesWithTheDecision(t *testing.T) {
+	t.Parallel()
+	order, _ := contractMoves(t)
+	for _, from := range order {
+		for r := range mayMove {
+			for n := 1; n <= 2; n++ {
+				p, by := projectAt(t, from), actor(n, r)
+				for _, step := range domain.Workflow() {
+					_, err := domain.DecideProject(p, by, domain.MoveProject{To: step.To})
+					if want := err == nil && step.From == from; p.MayMove(by, step) != want {
+						t.Errorf("%s: %s by %s (own %v): may is %v, the decision %v", from, step.To, r, n == 1, !want, err)
+					}
+				}
+				p.Deleted = true
+				for _, step := range domain.TransitionsFrom(from) {
+					if p.MayMove(by, step) {
+						t.Errorf("a deleted project may move from %s to %s", from, step.To)
+					}
+				}
+			}
+		}
+	}
+}
