@@ -20,6 +20,7 @@ type cluster struct {
 	admin    *pgxpool.Pool // superuser
 	url      func(login postgres.Login, database string) string
 	template string
+	shared   bool // the server is not ours, and outlives this binary
 	stop     func() error
 }
 
@@ -102,7 +103,8 @@ func useExternal(superuser string) (*cluster, error) {
 			}
 			return u.String()
 		},
-		stop: func() error { return nil },
+		shared: true,
+		stop:   func() error { return nil },
 	}
 	if err := c.prepare(ctx); err != nil {
 		return nil, errors.Join(err, c.close())
@@ -131,7 +133,7 @@ func (c *cluster) prepare(ctx context.Context) error {
 func (c *cluster) close() error {
 	var err error
 	if c.admin != nil {
-		if c.template != "" {
+		if c.shared && c.template != "" {
 			err = c.drop(context.Background(), c.template)
 		}
 		c.admin.Close()

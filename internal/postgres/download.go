@@ -15,8 +15,10 @@ import (
 // download fetches Postgres binaries into dist, for a machine that has none. It
 // is the last resort of Start and never runs where an installation was found.
 //
-// NOT TRIED: the machines this was written and is tested on have no internet
-// access. What is tested is that its failure ends as one line (ErrNoBinaries).
+// NOT TRIED against the real host: the machines this was written and is tested on
+// have no internet access. Tried by hand with a stand-in for that host on the same
+// machine (fetch, unpack, start, as root and not); the tests see to it that a
+// failure ends as one line (ErrNoBinaries).
 //
 // The library compares the archive with a SHA-256 from the same host: that
 // guards against a broken transfer, not against a malicious host.
