@@ -34,6 +34,10 @@ type loginBody struct {
 	Password string `json:"password" maxLength:"1024"`
 }
 
+type refreshBody struct {
+	RefreshToken string `json:"refresh_token" maxLength:"200"`
+}
+
 // tokensBody is the answer to a login (RFC 6749, section 5.1).
 type tokensBody struct {
 	AccessToken  string `json:"access_token"`
@@ -55,6 +59,18 @@ func registerAuth(s *Server) {
 		Description: "A wrong password and an unknown address answer alike.",
 		Errors:      []domain.Code{domain.CodeUnauthenticated},
 	}, s.login)
+	registerPublic(s, operation{
+		Method: http.MethodPost, Path: "/v1/auth/refresh", ID: "refresh", Tag: "auth",
+		Summary:     "Get the next access token",
+		Description: "A refresh token is good for once. One that comes again ends its whole session.",
+		Errors:      []domain.Code{domain.CodeUnauthenticated},
+	}, s.refresh)
+	registerUser(s, operation{
+		Method: http.MethodPost, Path: "/v1/auth/logout", ID: "logout", Tag: "auth", Status: http.StatusNoContent,
+		Summary: "End the session", Description: "Its tokens are refused from now on.",
+	}, func(ctx context.Context, u domain.UserID, _ *struct{}) (*struct{}, error) {
+		return nil, s.sessions.Logout(ctx, callerOf(ctx).identity.Session, u)
+	})
 }
 
 func (s *Server) register(ctx context.Context, t domain.TenantID, in *struct {
@@ -83,6 +99,18 @@ func (s *Server) login(ctx context.Context, _ domain.TenantID, in *struct{ Body 
 	if err != nil {
 		return nil, err
 	}
+	return s.answerTokens(session)
+}
+
+func (s *Server) refresh(ctx context.Context, _ domain.TenantID, in *struct{ Body refreshBody }) (*plain[tokensBody], error) {
+	session, err := s.sessions.Refresh(ctx, in.Body.RefreshToken, s.now())
+	if err != nil {
+		return nil, err
+	}
+	return s.answerTokens(session)
+}
+
+func (s *Server) answerTokens(session commands.Session) (*plain[tokensBody], error) {
 	token, lifetime, err := s.tokens.issue(session.User, session.ID)
 	if err != nil {
 		return nil, err

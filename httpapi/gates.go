@@ -67,8 +67,10 @@ func (s *Server) authenticate(ctx huma.Context, op operation, c *caller) (err er
 	if !strings.EqualFold(scheme, "Bearer") {
 		return domain.Refuse(domain.CodeUnauthenticated, "the Authorization header isn't of the scheme Bearer")
 	}
-	c.identity, err = s.tokens.verify(token)
-	return err
+	if c.identity, err = s.tokens.verify(token); err != nil {
+		return err
+	}
+	return s.sessions.Check(ctx.Context(), c.identity.Session, c.identity.User)
 }
 
 var slugForm = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])$`)
