@@ -90,7 +90,19 @@ func TestCursorOpensNowhereElse(t *testing.T) {
 		" " + cursor, cursor[1:], cursor[:len(cursor)-1], strings.Repeat("A", maxCursor+1), base64.StdEncoding.EncodeToString([]byte("{}"))} {
 		refused(bad, c, l, bad)
 	}
-	// Each bit counts.
+	// Each bit counts, also those of the last character that stand for nothing.
+	for _, at := range []string{"a", "aa", "aaa"} {
+		cursor, err := c.seal(l, position{At: at})
+		if err != nil {
+			t.Fatal(err)
+		}
+		const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+		for _, last := range alphabet {
+			if other := cursor[:len(cursor)-1] + string(last); other != cursor {
+				refused("last character", c, l, other)
+			}
+		}
+	}
 	token, _ := base64.RawURLEncoding.DecodeString(cursor)
 	for i := range token {
 		for bit := range 8 {

@@ -127,6 +127,16 @@ func TestBodyLimit(t *testing.T) {
 	}
 	wantProblem(t, s.send("POST", "/v1/things", fits+" "), 413, domain.CodePayloadTooLarge)
 
+	announced := &countingReader{}
+	req := httptest.NewRequest("POST", "/v1/things", announced)
+	req.ContentLength = maxBody + 1
+	early := httptest.NewRecorder()
+	s.ServeHTTP(early, req)
+	wantProblem(t, early, 413, domain.CodePayloadTooLarge)
+	if announced.n != 0 {
+		t.Errorf("%d bytes were read of a body that announced to be too large", announced.n)
+	}
+
 	chunked := httptest.NewRequest("POST", "/v1/things", strings.NewReader(fits+" "))
 	chunked.ContentLength = -1
 	chunked.Header.Set("Content-Type", "application/json")

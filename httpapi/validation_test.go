@@ -22,6 +22,7 @@ func TestInvalidMembers(t *testing.T) {
 		{`{"Name":"abc"}`, "/Name unknown, /name required"},
 		{`{"name":"abc","NAME":"abd"}`, "/NAME unknown"},
 		{`{"name":"abc","id":"x","$schema":"y"}`, "/id unknown, /$schema unknown"},
+		{`{"name":"abc","a/b~c":1}`, "/a~1b~0c unknown"},
 		{`{"name":"a"}`, "/name too_short"},
 		{`{"name":"😀"}`, "/name too_short"},
 		{`{"name":"` + strings.Repeat("x", 11) + `"}`, "/name too_long"},
@@ -174,6 +175,11 @@ func TestQueryParameters(t *testing.T) {
 	} {
 		t.Log(query)
 		wantProblem(t, s.send("GET", "/v1/things?"+query, ""), 400, code)
+	}
+	for range 20 { // of several the same one is named
+		if p := wantProblem(t, s.send("GET", "/v1/things?c=1&b=1&a=1", ""), 400, domain.CodeUnknownParameter); !strings.HasPrefix(p.Detail, `"a"`) {
+			t.Fatal(p.Detail)
+		}
 	}
 	if rec := s.send("GET", "/v1/things?limit=200&status=&q=a%20b&unread=true&label=x,y&ratio=0.5", ""); rec.Code != 200 {
 		t.Fatal(rec.Code, rec.Body)
