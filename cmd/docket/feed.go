@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"docket/eventstore"
+	"docket/notify"
+	"docket/projections"
+
+	"github.com/ThreeDotsLabs/watermill"
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/ThreeDotsLabs/watermill/message/router/middleware"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// feedWorkers is how many tenants one subscription handles at once.
+const feedWorkers = 2
+
+// subscriptions are all that this program runs, by name.
+func subscriptions() map[string]message.NoPublishHandlerFunc {
+	all := projections.Subscriptions()
+	name, handler := notify.Subscription()
+	all[name] = handler
+	return all
+}
+
+// feedConns is the size of the feed's pool: one for each worker, one to listen
+// for news and one to tell them, and two for sweeps.
+func feedConns() int32 { return int32(len(subscriptions())*feedWorkers + 4) }
+
+func newFeed(pool *pgxpool.Pool, progress *eventstore.Progress, log *slog.Logger) *eventstore.Feed {
+	return eventstore.NewFeed(eventstore.FeedConfig{Pool: pool, Workers: feedWorkers, Logger: log}, progress)
+}
+
+// router runs the subscriptions over the feed.
+type router struct {
+	*message.Router
+	// ended gets what Run returned, once.
+	ended chan error
+}
+
+// startRouter returns when every subscription is running.
+func startRouter(ctx context.Context, feed *eventstore.Feed, log *slog.Logger) (*router, error) {
+	// Watermill says a lot at "info" that matters only to its own developers.
+	logger := watermill.NewSlogLoggerWithLevelMapping(log, map[slog.Level]slog.Level{slog.LevelInfo: slog.LevelDebug})
+	m, err := message.NewRouter(message.RouterConfig{CloseTimeout: feedBound}, logger)
+	if err != nil {
+		return nil, fmt.Errorf("router: %w", err)
+	}
+	m.AddMiddleware(middleware.Recoverer)
+	for name, handler := range subscriptions() {
+		m.AddConsumerHandler(name, name, feed, handler)
+	}
+	r := &router{Router: m, ended: make(chan error, 1)}
+	// Not ctx: a signal must end the requests before the feed.
+	go func() { r.ended <- m.Run(context.WithoutCancel(ctx)) }()
+	select {
+	case <-m.Running():
+		return r, nil
+	case err := <-r.ended:
+		return nil, fmt.Errorf("router: %w", err)
+	}
+}
+
+// stop closes the router, and with it the feed: what a handler was doing is
+// rolled back. It waits no longer than ctx.
+func (r *router) stop(ctx context.Context) error {
+	return within(ctx, feedBound+time.Second, "stop the feed", r.Close)
+}
+
+// within does something that knows no context, and leaves it alone when ctx
+// ends or the time is over.
+func within(ctx context.Context, bound time.Duration, what string, do func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, bound)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { done <- do() }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			return fmt.Errorf("%s: not done within %s", what, bound)
+		}
+		return nil // somebody wants it at once
+	}
+}

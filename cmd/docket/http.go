@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"syscall"
+	"time"
+)
+
+// Limits of a connection. A body has its own time limit where it is read, and an
+// answer where it is made: neither a slow upload nor a stream without end is
+// to be cut off by the clock of the connection.
+const (
+	headerTimeout  = 5 * time.Second
+	idleTimeout    = 2 * time.Minute
+	maxHeaderBytes = 16 << 10
+)
+
+// listener is where the server is to be found.
+type listener struct{ net.Listener }
+
+func listen(ctx context.Context, addr string) (*listener, error) {
+	var cfg net.ListenConfig
+	l, err := cfg.Listen(ctx, "tcp", addr)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("can't listen on %s: another program does; choose another address with DOCKET_ADDR or --addr", addr)
+	case err != nil:
+		return nil, fmt.Errorf("can't listen on %s (DOCKET_ADDR): %w", addr, err)
+	}
+	return &listener{l}, nil
+}
+
+// close is for a listener that no server took over, or that one closed already.
+func (l *listener) close() error {
+	if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	return nil
+}
+
+// url is an address that works in a browser on this machine.
+func (l *listener) url() string {
+	addr := l.Addr().(*net.TCPAddr)
+	if addr.IP.IsUnspecified() {
+		return fmt.Sprintf("http://localhost:%d", addr.Port)
+	}
+	return "http://" + addr.String()
+}
+
+// httpServer is a running HTTP server.
+type httpServer struct {
+	*http.Server
+	log *slog.Logger
+	// ended gets why the server ended by itself, once.
+	ended chan error
+}
+
+func startHTTP(l *listener, h http.Handler, log *slog.Logger) *httpServer {
+	s := &httpServer{
+		Server: &http.Server{
+			Handler: h, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+			ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		},
+		log:   log,
+		ended: make(chan error, 1),
+	}
+	go func() {
+		if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			s.ended <- err
+		}
+	}()
+	return s
+}
+
+// stop stops accepting and waits for the requests in work; those that aren't
+// done when the time is over or ctx ends are cut off.
+func (s *httpServer) stop(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, requestsBound)
+	defer cancel()
+	if err := s.Shutdown(ctx); err != nil {
+		s.log.Warn("requests were cut off", "error", err)
+		return s.Close()
+	}
+	return nil
+}

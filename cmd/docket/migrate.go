@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"docket/migrations"
+
+	"github.com/spf13/cobra"
+)
+
+func (p *program) migrateCommand() *cobra.Command {
+	var m migration
+	c := &cobra.Command{
+		Use:   "migrate",
+		Short: "Bring the database's schema to this version of docket",
+		Long: `Bring the schema of the database to this version of docket, and say where it
+stands. Any number of replicas may call it at once; on a current database it
+changes nothing. It connects as DOCKET_OWNER_DATABASE_URL, else DATABASE_URL,
+else to the private Postgres.
+
+--to and --down go back. That drops tables with all that is in them, so it asks
+for --yes, and no server may be running meanwhile.`,
+		Example: `  docket migrate
+  docket migrate --status
+  docket migrate --to 5 --yes`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			m.back = m.down || c.Flags().Changed("to")
+			return p.migrate(c, m)
+		},
+	}
+	c.Flags().BoolVar(&m.status, "status", false, "only say where the schema stands; exit status 1 if it isn't this docket's")
+	c.Flags().Int64Var(&m.to, "to", 0, "go back to this version; 0 leaves nothing")
+	c.Flags().BoolVar(&m.down, "down", false, "go back by one version")
+	c.Flags().BoolVar(&m.yes, "yes", false, "really go back, and lose data")
+	c.MarkFlagsMutuallyExclusive("status", "to", "down")
+	return c
+}
+
+// migration is what to do to the schema.
+type migration struct {
+	status bool
+	back   bool
+	down   bool
+	to     int64
+	yes    bool
+}
+
+func (p *program) migrate(c *cobra.Command, m migration) (err error) {
+	ctx := c.Context()
+	s, err := p.settings(c)
+	if err != nil {
+		return err
+	}
+	if m.back && !m.yes {
+		return errors.New("going back drops tables and all data in them: add --yes")
+	}
+	log := newLogger(p.stderr, s.LogFormat)
+	open := openDatabase
+	if m.status {
+		open = borrowDatabase
+	}
+	d, err := open(ctx, s, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.stop(context.WithoutCancel(ctx))) }()
+	if err := checkServer(ctx, d, log); err != nil {
+		return err
+	}
+	switch {
+	case m.status:
+	case m.back:
+		if m.to, err = m.target(ctx, d); err == nil {
+			err = migrations.Down(ctx, d.Owner, m.to, log)
+		}
+	default:
+		err = migrations.Up(ctx, d.Owner, log)
+	}
+	if err != nil {
+		return err
+	}
+	current, target, err := migrations.Pending(ctx, d.Owner)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(p.stdout, "schema version %d; this docket's is %d\n", current, target)
+	if m.status && current != target {
+		return errNo
+	}
+	return nil
+}
+
+// target is the version to go back to.
+func (m migration) target(ctx context.Context, d *database) (int64, error) {
+	current, newest, err := migrations.Pending(ctx, d.Owner)
+	switch {
+	case err != nil:
+		return 0, err
+	case current > newest:
+		return 0, fmt.Errorf("the schema is at version %d, of a newer docket; only that one can go back", current)
+	case m.down:
+		return max(current-1, 0), nil
+	case m.to < 0 || m.to > current:
+		return 0, fmt.Errorf("--to %d: the schema is at version %d, and this goes back only", m.to, current)
+	}
+	return m.to, nil
+}

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"docket/internal/postgres"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// Connections of one server: appends, and reads. Those of the feed are beside
+// them (feedConns). An append holds its connection for one round trip.
+const (
+	appendConns = 10
+	readConns   = 20
+)
+
+// pools are the connections of one program. The feed has its own, so that pages
+// in work never keep a command waiting.
+type pools struct {
+	Engine *pgxpool.Pool
+	Feed   *pgxpool.Pool // nil for a command that runs no subscription
+	API    *pgxpool.Pool
+}
+
+// openPools connects; with feed also for subscriptions.
+func openPools(ctx context.Context, d *database, app string, feed bool) (*pools, error) {
+	var (
+		p   pools
+		err error
+	)
+	open := func(to **pgxpool.Pool, url string, role postgres.Role, conns int32) {
+		if err == nil {
+			*to, err = postgres.Pool(ctx, url, postgres.PoolConfig{Role: role, MaxConns: conns, AppName: app})
+		}
+	}
+	open(&p.Engine, d.Engine, postgres.EngineRole, appendConns)
+	open(&p.API, d.API, postgres.APIRole, readConns)
+	if feed {
+		open(&p.Feed, d.Engine, postgres.EngineRole, feedConns())
+	}
+	if err != nil {
+		return nil, errors.Join(err, p.close(ctx))
+	}
+	return &p, nil
+}
+
+// close waits for the connections that are in use, as long as ctx does.
+func (p *pools) close(ctx context.Context) error {
+	return within(ctx, poolsBound, "close the pools", func() error {
+		for _, pool := range []*pgxpool.Pool{p.Feed, p.API, p.Engine} {
+			if pool != nil {
+				pool.Close()
+			}
+		}
+		return nil
+	})
+}
+
+// warnOfWeakWall says so where the login that reads could be more than that: a
+// hole in a query would then open more than one tenant.
+func (p *pools) warnOfWeakWall(ctx context.Context, d *database, log *slog.Logger) error {
+	beyond, err := postgres.Beyond(ctx, p.API, postgres.APIRole)
+	if err != nil || beyond == "" {
+		return err
+	}
+	hint := "give it a login that is a member of docket_api and of nothing else"
+	if d.API == d.Engine {
+		hint = "set DOCKET_API_DATABASE_URL to a login that is a member of docket_api and of nothing else"
+	}
+	log.WarnContext(ctx, "the wall between tenants inside the database is weaker than it could be",
+		"login_that_reads", beyond, "hint", hint)
+	return nil
+}
+
+// poolsBound is how long connections in use are waited for.
+const poolsBound = 5 * time.Second

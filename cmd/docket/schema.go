@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"docket/internal/postgres"
+	"docket/migrations"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// The oldest Postgres that has all that the migrations use, and the newest that
+// docket was tried on.
+const (
+	oldestPostgres = 15
+	newestPostgres = 18
+)
+
+// connectBound is how long a check may take to reach a server.
+const connectBound = 10 * time.Second
+
+// sqlServer asks a server what it is: its version, whether it is a standby, its
+// encoding, and which database of which server this is.
+const sqlServer = `
+SELECT current_setting('server_version_num')::int / 10000, pg_is_in_recovery(), current_setting('server_encoding'),
+       current_database() || ' ' || pg_postmaster_start_time()`
+
+// sqlForeign asks whether the schema public is somebody else's: it has tables,
+// other than those of extensions, but no log of ours.
+const sqlForeign = `
+SELECT to_regclass('public.tenant_logs') IS NULL AND EXISTS (
+  SELECT 1 FROM pg_class c
+  WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND c.relname <> 'goose_db_version'
+    AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.objid = c.oid AND d.classid = 'pg_class'::regclass AND d.deptype = 'e'))`
+
+// checkServer refuses what isn't a database for docket: Postgres before 15, a
+// standby, another encoding than UTF8, another program's tables, and logins that
+// lead to different databases.
+func checkServer(ctx context.Context, d *database, log *slog.Logger) error {
+	if d.Private {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, connectBound)
+	defer cancel()
+	var first string
+	for _, login := range []struct{ variable, url string }{
+		{"DATABASE_URL", d.Engine},
+		{"DOCKET_API_DATABASE_URL", d.API},
+		{"DOCKET_OWNER_DATABASE_URL", d.Owner},
+	} {
+		if first != "" && login.url == d.Engine {
+			continue
+		}
+		place, err := inspectServer(ctx, login.url, log)
+		if err != nil {
+			return fmt.Errorf("%s: %w", login.variable, err)
+		}
+		if first == "" {
+			first = place
+		}
+		if place != first {
+			return fmt.Errorf("%s names another database, or another server, than DATABASE_URL", login.variable)
+		}
+	}
+	return nil
+}
+
+// inspectServer checks one login and says which database it leads to.
+func inspectServer(ctx context.Context, url string, log *slog.Logger) (place string, err error) {
+	cfg, err := pgx.ParseConfig(url)
+	if err != nil {
+		return "", postgres.ErrBadURL
+	}
+	c, err := pgx.ConnectConfig(ctx, cfg)
+	if err != nil {
+		return "", fmt.Errorf("can't be reached: %w", err)
+	}
+	defer c.Close(context.WithoutCancel(ctx))
+	var (
+		major            int
+		standby, foreign bool
+		encoding         string
+	)
+	if err := c.QueryRow(ctx, sqlServer).Scan(&major, &standby, &encoding, &place); err != nil {
+		return "", err
+	}
+	if err := c.QueryRow(ctx, sqlForeign).Scan(&foreign); err != nil {
+		return "", err
+	}
+	switch {
+	case major < oldestPostgres:
+		return "", fmt.Errorf("is Postgres %d; docket needs %d to %d", major, oldestPostgres, newestPostgres)
+	case standby:
+		return "", errors.New("is a standby that can only be read; docket needs the primary")
+	case encoding != "UTF8":
+		return "", fmt.Errorf("is a database in the encoding %s; docket needs UTF8", encoding)
+	case foreign:
+		return "", fmt.Errorf("is a database with tables of another program; docket needs one of its own")
+	case major > newestPostgres:
+		log.WarnContext(ctx, "docket was not tried on this Postgres", "version", major, "newest_tried", newestPostgres)
+	}
+	return place, nil
+}
+
+// schemaFits reports whether the database is at this program's version.
+func schemaFits(ctx context.Context, d *database) (bool, error) {
+	current, target, err := migrations.Pending(ctx, d.Engine)
+	return current == target, err
+}
+
+// requireSchema refuses a database at another version, and says what to do.
+func requireSchema(ctx context.Context, d *database) error {
+	current, target, err := migrations.Pending(ctx, d.Engine)
+	switch {
+	case err != nil:
+		return err
+	case current > target:
+		return fmt.Errorf("the database's schema is at version %d, of a newer docket; this one knows %d: start the newer one", current, target)
+	case current < target && d.Private:
+		return fmt.Errorf("the database's schema is at version %d, this docket needs %d: run docket migrate, or start docket serve", current, target)
+	case current < target:
+		return fmt.Errorf("the database's schema is at version %d, this docket needs %d: run docket migrate, or serve with DOCKET_MIGRATE=true", current, target)
+	}
+	return nil
+}

@@ -1,0 +1,152 @@
+package main
+
+import (
+	"crypto/rand"
+	"encoding/base32"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"docket/httpapi"
+)
+
+// keysDir is the directory, inside the data directory, of the secrets that were
+// made there.
+const keysDir = "keys"
+
+// secrets are what a server must know and nobody else.
+type secrets struct {
+	SigningKeys []httpapi.SigningKey
+	MasterKey   []byte
+	// SetupCode founds the default tenant from elsewhere than the machine itself;
+	// empty: nobody can.
+	SetupCode string
+}
+
+// secret is one of them: the setting, and how it is made where it is not set.
+type secret struct {
+	variable string
+	file     string
+	value    *string
+	create   func() string
+}
+
+func (s *settings) secrets() []secret {
+	return []secret{
+		{"DOCKET_JWT_KEYS", "jwt-keys", &s.JWTKeys, newSigningKey},
+		{"DOCKET_MASTER_KEY", "master-key", &s.MasterKey, newMasterKey},
+		{"DOCKET_SETUP_CODE", "setup-code", &s.SetupCode, newSetupCode},
+	}
+}
+
+// requireSecrets refuses to serve a database of its own without keys of its
+// own: several servers on one database must have the same, and a server that
+// makes new ones at each start logs everybody out.
+func (s settings) requireSecrets() error {
+	if s.DatabaseURL == "" {
+		return nil
+	}
+	if s.JWTKeys == "" {
+		return &settingError{"DOCKET_JWT_KEYS", "is needed with DATABASE_URL: kid:base64 of at least 32 bytes (echo k1:$(openssl rand -base64 32))"}
+	}
+	if s.MasterKey == "" {
+		return &settingError{"DOCKET_MASTER_KEY", "is needed with DATABASE_URL: base64 of at least 32 bytes (openssl rand -base64 32)"}
+	}
+	return nil
+}
+
+// readSecrets completes the settings' secrets with those that are kept in the
+// data directory, making them at the first start, where the Postgres is the
+// private one. The caller holds the lock on the data directory.
+func (s settings) readSecrets() (secrets, error) {
+	if s.DatabaseURL == "" {
+		for _, secret := range s.secrets() {
+			if *secret.value != "" {
+				continue
+			}
+			kept, err := keep(filepath.Join(s.DataDir, keysDir), secret)
+			if err != nil {
+				return secrets{}, err
+			}
+			*secret.value = kept
+		}
+	}
+	keys, err := parseSigningKeys(s.JWTKeys)
+	if err != nil {
+		return secrets{}, fmt.Errorf("signing keys kept in %s: the file %w", filepath.Join(s.DataDir, keysDir, "jwt-keys"), err)
+	}
+	master, err := parseMasterKey(s.MasterKey)
+	if err != nil {
+		return secrets{}, fmt.Errorf("master key kept in %s: the file %w", filepath.Join(s.DataDir, keysDir, "master-key"), err)
+	}
+	return secrets{SigningKeys: keys, MasterKey: master, SetupCode: s.SetupCode}, nil
+}
+
+// keep reads a kept secret, making it where there is none.
+func keep(dir string, s secret) (string, error) {
+	path := filepath.Join(dir, s.file)
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		value := s.create()
+		return value, write(dir, s.file, value+"\n")
+	case err != nil:
+		return "", err
+	case info.Mode()&0o007 != 0:
+		return "", fmt.Errorf("%s can be read by everybody: chmod 600 it, or set %s", path, s.variable)
+	}
+	raw, err := os.ReadFile(path)
+	return strings.TrimSpace(string(raw)), err
+}
+
+// write makes a file of mode 0600 that is either whole or absent.
+func write(dir, name, content string) (err error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(dir, name+".*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(f.Name()))
+		}
+	}()
+	_, err = f.WriteString(content)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(f.Name(), filepath.Join(dir, name)); err != nil {
+		return err
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+func newSigningKey() string {
+	return hex.EncodeToString(random(4)) + ":" + newMasterKey()
+}
+
+func newMasterKey() string { return base64.StdEncoding.EncodeToString(random(minKey)) }
+
+// newSetupCode is 80 bits that can be read aloud: ABCD-EFGH-IJKL-MNOP.
+func newSetupCode() string {
+	code := base32.StdEncoding.EncodeToString(random(10))
+	return code[:4] + "-" + code[4:8] + "-" + code[8:12] + "-" + code[12:]
+}
+
+// random never fails; it ends the program where there is no randomness.
+func random(bytes int) []byte {
+	b := make([]byte, bytes)
+	_, _ = rand.Read(b)
+	return b
+}

@@ -1,0 +1,241 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"docket/commands"
+	"docket/domain"
+	"docket/eventstore"
+	"docket/httpapi"
+	"docket/migrations"
+	"docket/notify"
+	"docket/projections"
+
+	"github.com/spf13/cobra"
+)
+
+// What each step of stopping may take at most; see the package's comment.
+const (
+	requestsBound = 20 * time.Second
+	feedBound     = 10 * time.Second
+)
+
+// defaultTenant is who a request belongs to that names no tenant.
+var defaultTenant = commands.NewTenant{Name: "Default Org", Slug: "default"}
+
+func (p *program) serveCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the API",
+		Long: `Run the API and keep the read models and notifications up to date.
+
+Without DATABASE_URL it starts a private Postgres in the data directory and keeps
+its keys there. With it, DOCKET_JWT_KEYS and DOCKET_MASTER_KEY are needed, and the
+schema must be there: run docket migrate first, or set DOCKET_MIGRATE=true.
+
+It ends with SIGINT (Ctrl-C) or SIGTERM, after the requests in work; a second one
+cuts them off.
+
+Environment:
+  DATABASE_URL               Postgres 15 to 18; the login appends and runs the subscriptions
+  DOCKET_API_DATABASE_URL    the login that reads (default: DATABASE_URL)
+  DOCKET_OWNER_DATABASE_URL  the login that migrates (default: DATABASE_URL)
+  DOCKET_MIGRATE             true: migrate before serving
+  DOCKET_ADDR                where to listen (default 127.0.0.1:8000; port 0: any)
+  DOCKET_DATA_DIR            default $XDG_DATA_HOME/docket; for root /var/lib/docket
+  DOCKET_JWT_KEYS            kid:base64 of at least 32 bytes, separated by commas; the first signs
+  DOCKET_MASTER_KEY          base64 of at least 32 bytes
+  DOCKET_SETUP_CODE          what founds the default tenant from another machine
+  DOCKET_ISSUER              the issuer in access tokens (default docket)
+  DOCKET_TRUSTED_PROXIES     addresses or networks whose X-Forwarded-For is believed
+  DOCKET_LOG_FORMAT          text or json (default: text on a terminal)`,
+		Example: `  docket serve
+  docket serve --addr 127.0.0.1:9000
+  DATABASE_URL=postgres://docket@db/docket DOCKET_MIGRATE=true docket serve`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			s, err := p.settings(c)
+			if err != nil {
+				return err
+			}
+			err = p.serve(c.Context(), s, newLogger(p.stderr, s.LogFormat))
+			if c.Context().Err() != nil && errors.Is(err, context.Canceled) {
+				return nil // asked to stop while it was starting
+			}
+			return err
+		},
+	}
+	c.Flags().String("addr", "", "where to listen (DOCKET_ADDR)")
+	c.Flags().Bool("migrate", false, "migrate before serving (DOCKET_MIGRATE)")
+	c.Flags().String("issuer", "", "the issuer in access tokens (DOCKET_ISSUER)")
+	c.Flags().String("trusted-proxies", "", "addresses or networks whose X-Forwarded-For is believed (DOCKET_TRUSTED_PROXIES)")
+	return c
+}
+
+// closers end what was started, the last first.
+type closers []func(context.Context) error
+
+func (cs *closers) add(f func(context.Context) error) { *cs = append(*cs, f) }
+
+func (cs closers) close(ctx context.Context) error {
+	var errs []error
+	for _, f := range slices.Backward(cs) {
+		errs = append(errs, f(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+// serve runs a server until ctx ends. Everything it starts it has ended when it
+// returns.
+func (p *program) serve(ctx context.Context, s settings, log *slog.Logger) (err error) {
+	if err := s.requireSecrets(); err != nil {
+		return err
+	}
+	var started closers
+	defer func() { err = errors.Join(err, started.close(p.atOnce)) }()
+
+	db, err := openDatabase(ctx, s, log)
+	if err != nil {
+		return err
+	}
+	started.add(db.stop)
+	secrets, err := s.readSecrets()
+	if err != nil {
+		return err
+	}
+	if err := prepareSchema(ctx, s, db, log); err != nil {
+		return err
+	}
+	listener, err := listen(ctx, s.Addr)
+	if err != nil {
+		return err
+	}
+	started.add(func(context.Context) error { return listener.close() })
+	pools, err := openPools(ctx, db, "docket serve", true)
+	if err != nil {
+		return err
+	}
+	started.add(pools.close)
+	if err := pools.warnOfWeakWall(ctx, db, log); err != nil {
+		return err
+	}
+	app, err := newApp(pools, s, secrets, log)
+	if err != nil {
+		return err
+	}
+	founded, err := app.ensureDefaultTenant(ctx)
+	if err != nil {
+		return err
+	}
+	router, err := startRouter(ctx, app.feed, log)
+	if err != nil {
+		return err
+	}
+	started.add(router.stop)
+	server := startHTTP(listener, app.handler, log)
+	started.add(server.stop)
+	app.ready.begin()
+	started.add(func(context.Context) error { app.ready.end(); return nil })
+	announce(log, listener, founded, secrets.SetupCode)
+
+	select {
+	case <-ctx.Done():
+		log.Info("stopping: the requests in work are answered first; a second signal cuts them off")
+		return nil
+	case err := <-server.ended:
+		return fmt.Errorf("the HTTP server ended: %w", err)
+	case err := <-router.ended:
+		return fmt.Errorf("the subscriptions ended: %w", err)
+	case <-db.gone():
+		return fmt.Errorf("the private Postgres ended; see postgres.log in %s", s.DataDir)
+	}
+}
+
+// prepareSchema migrates where it may, and refuses a database that doesn't fit.
+func prepareSchema(ctx context.Context, s settings, d *database, log *slog.Logger) error {
+	if err := checkServer(ctx, d, log); err != nil {
+		return err
+	}
+	if d.Private || s.Migrate {
+		current, target, err := migrations.Pending(ctx, d.Owner)
+		if err != nil {
+			return err
+		}
+		if current <= target { // else a newer docket's: requireSchema says so
+			if err := migrations.Up(ctx, d.Owner, log); err != nil {
+				return err
+			}
+		}
+	}
+	return requireSchema(ctx, d)
+}
+
+// app is the server without its outside: everything between the pools and HTTP.
+type app struct {
+	store    *eventstore.Store
+	commands *commands.Commands
+	feed     *eventstore.Feed
+	ready    *readiness
+	handler  *httpapi.Server
+}
+
+func newApp(p *pools, s settings, sec secrets, log *slog.Logger) (*app, error) {
+	progress := eventstore.NewProgress(p.API)
+	a := &app{feed: newFeed(p.Feed, progress, log), ready: newReadiness(p.API, log)}
+	a.store = eventstore.New(p.Engine, p.API, a.feed)
+	credentials, err := commands.NewCredentials(p.Engine, log)
+	if err != nil {
+		return nil, err
+	}
+	a.commands, err = commands.New(commands.Config{
+		Store: a.store, Credentials: credentials, SetupCode: sec.SetupCode, Logger: log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	a.handler, err = httpapi.New(httpapi.Config{
+		Commands: a.commands, Sessions: commands.NewSessions(p.Engine, a.commands),
+		Queries: projections.NewQueries(p.API, progress), Inbox: notify.NewInbox(p.API, progress),
+		Keys: sec.SigningKeys, MasterKey: sec.MasterKey, Issuer: s.Issuer, Version: apiVersion,
+		TrustedProxies: s.TrustedProxies, Logger: log, Ready: a.ready.check,
+	})
+	return a, err
+}
+
+// ensureDefaultTenant makes the default tenant where it isn't, and reports
+// whether it has an owner.
+func (a *app) ensureDefaultTenant(ctx context.Context) (founded bool, err error) {
+	id, err := a.commands.EnsureDefaultTenant(ctx, defaultTenant)
+	if err != nil {
+		return false, fmt.Errorf("default tenant: %w", err)
+	}
+	// From the log: the read model may lag.
+	events, err := a.store.Load(ctx, id, domain.Stream(domain.TenantStream, id), 0)
+	if err != nil {
+		return false, err
+	}
+	var t domain.Tenant
+	for _, e := range events {
+		if t, err = t.Evolve(e); err != nil {
+			return false, fmt.Errorf("default tenant: %w", err)
+		}
+	}
+	return !t.AwaitsFounder, nil
+}
+
+// announce says where the server is, and how to become the first owner.
+func announce(log *slog.Logger, l *listener, founded bool, setupCode string) {
+	log.Info("listening", "url", l.url(), "docs", l.url()+"/docs", "version", version())
+	switch {
+	case founded:
+	case setupCode == "":
+		log.Info("the first to register becomes the owner, on this machine only; set DOCKET_SETUP_CODE to allow it from elsewhere")
+	default:
+		log.Info("the first to register becomes the owner; from another machine that needs the setup code", "setup_code", setupCode)
+	}
+}

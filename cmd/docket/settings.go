@@ -1,0 +1,216 @@
+package main
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"net/netip"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"docket/httpapi"
+	"docket/internal/postgres"
+
+	"github.com/caarlos0/env/v11"
+	"github.com/jackc/pgx/v5"
+)
+
+// minKey is the least length of a secret key, in bytes.
+const minKey = 32
+
+// settings are what an operator sets, by environment variables; flags override
+// those that are no secrets (a command line is there for all to read).
+type settings struct {
+	// The engine's login; empty: a private Postgres in DataDir.
+	DatabaseURL string `env:"DATABASE_URL"`
+	// The owner's login, for migrations; empty: DatabaseURL.
+	OwnerDatabaseURL string `env:"DOCKET_OWNER_DATABASE_URL"`
+	// The login that reads; empty: DatabaseURL.
+	APIDatabaseURL string `env:"DOCKET_API_DATABASE_URL"`
+	DataDir        string `env:"DOCKET_DATA_DIR"`
+	Migrate        bool   `env:"DOCKET_MIGRATE"`
+
+	Addr           string   `env:"DOCKET_ADDR" envDefault:"127.0.0.1:8000"`
+	TrustedProxies []string `env:"DOCKET_TRUSTED_PROXIES"`
+	Issuer         string   `env:"DOCKET_ISSUER" envDefault:"docket"`
+	LogFormat      string   `env:"DOCKET_LOG_FORMAT"`
+
+	// The secrets as they were written; secrets.go completes and reads them.
+	JWTKeys   string `env:"DOCKET_JWT_KEYS"`
+	MasterKey string `env:"DOCKET_MASTER_KEY"`
+	SetupCode string `env:"DOCKET_SETUP_CODE"`
+}
+
+// settingError says what is wrong with one setting. Its text never holds the
+// value of a secret.
+type settingError struct {
+	// Name is the environment variable, or the flag that overrode it.
+	Name    string
+	Problem string
+}
+
+func (e *settingError) Error() string { return e.Name + " " + e.Problem }
+
+// readSettings reads the environment, in which flags (by the variables they
+// stand for) have precedence. asRoot decides where the data is by default. An empty
+// variable counts as not set. The error is a *settingError for the first
+// mistake found.
+func readSettings(environ, flags map[string]string, asRoot bool) (settings, error) {
+	var s settings
+	vars := maps.Clone(environ)
+	maps.Copy(vars, flags)
+	maps.DeleteFunc(vars, func(_, value string) bool { return value == "" })
+	wrong := func(name, problem string, args ...any) error {
+		if _, byFlag := flags[name]; byFlag {
+			name = flagFor[name]
+		}
+		return &settingError{name, fmt.Sprintf(problem, args...)}
+	}
+	if err := refuseUnknown(vars); err != nil {
+		return s, err
+	}
+	if err := env.ParseWithOptions(&s, env.Options{Environment: vars}); err != nil {
+		return s, parseProblem(err, wrong)
+	}
+	if s.DataDir == "" {
+		s.DataDir = defaultDataDir(vars, asRoot)
+	}
+	return s, s.check(wrong)
+}
+
+// check looks at each setting by itself.
+func (s *settings) check(wrong func(name, problem string, args ...any) error) error {
+	for _, u := range []struct{ name, url string }{
+		{"DATABASE_URL", s.DatabaseURL},
+		{"DOCKET_OWNER_DATABASE_URL", s.OwnerDatabaseURL},
+		{"DOCKET_API_DATABASE_URL", s.APIDatabaseURL},
+	} {
+		if u.url == "" {
+			continue
+		}
+		if _, err := pgx.ParseConfig(u.url); err != nil {
+			return wrong(u.name, "is %v", postgres.ErrBadURL)
+		}
+		if s.DatabaseURL == "" {
+			return wrong(u.name, "is set, but DATABASE_URL isn't")
+		}
+	}
+	if s.DataDir == "" && s.DatabaseURL == "" {
+		return wrong("DOCKET_DATA_DIR", "is needed: there is no home directory to keep the data in")
+	}
+	if err := checkAddr(s.Addr); err != nil {
+		return wrong("DOCKET_ADDR", "must be host:port, such as 127.0.0.1:8000: %v", err)
+	}
+	for i, p := range s.TrustedProxies {
+		p = strings.TrimSpace(p)
+		s.TrustedProxies[i] = p
+		_, addrErr := netip.ParseAddr(p)
+		_, prefixErr := netip.ParsePrefix(p)
+		if addrErr != nil && prefixErr != nil {
+			return wrong("DOCKET_TRUSTED_PROXIES", "must be addresses or networks, such as 10.0.0.0/8, separated by commas: %q is neither", p)
+		}
+	}
+	if strings.ContainsFunc(s.Issuer, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) {
+		return wrong("DOCKET_ISSUER", "must be a word")
+	}
+	if s.LogFormat != "" && s.LogFormat != "text" && s.LogFormat != "json" {
+		return wrong("DOCKET_LOG_FORMAT", "must be text or json, not %q", s.LogFormat)
+	}
+	if s.JWTKeys != "" {
+		if _, err := parseSigningKeys(s.JWTKeys); err != nil {
+			return wrong("DOCKET_JWT_KEYS", "%v", err)
+		}
+	}
+	if s.MasterKey != "" {
+		if _, err := parseMasterKey(s.MasterKey); err != nil {
+			return wrong("DOCKET_MASTER_KEY", "%v", err)
+		}
+	}
+	return nil
+}
+
+func checkAddr(addr string) error {
+	_, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		var addrErr *net.AddrError
+		if errors.As(err, &addrErr) {
+			return fmt.Errorf("%s in %q", addrErr.Err, addr)
+		}
+		return err
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return fmt.Errorf("%q is no port", port)
+	}
+	return nil
+}
+
+// parseSigningKeys reads DOCKET_JWT_KEYS: "kid:base64" of at least 32 bytes,
+// separated by commas. The first signs.
+func parseSigningKeys(s string) ([]httpapi.SigningKey, error) {
+	var keys []httpapi.SigningKey
+	for part := range strings.SplitSeq(s, ",") {
+		key, err := httpapi.ParseSigningKey(strings.TrimSpace(part))
+		switch {
+		case err != nil:
+			return nil, fmt.Errorf("must be kid:base64, separated by commas: %w", err)
+		case key.ID == "":
+			return nil, errors.New("has a key without an id: a key is written kid:base64")
+		case len(key.Secret) < minKey:
+			return nil, fmt.Errorf("has a key %q of %d bytes; at least %d are needed (openssl rand -base64 32)", key.ID, len(key.Secret), minKey)
+		case slices.ContainsFunc(keys, func(k httpapi.SigningKey) bool { return k.ID == key.ID }):
+			return nil, fmt.Errorf("has two keys with the id %q", key.ID)
+		}
+		keys = append(keys, key)
+	}
+	return keys, nil
+}
+
+// parseMasterKey reads DOCKET_MASTER_KEY: base64 of at least 32 bytes.
+func parseMasterKey(s string) ([]byte, error) {
+	s = strings.TrimSpace(s)
+	key, err := base64.StdEncoding.DecodeString(s)
+	if err != nil {
+		key, err = base64.RawStdEncoding.DecodeString(s)
+	}
+	if err != nil {
+		return nil, errors.New("must be base64 (openssl rand -base64 32)")
+	}
+	if len(key) < minKey {
+		return nil, fmt.Errorf("has %d bytes; at least %d are needed (openssl rand -base64 32)", len(key), minKey)
+	}
+	return key, nil
+}
+
+// defaultDataDir follows the XDG Base Directory Specification, in which a
+// relative XDG_DATA_HOME is to be ignored; empty where there is no home either.
+func defaultDataDir(vars map[string]string, asRoot bool) string {
+	switch data, home := vars["XDG_DATA_HOME"], vars["HOME"]; {
+	case asRoot:
+		return "/var/lib/docket"
+	case filepath.IsAbs(data):
+		return filepath.Join(data, "docket")
+	case filepath.IsAbs(home):
+		return filepath.Join(home, ".local", "share", "docket")
+	}
+	return ""
+}
+
+// parseProblem is what the library found, with the variable's name instead of
+// the field's.
+func parseProblem(err error, wrong func(name, problem string, args ...any) error) error {
+	var parse env.ParseError
+	if !errors.As(err, &parse) {
+		return err
+	}
+	field, ok := reflect.TypeFor[settings]().FieldByName(parse.Name)
+	if !ok || field.Type.Kind() != reflect.Bool {
+		return err
+	}
+	return wrong(field.Tag.Get("env"), "must be true or false")
+}

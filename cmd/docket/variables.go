@@ -1,0 +1,91 @@
+package main
+
+import (
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// variables are the names of all settings, sorted.
+var variables = func() []string {
+	var names []string
+	for f := range reflect.TypeFor[settings]().Fields() {
+		names = append(names, f.Tag.Get("env"))
+	}
+	slices.Sort(names)
+	return names
+}()
+
+// flagFor is the flag that overrides a variable. Secrets, and the URLs that
+// hold passwords, have none.
+var flagFor = map[string]string{
+	"DOCKET_DATA_DIR":        "--data-dir",
+	"DOCKET_LOG_FORMAT":      "--log-format",
+	"DOCKET_ADDR":            "--addr",
+	"DOCKET_MIGRATE":         "--migrate",
+	"DOCKET_ISSUER":          "--issuer",
+	"DOCKET_TRUSTED_PROXIES": "--trusted-proxies",
+}
+
+// serviceLink are the variables that Kubernetes sets in every pod of a
+// namespace that has a Service called docket.
+var serviceLink = regexp.MustCompile(`^DOCKET_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT|PORT_\d+_(TCP|UDP)(_(PROTO|PORT|ADDR))?)$`)
+
+// refuseUnknown refuses a DOCKET_ variable that nobody reads: it is a typing
+// error, and without it the server would do something else than it was told.
+func refuseUnknown(vars map[string]string) error {
+	_, inKubernetes := vars["KUBERNETES_SERVICE_HOST"]
+	var unknown []string
+	for name := range vars {
+		switch {
+		case !strings.HasPrefix(name, "DOCKET_") || slices.Contains(variables, name):
+		case strings.HasPrefix(name, "DOCKET_TEST_"): // the tests'
+		case inKubernetes && serviceLink.MatchString(name):
+		default:
+			unknown = append(unknown, name)
+		}
+	}
+	if len(unknown) == 0 {
+		return nil
+	}
+	slices.Sort(unknown)
+	problem := "is no setting of docket"
+	if near := nearest(unknown[0]); near != "" {
+		problem += " (did you mean " + near + "?)"
+	}
+	return &settingError{unknown[0], problem}
+}
+
+// nearest is the setting that a mistyped name is most like; empty when it is
+// like none.
+func nearest(name string) string {
+	best, least := "", 4
+	for _, v := range variables {
+		if d := distance(name, v); d < least {
+			best, least = v, d
+		}
+	}
+	return best
+}
+
+// distance is the number of letters to insert, delete or replace (Levenshtein).
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j+1]+1, row[j]+1)
+		}
+	}
+	return row[len(b)]
+}
