@@ -1,0 +1,114 @@
+package domain
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+)
+
+// noted is an event whose shape changed twice: "text" was called "body", and
+// "body" was called "note".
+type noted struct {
+	Text string `json:"text"`
+	Via  string `json:"via"`
+}
+
+func (noted) EventType() string { return "test.noted" }
+
+type alsoNoted struct{}
+
+func (alsoNoted) EventType() string { return "test.noted" }
+
+// renamed is an upcaster that also writes down that it ran.
+func renamed(from, to string) Upcaster {
+	return func(data json.RawMessage) (json.RawMessage, error) {
+		var m map[string]string
+		if err := json.Unmarshal(data, &m); err != nil {
+			return nil, err
+		}
+		v, ok := m[from]
+		if !ok {
+			return nil, errors.New("no " + from)
+		}
+		delete(m, from)
+		m[to], m["via"] = v, m["via"]+from+" "
+		return json.Marshal(m)
+	}
+}
+
+func TestUpcastersRunInOrder(t *testing.T) {
+	t.Parallel()
+	reg := register(define[noted]("test", renamed("note", "body"), renamed("body", "text")))
+	if v := reg["test.noted"].Version; v != 3 {
+		t.Fatalf("two upcasters lead to version %d", v)
+	}
+	for _, c := range []struct {
+		version int
+		data    string
+		want    noted
+	}{
+		{1, `{"note":"x"}`, noted{"x", "note body "}},
+		{2, `{"body":"x"}`, noted{"x", "body "}},
+		{3, `{"text":"x"}`, noted{"x", ""}},
+	} {
+		data := json.RawMessage(c.data)
+		got, err := reg.decode("test.noted", c.version, data)
+		if err != nil || got != c.want {
+			t.Errorf("version %d: %+v, %v; want %+v", c.version, got, err, c.want)
+		}
+		if string(data) != c.data {
+			t.Errorf("version %d: the stored data was changed", c.version)
+		}
+	}
+	if _, err := reg.decode("test.noted", 4, json.RawMessage(`{"text":"x"}`)); !errors.Is(err, ErrUnknownEvent) {
+		t.Errorf("version 4: %v", err)
+	}
+	// An upcaster that fails met damaged data: no newer version would read it either.
+	if _, err := reg.decode("test.noted", 1, json.RawMessage(`{"body":"x"}`)); err == nil || errors.Is(err, ErrUnknownEvent) {
+		t.Errorf("an upcaster that fails: %v", err)
+	}
+}
+
+func TestUpcasterThatGivesNothing(t *testing.T) {
+	t.Parallel()
+	for _, nothing := range []json.RawMessage{nil, json.RawMessage("null")} {
+		reg := register(define[noted]("test", func(json.RawMessage) (json.RawMessage, error) { return nothing, nil }))
+		if e, err := reg.decode("test.noted", 1, json.RawMessage(`{}`)); err == nil {
+			t.Errorf("%q became %+v", nothing, e)
+		}
+	}
+}
+
+func TestRegisterRefusesDuplicates(t *testing.T) {
+	t.Parallel()
+	for name, defs := range map[string][]Definition{
+		"one type twice":          {define[noted]("test"), define[noted]("test")},
+		"two types with one name": {define[noted]("test"), define[alsoNoted]("test")},
+		"one type by two names":   {define[noted]("test"), {Type: "test.other", goType: define[noted]("test").goType}},
+	} {
+		func() {
+			defer func() {
+				if msg, ok := recover().(string); !ok || !strings.Contains(msg, "registered twice") {
+					t.Errorf("%s was registered", name)
+				}
+			}()
+			register(defs...)
+		}()
+	}
+}
+
+type withPersonal struct {
+	Name   Personal  `json:"name,omitempty"`
+	Friend *Personal `json:"friend"`
+	Plain  string    `json:"plain"`
+}
+
+func (withPersonal) EventType() string { return "test.personal" }
+
+func TestPersonalFieldsByTheirStoredNames(t *testing.T) {
+	t.Parallel()
+	if got := strings.Join(define[withPersonal]("test").Personal, " "); got != "name friend" {
+		t.Errorf("personal fields: %s", got)
+	}
+}

@@ -1,0 +1,208 @@
+package domain_test
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"go/ast"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"docket/domain"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// writeGolden makes the golden files that are missing. It never changes one
+// that is there: released events stay readable for ever.
+var writeGolden = flag.Bool("golden", false, "write the golden files of events that have none")
+
+const goldenDir = "testdata/events"
+
+func TestGoldenFiles(t *testing.T) {
+	t.Parallel()
+	wanted := map[string]bool{}
+	for _, d := range domain.Definitions() {
+		for version := 1; version <= d.Version; version++ {
+			name := fmt.Sprintf("%s.v%d.json", d.Type, version)
+			wanted[name] = true
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				checkGolden(t, d, version, filepath.Join(goldenDir, name))
+			})
+		}
+	}
+	files, err := os.ReadDir(goldenDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		if !wanted[f.Name()] {
+			t.Errorf("%s belongs to no event type and version", f.Name())
+		}
+	}
+}
+
+func checkGolden(t *testing.T, d domain.Definition, version int, path string) {
+	t.Helper()
+	event := sampleOf(t, d.Type)
+	got, data, err := domain.Encode(event)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Type != d.Type || got.Version != d.Version || got.Stream != d.Stream {
+		t.Errorf("encoded as %+v, the registry has %+v", got, d)
+	}
+	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) && *writeGolden && version == d.Version {
+		if err := os.WriteFile(path, append(data, '\n'), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	file, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatalf("no golden file; -golden writes it: %v", err)
+	}
+	golden := strings.TrimSuffix(string(file), "\n")
+	if version == d.Version && string(data) != golden {
+		t.Errorf("encoded:\n%s\ngolden:\n%s", data, golden)
+	}
+	back, err := domain.Decode(d.Type, version, []byte(golden))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(event, back); diff != "" {
+		t.Errorf("the golden file decoded (-want +got):\n%s", diff)
+	}
+}
+
+// Every type of the source that names itself as an event must be registered.
+func TestEveryEventIsRegistered(t *testing.T) {
+	t.Parallel()
+	inSource := map[string]bool{}
+	for _, f := range source(t) {
+		for _, d := range f.Decls {
+			if fn, ok := d.(*ast.FuncDecl); ok && fn.Name.Name == "EventType" && fn.Recv != nil {
+				inSource[fn.Recv.List[0].Type.(*ast.Ident).Name] = true
+			}
+		}
+	}
+	var registered []string
+	for _, d := range domain.Definitions() {
+		name := reflect.TypeOf(sampleOf(t, d.Type)).Name()
+		registered = append(registered, name)
+		if !inSource[name] {
+			t.Errorf("%s isn't in the source", name)
+		}
+	}
+	for name := range inSource {
+		if !slices.Contains(registered, name) {
+			t.Errorf("%s isn't registered", name)
+		}
+	}
+}
+
+func TestNamesOfEvents(t *testing.T) {
+	t.Parallel()
+	form := regexp.MustCompile(`^[a-z]+\.[a-z]+(_[a-z]+)*$`)
+	last := ""
+	for _, d := range domain.Definitions() {
+		if !form.MatchString(d.Type) || !strings.HasPrefix(d.Type, string(d.Stream)+".") {
+			t.Errorf("%s isn't <entity>.<past> of a %s stream", d.Type, d.Stream)
+		}
+		if d.Type <= last {
+			t.Errorf("%s isn't in order", d.Type)
+		}
+		last = d.Type
+	}
+	for _, name := range []string{
+		"project.created", "project.status_changed", "task.created", "task.updated", "task.deleted",
+		"member.joined", "member.role_changed", "member.left",
+	} {
+		sampleOf(t, name) // the names that API.md promises
+	}
+}
+
+// The fold of each aggregate takes the events of its own streams and refuses all
+// others, leaving the state alone.
+func TestEveryEventHasItsFold(t *testing.T) {
+	t.Parallel()
+	folds := map[domain.StreamType]func(domain.Recorded) (before, after any, err error){
+		domain.TenantStream:  evolve[domain.Tenant],
+		domain.MemberStream:  evolve[domain.Membership],
+		domain.UserStream:    evolve[domain.User],
+		domain.ProjectStream: evolve[domain.Project],
+		domain.TaskStream:    evolve[domain.Task],
+	}
+	for _, d := range domain.Definitions() {
+		r := domain.Recorded{Version: 1, At: moment(1), Event: sampleOf(t, d.Type)}
+		for stream, fold := range folds {
+			before, after, err := fold(r)
+			if stream == d.Stream {
+				if err != nil {
+					t.Errorf("%s: %v", d.Type, err)
+				}
+				continue
+			}
+			if !errors.Is(err, domain.ErrUnknownEvent) || !reflect.DeepEqual(before, after) {
+				t.Errorf("the fold of a %s took %s: %v, %+v", stream, d.Type, err, after)
+			}
+		}
+	}
+}
+
+func evolve[S evolver[S]](r domain.Recorded) (before, after any, err error) {
+	var s S
+	next, err := s.Evolve(r)
+	return s, next, err
+}
+
+func TestDecodeRefuses(t *testing.T) {
+	t.Parallel()
+	user := `{"user_id":"` + person(1).String() + `","role":"owner","name":`
+	for _, c := range []struct {
+		name, eventType string
+		version         int
+		data            string
+		unknown         bool
+	}{
+		{"a type it doesn't know", "comment.created", 1, `{}`, true},
+		{"no type", "", 1, `{}`, true},
+		{"a type in another case", "Task.Created", 1, `{}`, true},
+		{"a newer version", "task.created", 2, `{}`, true},
+		{"a personal key it doesn't know", "member.left", 1, user + `{"$p":{"subject":"` + person(1).String() + `","key":"k7","value":"c2VjcmV0"}}}`, true},
+		{"no version", "task.created", 0, `{}`, false},
+		{"a negative version", "task.created", -1, `{}`, false},
+		{"nothing", "task.created", 1, ``, false},
+		{"null", "task.created", 1, ` null `, false},
+		{"a list", "task.created", 1, `[]`, false},
+		{"half an object", "task.created", 1, `{"title":"a`, false},
+		{"two objects", "task.created", 1, `{}{}`, false},
+		{"a field of another kind", "task.created", 1, `{"title":7}`, false},
+		{"an id that isn't one", "task.created", 1, `{"task_id":"7"}`, false},
+		{"a personal field without its envelope", "member.left", 1, user + `"Person 1"}`, false},
+		{"a personal field that is null", "member.left", 1, user + `null}`, false},
+		{"an envelope without a key", "member.left", 1, user + `{"$p":{"subject":"` + person(1).String() + `","value":"x"}}}`, false},
+	} {
+		e, err := domain.Decode(c.eventType, c.version, []byte(c.data))
+		if err == nil || e != nil || errors.Is(err, domain.ErrUnknownEvent) != c.unknown {
+			t.Errorf("%s: %v, %v; unknown to this version: want %v", c.name, e, err, c.unknown)
+		}
+	}
+}
+
+// notRegistered has the name of one that is.
+type notRegistered struct{ domain.TaskDeleted }
+
+func TestEncodeRefusesWhatIsNotRegistered(t *testing.T) {
+	t.Parallel()
+	for _, e := range []domain.Event{notRegistered{}, &domain.TaskDeleted{}} {
+		if _, data, err := domain.Encode(e); err == nil {
+			t.Errorf("%T was encoded as %s", e, data)
+		}
+	}
+}

@@ -1,0 +1,120 @@
+package domain_test
+
+import (
+	"reflect"
+	"testing"
+
+	"docket/domain"
+)
+
+// samples is one event of each type, as its golden file has it. No field is
+// empty, so that each shows in the file.
+var samples = []domain.Event{
+	domain.TenantCreated{
+		Name: "Harbour <East> & Söhne", Slug: "harbour-east", Registration: domain.RegistrationOpen,
+		DefaultRole: domain.Member, Channel: domain.ChannelInApp, AwaitsFounder: true,
+	},
+	domain.TenantUpdated{Name: "Port", Changes: []domain.Change{
+		{Field: "name", From: []byte(`"Harbour"`), To: []byte(`"Port"`)},
+		{Field: "registration", From: []byte(`"open"`), To: []byte(`"closed"`)},
+		{Field: "default_role", From: []byte(`"member"`), To: []byte(`"viewer"`)},
+	}},
+	domain.TenantFounded{Name: "Harbour", OwnerID: person(1)},
+	domain.UserRegistered{
+		Email: domain.About(person(1), "one+tag@example.org"), Name: domain.About(person(1), `Person "One"`),
+	},
+	joined(domain.Manager),
+	changedRole(domain.Manager, domain.Owner),
+	left(domain.Auditor),
+	projectCreated(),
+	domain.ProjectUpdated{ProjectID: projectID, Name: "Mole", OwnerID: person(5), Changes: []domain.Change{
+		{Field: "name", From: []byte(`"Quay"`), To: []byte(`"Mole"`)},
+		{Field: "description", From: []byte(`"Deepen it"`), To: []byte(`null`)},
+		{Field: "visibility", From: []byte(`"private"`), To: []byte(`"public"`)},
+		{Field: "due_date", From: []byte(`null`), To: []byte(`"2026-12-31"`)},
+		{Field: "owner_id", From: []byte(`"` + person(1).String() + `"`), To: []byte(`"` + person(5).String() + `"`)},
+	}},
+	domain.ProjectStatusChanged{
+		ProjectID: projectID, Name: "Quay", OwnerID: person(1), From: domain.Submitted, To: domain.Rejected,
+		Comment: ptr("Too dear:\n\t🚢 > ⛵"),
+	},
+	projectDeleted(domain.Cancelled),
+	taskCreated(),
+	taskUpdated("Dredge", ptr(person(6)),
+		domain.Change{Field: "title", From: []byte(`"Survey"`), To: []byte(`"Dredge"`)},
+		domain.Change{Field: "description", From: []byte(`"By boat"`), To: []byte(`null`)},
+		domain.Change{Field: "status", From: []byte(`"todo"`), To: []byte(`"in_progress"`)},
+		domain.Change{Field: "priority", From: []byte(`"high"`), To: []byte(`"urgent"`)},
+		domain.Change{Field: "assignee_id", From: []byte(`null`), To: []byte(`"` + person(6).String() + `"`)},
+		domain.Change{Field: "labels", From: []byte(`["sea","bed"]`), To: []byte(`[]`)},
+		domain.Change{Field: "due_date", From: []byte(`"2026-12-01"`), To: []byte(`null`)},
+	)[0],
+	taskDeleted(),
+}
+
+// sampleOf is the sample of a type.
+func sampleOf(t testing.TB, eventType string) domain.Event {
+	t.Helper()
+	for _, e := range samples {
+		if e.EventType() == eventType {
+			return e
+		}
+	}
+	t.Fatalf("%s has no sample", eventType)
+	return nil
+}
+
+func TestSamplesLeaveNothingEmpty(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for _, e := range samples {
+		if seen[e.EventType()] {
+			t.Errorf("%s has two samples", e.EventType())
+		}
+		seen[e.EventType()] = true
+		for f, v := range reflect.ValueOf(e).Fields() {
+			if v.IsZero() || v.Kind() == reflect.Slice && v.Len() == 0 {
+				t.Errorf("the sample of %s has nothing in %s", e.EventType(), f.Name)
+			}
+		}
+	}
+}
+
+// A sample whose changes name every field shows that the fold knows each.
+func TestSamplesChangeEveryField(t *testing.T) {
+	t.Parallel()
+	for _, e := range samples {
+		var changes []domain.Change
+		var state any
+		switch e := e.(type) {
+		case domain.TenantUpdated:
+			changes, state = e.Changes, fold[domain.Tenant](t, tenants.stream, tenants.author, sampleOf(t, "tenant.created"), e)
+		case domain.ProjectUpdated:
+			changes, state = e.Changes, fold[domain.Project](t, projects.stream, projects.author, projectCreated(), e)
+		case domain.TaskUpdated:
+			changes, state = e.Changes, fold[domain.Task](t, tasks.stream, tasks.author, taskCreated(), e)
+		default:
+			continue
+		}
+		for _, c := range changes {
+			if got := snapshot(t, stateField(t, state, c.Field)); got != string(c.To) {
+				t.Errorf("%s: %s is %s after the change, want %s", e.EventType(), c.Field, got, c.To)
+			}
+		}
+	}
+}
+
+// stateField is the field of a state that an event calls by its JSON name.
+func stateField(t testing.TB, state any, name string) any {
+	t.Helper()
+	goName := map[string]string{
+		"name": "Name", "description": "Description", "visibility": "Visibility", "due_date": "DueDate", "owner_id": "OwnerID",
+		"title": "Title", "status": "Status", "priority": "Priority", "assignee_id": "AssigneeID", "labels": "Labels",
+		"registration": "Registration", "default_role": "DefaultRole",
+	}[name]
+	v := reflect.ValueOf(state).FieldByName(goName)
+	if !v.IsValid() {
+		t.Fatalf("%T has no field for %q", state, name)
+	}
+	return v.Interface()
+}
