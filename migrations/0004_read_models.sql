@@ -5,6 +5,13 @@
 -- generation beside the one that is read. Texts sort by code point. A due date
 -- is kept as it was written, YYYY-MM-DD: that sorts as the calendar does, and no
 -- setting of a server or session changes how it reads.
+--
+-- On tables without statistics, as on a fresh database, or for a generation that
+-- the statistics haven't met, the planner takes tenant and generation together
+-- for one row, and then any index that begins with both for as good as the key.
+-- So the indexes for lists have the generation last (a list meets a second one
+-- only during a rebuild), and keys are added after them: among equally good
+-- indexes the planner takes the youngest.
 create table projects (
   tenant_id   uuid        not null,
   generation  integer     not null,
@@ -19,13 +26,13 @@ create table projects (
   created_by  uuid        not null,
   created_at  timestamptz not null,
   updated_at  timestamptz not null,
-  version     integer     not null,
-  constraint projects_pk primary key (tenant_id, generation, id)
+  version     integer     not null
 );
-create index projects_by_created on projects (tenant_id, generation, created_at, id);
-create index projects_by_updated on projects (tenant_id, generation, updated_at, id);
-create index projects_by_name    on projects (tenant_id, generation, name, id);
-create index projects_public     on projects (tenant_id, generation, created_at, id) where visibility = 'public';
+create index projects_by_created on projects (tenant_id, created_at, id, generation);
+create index projects_by_updated on projects (tenant_id, updated_at, id, generation);
+create index projects_by_name    on projects (tenant_id, name, id, generation);
+create index projects_public     on projects (tenant_id, created_at, id, generation) where visibility = 'public';
+alter table projects add constraint projects_pk primary key (tenant_id, generation, id);
 
 create table tasks (
   tenant_id   uuid        not null,
@@ -43,12 +50,12 @@ create table tasks (
   created_by  uuid        not null,
   created_at  timestamptz not null,
   updated_at  timestamptz not null,
-  version     integer     not null,
-  constraint tasks_pk primary key (tenant_id, generation, id)
+  version     integer     not null
 );
-create index tasks_by_project  on tasks (tenant_id, generation, project_id, created_at, id);
-create index tasks_by_created  on tasks (tenant_id, generation, created_at, id);
-create index tasks_by_assignee on tasks (tenant_id, generation, assignee_id, created_at, id);
+create index tasks_by_created  on tasks (tenant_id, created_at, id, generation);
+create index tasks_by_project  on tasks (tenant_id, project_id, created_at, id, generation);
+create index tasks_by_assignee on tasks (tenant_id, assignee_id, created_at, id, generation);
+alter table tasks add constraint tasks_pk primary key (tenant_id, generation, id);
 
 create table members (
   tenant_id  uuid        not null,
@@ -59,12 +66,12 @@ create table members (
   name       text        collate "C" not null,
   role       text        not null,
   joined_at  timestamptz not null,
-  version    integer     not null,
-  constraint members_pk primary key (tenant_id, generation, user_id)
+  version    integer     not null
 );
-create index members_by_joined on members (tenant_id, generation, joined_at, user_id);
+create index members_by_joined on members (tenant_id, joined_at, user_id, generation);
 -- The one index that doesn't start with the tenant: a user's own tenants.
 create index members_by_user on members (user_id, tenant_id);
+alter table members add constraint members_pk primary key (tenant_id, generation, user_id);
 
 -- One row a tenant; its id is the tenant_id.
 create table tenants (
@@ -84,7 +91,8 @@ create table tenants (
   constraint tenants_pk primary key (tenant_id, generation, id)
 );
 
--- Who did what to what, one row an event.
+-- Who did what to what, one row an event. Its key is the order in which it is
+-- listed, and comes first, so that the narrower indexes are taken before it.
 create table activity (
   tenant_id   uuid        not null,
   generation  integer     not null,
@@ -101,8 +109,8 @@ create table activity (
   request_id  text        not null,
   constraint activity_pk primary key (tenant_id, generation, seq)
 );
-create index activity_by_entity on activity (tenant_id, generation, entity_id, seq);
-create index activity_by_actor  on activity (tenant_id, generation, actor_id, seq);
+create index activity_by_entity on activity (tenant_id, entity_id, seq, generation);
+create index activity_by_actor  on activity (tenant_id, actor_id, seq, generation);
 
 alter table projects enable row level security, force row level security;
 alter table tasks    enable row level security, force row level security;

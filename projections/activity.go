@@ -93,12 +93,12 @@ type ActivityFilter struct {
 func activitySQL(by string) string {
 	return `select a.seq, ` + activity.columns("a.") + ` from activity a
 where a.tenant_id = $1
-  and a.generation = coalesce((select g.current from generations g where g.tenant_id = $1 and g.subscription = 'activity'), 1)
+  and a.generation = (select coalesce(max(g.current), 1) from generations g where g.tenant_id = $1 and g.subscription = 'activity')
   and ` + by + `
   and ($4::text is null or a.entity_type = $4)
   and ($5::text is null or a.action = $5)
   and a.seq > greatest($6::bigint, case when $7::timestamptz is not null then seq_at($1, $7 - interval '1 microsecond') end)
-  and a.seq <= coalesce(case when $8::timestamptz is not null then seq_at($1, $8 - interval '1 microsecond') end, 9223372036854775807)
+  and a.seq <= least(9223372036854775807, case when $8::timestamptz is not null then seq_at($1, $8 - interval '1 microsecond') end)
 order by a.seq limit $9`
 }
 

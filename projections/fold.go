@@ -56,7 +56,9 @@ func Subscriptions() map[string]message.NoPublishHandlerFunc {
 	return handlers
 }
 
-// handle is the live subscription: a page whose commit needn't wait for the disk.
+// handle is what the live subscription and a rebuild do with a page. Its commit
+// needn't wait for the disk; in the write-ahead log the pages of a rebuild all
+// stand before its flip, and that before the deletion of the old rows.
 func (m readModel) handle(ctx context.Context, p *eventstore.Page) error {
 	if _, err := p.Tx.Exec(ctx, relaxSQL); err != nil {
 		return fmt.Errorf("relax commit: %w", err)

@@ -35,7 +35,7 @@ var members = define(model[uuid.UUID, domain.Membership]{
 })
 
 // membersGeneration is the generation of members that a tenant ($1) reads.
-const membersGeneration = `coalesce((select g.current from generations g where g.tenant_id = $1 and g.subscription = 'members'), 1)`
+const membersGeneration = `(select coalesce(max(g.current), 1) from generations g where g.tenant_id = $1 and g.subscription = 'members')`
 
 // memberSQL reads the membership of a user ($2) in a tenant ($1).
 var memberSQL = `select ` + members.columns("m.") + ` from members m
@@ -85,8 +85,8 @@ const userSQL = `select set_config('docket.user', $1, true)`
 var userTenantsSQL = `select t.tenant_id, m.role, m.joined_at, ` + tenants.columns("t.") + `
 from members m join tenants t on t.tenant_id = m.tenant_id and t.id = m.tenant_id
 where m.user_id = $1
-  and m.generation = coalesce((select g.current from generations g where g.tenant_id = m.tenant_id and g.subscription = 'members'), 1)
-  and t.generation = coalesce((select g.current from generations g where g.tenant_id = m.tenant_id and g.subscription = 'tenants'), 1)
+  and m.generation = (select coalesce(max(g.current), 1) from generations g where g.tenant_id = m.tenant_id and g.subscription = 'members')
+  and t.generation = (select coalesce(max(g.current), 1) from generations g where g.tenant_id = m.tenant_id and g.subscription = 'tenants')
 order by m.joined_at, m.tenant_id`
 
 // Memberships lists the tenants that a user is a member of, in the order of

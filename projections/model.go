@@ -64,12 +64,17 @@ func define[K comparable, R any](m model[K, R]) *model[K, R] {
 	if !slices.Contains(fields, m.Key) { // the seq, which every table has
 		keyType = "bigint"
 	}
-	at := m.Table + " where tenant_id = $1 and generation = $2 and " + m.Key + " = any ($3::" + keyType + "[])"
+	// The limit keeps the planner from any other way than one look-up for each
+	// key: without statistics it would think little of reading the whole tenant.
+	each := func(columns string) string {
+		return "select r.* from unnest($3::" + keyType + "[]) as k (key), lateral (\n" +
+			"  select " + columns + " from " + m.Table + " where tenant_id = $1 and generation = $2 and " + m.Key + " = k.key limit 1) as r"
+	}
 	m.sql = statements{
-		load: "select " + m.columns("") + " from " + at,
+		load: each(m.columns("")),
 		write: "insert into " + m.Table + " (tenant_id, generation, seq, " + m.columns("") + ")\n" +
 			"select $1, $2, u.* from unnest($3::bigint[], " + strings.Join(params, ", ") + ") as u",
-		remove: "delete from " + at,
+		remove: "delete from " + m.Table + " where ctid = any (array (\n" + each("ctid") + "))",
 	}
 	if !m.InsertOnly {
 		m.sql.write += "\non conflict (tenant_id, generation, " + m.Key + ") do update set seq = excluded.seq, " +

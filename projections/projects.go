@@ -38,7 +38,7 @@ var projects = define(model[uuid.UUID, domain.Project]{
 })
 
 // projectsGeneration is the generation of projects that a tenant ($1) reads.
-const projectsGeneration = `coalesce((select g.current from generations g where g.tenant_id = $1 and g.subscription = 'projects'), 1)`
+const projectsGeneration = `(select coalesce(max(g.current), 1) from generations g where g.tenant_id = $1 and g.subscription = 'projects')`
 
 // projectSQL reads a project ($2) of a tenant ($1).
 var projectSQL = `select ` + projects.columns("p.") + ` from projects p

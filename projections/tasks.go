@@ -40,7 +40,7 @@ var tasks = define(model[uuid.UUID, domain.Task]{
 })
 
 // tasksGeneration is the generation of tasks that a tenant ($1) reads.
-const tasksGeneration = `coalesce((select g.current from generations g where g.tenant_id = $1 and g.subscription = 'tasks'), 1)`
+const tasksGeneration = `(select coalesce(max(g.current), 1) from generations g where g.tenant_id = $1 and g.subscription = 'tasks')`
 
 // inProject is true where the task's project wasn't deleted. As a scalar probe it
 // is looked up by key for each task on the page, whatever the planner thinks of

@@ -38,7 +38,7 @@ var tenants = define(model[uuid.UUID, domain.Tenant]{
 // tenantSQL reads a tenant ($1).
 var tenantSQL = `select ` + tenants.columns("t.") + ` from tenants t
 where t.tenant_id = $1 and t.id = $1
-  and t.generation = coalesce((select g.current from generations g where g.tenant_id = $1 and g.subscription = 'tenants'), 1)`
+  and t.generation = (select coalesce(max(g.current), 1) from generations g where g.tenant_id = $1 and g.subscription = 'tenants')`
 
 // Tenant reads the scope's tenant.
 func (q *Queries) Tenant(ctx context.Context, s domain.Scope, f Fresh) (domain.Tenant, error) {

@@ -1,0 +1,195 @@
+package projections
+
+import (
+	"context"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"maps"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// statement is one that runs often, and the index by which it must find its rows.
+type statement struct {
+	pool  func(*world) *pgxpool.Pool
+	sql   string
+	index string
+}
+
+func onAPI(sql, index string) statement {
+	return statement{func(w *world) *pgxpool.Pool { return w.api }, sql, index}
+}
+
+func onEngine(sql, index string) statement {
+	return statement{func(w *world) *pgxpool.Pool { return w.engine }, sql, index}
+}
+
+// hot are all statements of the package by the names of the constants and
+// variables that hold them; a function of statements is listed with what it makes.
+func hot() map[string]statement {
+	list := map[string]statement{
+		"scopeSQL":          onAPI(scopeSQL, ""),
+		"userSQL":           onAPI(userSQL, ""),
+		"probeSQL":          onAPI(probeSQL, "events_stream"),
+		"projectSQL":        onAPI(projectSQL, "projects_pk"),
+		"catalogSQL":        onAPI(catalogSQL, "projects_public"),
+		"taskSQL":           onAPI(taskSQL, "tasks_pk"),
+		"allTasksSQL":       onAPI(allTasksSQL, "tasks_by_created"),
+		"projectTasksSQL":   onAPI(projectTasksSQL, "tasks_by_project"),
+		"assigneeTasksSQL":  onAPI(assigneeTasksSQL, "tasks_by_assignee"),
+		"projectThereSQL":   onAPI(projectThereSQL, "projects_pk"),
+		"memberSQL":         onAPI(memberSQL, "members_pk"),
+		"membersSQL":        onAPI(membersSQL, "members_by_joined"),
+		"userTenantsSQL":    onAPI(userTenantsSQL, "members_by_user"),
+		"tenantSQL":         onAPI(tenantSQL, "tenants_pk"),
+		"allActivitySQL":    onAPI(allActivitySQL, "activity_pk"),
+		"entityActivitySQL": onAPI(entityActivitySQL, "activity_by_entity"),
+		"actorActivitySQL":  onAPI(actorActivitySQL, "activity_by_actor"),
+		"eventsSQL":         onAPI(eventsSQL, "events_pk"),
+		"historySQL":        onAPI(historySQL, "events_stream"),
+		"streamThereSQL":    onAPI(streamThereSQL, "events_stream"),
+		"headSQL":           onAPI(headSQL, "events_pk"),
+		"seqAtSQL":          onAPI(seqAtSQL, ""),
+		// What seq_at asks, restated: EXPLAIN doesn't look into functions.
+		"in seq_at: head": onAPI(`select e.seq from events e where e.tenant_id = $1 order by e.seq desc limit 1`, "events_pk"),
+		"in seq_at: at":   onAPI(`select e.occurred_at from events e where e.tenant_id = $1 and e.seq = $2`, "events_pk"),
+		"relaxSQL":        onEngine(relaxSQL, ""),
+		"tenantsSQL":      onEngine(tenantsSQL, "tenant_logs_pk"),
+	}
+	for o, l := range projectListings {
+		index := "projects_by_" + strings.TrimSuffix(string(o.By), "_at")
+		list[fmt.Sprintf("projectsSQL %v", o)] = onAPI(l.sql, index)
+	}
+	addModel(list, tenants)
+	addModel(list, members)
+	addModel(list, projects)
+	addModel(list, tasks)
+	addModel(list, activity)
+	return list
+}
+
+func addModel[K comparable, R any](list map[string]statement, m *model[K, R]) {
+	key := m.Table + "_pk"
+	list[m.Name+" write"] = onEngine(m.sql.write, "")
+	list[m.Name+" drop"] = onEngine(dropSQL(m.Table), key)
+	if !m.InsertOnly {
+		list[m.Name+" load"] = onEngine(m.sql.load, key)
+		list[m.Name+" remove"] = onEngine(m.sql.remove, key)
+	}
+}
+
+var parameter = regexp.MustCompile(`\$[0-9]+`)
+
+// plan is the generic plan of a statement: the one a session keeps.
+func plan(t *testing.T, pool *pgxpool.Pool, sql string) string {
+	t.Helper()
+	conn, err := pool.Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Release()
+	params := map[string]bool{}
+	for _, p := range parameter.FindAllString(sql, -1) {
+		params[p] = true
+	}
+	execute := "explain execute hot"
+	if n := len(params); n > 0 {
+		execute += "(" + strings.Repeat("null, ", n-1) + "null)"
+	}
+	for _, s := range []string{"set plan_cache_mode = force_generic_plan", "prepare hot as " + sql} {
+		if _, err := conn.Exec(t.Context(), s); err != nil {
+			t.Fatalf("%s\n%v", s, err)
+		}
+	}
+	rows, err := conn.Query(t.Context(), execute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines []string
+	for rows.Next() {
+		var line string
+		if err := rows.Scan(&line); err != nil {
+			t.Fatal(err)
+		}
+		lines = append(lines, line)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Exec(context.WithoutCancel(t.Context()), "deallocate hot"); err != nil {
+		t.Fatal(err)
+	}
+	return strings.Join(lines, "\n")
+}
+
+// On empty tables, without statistics, and so for ever in a session that keeps
+// the plan.
+func TestPlans(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	list := hot()
+	for _, name := range slices.Sorted(maps.Keys(list)) {
+		s := list[name]
+		p := plan(t, s.pool(w), s.sql)
+		if !strings.Contains(p, s.index) {
+			t.Errorf("%s: the plan doesn't use %s:\n%s", name, s.index, p)
+		}
+		// A sort or a bitmap would read more than the page.
+		bad := []string{"Seq Scan", "Sort", "Bitmap"}
+		if name == "userTenantsSQL" {
+			bad = bad[:1] // a user's tenants are few, and read all at once
+		}
+		for _, bad := range bad {
+			if strings.Contains(p, bad) {
+				t.Errorf("%s: the plan has a %s:\n%s", name, bad, p)
+			}
+		}
+	}
+}
+
+// Every constant and variable whose name ends in SQL is in the list above.
+func TestPlansKnowEveryStatement(t *testing.T) {
+	t.Parallel()
+	list := hot()
+	paths, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found int
+	for _, path := range paths {
+		if strings.HasSuffix(path, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range file.Decls {
+			g, ok := d.(*ast.GenDecl)
+			if !ok {
+				continue
+			}
+			for _, s := range g.Specs {
+				v, ok := s.(*ast.ValueSpec)
+				if !ok || !strings.HasSuffix(v.Names[0].Name, "SQL") {
+					continue
+				}
+				found++
+				name := v.Names[0].Name
+				if list[name].sql == "" {
+					t.Errorf("%s isn't planned by TestPlans", name)
+				}
+			}
+		}
+	}
+	if found < 20 {
+		t.Fatalf("found only %d statements", found)
+	}
+}

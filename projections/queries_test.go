@@ -1,0 +1,186 @@
+package projections
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"docket/domain"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// found fails the test unless err is nil.
+func must[R any](t *testing.T) func(R, error) R {
+	return func(r R, err error) R {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+}
+
+func same[R any](t *testing.T, got, want R) {
+	t.Helper()
+	if d := cmp.Diff(want, got); d != "" {
+		t.Fatalf("-want +got:\n%s", d)
+	}
+}
+
+func isNotFound(t *testing.T, err error) {
+	t.Helper()
+	if !errors.Is(err, domain.NotFound("")) {
+		t.Fatalf("got %v, want not-found", err)
+	}
+}
+
+func TestOneOfEach(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.run(t, 3, Subscriptions())
+	c, ann := w.found(t, "acme")
+	bob := newID[domain.UserID](t)
+	c.join(t, bob, "Bob", domain.Member)
+	due, text := domain.Date("2026-12-24"), "All \"of\" it,\n<b>every</b> bit 🎄"
+	website := newID[domain.ProjectID](t)
+	if err := c.project(t, ann, website, domain.CreateProject{
+		ID: website, Name: "Website", Description: &text, Visibility: domain.Public, DueDate: &due,
+	}); err != nil {
+		t.Fatal(err)
+	}
+	plain := c.create(t, bob, "Plain")
+	full := c.add(t, ann, website, domain.CreateTask{
+		Title: "Draw", Description: &text, Priority: domain.Urgent, AssigneeID: &bob, Assignee: c.members[bob],
+		Labels: []string{"a,b", `"q"`, "{}", "null", "ünïcode"}, DueDate: &due,
+	})
+	bare := c.add(t, bob, plain, domain.CreateTask{Title: "Bare"})
+	s, f := c.scope(t, ann), Fresh{Min: c.head()}
+
+	same(t, must[domain.Project](t)(w.queries.Project(t.Context(), s, website, f)), c.projects[website])
+	same(t, must[domain.Project](t)(w.queries.Project(t.Context(), s, plain, f)), c.projects[plain])
+	same(t, must[domain.Task](t)(w.queries.Task(t.Context(), s, full, f)), c.tasks[full])
+	same(t, must[domain.Task](t)(w.queries.Task(t.Context(), s, bare, f)), c.tasks[bare])
+	same(t, must[domain.Membership](t)(w.queries.Member(t.Context(), s, bob, f)), c.members[bob])
+	same(t, must[domain.Tenant](t)(w.queries.Tenant(t.Context(), s, f)), c.tenant)
+
+	_, err := w.queries.Project(t.Context(), s, domain.ProjectID(full), f)
+	isNotFound(t, err)
+	_, err = w.queries.Task(t.Context(), s, domain.TaskID(website), f)
+	isNotFound(t, err)
+	_, err = w.queries.Member(t.Context(), s, domain.UserID(website), f)
+	isNotFound(t, err)
+
+	// What is deleted isn't there, nor what hangs on it.
+	if err := c.project(t, ann, website, domain.DeleteProject{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.task(t, ann, bare, domain.DeleteTask{Project: c.projects[plain]}); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.member(t, bob, bob, domain.RemoveMember{}); err != nil {
+		t.Fatal(err)
+	}
+	f.Min = c.head()
+	_, err = w.queries.Project(t.Context(), s, website, f)
+	isNotFound(t, err)
+	_, err = w.queries.Task(t.Context(), s, full, f)
+	isNotFound(t, err)
+	_, err = w.queries.Task(t.Context(), s, bare, f)
+	isNotFound(t, err)
+	_, err = w.queries.Member(t.Context(), s, bob, f)
+	isNotFound(t, err)
+
+	// Who joins again goes on in the same stream.
+	c.join(t, bob, "Robert", domain.Viewer)
+	f.Min = c.head()
+	same(t, must[domain.Membership](t)(w.queries.Member(t.Context(), s, bob, f)), c.members[bob])
+}
+
+func TestMemberships(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.run(t, 100, Subscriptions())
+	first, ann := w.found(t, "first")
+	second, _ := w.found(t, "second")
+	third, _ := w.found(t, "third")
+	second.join(t, ann, "Ann", domain.Viewer)
+	third.join(t, ann, "Ann", domain.Member)
+	if err := third.member(t, third.userIDs[0], ann, domain.RemoveMember{}); err != nil {
+		t.Fatal(err)
+	}
+	fresh := map[domain.TenantID]int64{first.id: first.head(), second.id: second.head(), third.id: third.head()}
+	for _, c := range []*company{first, second, third} {
+		w.caught(t, c)
+	}
+	got := must[[]UserTenant](t)(w.queries.Memberships(t.Context(), ann, fresh))
+	same(t, got, []UserTenant{
+		{Tenant: first.tenant, Role: domain.Owner, JoinedAt: first.members[ann].JoinedAt},
+		{Tenant: second.tenant, Role: domain.Viewer, JoinedAt: second.members[ann].JoinedAt},
+	})
+	if got := must[[]UserTenant](t)(w.queries.Memberships(t.Context(), newID[domain.UserID](t), nil)); len(got) != 0 {
+		t.Fatalf("a stranger has %v", got)
+	}
+}
+
+func TestScope(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.run(t, 100, Subscriptions())
+	c, ann := w.found(t, "acme")
+	bob := newID[domain.UserID](t)
+	c.join(t, bob, "Bob", domain.Member)
+	p := c.create(t, ann, "Website")
+	w.caught(t, c)
+	stale := c.scope(t, bob)
+	if err := c.member(t, ann, bob, domain.ChangeRole{Role: domain.To(domain.Viewer)}); err != nil {
+		t.Fatal(err)
+	}
+	for name, ask := range map[string]func(domain.Scope) error{
+		"project": func(s domain.Scope) error { _, err := w.queries.Project(t.Context(), s, p, Fresh{}); return err },
+		"projects": func(s domain.Scope) error {
+			_, _, err := w.queries.Projects(t.Context(), s, ProjectFilter{}, ProjectOrder{}, Page{}, Fresh{})
+			return err
+		},
+		"tasks": func(s domain.Scope) error {
+			_, _, err := w.queries.Tasks(t.Context(), s, TaskFilter{}, Page{}, Fresh{})
+			return err
+		},
+		"members": func(s domain.Scope) error {
+			_, _, err := w.queries.Members(t.Context(), s, Page{}, Fresh{})
+			return err
+		},
+		"tenant": func(s domain.Scope) error { _, err := w.queries.Tenant(t.Context(), s, Fresh{}); return err },
+		"activity": func(s domain.Scope) error {
+			_, _, err := w.queries.Activity(t.Context(), s, ActivityFilter{}, 0, Fresh{})
+			return err
+		},
+		"events": func(s domain.Scope) error { _, _, err := w.queries.Events(t.Context(), s, 0, 0); return err },
+		"head":   func(s domain.Scope) error { _, err := w.queries.SeqHead(t.Context(), s); return err },
+		"seq at": func(s domain.Scope) error { _, err := w.queries.SeqAt(t.Context(), s, time.Now()); return err },
+		"history": func(s domain.Scope) error {
+			_, _, err := w.queries.History(t.Context(), s, domain.Stream(domain.ProjectStream, p), 0, 0)
+			return err
+		},
+		"missing": func(s domain.Scope) error {
+			_, err := w.queries.Project(t.Context(), s, newID[domain.ProjectID](t), Fresh{})
+			if errors.Is(err, domain.NotFound("")) {
+				return nil
+			}
+			return err
+		},
+	} {
+		if err := ask(stale); !errors.Is(err, domain.ErrScopeStale) {
+			t.Errorf("%s with a membership that moved: %v", name, err)
+		}
+		if err := ask(c.scope(t, bob)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err := ask(domain.Operate(c.id)); err != nil {
+			t.Errorf("%s by an operator: %v", name, err)
+		}
+		if err := ask(domain.Scope{}); !errors.Is(err, domain.TenantAccessDenied()) {
+			t.Errorf("%s with no scope: %v", name, err)
+		}
+	}
+}
