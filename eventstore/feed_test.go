@@ -1,0 +1,208 @@
+package eventstore_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"docket/domain"
+	"docket/eventstore"
+)
+
+// Every event comes once and in order, whatever the page size, while several
+// replicas share the work and appends go on.
+func TestFeedDeliversOnceAndInOrder(t *testing.T) {
+	t.Parallel()
+	for _, size := range []int{1, 3, 500} {
+		for _, replicas := range []int{1, 3} {
+			t.Run(fmt.Sprintf("pages of %d on %d replicas", size, replicas), func(t *testing.T) {
+				t.Parallel()
+				f := newFixture(t)
+				f.journal()
+				tenants := []domain.TenantID{f.tenant(), f.tenant(), f.tenant(), f.tenant()}
+				for _, tenant := range tenants {
+					f.grow(f.store, tenant, 10)
+				}
+				var all []*replica
+				for range replicas {
+					r := f.replica(eventstore.FeedConfig{PageSize: size, Workers: 3})
+					for _, name := range []string{"a", "b"} {
+						r.subscribe(name, write)
+					}
+					all = append(all, r)
+				}
+				var writers sync.WaitGroup
+				for n := range 8 {
+					writers.Go(func() { f.grow(all[n%replicas].store, tenants[n%len(tenants)], 20) })
+				}
+				writers.Wait()
+				for _, tenant := range tenants {
+					log := f.wantsOrderly(tenant)
+					head := log[len(log)-1].Seq
+					for _, name := range []string{"a", "b"} {
+						all[0].wantsReached(tenant, head, name)
+						if n := f.written(name, tenant); n != len(log) {
+							t.Errorf("%s has written %d events of %d", name, n, len(log))
+						}
+						f.wantsUntroubled(name, tenant, head)
+					}
+				}
+			})
+		}
+	}
+}
+
+// A page has at most PageSize events, and what a message says of itself.
+func TestPage(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	tenant := f.tenant()
+	head := f.grow(f.store, tenant, 9)
+	r := f.replica(eventstore.FeedConfig{PageSize: 4})
+	sizes := make(chan int, 10)
+	r.subscribe("a", func(_ context.Context, p *eventstore.Page) error {
+		if p.Tenant == tenant {
+			sizes <- len(p.Events)
+		}
+		if p.Subscription != "a" || p.Generation != 1 {
+			t.Errorf("got %+v", p)
+		}
+		return nil
+	})
+	r.wantsReached(tenant, head, "a")
+	for _, want := range []int{4, 4, 2} {
+		if got := <-sizes; got != want {
+			t.Errorf("got a page of %d events, want %d", got, want)
+		}
+	}
+}
+
+// One tenant's slow page doesn't keep others waiting, and a tenant's pages never overlap.
+func TestTenantsDoNotWaitForEachOther(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	slow, quick := f.tenant(), f.tenant()
+	release := make(chan struct{})
+	var inside atomic.Int32
+	handler := func(ctx context.Context, p *eventstore.Page) error {
+		if p.Tenant != slow {
+			return nil
+		}
+		if inside.Add(1) != 1 {
+			t.Error("two pages of one tenant at once")
+		}
+		defer inside.Add(-1)
+		select {
+		case <-release:
+		case <-ctx.Done():
+		}
+		return ctx.Err()
+	}
+	one, two := f.replica(eventstore.FeedConfig{PageSize: 1}), f.replica(eventstore.FeedConfig{PageSize: 1})
+	one.subscribe("a", handler)
+	two.subscribe("a", handler)
+	head := f.grow(one.store, slow, 3)
+	for range 5 {
+		one.wantsReached(quick, f.grow(two.store, quick, 3), "a")
+	}
+	close(release)
+	one.wantsReached(slow, head, "a")
+}
+
+func TestSubscribeAfterClose(t *testing.T) {
+	t.Parallel()
+	r := newFixture(t).replica(eventstore.FeedConfig{})
+	r.close()
+	r.close()
+	if _, err := r.feed.Subscribe(t.Context(), "a"); !errors.Is(err, eventstore.ErrClosed) {
+		t.Errorf("got %v, want ErrClosed", err)
+	}
+}
+
+// A subscription ends with its context; the others of the Feed go on.
+func TestSubscriptionEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	tenant := f.tenant()
+	r := f.replica(eventstore.FeedConfig{})
+	ctx, cancel := context.WithCancel(t.Context())
+	messages, err := r.feed.Subscribe(ctx, "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.subscribe("b", func(context.Context, *eventstore.Page) error { return nil })
+	cancel()
+	for m := range messages { // one may have been on its way; then the channel is closed
+		m.Ack()
+	}
+	r.wantsReached(tenant, f.grow(r.store, tenant, 3), "b")
+}
+
+// While an append to a tenant's log isn't committed, its readers see nothing of
+// it and no other tenant waits. Nothing is skipped when it is.
+func TestOverlappingTransactions(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.journal()
+	held, free := f.tenant(), f.tenant()
+	r := f.replica(eventstore.FeedConfig{})
+	r.subscribe("a", write)
+	r.wantsReached(held, 1, "a")
+
+	// A snapshot that stays open, as a backup has it, changes nothing below.
+	snapshot, err := f.engine.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer snapshot.Rollback(t.Context())
+	if _, err := snapshot.Exec(t.Context(), `set transaction isolation level repeatable read; select from events`); err != nil {
+		t.Fatal(err)
+	}
+
+	first, stream := commit(t, part(held, newStream(t), 0, 2)), newStream(t)
+	tx, err := f.engine.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback(t.Context())
+	if err := eventstore.AppendIn(t.Context(), tx, first); err != nil {
+		t.Fatal(err)
+	}
+	second := make(chan error, 1)
+	go func() {
+		_, err := r.store.Append(t.Context(), commit(t, part(held, stream, 0, 1)))
+		second <- err
+	}()
+	until(t, session(t, f.db.EngineURL), `select count(*) = 1 from pg_stat_activity
+where datname = current_database() and wait_event_type = 'Lock'`)
+
+	r.wantsReached(free, f.grow(r.store, free, 20), "a")
+	r.wantsReached(held, 1, "a")
+	if n := f.written("a", held); n != 1 {
+		t.Errorf("%d events of the held log were delivered, want 1", n)
+	}
+	if log := f.log(held); len(log) != 1 {
+		t.Errorf("a reader sees %d events of the held log, want 1", len(log))
+	}
+	if events, err := f.store.Load(t.Context(), held, stream, 0); err != nil || len(events) != 0 {
+		t.Errorf("a stream of the held log has %v (%v)", events, err)
+	}
+
+	if err := tx.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-second; err != nil {
+		t.Fatal(err)
+	}
+	r.wantsReached(held, 4, "a")
+	log := f.wantsOrderly(held)
+	if n := f.written("a", held); n != 4 || len(log) != 4 {
+		t.Errorf("%d of %d events were delivered, want 4", n, len(log))
+	}
+	if last := log[3]; last.Stream != stream {
+		t.Errorf("the one that waited isn't last: %+v", last)
+	}
+}

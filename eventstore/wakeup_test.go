@@ -1,0 +1,176 @@
+package eventstore_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"docket/domain"
+	"docket/eventstore"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+func ignore(context.Context, *eventstore.Page) error { return nil }
+
+// listening waits until so many Feeds listen.
+func (f *fixture) listening(admin *pgx.Conn, n int) {
+	f.t.Helper()
+	until(f.t, admin, `select count(*) >= $1 from pg_stat_activity
+where datname = current_database() and query = 'listen "docket_news"' and state = 'idle'`, n)
+}
+
+// With sweeps out of the way, NOTIFY alone tells another replica, in both
+// directions, and not only once.
+func TestNotifyReachesOtherReplicas(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	tenant := f.tenant()
+	one, two := f.replica(eventstore.FeedConfig{Sweep: never}), f.replica(eventstore.FeedConfig{Sweep: never})
+	one.subscribe("one", ignore)
+	two.subscribe("two", ignore)
+	f.listening(session(t, f.db.EngineURL), 2)
+	for range 3 {
+		one.wantsReached(tenant, f.grow(one.store, tenant, 2), "one", "two")
+		one.wantsReached(tenant, f.grow(two.store, tenant, 2), "one", "two")
+	}
+}
+
+// One NOTIFY can't name all tenants that have news at once: the rest comes with
+// the next.
+func TestNotifyOfManyTenants(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	one, two := f.replica(eventstore.FeedConfig{Sweep: never}), f.replica(eventstore.FeedConfig{Sweep: never})
+	one.subscribe("one", ignore)
+	two.subscribe("two", ignore)
+	f.listening(session(t, f.db.EngineURL), 2)
+	var ids []uuid.UUID
+	var tenants []domain.TenantID
+	for range 450 {
+		tenants = append(tenants, newID[domain.TenantID](t))
+		ids = append(ids, tenants[len(tenants)-1].UUID())
+	}
+	if _, err := f.engine.Exec(t.Context(), `with begun as (insert into tenant_logs select unnest($1::uuid[]) returning tenant_id)
+insert into events select tenant_id, 1, 'task', tenant_id, 1, 'task.updated', 1, now(), null, tenant_id, '{}', '{}' from begun`, ids); err != nil {
+		t.Fatal(err)
+	}
+	one.feed.News(tenants)
+	for _, tenant := range tenants {
+		one.wantsReached(tenant, 1, "two")
+	}
+}
+
+// With NOTIFY lost, as when nobody sends it, the sweep alone finds everything.
+func TestSweepAloneSuffices(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	r := f.replica(eventstore.FeedConfig{Sweep: often})
+	r.subscribe("a", ignore)
+	for range 3 {
+		tenant := f.tenant() // by a Store that tells no Feed
+		r.wantsReached(tenant, f.grow(f.store, tenant, 3), "a")
+	}
+}
+
+// A Feed's own appends reach it without either.
+func TestOwnAppendsNeedNoNotify(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	tenant := f.tenant()
+	r := f.replica(eventstore.FeedConfig{Sweep: never})
+	r.subscribe("a", ignore)
+	for range 5 {
+		r.wantsReached(tenant, f.grow(r.store, tenant, 1), "a")
+	}
+}
+
+// The listening session is ended: the Feed listens again, and news still comes.
+func TestListenerReconnects(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	tenant := f.tenant()
+	r := f.replica(eventstore.FeedConfig{Sweep: never})
+	other := f.replica(eventstore.FeedConfig{Sweep: never})
+	r.subscribe("a", ignore)
+	other.subscribe("b", ignore) // so that it sends NOTIFYs
+	admin := session(t, f.db.EngineURL)
+	f.listening(admin, 2)
+	r.wantsReached(tenant, f.grow(other.store, tenant, 1), "a")
+
+	until(t, admin, `select bool_and(pg_terminate_backend(pid)) from pg_stat_activity
+where datname = current_database() and query = 'listen "docket_news"'`)
+	until(t, admin, `select count(*) = 0 from pg_stat_activity
+where datname = current_database() and query = 'listen "docket_news"'`)
+	f.listening(admin, 2)
+	r.wantsReached(tenant, f.grow(other.store, tenant, 1), "a")
+}
+
+// NOTIFYs that aren't ours do no harm.
+func TestStrangeNotifications(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	tenant := f.tenant()
+	r := f.replica(eventstore.FeedConfig{Sweep: never})
+	r.subscribe("a", ignore)
+	other := f.replica(eventstore.FeedConfig{Sweep: never})
+	other.subscribe("b", ignore)
+	f.listening(session(t, f.db.EngineURL), 2)
+	for _, payload := range []string{"", " ", ",,", "x y,z", "x " + tenant.String()[:20]} {
+		if _, err := f.engine.Exec(t.Context(), `select pg_notify('docket_news', $1)`, payload); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.wantsReached(tenant, f.grow(other.store, tenant, 1), "a")
+}
+
+// Close ends everything that a Feed began: handlers hear of it, what they did is
+// rolled back, no connection stays in use. TestMain looks for goroutines.
+func TestCloseLeavesNothing(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.journal()
+	tenant := f.tenant()
+	r := f.replica(eventstore.FeedConfig{})
+	entered, heard := make(chan struct{}), make(chan error, 1)
+	r.subscribe("a", func(ctx context.Context, p *eventstore.Page) error {
+		if p.Tenant != tenant {
+			return nil
+		}
+		if err := write(ctx, p); err != nil {
+			return err
+		}
+		close(entered)
+		<-ctx.Done()
+		heard <- ctx.Err()
+		return nil // an ack that comes too late
+	})
+	for _, name := range []string{"b", "c"} {
+		r.subscribe(name, ignore)
+	}
+	f.listening(session(t, f.db.EngineURL), 1)
+	<-entered
+	closed := make(chan struct{})
+	for range 2 {
+		go func() {
+			r.close()
+			closed <- struct{}{}
+		}()
+	}
+	<-closed
+	<-closed
+	if err := <-heard; !errors.Is(err, context.Canceled) {
+		t.Errorf("the handler heard %v, want cancelled", err)
+	}
+	if n := f.written("a", tenant); n != 0 {
+		t.Errorf("%d events of the page were committed", n)
+	}
+	if c := f.checkpoint("a", tenant); c.Seq != 0 || c.Failures != 0 || c.Error != nil {
+		t.Errorf("Close was counted as a failure: %+v", c)
+	}
+	f.grow(r.store, tenant, 1) // a Store whose Feed is closed still appends
+	r.engine.Close()           // returns when no connection is in use
+	until(t, session(t, f.db.EngineURL), `select count(*) = 0 from pg_stat_activity
+where datname = current_database() and query = 'listen "docket_news"'`)
+}
