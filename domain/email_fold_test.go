@@ -1,0 +1,71 @@
+package domain_test
+
+import (
+	"testing"
+	"unicode"
+
+	"docket/domain"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+func TestFoldEmail(t *testing.T) {
+	t.Parallel()
+	for _, same := range [][]string{
+		{"one@example.org", "ONE@EXAMPLE.ORG", "One@Example.Org"},
+		{"straße@example.org", "STRASSE@example.org", "strasse@EXAMPLE.org", "STRAẞE@example.org"},
+		{"\u00e9@x", "e\u0301@x", "\u00c9@x", "E\u0301@x"},
+		{"\u212a@x", "k@x", "K@x"},                  // the Kelvin sign
+		{"\u017f\u0301@x", "\u015b@x", "S\u0301@x"}, // long s with an acute
+		{"σ@x", "ς@x", "Σ@x"},
+		{"\u13a0@x", "\uab70@x"}, // Cherokee
+		{"\u01f0@x", "J\u030c@x"},
+	} {
+		for _, s := range same[1:] {
+			if domain.FoldEmail(s) != domain.FoldEmail(same[0]) {
+				t.Errorf("%+q and %+q are two addresses", same[0], s)
+			}
+		}
+	}
+	for _, other := range []string{"one@example.com", "one@example.orɡ", "on\u0435@example.org", "\u0131@x"} {
+		for _, s := range []string{"one@example.org", "i@x"} {
+			if domain.FoldEmail(other) == domain.FoldEmail(s) {
+				t.Errorf("%+q and %+q are one address", other, s)
+			}
+		}
+	}
+}
+
+// Every letter that has another case, alone and under accents, has one fold.
+func TestFoldEmailOfEveryLetter(t *testing.T) {
+	t.Parallel()
+	for r := rune(0); r <= unicode.MaxRune; r++ {
+		if unicode.SimpleFold(r) == r || unicode.IsMark(r) {
+			continue
+		}
+		for _, accent := range []string{"", "\u0301", "\u0345\u0301", "\u0323\u0307"} {
+			folded := domain.FoldEmail(string(r) + accent)
+			for o := unicode.SimpleFold(r); o != r; o = unicode.SimpleFold(o) {
+				// U+0345 is a mark: among others it has another place than the iota.
+				if other := domain.FoldEmail(string(o) + accent); other != folded && !unicode.IsMark(o) {
+					t.Errorf("%+q and %+q with %+q fold to %+q and %+q", r, o, accent, folded, other)
+				}
+			}
+			checkFold(t, string(r)+accent)
+		}
+	}
+}
+
+// checkFold fails unless the text's fold is stable and that of its other forms.
+func checkFold(t *testing.T, s string) {
+	t.Helper()
+	folded := domain.FoldEmail(s)
+	if again := domain.FoldEmail(folded); again != folded {
+		t.Errorf("%+q folds to %+q, and that to %+q", s, folded, again)
+	}
+	for _, form := range []norm.Form{norm.NFC, norm.NFD} {
+		if other := domain.FoldEmail(form.String(s)); other != folded {
+			t.Errorf("%+q folds to %+q, another form of it to %+q", s, folded, other)
+		}
+	}
+}

@@ -1,0 +1,55 @@
+package domain_test
+
+import (
+	"go/ast"
+	"slices"
+	"strconv"
+	"testing"
+)
+
+// allowed is all that the package may import. Nothing here reads a clock, a
+// random source or the world, but for what refused names.
+var allowed = []string{
+	"bytes", "encoding/json", "errors", "fmt", "net/mail", "reflect", "regexp", "slices", "strings", "time",
+	"unicode", "unicode/utf8",
+	"github.com/google/uuid", "golang.org/x/text/cases", "golang.org/x/text/unicode/norm",
+}
+
+// usable are the only names of packages that also offer a clock or chance.
+var usable = map[string][]string{
+	"time": {"Time", "Parse", "DateOnly"},
+	"uuid": {"UUID", "Nil", "Parse"},
+}
+
+func TestDomainIsPure(t *testing.T) {
+	t.Parallel()
+	for name, f := range source(t) {
+		for _, i := range f.Imports {
+			path, err := strconv.Unquote(i.Path.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Contains(allowed, path) || i.Name != nil {
+				t.Errorf("%s imports %s, or by another name", name, path)
+			}
+		}
+		ast.Inspect(f, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.SelectorExpr:
+				pkg, ok := n.X.(*ast.Ident)
+				if !ok {
+					break
+				}
+				if names, limited := usable[pkg.Name]; limited && !slices.Contains(names, n.Sel.Name) {
+					t.Errorf("%s uses %s.%s", name, pkg.Name, n.Sel.Name)
+				}
+				if pkg.Name == "fmt" && (n.Sel.Name[0] == 'P' || n.Sel.Name[0] == 'F') {
+					t.Errorf("%s writes with fmt.%s", name, n.Sel.Name)
+				}
+			case *ast.GoStmt, *ast.ChanType, *ast.SelectStmt:
+				t.Errorf("%s has concurrency in it", name)
+			}
+			return true
+		})
+	}
+}
