@@ -58,7 +58,7 @@ insert into events select tenant_id, 1, 'task', tenant_id, 1, 'task.updated', 1,
 	}
 	one.feed.News(tenants)
 	for _, tenant := range tenants {
-		one.wantsReached(tenant, 1, "two")
+		two.wantsReached(tenant, 1, "two")
 	}
 }
 

@@ -1,0 +1,218 @@
+package eventstore_test
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"docket/domain"
+	"docket/eventstore"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// apiStatements are the SQL constants that run as the api role; all others run
+// as the engine role.
+var apiStatements = []string{"loadSQL", "claimantSQL", "claimantsSQL", "progressSQL"}
+
+// unplanned are the SQL constants that can't be explained alone: the append
+// function's call hides its statements, which TestAppendFunctionPlans counts.
+var unplanned = []string{"appendSQL"}
+
+// Plans that are made on empty tables are cached for long: on connections as the
+// pools make them none may scan a table.
+func TestStatementsPlanWithoutScans(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	for name, sql := range sqlConstants(t) {
+		if slices.Contains(unplanned, name) {
+			continue
+		}
+		pool := f.engine
+		if slices.Contains(apiStatements, name) {
+			pool = f.api
+		}
+		plan, err := genericPlan(t, pool, name, sql)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if strings.Contains(plan, "Seq Scan") {
+			t.Errorf("%s:\n%s", name, plan)
+		}
+	}
+}
+
+// genericPlan is the plan of a statement that is cached for whatever parameters.
+func genericPlan(t *testing.T, pool *pgxpool.Pool, name, sql string) (plan string, err error) {
+	err = pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(t.Context(), `set local plan_cache_mode = force_generic_plan`); err != nil {
+			return err
+		}
+		d, err := tx.Prepare(t.Context(), name, sql)
+		if err != nil {
+			return err
+		}
+		call := pgx.Identifier{name}.Sanitize()
+		if n := len(d.ParamOIDs); n > 0 {
+			call += "(" + strings.TrimSuffix(strings.Repeat("null,", n), ",") + ")"
+		}
+		rows, err := tx.Query(t.Context(), "explain execute "+call, pgx.QueryExecModeSimpleProtocol)
+		if err != nil {
+			return err
+		}
+		lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		plan = strings.Join(lines, "\n")
+		return err
+	})
+	return plan, err
+}
+
+// sqlConstants are the package's constants whose names end in SQL.
+func sqlConstants(t *testing.T) map[string]string {
+	t.Helper()
+	files, err := fs.Glob(os.DirFS("."), "*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]ast.Expr{}
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(parsed, func(n ast.Node) bool {
+			if spec, ok := n.(*ast.ValueSpec); ok && len(spec.Names) == len(spec.Values) {
+				for i, name := range spec.Names {
+					all[name.Name] = spec.Values[i]
+				}
+			}
+			return true
+		})
+	}
+	out := map[string]string{}
+	for name, value := range all {
+		if strings.HasSuffix(strings.ToLower(name), "sql") {
+			out[name] = text(t, all, value)
+		}
+	}
+	for _, name := range slices.Concat(apiStatements, unplanned) {
+		if _, ok := out[name]; !ok {
+			t.Errorf("there is no constant %s any more", name)
+		}
+	}
+	return out
+}
+
+// text is the value of a constant made of literals and other constants.
+func text(t *testing.T, all map[string]ast.Expr, e ast.Expr) string {
+	t.Helper()
+	switch e := e.(type) {
+	case *ast.BasicLit:
+		s, err := strconv.Unquote(e.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	case *ast.BinaryExpr:
+		return text(t, all, e.X) + text(t, all, e.Y)
+	case *ast.Ident:
+		return text(t, all, all[e.Name])
+	}
+	t.Fatalf("a constant of %T can't be read", e)
+	return ""
+}
+
+// The statements inside the append function can't be prepared from outside, so
+// the database's own counters tell: with plans cached while the tables were
+// empty, no table is scanned, and an append to a long log among many touches no
+// more rows than one to a short log.
+func TestAppendFunctionPlans(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	conn, err := f.engine.Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Release()
+	if _, err := conn.Exec(t.Context(), `set plan_cache_mode = force_generic_plan`); err != nil {
+		t.Fatal(err)
+	}
+	tenant, stream, guard := newID[domain.TenantID](t), newStream(t), newStream(t)
+	full := func(expected, guarded int) eventstore.Commit {
+		c := commit(t, part(tenant, stream, expected, 3), part(domain.Platform, newStream(t), 0, 1))
+		c.Guards = []eventstore.Guard{{Tenant: tenant, Stream: guard, Version: guarded}, {Tenant: tenant, Stream: newStream(t)}}
+		c.Claims = []eventstore.Claim{
+			{Tenant: tenant, Kind: eventstore.ClaimSlug, Value: fmt.Sprint("taken ", expected), Holder: stream.ID},
+			{Tenant: tenant, Kind: eventstore.ClaimSlug, Value: fmt.Sprint("taken ", expected-3), Holder: stream.ID, Release: true},
+			{Tenant: domain.Platform, Kind: eventstore.ClaimSlug, Value: uuid.NewString(), Holder: stream.ID},
+		}
+		return c
+	}
+	run := func(c eventstore.Commit) (work scans) {
+		t.Helper()
+		if err := pgx.BeginFunc(t.Context(), conn, func(tx pgx.Tx) error {
+			before := scansOf(t, tx)
+			if err := eventstore.AppendIn(t.Context(), tx, c); err != nil {
+				return err
+			}
+			after := scansOf(t, tx)
+			work = scans{tables: after.tables - before.tables, rows: after.rows - before.rows}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if work.tables != 0 {
+			t.Errorf("an append scanned %d tables", work.tables)
+		}
+		return work
+	}
+	first := full(0, 0)
+	first.NewTenants = []domain.TenantID{tenant}
+	run(first)
+	short := run(full(3, 0))
+
+	// Filled as a Docket of some age, by the same session with its cached plans.
+	if _, err := conn.Exec(t.Context(), `
+insert into tenant_logs select gen_random_uuid() from generate_series(1, 2000);
+insert into claims select tenant_id, 'slug', gen_random_uuid(), gen_random_uuid() from tenant_logs, generate_series(1, 3);
+insert into events select tenant_id, 1000 + n, 'task', gen_random_uuid(), 1, 'task.updated', 1, now(), null, tenant_id, '{}', '{}'
+  from tenant_logs, generate_series(1, 3) n;
+insert into events select t, 2000 + n, 'task', '`+guard.String()[5:]+`', n, 'task.updated', 1, now(), null, t, '{}', '{}'
+  from generate_series(1, 5000) n, (values ('`+tenant.String()+`'::uuid)) v (t)`); err != nil {
+		t.Fatal(err)
+	}
+	long := run(full(6, 5000))
+	if long.rows > short.rows+5 {
+		t.Errorf("an append to a long log read %d rows by index, to a short one %d", long.rows, short.rows)
+	}
+	t.Logf("an append of 4 events read %d rows by index on small tables, %d on large ones", short.rows, long.rows)
+}
+
+// scans is what a session has done since it last reported its counters.
+type scans struct {
+	tables int64 // sequential scans
+	rows   int64 // index entries read
+}
+
+func scansOf(t *testing.T, tx pgx.Tx) (s scans) {
+	t.Helper()
+	if err := tx.QueryRow(t.Context(), `select
+  (select sum(seq_scan) from pg_stat_xact_user_tables where relname in ('events', 'claims', 'tenant_logs')),
+  (select sum(pg_stat_get_xact_tuples_returned(i.indexrelid)) from pg_index i
+   where i.indrelid in ('events'::regclass, 'claims'::regclass, 'tenant_logs'::regclass))`).Scan(&s.tables, &s.rows); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
