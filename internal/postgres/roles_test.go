@@ -37,6 +37,28 @@ func TestEnsureRolesAtOnce(t *testing.T) {
 		t.Errorf("a login that may not create roles: %v", err)
 	}
 
+	// Another installation is ahead by a moment: its CREATE ROLE is not committed,
+	// so ours does not see the role, waits for it and then fails on it.
+	ahead := connect(t, s.URL("app", "app1"))
+	tx, err := ahead.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.Exec(t.Context(), `CREATE ROLE docket_engine NOLOGIN`); err != nil {
+		t.Fatal(err)
+	}
+	behind := make(chan error)
+	go func() { behind <- postgres.EnsureRoles(t.Context(), s.URL("app", "app0")) }()
+	for one(t, admin, `SELECT count(*)::text FROM pg_stat_activity WHERE wait_event_type = 'Lock'`) == "0" {
+	}
+	if err := tx.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-behind; err != nil {
+		t.Errorf("after losing a race: %v", err)
+	}
+	do(`DROP ROLE docket_engine, docket_api`)
+
 	var all sync.WaitGroup
 	errs := make(chan error, 2*dbs)
 	for i := range 2 * dbs {

@@ -48,6 +48,10 @@ func exists(pid int) bool {
 
 func TestStartStop(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	// What a user's shell may have set for other servers.
+	for name, value := range map[string]string{"PGDATA": "/nowhere", "PGDATESTYLE": "German", "LC_ALL": "nonsense"} {
+		t.Setenv(name, value)
+	}
 	dir := dataDir(t)
 	if _, running := postgres.Running(dir); running {
 		t.Fatal("found a server where there is nothing")
@@ -63,6 +67,7 @@ func TestStartStop(t *testing.T) {
 	for setting, want := range map[string]string{
 		"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on", "data_checksums": "on",
 		"listen_addresses": "", "server_encoding": "UTF8", "TimeZone": "UTC", "is_superuser": "off",
+		"DateStyle": "ISO, MDY", "lc_messages": "C",
 	} {
 		if got := one(t, c, `SELECT current_setting($1)`, setting); got != want {
 			t.Errorf("%s = %q, want %q", setting, got, want)
@@ -104,11 +109,11 @@ func TestStartStop(t *testing.T) {
 
 	pid := s.PID()
 	stop(t, s)
-	stop(t, s)
-	<-s.Exited()
 	if exists(pid) {
 		t.Error("the server outlived Stop")
 	}
+	<-s.Exited()
+	stop(t, s)
 	if _, running := postgres.Running(dir); running {
 		t.Error("Running finds a stopped server")
 	}
@@ -137,10 +142,10 @@ func TestAdopt(t *testing.T) {
 		t.Errorf("adopted %v, pid %d; the server left behind has %d", s.Adopted(), s.PID(), pid)
 	}
 	stop(t, s)
-	<-s.Exited()
 	if exists(pid) {
 		t.Error("the adopted server outlived Stop")
 	}
+	<-s.Exited()
 }
 
 // A server that a dying docket told to stop is not adopted but waited for.
@@ -294,12 +299,21 @@ func TestLongDataDir(t *testing.T) {
 	}
 	// Someone else was there first.
 	elsewhere := t.TempDir()
-	if err := os.Symlink(elsewhere, socket); err != nil {
-		t.Fatal(err)
-	}
-	defer os.Remove(socket)
-	if _, err := postgres.Start(t.Context(), postgres.Config{DataDir: dir, Unsafe: true}); err == nil || !strings.Contains(err.Error(), socket) {
-		t.Errorf("a socket directory put there by someone else: %v", err)
+	for what, put := range map[string]func() error{
+		"a link":                  func() error { return os.Symlink(elsewhere, socket) },
+		"a directory open to all": func() error { return errors.Join(os.Mkdir(socket, 0o700), os.Chmod(socket, 0o777)) },
+		"a file":                  func() error { return os.WriteFile(socket, nil, 0o700) },
+	} {
+		if err := put(); err != nil {
+			t.Fatal(err)
+		}
+		_, err := postgres.Start(t.Context(), postgres.Config{DataDir: dir, Unsafe: true})
+		if err == nil || !strings.Contains(err.Error(), socket+" must be a directory of mode 0700") {
+			t.Errorf("%s instead of the socket's directory: %v", what, err)
+		}
+		if err := os.Remove(socket); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
