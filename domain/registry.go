@@ -81,6 +81,7 @@ func register(defs ...Definition) definitions {
 func Definitions() []Definition {
 	out := make([]Definition, 0, len(registry))
 	for _, d := range registry {
+		d.Personal = slices.Clone(d.Personal)
 		out = append(out, d)
 	}
 	slices.SortFunc(out, func(a, b Definition) int {

@@ -99,7 +99,13 @@ var rules = map[Action][]Grant{
 }
 
 // Grants are the ways to be allowed an action; none for an unknown one.
-func Grants(a Action) []Grant { return slices.Clone(rules[a]) }
+func Grants(a Action) []Grant {
+	out := slices.Clone(rules[a])
+	for i := range out {
+		out[i].In = slices.Clone(out[i].In)
+	}
+	return out
+}
 
 // Actions are all actions that the rules name, sorted.
 func Actions() []Action {
