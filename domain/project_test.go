@@ -41,7 +41,7 @@ func projectIn(s domain.Status) []domain.Event {
 	return events
 }
 
-func projectAt(t testing.TB, s domain.Status) domain.Project {
+func projectAt(t tester, s domain.Status) domain.Project {
 	t.Helper()
 	return fold[domain.Project](t, projects.stream, projects.author, projectIn(s)...)
 }

@@ -53,7 +53,7 @@ var samples = []domain.Event{
 }
 
 // sampleOf is the sample of a type.
-func sampleOf(t testing.TB, eventType string) domain.Event {
+func sampleOf(t tester, eventType string) domain.Event {
 	t.Helper()
 	for _, e := range samples {
 		if e.EventType() == eventType {
@@ -105,7 +105,7 @@ func TestSamplesChangeEveryField(t *testing.T) {
 }
 
 // stateField is the field of a state that an event calls by its JSON name.
-func stateField(t testing.TB, state any, name string) any {
+func stateField(t tester, state any, name string) any {
 	t.Helper()
 	goName := map[string]string{
 		"name": "Name", "description": "Description", "visibility": "Visibility", "due_date": "DueDate", "owner_id": "OwnerID",

@@ -43,9 +43,17 @@ type evolver[S any] interface {
 	Evolve(domain.Recorded) (S, error)
 }
 
+// tester is what the helpers need of a test, a fuzz target or a property.
+type tester interface {
+	Helper()
+	Errorf(format string, args ...any)
+	Fatalf(format string, args ...any)
+	Fatal(args ...any)
+}
+
 // fold gives the state after the events, each of which goes through its stored
 // form first. by is who caused them.
-func fold[S evolver[S]](t testing.TB, stream domain.StreamID, by domain.Actor, events ...domain.Event) S {
+func fold[S evolver[S]](t tester, stream domain.StreamID, by domain.Actor, events ...domain.Event) S {
 	t.Helper()
 	var s S
 	for i, e := range events {
@@ -58,7 +66,7 @@ func fold[S evolver[S]](t testing.TB, stream domain.StreamID, by domain.Actor, e
 }
 
 // record puts an event at a place in its stream, by way of its stored form.
-func record(t testing.TB, stream domain.StreamID, version int, by domain.Actor, e domain.Event) domain.Recorded {
+func record(t tester, stream domain.StreamID, version int, by domain.Actor, e domain.Event) domain.Recorded {
 	t.Helper()
 	return domain.Recorded{
 		Tenant: tenantID, Seq: int64(version), Stream: stream, Version: version,
@@ -67,7 +75,7 @@ func record(t testing.TB, stream domain.StreamID, version int, by domain.Actor, 
 }
 
 // stored is the event as it comes back from the log.
-func stored(t testing.TB, e domain.Event) domain.Event {
+func stored(t tester, e domain.Event) domain.Event {
 	t.Helper()
 	d, data, err := domain.Encode(e)
 	if err != nil {
@@ -196,7 +204,7 @@ func ladder[X any](t *testing.T, attempt func(*testing.T, X) ([]domain.Event, er
 
 // snapshot shows a state with all that it points to, so that a later change of
 // any of it can be seen.
-func snapshot(t testing.TB, state any) string {
+func snapshot(t tester, state any) string {
 	t.Helper()
 	b, err := json.Marshal(state)
 	if err != nil {

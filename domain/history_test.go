@@ -1,0 +1,210 @@
+package domain_test
+
+import (
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"docket/domain"
+
+	"pgregory.net/rapid"
+)
+
+// history is one tenant's log as random commands write it, with the state of
+// every aggregate folded along.
+type history struct {
+	log      []domain.Recorded
+	versions map[domain.StreamID]int
+
+	tenant   domain.Tenant
+	members  map[int]domain.Membership
+	projects []domain.Project
+	tasks    []domain.Task
+}
+
+// refusals are what each kind of stream may answer to a command.
+var refusals = map[domain.StreamType][]domain.Code{
+	domain.TenantStream: {
+		domain.CodeValidationFailed, domain.CodeNotFound, domain.CodeInsufficientRole, domain.CodeVersionConflict, domain.CodeSlugTaken,
+	},
+	domain.MemberStream: {
+		domain.CodeValidationFailed, domain.CodeNotFound, domain.CodeInsufficientRole, domain.CodeVersionConflict,
+		domain.CodeAlreadyMember, domain.CodeLastOwner,
+	},
+	domain.ProjectStream: {
+		domain.CodeValidationFailed, domain.CodeNotFound, domain.CodeNotYours, domain.CodeInsufficientRole,
+		domain.CodeVersionConflict, domain.CodeProjectClosed, domain.CodeInvalidTransition,
+	},
+	domain.TaskStream: {
+		domain.CodeValidationFailed, domain.CodeNotFound, domain.CodeNotYours, domain.CodeInsufficientRole,
+		domain.CodeVersionConflict, domain.CodeProjectClosed,
+	},
+}
+
+// decided records what a decision gave, and folds it into the aggregate's state.
+func decided[S evolver[S]](t *rapid.T, h *history, stream domain.StreamID, by domain.Actor, state S, events []domain.Event, err error) S {
+	t.Helper()
+	if err != nil {
+		var refusal *domain.Error
+		if !errors.As(err, &refusal) || !slices.Contains(refusals[stream.Type], refusal.Code) || events != nil {
+			t.Fatalf("%s: refused with %v, and %v", stream, err, events)
+		}
+		return state
+	}
+	if len(events) > 1 {
+		t.Fatalf("%s: one command, %d events", stream, len(events))
+	}
+	for _, e := range events {
+		seq := len(h.log) + 1
+		h.versions[stream]++
+		r := domain.Recorded{
+			Tenant: tenantID, Seq: int64(seq), Stream: stream, Version: h.versions[stream],
+			At: epoch.Add(time.Duration(seq) * time.Microsecond), Actor: by.ID, Event: stored(t, e),
+		}
+		checkEvent(t, h, by, r)
+		if state, err = state.Evolve(r); err != nil {
+			t.Fatalf("%s: the fold refuses %+v: %v", stream, e, err)
+		}
+		h.log = append(h.log, r)
+	}
+	return state
+}
+
+// checkEvent holds an event against the rules that no command may break, before
+// it is folded.
+func checkEvent(t *rapid.T, h *history, by domain.Actor, r domain.Recorded) {
+	t.Helper()
+	d, data, err := domain.Encode(r.Event)
+	if err != nil || d.Stream != r.Stream.Type || len(data) > 48<<10 {
+		t.Fatalf("%s in %s: %d octets, %v", d.Type, r.Stream, len(data), err)
+	}
+	if gone, leaves := r.Event.(domain.MemberLeft); by.Role == domain.Viewer || by.Role == domain.Auditor {
+		if !leaves || gone.UserID != by.ID {
+			t.Fatalf("a %s caused %+v", by.Role, r.Event)
+		}
+	}
+	var project domain.ProjectID
+	switch e := r.Event.(type) {
+	case domain.ProjectStatusChanged:
+		p := h.project(e.ProjectID)
+		if _, ok := domain.FindTransition(p.Status, e.To); !ok || e.From != p.Status {
+			t.Fatalf("%s → %s isn't in the table; the project was %s", e.From, e.To, p.Status)
+		}
+	case domain.ProjectUpdated:
+		project = e.ProjectID
+	case domain.TaskCreated:
+		project = e.ProjectID
+	case domain.TaskUpdated:
+		project = e.ProjectID
+	case domain.TaskDeleted:
+		project = e.ProjectID
+	}
+	if p := h.project(project); !project.IsZero() && (p.Status.Closed() || p.Deleted || p.Version == 0) {
+		t.Fatalf("%+v was written to a project that is %s, deleted: %v", r.Event, p.Status, p.Deleted)
+	}
+}
+
+func (h *history) project(id domain.ProjectID) domain.Project {
+	for _, p := range h.projects {
+		if p.ID == id {
+			return p
+		}
+	}
+	return domain.Project{}
+}
+
+func (h *history) owners() (n int) {
+	for _, m := range h.members {
+		if m.Active && m.Role == domain.Owner {
+			n++
+		}
+	}
+	return n
+}
+
+func TestHistoriesKeepTheRules(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		h := found(t)
+		commands := []func(*rapid.T){
+			h.editTenant, h.beginMembership, h.changeMembership,
+			h.createProject, h.editProject, h.moveProject, h.moveProject, h.deleteProject,
+			h.createTask, h.createTask, h.editTask, h.editTask, h.deleteTask,
+		}
+		for range rapid.SampledFrom([]int{5, 20, 100, 250}).Draw(t, "commands") {
+			rapid.SampledFrom(commands).Draw(t, "command")(t)
+			h.check(t)
+		}
+		h.checkFolds(t)
+	})
+}
+
+// check is what must hold between any two commands.
+func (h *history) check(t *rapid.T) {
+	if h.owners() == 0 {
+		t.Fatal("the tenant has no owner")
+	}
+	for i, r := range h.log {
+		if r.Seq != int64(i+1) {
+			t.Fatalf("event %d has the seq %d", i+1, r.Seq)
+		}
+	}
+	for _, p := range h.projects {
+		if !p.Status.Known() || p.Version != h.versions[domain.Stream(domain.ProjectStream, p.ID)] {
+			t.Fatalf("%+v", p)
+		}
+	}
+}
+
+// checkFolds folds every stream again, in two parts, and compares.
+func (h *history) checkFolds(t *rapid.T) {
+	checkFoldOf(t, h, domain.Stream(domain.TenantStream, tenantID), h.tenant)
+	for n, m := range h.members {
+		checkFoldOf(t, h, domain.Stream(domain.MemberStream, person(n)), m)
+	}
+	for _, p := range h.projects {
+		checkFoldOf(t, h, domain.Stream(domain.ProjectStream, p.ID), p)
+	}
+	for _, task := range h.tasks {
+		checkFoldOf(t, h, domain.Stream(domain.TaskStream, task.ID), task)
+	}
+}
+
+func checkFoldOf[S evolver[S]](t *rapid.T, h *history, stream domain.StreamID, want S) {
+	t.Helper()
+	var events []domain.Recorded
+	for _, r := range h.log {
+		if r.Stream != stream {
+			continue
+		}
+		if events = append(events, r); r.Version != len(events) {
+			t.Fatalf("%s: event %d has the version %d", stream, len(events), r.Version)
+		}
+	}
+	split := rapid.IntRange(0, len(events)).Draw(t, "split of "+stream.String())
+	var start S
+	half := foldFrom(t, start, events[:split])
+	kept := snapshot(t, half)
+	for range 2 {
+		if got := snapshot(t, foldFrom(t, half, events[split:])); got != snapshot(t, want) {
+			t.Fatalf("%s: folded in two parts at %d:\n%s\nas it went:\n%s", stream, split, got, snapshot(t, want))
+		}
+		if snapshot(t, half) != kept {
+			t.Fatalf("%s: folding on changed the state that was folded on from", stream)
+		}
+	}
+}
+
+// foldFrom folds events, each come from the log anew, on a state.
+func foldFrom[S evolver[S]](t *rapid.T, s S, events []domain.Recorded) S {
+	t.Helper()
+	for _, r := range events {
+		r.Event = stored(t, r.Event)
+		var err error
+		if s, err = s.Evolve(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return s
+}
