@@ -1,0 +1,21 @@
+package notify
+
+// Rows are the rules' event types, each with the kinds that it may tell.
+func Rows() map[string][]Kind {
+	out := map[string][]Kind{}
+	for name, row := range rules {
+		out[name] = nil
+		for _, r := range row {
+			out[name] = append(out[name], r.kind)
+		}
+	}
+	return out
+}
+
+// EngineStatements and APIStatements are the package's SQL by the role that runs it.
+var (
+	EngineStatements = map[string]string{"deliverSQL": deliverSQL}
+	APIStatements    = map[string]string{
+		"memberSQL": memberSQL, "listSQL": listSQL, "listUnreadSQL": listUnreadSQL, "markSQL": markSQL, "markAllSQL": markAllSQL,
+	}
+)

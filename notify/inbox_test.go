@@ -1,0 +1,188 @@
+package notify_test
+
+import (
+	"errors"
+	"reflect"
+	"slices"
+	"testing"
+
+	"docket/domain"
+	"docket/notify"
+)
+
+// told makes a tenant in which bob has n notifications of ann's acts.
+func (w *world) told(n int) (tenant domain.TenantID, ann, bob domain.Scope) {
+	w.t.Helper()
+	a, b := newID[domain.UserID](w.t), newID[domain.UserID](w.t)
+	tenant, scopes := w.tenant(a, b)
+	var last int64
+	for range n {
+		k := task{newID[domain.TaskID](w.t), project{newID[domain.ProjectID](w.t), a}}
+		last = w.act(tenant, a, k.stream(), k.created(&b)).Seq
+	}
+	w.caught(tenant, last)
+	return tenant, scopes[a], scopes[b]
+}
+
+func TestListNewestFirstInPages(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.replica(nil)
+	_, _, bob := w.told(7)
+	all := w.list(bob, notify.Filter{})
+	if len(all) != 7 || !slices.IsSortedFunc(all, func(a, b notify.Notification) int { return int(b.Seq - a.Seq) }) {
+		t.Fatalf("got %+v", all)
+	}
+	for _, n := range all {
+		if n.Actor.IsZero() || n.User != bob.Actor().ID || n.Tenant != bob.Tenant() || n.ProjectID == nil || n.ReadAt != nil {
+			t.Errorf("got %+v", n)
+		}
+	}
+	for _, filter := range []notify.Filter{{}, {Unread: true}} {
+		for size := 1; size <= 8; size++ {
+			var got []notify.Notification
+			var at *notify.Position
+			for first := true; first || at != nil; first = false {
+				items, next, err := w.inbox.List(t.Context(), bob, filter, at, size, 0)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if len(items) == 0 || len(items) > size {
+					t.Fatalf("a page of %d has %d", size, len(items))
+				}
+				got, at = append(got, items...), next
+			}
+			if !reflect.DeepEqual(got, all) {
+				t.Errorf("pages of %d give %d others", size, len(got))
+			}
+		}
+	}
+}
+
+func TestReadMarks(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.replica(nil)
+	_, ann, bob := w.told(4)
+	_, _, stranger := w.told(1)
+	all := w.list(bob, notify.Filter{})
+	mark := func(s domain.Scope, id domain.NotificationID) error { return w.inbox.MarkRead(t.Context(), s, id) }
+
+	if err := mark(bob, all[1].ID); err != nil {
+		t.Fatal(err)
+	}
+	read := w.list(bob, notify.Filter{})
+	if read[1].ReadAt == nil || !read[1].ReadAt.After(read[1].CreatedAt) {
+		t.Errorf("got %+v", read[1])
+	}
+	for i, n := range read {
+		if i != 1 && n.ReadAt != nil {
+			t.Errorf("another was marked: %+v", n)
+		}
+	}
+	if got := w.list(bob, notify.Filter{Unread: true}); !reflect.DeepEqual(got, slices.Delete(slices.Clone(read), 1, 2)) {
+		t.Errorf("unread are %+v", got)
+	}
+	// Again changes nothing, not even the time.
+	if err := mark(bob, all[1].ID); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.list(bob, notify.Filter{}); !reflect.DeepEqual(got, read) {
+		t.Errorf("marked again: %+v", got)
+	}
+	// Nobody else's can be marked, and nothing that isn't there.
+	for name, err := range map[string]error{
+		"of another member": mark(ann, all[0].ID),
+		"of another tenant": mark(stranger, all[0].ID),
+		"that isn't there":  mark(bob, domain.NotificationID(newID[domain.TaskID](t))),
+		"by an operator":    mark(domain.Operate(bob.Tenant()), all[0].ID),
+	} {
+		if !errors.Is(err, domain.NotFound("notification")) {
+			t.Errorf("one %s: got %v, want not-found", name, err)
+		}
+	}
+	for _, s := range []domain.Scope{ann, stranger, domain.Operate(bob.Tenant())} {
+		if err := w.inbox.MarkAllRead(t.Context(), s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := w.list(bob, notify.Filter{}); !reflect.DeepEqual(got, read) {
+		t.Errorf("others' marks show: %+v", got)
+	}
+
+	if err := w.inbox.MarkAllRead(t.Context(), bob); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.list(bob, notify.Filter{Unread: true}); len(got) != 0 {
+		t.Errorf("unread are %+v", got)
+	}
+	if got := w.list(bob, notify.Filter{}); len(got) != 4 || !got[1].ReadAt.Equal(*read[1].ReadAt) {
+		t.Errorf("after all were marked: %+v", got)
+	}
+}
+
+// A scope whose membership has moved reads and marks nothing.
+func TestStaleScope(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.replica(nil)
+	tenant, ann, bob := w.told(2)
+	all := w.list(bob, notify.Filter{})
+	user := bob.Actor().ID
+	w.act(tenant, ann.Actor().ID, domain.Stream(domain.MemberStream, user), domain.MemberLeft{UserID: user, Role: domain.Owner})
+
+	items, next, err := w.inbox.List(t.Context(), bob, notify.Filter{}, nil, 50, 0)
+	if !errors.Is(err, domain.ErrScopeStale) || items != nil || next != nil {
+		t.Errorf("list: got %v and %d items", err, len(items))
+	}
+	if err := w.inbox.MarkRead(t.Context(), bob, all[0].ID); !errors.Is(err, domain.ErrScopeStale) {
+		t.Errorf("mark: got %v", err)
+	}
+	if err := w.inbox.MarkAllRead(t.Context(), bob); !errors.Is(err, domain.ErrScopeStale) {
+		t.Errorf("mark all: got %v", err)
+	}
+	var marked int
+	if err := w.engine.QueryRow(t.Context(), `select count(read_at) from notifications`).Scan(&marked); err != nil || marked != 0 {
+		t.Errorf("%d were marked (%v)", marked, err)
+	}
+}
+
+// A list asked for with the seq of an append has what came of it. It waits only
+// so long, and a machine may be busy: but not every time.
+func TestListIsFresh(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.replica(nil)
+	ann, bob := newID[domain.UserID](t), newID[domain.UserID](t)
+	tenant, scopes := w.tenant(ann, bob)
+	const acts = 50
+	stale := 0
+	for i := range acts {
+		k := task{newID[domain.TaskID](t), project{newID[domain.ProjectID](t), ann}}
+		seq := w.act(tenant, ann, k.stream(), k.created(&bob)).Seq
+		items, _, err := w.inbox.List(t.Context(), scopes[bob], notify.Filter{}, nil, 200, seq)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(items) != i+1 {
+			stale++
+		}
+	}
+	if stale > acts/2 {
+		t.Errorf("%d of %d lists were answered before their time", stale, acts)
+	}
+}
+
+// With no subscription running a list answers what there is.
+func TestListDoesNotWaitForEver(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	bob := newID[domain.UserID](t)
+	tenant, scopes := w.tenant(bob)
+	k := task{newID[domain.TaskID](t), project{newID[domain.ProjectID](t), bob}}
+	seq := w.act(tenant, domain.UserID{}, k.stream(), k.created(&bob)).Seq
+	items, next, err := w.inbox.List(t.Context(), scopes[bob], notify.Filter{}, nil, 50, seq)
+	if err != nil || len(items) != 0 || next != nil {
+		t.Errorf("got %v, %v, %v", items, next, err)
+	}
+}

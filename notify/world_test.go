@@ -1,0 +1,204 @@
+package notify_test
+
+import (
+	"context"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"docket/domain"
+	"docket/eventstore"
+	"docket/internal/pgtest"
+	"docket/notify"
+
+	"github.com/ThreeDotsLabs/watermill"
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/ThreeDotsLabs/watermill/message/router/middleware"
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+func TestMain(m *testing.M) { os.Exit(pgtest.Run(m)) }
+
+// world is a database with tenants in it, and one replica's connections.
+type world struct {
+	t        *testing.T
+	db       *pgtest.DB
+	engine   *pgxpool.Pool
+	store    *eventstore.Store
+	progress *eventstore.Progress
+	inbox    *notify.Inbox
+	version  map[domain.StreamID]int
+}
+
+func newWorld(t *testing.T) *world {
+	db := pgtest.New(t)
+	engine, api := db.Engine(t), db.API(t)
+	progress := eventstore.NewProgress(api)
+	return &world{
+		t: t, db: db, engine: engine, progress: progress, version: map[domain.StreamID]int{},
+		store: eventstore.New(engine, api, nil), inbox: notify.NewInbox(api, progress),
+	}
+}
+
+// replica runs the subscription on connections of its own until the test ends,
+// or stop is called. wrap, if not nil, is put round the package's handler.
+func (w *world) replica(wrap func(message.NoPublishHandlerFunc) message.NoPublishHandlerFunc) (stop func()) {
+	w.t.Helper()
+	feed := eventstore.NewFeed(eventstore.FeedConfig{
+		Pool: w.db.Engine(w.t), PageSize: 7, Sweep: 20 * time.Millisecond,
+	}, w.progress)
+	router, err := message.NewRouter(message.RouterConfig{}, watermill.NopLogger{})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	router.AddMiddleware(middleware.Recoverer)
+	name, handler := notify.Subscription()
+	if wrap != nil {
+		handler = wrap(handler)
+	}
+	router.AddConsumerHandler(name, name, feed, handler)
+	ended := make(chan error, 1)
+	go func() { ended <- router.Run(context.Background()) }()
+	<-router.Running()
+	stop = sync.OnceFunc(func() {
+		if err := router.Close(); err != nil {
+			w.t.Error(err)
+		}
+		if err := <-ended; err != nil {
+			w.t.Error(err)
+		}
+	})
+	w.t.Cleanup(stop)
+	return stop
+}
+
+// caught waits until the notifications of the tenant have come to seq.
+func (w *world) caught(tenant domain.TenantID, seq int64) {
+	w.t.Helper()
+	if !w.progress.Await(w.t.Context(), tenant, seq, notify.SubscriptionName) {
+		w.t.Fatal("the subscription never came to the log's end")
+	}
+}
+
+// tenant makes a tenant and members of it, and gives the members' scopes.
+func (w *world) tenant(members ...domain.UserID) (domain.TenantID, map[domain.UserID]domain.Scope) {
+	w.t.Helper()
+	id := newID[domain.TenantID](w.t)
+	parts := []eventstore.Part{w.part(id, domain.Stream(domain.TenantStream, id), domain.TenantCreated{
+		Name: "Acme", Slug: "acme", Registration: domain.RegistrationClosed, DefaultRole: domain.Member, Channel: domain.ChannelInApp,
+	})}
+	scopes := map[domain.UserID]domain.Scope{}
+	for _, u := range members {
+		parts = append(parts, w.part(id, domain.Stream(domain.MemberStream, u), domain.MemberJoined{
+			UserID: u, Email: domain.About(u, "ann@example.org"), Name: domain.About(u, "Ann"), Role: domain.Owner,
+		}))
+	}
+	done := w.append(eventstore.Commit{NewTenants: []domain.TenantID{id}, Parts: parts})
+	for _, u := range members {
+		var m domain.Membership
+		for _, e := range done.Of(id, domain.Stream(domain.MemberStream, u)) {
+			var err error
+			if m, err = m.Evolve(e); err != nil {
+				w.t.Fatal(err)
+			}
+		}
+		s, err := domain.Admit(m)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		scopes[u] = s
+	}
+	return id, scopes
+}
+
+// part adds events to the end of a stream.
+func (w *world) part(t domain.TenantID, s domain.StreamID, events ...domain.Event) eventstore.Part {
+	p := eventstore.Part{Tenant: t, Stream: s, Expected: w.version[s], Events: events}
+	w.version[s] += len(events)
+	return p
+}
+
+// act appends one event by somebody and returns its place.
+func (w *world) act(t domain.TenantID, by domain.UserID, s domain.StreamID, e domain.Event) domain.Recorded {
+	w.t.Helper()
+	c := eventstore.Commit{Actor: by, Parts: []eventstore.Part{w.part(t, s, e)}}
+	if !by.IsZero() {
+		name := domain.About(by, "Ann")
+		c.Meta.ActorName = &name
+	}
+	return w.append(c).Events[0]
+}
+
+func (w *world) append(c eventstore.Commit) eventstore.Appended {
+	w.t.Helper()
+	c.Command = newID[domain.CommandID](w.t)
+	done, err := w.store.Append(w.t.Context(), c)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return done
+}
+
+// list is a user's whole inbox.
+func (w *world) list(s domain.Scope, f notify.Filter) []notify.Notification {
+	w.t.Helper()
+	items, next, err := w.inbox.List(w.t.Context(), s, f, nil, 1000, 0)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if next != nil {
+		w.t.Fatal("there are more than 1,000")
+	}
+	return items
+}
+
+type id interface {
+	domain.TenantID | domain.UserID | domain.ProjectID | domain.TaskID | domain.CommandID
+}
+
+func newID[I id](t *testing.T) I {
+	t.Helper()
+	u, err := uuid.NewV7()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return I(u)
+}
+
+// project and task are streams with what their events carry.
+type project struct {
+	id    domain.ProjectID
+	owner domain.UserID
+}
+
+func (p project) stream() domain.StreamID { return domain.Stream(domain.ProjectStream, p.id) }
+
+func (p project) moved() domain.Event {
+	return domain.ProjectStatusChanged{
+		ProjectID: p.id, Name: "Website", OwnerID: p.owner, From: domain.Draft, To: domain.Submitted,
+	}
+}
+
+type task struct {
+	id      domain.TaskID
+	project project
+}
+
+func (k task) stream() domain.StreamID { return domain.Stream(domain.TaskStream, k.id) }
+
+func (k task) created(to *domain.UserID) domain.Event {
+	return domain.TaskCreated{
+		TaskID: k.id, ProjectID: k.project.id, ProjectName: "Website", OwnerID: k.project.owner,
+		Title: "Draft copy", Priority: domain.Normal, AssigneeID: to, Labels: []string{},
+	}
+}
+
+// updated changes one field; to is the assignee after it.
+func (k task) updated(field string, to *domain.UserID) domain.Event {
+	return domain.TaskUpdated{
+		TaskID: k.id, ProjectID: k.project.id, ProjectName: "Website", OwnerID: k.project.owner,
+		Title: "Draft copy", AssigneeID: to, Changes: []domain.Change{{Field: field, From: []byte("null"), To: []byte("null")}},
+	}
+}
