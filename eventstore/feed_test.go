@@ -85,8 +85,9 @@ func TestTenantsDoNotWaitForEachOther(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	slow, quick := f.tenant(), f.tenant()
-	release := make(chan struct{})
+	entered, release := make(chan struct{}), make(chan struct{})
 	var inside atomic.Int32
+	var once sync.Once
 	handler := func(ctx context.Context, p *eventstore.Page) error {
 		if p.Tenant != slow {
 			return nil
@@ -95,16 +96,19 @@ func TestTenantsDoNotWaitForEachOther(t *testing.T) {
 			t.Error("two pages of one tenant at once")
 		}
 		defer inside.Add(-1)
+		once.Do(func() { close(entered) })
 		select {
 		case <-release:
 		case <-ctx.Done():
 		}
 		return ctx.Err()
 	}
-	one, two := f.replica(eventstore.FeedConfig{PageSize: 1}), f.replica(eventstore.FeedConfig{PageSize: 1})
+	alone := eventstore.FeedConfig{PageSize: 1, Workers: 1}
+	one, two := f.replica(alone), f.replica(alone) // one of them is held up, the other isn't
 	one.subscribe("a", handler)
 	two.subscribe("a", handler)
 	head := f.grow(one.store, slow, 3)
+	<-entered
 	for range 5 {
 		one.wantsReached(quick, f.grow(two.store, quick, 3), "a")
 	}
