@@ -78,7 +78,7 @@ Exit status: 0 done, 1 the answer is no, 2 could not.`,
 		Example: `  docket serve
   docket projections rebuild --tenant default
   docket audit replay --tenant default`,
-		Args:          cobra.NoArgs,
+		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}

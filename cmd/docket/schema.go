@@ -57,7 +57,7 @@ func checkServer(ctx context.Context, d *database, log *slog.Logger) error {
 		}
 		place, err := inspectServer(ctx, login.url, log)
 		if err != nil {
-			return fmt.Errorf("%s: %w", login.variable, err)
+			return fmt.Errorf("%s %w", login.variable, err)
 		}
 		if first == "" {
 			first = place
@@ -80,30 +80,43 @@ func inspectServer(ctx context.Context, url string, log *slog.Logger) (place str
 		return "", fmt.Errorf("can't be reached: %w", err)
 	}
 	defer c.Close(context.WithoutCancel(ctx))
-	var (
-		major            int
-		standby, foreign bool
-		encoding         string
-	)
-	if err := c.QueryRow(ctx, sqlServer).Scan(&major, &standby, &encoding, &place); err != nil {
+	var s server
+	if err := c.QueryRow(ctx, sqlServer).Scan(&s.major, &s.standby, &s.encoding, &s.place); err != nil {
 		return "", err
 	}
-	if err := c.QueryRow(ctx, sqlForeign).Scan(&foreign); err != nil {
+	if err := c.QueryRow(ctx, sqlForeign).Scan(&s.foreign); err != nil {
 		return "", err
 	}
+	if s.major > newestPostgres {
+		log.WarnContext(ctx, "docket was not tried on this Postgres", "version", s.major, "newest_tried", newestPostgres)
+	}
+	return s.place, s.refuse()
+}
+
+// server is what a database says of itself.
+type server struct {
+	major    int
+	standby  bool
+	encoding string
+	// foreign: the tables are another program's.
+	foreign bool
+	// place is the same for two logins that lead to the same database.
+	place string
+}
+
+// refuse says why docket can't use the server, or nil.
+func (s server) refuse() error {
 	switch {
-	case major < oldestPostgres:
-		return "", fmt.Errorf("is Postgres %d; docket needs %d to %d", major, oldestPostgres, newestPostgres)
-	case standby:
-		return "", errors.New("is a standby that can only be read; docket needs the primary")
-	case encoding != "UTF8":
-		return "", fmt.Errorf("is a database in the encoding %s; docket needs UTF8", encoding)
-	case foreign:
-		return "", fmt.Errorf("is a database with tables of another program; docket needs one of its own")
-	case major > newestPostgres:
-		log.WarnContext(ctx, "docket was not tried on this Postgres", "version", major, "newest_tried", newestPostgres)
+	case s.major < oldestPostgres:
+		return fmt.Errorf("is Postgres %d; docket needs %d to %d", s.major, oldestPostgres, newestPostgres)
+	case s.standby:
+		return errors.New("is a standby that can only be read; docket needs the primary")
+	case s.encoding != "UTF8":
+		return fmt.Errorf("is a database in the encoding %s; docket needs UTF8", s.encoding)
+	case s.foreign:
+		return errors.New("is a database with another program's tables; docket needs one of its own")
 	}
-	return place, nil
+	return nil
 }
 
 // schemaFits reports whether the database is at this program's version.

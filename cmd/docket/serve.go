@@ -63,11 +63,7 @@ Environment:
 			if err != nil {
 				return err
 			}
-			err = p.serve(c.Context(), s, newLogger(p.stderr, s.LogFormat))
-			if c.Context().Err() != nil && errors.Is(err, context.Canceled) {
-				return nil // asked to stop while it was starting
-			}
-			return err
+			return p.serve(c.Context(), s, newLogger(p.stderr, s.LogFormat))
 		},
 	}
 	c.Flags().String("addr", "", "where to listen (DOCKET_ADDR)")
@@ -97,7 +93,12 @@ func (p *program) serve(ctx context.Context, s settings, log *slog.Logger) (err 
 		return err
 	}
 	var started closers
-	defer func() { err = errors.Join(err, started.close(p.atOnce)) }()
+	defer func() {
+		if ctx.Err() != nil {
+			err = nil // who asks to stop a server that is starting isn't told what that broke off
+		}
+		err = errors.Join(err, started.close(p.atOnce))
+	}()
 
 	db, err := openDatabase(ctx, s, log)
 	if err != nil {

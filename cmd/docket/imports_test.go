@@ -1,0 +1,183 @@
+package main
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "docket"
+
+// arrows are the directions of imports: for each folder the folders of ours that
+// it may import. A folder that isn't here may not exist.
+var arrows = map[string][]string{
+	"domain":            {},
+	"eventstore":        {"domain"},
+	"commands":          {"domain", "eventstore"},
+	"projections":       {"domain", "eventstore"},
+	"notify":            {"domain", "eventstore"},
+	"httpapi":           {"domain", "commands", "projections", "notify"},
+	"internal/postgres": {},
+	"migrations":        {"internal/postgres"},
+	"internal/pgtest":   {"internal/postgres", "migrations"},
+	"cmd/docket": {"domain", "eventstore", "commands", "projections", "notify", "httpapi",
+		"internal/postgres", "migrations"},
+}
+
+// waiting holds modules whose users are not written yet.
+const waiting = "internal/tmpdeps"
+
+// testArrows are what test files may import beside those.
+var testArrows = map[string][]string{
+	"*": {"internal/pgtest", "internal/postgres"},
+	// Its tests go through the real router down to Postgres, so they wire it all.
+	"httpapi": {"eventstore"},
+}
+
+// confined are the modules of others that only some folders may import, with
+// those folders.
+var confined = map[string][]string{
+	"github.com/gin-gonic/gin":           {"httpapi"},
+	"github.com/danielgtaylor/huma":      {"httpapi"},
+	"github.com/golang-jwt/jwt":          {"httpapi"},
+	"github.com/jackc/pgx":               {"eventstore", "commands", "projections", "notify", "migrations", "internal/postgres", "internal/pgtest", "cmd/docket"},
+	"github.com/ThreeDotsLabs/watermill": {"eventstore", "projections", "notify", "cmd/docket"},
+	"github.com/pressly/goose":           {"migrations"},
+	"github.com/spf13/cobra":             {"cmd/docket"},
+	"github.com/caarlos0/env":            {"cmd/docket"},
+}
+
+// impure are packages of the standard library that a pure package has no use
+// for: contexts, I/O, logs, randomness.
+var impure = map[string][]string{
+	"domain": {"context", "crypto/rand", "database/sql", "io", "io/fs", "log", "log/slog", "math/rand", "math/rand/v2", "net", "net/http", "os", "sync"},
+}
+
+// imported is one import of one file.
+type imported struct {
+	file   string // from the root of the repository
+	folder string
+	path   string
+	inTest bool
+}
+
+func TestImportsFollowTheDesign(t *testing.T) {
+	t.Parallel()
+	imports, folders := readImports(t, filepath.Join("..", ".."))
+	for _, f := range folders {
+		if _, ok := arrows[f]; !ok && f != waiting {
+			t.Errorf("%s has Go files, but no word in the table of arrows", f)
+		}
+	}
+	for _, i := range imports {
+		if why := i.refuse(); why != "" && i.folder != waiting {
+			t.Errorf("%s imports %s: %s", i.file, i.path, why)
+		}
+	}
+}
+
+// refuse says what is wrong with an import, or nothing.
+func (i imported) refuse() string {
+	if own, ok := strings.CutPrefix(i.path, module+"/"); ok {
+		allowed := slices.Contains(arrows[i.folder], own)
+		if i.inTest {
+			// A test of another package's face (package x_test) imports x.
+			allowed = allowed || own == i.folder || slices.Contains(testArrows["*"], own) || slices.Contains(testArrows[i.folder], own)
+		}
+		if !allowed {
+			return i.folder + " may import of ours only " + strings.Join(arrows[i.folder], ", ")
+		}
+		return ""
+	}
+	if !i.inTest && slices.Contains(impure[i.folder], i.path) {
+		return i.folder + " is pure"
+	}
+	if i.inTest {
+		return ""
+	}
+	for name, folders := range confined {
+		if (i.path == name || strings.HasPrefix(i.path, name+"/")) && !slices.Contains(folders, i.folder) {
+			return "only for " + strings.Join(folders, ", ")
+		}
+	}
+	return ""
+}
+
+// TestTheTableOfArrowsBites tries imports that must be refused, and some that
+// must not.
+func TestTheTableOfArrowsBites(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		folder, path string
+		inTest, ok   bool
+	}{
+		{"domain", "docket/eventstore", false, false},
+		{"domain", "context", false, false},
+		{"domain", "time", false, true},
+		{"domain", "github.com/jackc/pgx/v5", false, false},
+		{"eventstore", "docket/commands", false, false},
+		{"commands", "docket/projections", false, false},
+		{"projections", "docket/notify", false, false},
+		{"notify", "docket/commands", false, false},
+		{"httpapi", "docket/eventstore", false, false},
+		{"httpapi", "github.com/jackc/pgx/v5/pgxpool", false, false},
+		{"httpapi", "github.com/gin-gonic/gin", false, true},
+		{"projections", "github.com/gin-gonic/gin", false, false},
+		{"eventstore", "docket/internal/pgtest", false, false},
+		{"eventstore", "docket/internal/pgtest", true, true},
+		{"projections", "docket/commands", true, false},
+		{"domain", "docket/domain", true, true},
+		{"cmd/docket", "docket/httpapi", false, true},
+	} {
+		i := imported{folder: tc.folder, path: tc.path, inTest: tc.inTest}
+		if why := i.refuse(); (why == "") != tc.ok {
+			t.Errorf("%s imports %s (in a test: %t): %q", tc.folder, tc.path, tc.inTest, why)
+		}
+	}
+}
+
+// readImports reads what every Go file below root imports.
+func readImports(t *testing.T, root string) (imports []imported, folders []string) {
+	t.Helper()
+	seen := map[string]bool{}
+	err := fs.WalkDir(os.DirFS(root), ".", func(file string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && file != "." && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata") {
+			return fs.SkipDir
+		}
+		if d.IsDir() || path.Ext(file) != ".go" {
+			return nil
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, file), nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		folder := path.Dir(file)
+		seen[folder] = true
+		for _, spec := range parsed.Imports {
+			name, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				return err
+			}
+			imports = append(imports, imported{file: file, folder: folder, path: name, inTest: strings.HasSuffix(file, "_test.go")})
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(imports) == 0 {
+		t.Fatal("no imports found")
+	}
+	return imports, slices.Sorted(maps.Keys(seen))
+}
