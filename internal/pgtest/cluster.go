@@ -61,7 +61,7 @@ func startPrivate() (_ *cluster, err error) {
 	if err != nil {
 		return nil, err
 	}
-	guard, err := guardCluster(dir)
+	guard, err := guardDir(dir)
 	if err != nil {
 		return nil, err
 	}

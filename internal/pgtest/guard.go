@@ -9,8 +9,8 @@ import (
 	"syscall"
 )
 
-// guard is a small shell that removes the cluster when the test binary is gone,
-// however it went (a panic, "go test -timeout", kill -9). It waits for the end of
+// guard is a small shell that removes a directory, and kills the servers that run
+// in it, when the test binary is gone, however it went (a panic, "go test -timeout", kill -9). It waits for the end of
 // a pipe that only the test binary holds open: that works on every Unix, and
 // unlike a parent-death signal it also removes the files.
 type guard struct {
@@ -19,17 +19,21 @@ type guard struct {
 	dir  string
 }
 
-// guardScript kills the postmaster of the data directory $1, if there is one,
-// and then removes the directory, again while backends that are dying still
-// write to it.
+// guardScript kills the postmaster of each data directory in $1 (or that $1 is),
+// unless the pid by now is some other program's, and then removes $1, again while
+// backends that are dying still write to it.
 const guardScript = `
 read -r _
-pid=$(head -n 1 "$1/postgres/postmaster.pid" 2>/dev/null) && kill -QUIT "$pid" 2>/dev/null
+for f in "$1"/postgres/postmaster.pid "$1"/*/postgres/postmaster.pid; do
+	pid=$(head -n 1 "$f" 2>/dev/null) || continue
+	name=$(cat "/proc/$pid/comm" 2>/dev/null || ps -o comm= -p "$pid" 2>/dev/null)
+	case $name in *postgres) kill -QUIT "$pid" 2>/dev/null ;; esac
+done
 n=0
 while ! rm -rf "$1" 2>/dev/null && [ $n -lt 50 ]; do n=$((n+1)); sleep 0.1; done
 `
 
-func guardCluster(dir string) (*guard, error) {
+func guardDir(dir string) (*guard, error) {
 	cmd := exec.Command("/bin/sh", "-c", guardScript, "sh", dir)
 	// Ctrl-C goes to the whole group of the terminal; the guard must outlive it.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

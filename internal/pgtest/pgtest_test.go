@@ -78,7 +78,13 @@ func TestHold(t *testing.T) {
 	if os.Getenv("DOCKET_TEST_HOLD") == "" {
 		t.Skip("run by TestKilledTestBinaryLeavesNothing")
 	}
+	// One server for all tests, and one that a test starts itself.
 	fmt.Println(pgtest.New(t).OwnerURL)
+	s, err := postgres.Start(t.Context(), postgres.Config{DataDir: filepath.Join(pgtest.TempDir(t), "data"), Unsafe: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Println(s.URL(postgres.OwnerLogin, postgres.Database))
 	_, _ = io.Copy(io.Discard, os.Stdin)
 }
 
@@ -99,28 +105,37 @@ func TestKilledTestBinaryLeavesNothing(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	var address string
-	if _, err := fmt.Fscanln(out, &address); err != nil {
+	var addresses [2]string
+	if _, err := fmt.Fscan(out, &addresses[0], &addresses[1]); err != nil {
 		t.Fatal(err)
 	}
-	c, err := pgx.Connect(t.Context(), address)
-	if err != nil {
-		t.Fatal(err)
+	var sessions [2]*pgx.Conn
+	for i := range addresses {
+		if sessions[i], err = pgx.Connect(t.Context(), addresses[i]); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	_ = cmd.Wait()
-	// The server's end ends the session.
-	if _, err := c.WaitForNotification(t.Context()); err == nil {
-		t.Error("the server is alive")
+	for i, session := range sessions {
+		// The server's end ends the session.
+		if _, err := session.WaitForNotification(t.Context()); err == nil {
+			t.Error("a server is alive")
+		}
+		u, err := url.Parse(addresses[i])
+		if err != nil {
+			t.Fatal(err)
+		}
+		awaitGone(t, filepath.Dir(u.Query().Get("host")))
 	}
-	u, err := url.Parse(address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := filepath.Dir(u.Query().Get("host"))
-	// Nobody tells when the files are gone; the test's own deadline bounds this.
+}
+
+// awaitGone returns when there is no dir. Nobody tells when that is; the deadline
+// of the whole test run bounds it.
+func awaitGone(t *testing.T, dir string) {
+	t.Helper()
 	for {
 		if _, err := os.Stat(dir); os.IsNotExist(err) {
 			return

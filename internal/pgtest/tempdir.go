@@ -42,16 +42,21 @@ func tempDir() (string, error) {
 }
 
 // TempDir makes an empty directory that a private Postgres started by the test, or
-// by a docket that the test starts, can live in; removed when the test ends.
-// t.TempDir will not do: as root, the user that Postgres runs as cannot enter it.
+// by a docket that the test starts, can live in. It is removed when the test ends;
+// if the test binary is killed, the server in it is killed too. t.TempDir will not
+// do: as root, the user that Postgres runs as cannot enter it.
 func TempDir(t testing.TB) string {
 	t.Helper()
 	dir, err := tempDir()
 	if err != nil {
 		t.Fatal(err)
 	}
+	guard, err := guardDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() {
-		if err := os.RemoveAll(dir); err != nil {
+		if err := guard.release(); err != nil {
 			t.Error(err)
 		}
 	})
