@@ -32,6 +32,9 @@
 //   - an error is returned as it came: a *domain.Error is answered as the table
 //     in problems.go says, any other is logged and answered as "internal".
 //
+// register panics, and so every test fails, where a type breaks one of these
+// that can be seen in it (conventions.go, requireCheckable).
+//
 // # Promises
 //
 // Every refusal is application/problem+json, also for unknown routes, wrong

@@ -107,4 +107,5 @@ func (jsonAPI) Unmarshal(_ string, data []byte, v any) error {
 	return json.Unmarshal(data, v, json.RejectUnknownMembers(true))
 }
 
+// typeOf is short for what huma.Registry wants at many places.
 func typeOf[T any]() reflect.Type { return reflect.TypeFor[T]() }
