@@ -148,7 +148,7 @@ func named(name string) string {
 // quoted is a name of a thing within a line, with line breaks and quotes escaped.
 func quoted(name string) string { return strconv.Quote(name) }
 
-// fields are the names of what changed, as "name, status and due date".
+// fields are the names of what changed, as "the name, status and due date".
 func fields(list []domain.Change) string {
 	names := make([]string, len(list))
 	for i, c := range list {
@@ -158,9 +158,9 @@ func fields(list []domain.Change) string {
 	case 0:
 		return "nothing"
 	case 1:
-		return names[0]
+		return "the " + names[0]
 	default:
-		return strings.Join(names[:n-1], ", ") + " and " + names[n-1]
+		return "the " + strings.Join(names[:n-1], ", ") + " and " + names[n-1]
 	}
 }
 

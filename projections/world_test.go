@@ -91,8 +91,22 @@ func (w *world) caught(t fatalist, c *company, models ...string) {
 	if len(models) == 0 {
 		models = Models()
 	}
-	if !w.progress.Await(context.Background(), c.id, c.head(), models...) {
-		t.Fatal("the subscriptions never came to the log's end")
+	for {
+		ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+		caught := w.progress.Await(ctx, c.id, c.head(), models...)
+		cancel()
+		if caught {
+			return
+		}
+		// A page that fails would be waited for until the test is killed.
+		var why string
+		if err := w.engine.QueryRow(context.Background(),
+			`select coalesce(string_agg(error, '; '), '') from checkpoints where tenant_id = $1`, c.id.UUID()).Scan(&why); err != nil {
+			t.Fatal(err)
+		}
+		if why != "" {
+			t.Fatal(why)
+		}
 	}
 }
 

@@ -1,0 +1,81 @@
+package projections
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"docket/domain"
+)
+
+func TestLines(t *testing.T) {
+	t.Parallel()
+	ann, bob := newID[domain.UserID](t), newID[domain.UserID](t)
+	tenant, project, task := newID[domain.TenantID](t), newID[domain.ProjectID](t), newID[domain.TaskID](t)
+	about := func(u domain.UserID) domain.Personal {
+		return domain.About(u, map[domain.UserID]string{ann: "Ann", bob: "Bob\nB"}[u])
+	}
+	status := []domain.Change{{Field: "status", From: json.RawMessage(`"draft"`), To: json.RawMessage(`"submitted"`)}}
+	role := []domain.Change{{Field: "role", From: json.RawMessage(`"member"`), To: json.RawMessage(`"owner"`)}}
+	edits := []domain.Change{
+		{Field: "name", From: json.RawMessage(`"a"`), To: json.RawMessage(`"b"`)},
+		{Field: "due_date", From: json.RawMessage(`null`), To: json.RawMessage(`"2026-12-24"`)},
+		{Field: "owner_id", From: json.RawMessage(`null`), To: json.RawMessage(`null`)},
+	}
+	tenantStream, memberStream := domain.Stream(domain.TenantStream, tenant), domain.Stream(domain.MemberStream, bob)
+	projectStream, taskStream := domain.Stream(domain.ProjectStream, project), domain.Stream(domain.TaskStream, task)
+	cases := []struct {
+		actor   domain.UserID
+		stream  domain.StreamID
+		event   domain.Event
+		summary string
+		project bool
+		changes []domain.Change
+	}{
+		{ann, tenantStream, domain.TenantCreated{Name: "Acme"}, `Ann created the tenant "Acme"`, false, nil},
+		{domain.UserID{}, tenantStream, domain.TenantCreated{Name: "Acme"}, `The system created the tenant "Acme"`, false, nil},
+		{ann, tenantStream, domain.TenantUpdated{Name: "Acme", Changes: edits[:1]}, `Ann changed the name of the tenant "Acme"`, false, edits[:1]},
+		{ann, tenantStream, domain.TenantFounded{Name: "Acme"}, `Ann became the first owner of the tenant "Acme"`, false, nil},
+		{bob, domain.Stream(domain.UserStream, bob), domain.UserRegistered{Name: about(bob)}, `Bob B registered as "Bob\nB"`, false, nil},
+		{bob, memberStream, domain.MemberJoined{UserID: bob, Name: about(bob), Role: domain.Member}, `Bob B joined as member`, false, nil},
+		{ann, memberStream, domain.MemberJoined{UserID: bob, Name: about(bob), Role: domain.Member}, `Ann added Bob B as member`, false, nil},
+		{ann, memberStream, domain.MemberRoleChanged{UserID: bob, Name: about(bob), From: domain.Member, To: domain.Owner}, `Ann changed the role of Bob B from member to owner`, false, role},
+		{bob, memberStream, domain.MemberLeft{UserID: bob, Name: about(bob)}, `Bob B left`, false, nil},
+		{ann, memberStream, domain.MemberLeft{UserID: bob, Name: about(bob)}, `Ann removed Bob B`, false, nil},
+		{ann, memberStream, domain.MemberLeft{UserID: bob}, `Ann removed somebody`, false, nil},
+		{ann, projectStream, domain.ProjectCreated{ProjectID: project, Name: "Website"}, `Ann created project "Website"`, true, nil},
+		{ann, projectStream, domain.ProjectUpdated{ProjectID: project, Name: `The "site"`, Changes: edits}, `Ann changed the name, due date and owner of project "The \"site\""`, true, edits},
+		{ann, projectStream, domain.ProjectStatusChanged{ProjectID: project, Name: "Website", From: domain.Draft, To: domain.Submitted}, `Ann moved project "Website" from draft to submitted`, true, status},
+		{ann, projectStream, domain.ProjectDeleted{ProjectID: project, Name: "Website"}, `Ann deleted project "Website"`, true, nil},
+		{ann, taskStream, domain.TaskCreated{TaskID: task, ProjectID: project, ProjectName: "Website", Title: "Draw"}, `Ann created task "Draw" in project "Website"`, true, nil},
+		{ann, taskStream, domain.TaskUpdated{TaskID: task, ProjectID: project, ProjectName: "Website", Title: "Draw", Changes: edits[1:]}, `Ann changed the due date and owner of task "Draw" in project "Website"`, true, edits[1:]},
+		{ann, taskStream, domain.TaskDeleted{TaskID: task, ProjectID: project, ProjectName: "Website", Title: "Draw"}, `Ann deleted task "Draw" from project "Website"`, true, nil},
+	}
+	told := map[string]bool{}
+	for _, c := range cases {
+		name := about(c.actor)
+		r := domain.Recorded{Tenant: tenant, Seq: 3, Stream: c.stream, Actor: c.actor, Event: c.event, Meta: domain.Meta{ActorName: &name}}
+		told[c.event.EventType()] = true
+		got, err := Describe(r)
+		if err != nil {
+			t.Errorf("%s: %v", c.event.EventType(), err)
+			continue
+		}
+		want := Line{Summary: c.summary, Changes: c.changes}
+		if c.changes == nil {
+			want.Changes = []domain.Change{}
+		}
+		if c.project {
+			want.ProjectID = &project
+		}
+		same(t, got, want)
+		if strings.ContainsAny(got.Summary, "\n\r") {
+			t.Errorf("%s: more than one line: %q", c.event.EventType(), got.Summary)
+		}
+	}
+	for _, d := range domain.Definitions() {
+		if !told[d.Type] {
+			t.Errorf("%s has no case here", d.Type)
+		}
+	}
+}

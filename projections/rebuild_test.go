@@ -1,0 +1,368 @@
+package projections
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+
+	"docket/domain"
+	"docket/eventstore"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+)
+
+// fillCompany makes a tenant with some of everything.
+func fillCompany(t fatalist, w *world, projects int) (*company, domain.UserID) {
+	t.Helper()
+	c, ann := w.found(t, "acme")
+	bob := newID[domain.UserID](t)
+	c.join(t, bob, "Bob", domain.Member)
+	for i := range projects {
+		p := c.create(t, ann, fmt.Sprintf("Project %d", i))
+		c.add(t, bob, p, domain.CreateTask{Title: fmt.Sprintf("Task %d", i)})
+	}
+	return c, ann
+}
+
+func TestRebuildWhileAppendsAndReadsGoOn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.run(t, 50, Subscriptions())
+	const n = 30
+	c, ann := fillCompany(t, w, n)
+	w.caught(t, c)
+	s := domain.Operate(c.id)
+	rebuilt := make(chan struct{})
+	var others sync.WaitGroup
+
+	// Each project's version only grows, and none is ever missing.
+	read := 0
+	others.Go(func() {
+		seen := map[domain.ProjectID]int{}
+		for {
+			items, _, err := w.queries.Projects(t.Context(), s, ProjectFilter{}, ProjectOrder{}, Page{Limit: 2 * n}, Fresh{})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if len(items) != n {
+				t.Errorf("a reader saw %d projects of %d", len(items), n)
+				return
+			}
+			for _, p := range items {
+				if p.Version < seen[p.ID] {
+					t.Errorf("project %s went back from version %d to %d", p.ID, seen[p.ID], p.Version)
+					return
+				}
+				seen[p.ID] = p.Version
+			}
+			read++
+			select {
+			case <-rebuilt:
+				return
+			default:
+			}
+		}
+	})
+	others.Go(func() {
+		r := &Rebuilder{engine: w.db.Engine(t), pageSize: 20}
+		for range 2 {
+			if err := r.Rebuild(t.Context(), []domain.TenantID{c.id}, nil, nil); err != nil {
+				t.Error(err)
+				break
+			}
+		}
+		close(rebuilt)
+	})
+	for i, going := 0, true; going; i++ {
+		id := c.projectIDs[i%n]
+		if err := c.project(t, ann, id, domain.EditProject{Name: domain.To(fmt.Sprintf("Edit %d", i))}); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-rebuilt:
+			going = false
+		default:
+		}
+	}
+	others.Wait()
+	t.Logf("%d events, %d reads", c.head(), read)
+	w.caught(t, c)
+	inMemory(t, w, tenants, c)
+	inMemory(t, w, members, c)
+	inMemory(t, w, projects, c)
+	inMemory(t, w, tasks, c)
+	inMemory(t, w, activity, c)
+	for _, m := range readModels() {
+		if g := w.generation(t, c, m.name); g != 3 {
+			t.Errorf("%s is at generation %d after two rebuilds", m.name, g)
+		}
+		w.onlyGeneration(t, c, m, 3)
+	}
+}
+
+// onlyGeneration fails the test where rows or checkpoints of others are left.
+func (w *world) onlyGeneration(t fatalist, c *company, m readModel, generation int) {
+	t.Helper()
+	for _, sql := range []string{
+		`select count(*) from ` + m.table + ` where tenant_id = $1 and generation <> $2 and $3 <> ''`,
+		`select count(*) from checkpoints where tenant_id = $1 and generation <> $2 and subscription = $3`,
+	} {
+		var left int
+		if err := w.engine.QueryRow(context.Background(), sql, c.id.UUID(), generation, m.name).Scan(&left); err != nil {
+			t.Fatal(err)
+		}
+		if left > 0 {
+			t.Fatalf("%s: %d left: %s", m.name, left, sql)
+		}
+	}
+}
+
+// Broken off at any of its steps, a rebuild leaves the old rows or the new ones,
+// and the next one goes on where it stood.
+func TestRebuildBrokenOff(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c, _ := fillCompany(t, w, 10)
+	w.run(t, 50, Subscriptions())
+	w.caught(t, c)
+	want := w.dump(t, c)
+	r := &Rebuilder{engine: w.engine, pageSize: 3}
+	stop := errors.New("killed")
+	goal := w.generation(t, c, "projects") + 1
+	var resumedAt []int64
+	for kill := 1; ; kill++ {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		steps := 0
+		err := r.Rebuild(ctx, []domain.TenantID{c.id}, []string{"projects"}, func(p Progress) {
+			if steps == 0 {
+				resumedAt = append(resumedAt, p.Seq)
+			}
+			if steps++; steps == 2 && !p.Done {
+				cancel(stop)
+			}
+		})
+		cancel(nil)
+		equal(t, "rows", w.dump(t, c), want)
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+		if kill > 100 {
+			t.Fatal("it never came to an end")
+		}
+	}
+	for i := 1; i < len(resumedAt); i++ {
+		if resumedAt[i] != min(resumedAt[i-1]+6, c.head()) {
+			t.Fatalf("it went on at %v", resumedAt)
+		}
+	}
+	if len(resumedAt) < 3 {
+		t.Fatalf("it was broken off at %v only", resumedAt)
+	}
+	if g := w.generation(t, c, "projects"); g != goal {
+		t.Fatalf("generation %d, want %d: a resumed build fills the same", g, goal)
+	}
+	w.onlyGeneration(t, c, projects.erase(), goal)
+
+	// Between the flip and the deletion of the old rows: those are left to the next.
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	err := r.Rebuild(ctx, []domain.TenantID{c.id}, []string{"projects"}, func(p Progress) {
+		if p.Done {
+			cancel()
+		}
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	equal(t, "rows", w.dump(t, c), want)
+	if err := r.Rebuild(t.Context(), []domain.TenantID{c.id}, []string{"projects"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "rows", w.dump(t, c), want)
+	w.onlyGeneration(t, c, projects.erase(), goal+2)
+}
+
+// What another version of the fold has begun isn't continued.
+func TestRebuildByAnotherFold(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c, _ := fillCompany(t, w, 5)
+	w.run(t, 50, Subscriptions())
+	w.caught(t, c)
+	want := w.dump(t, c)
+	old := *projects
+	old.FoldVersion = 0
+	old.Fold = func(row *domain.Project, e domain.Recorded) (*domain.Project, error) {
+		next, err := projects.Fold(row, e)
+		if next != nil {
+			next.Name = "as an older version wrote it"
+		}
+		return next, err
+	}
+	build, err := eventstore.StartBuild(t.Context(), w.engine, c.id, old.Name, old.FoldVersion)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := build.Page(t.Context(), 6, old.erase().handle); err != nil {
+		t.Fatal(err)
+	}
+	build.Close()
+	if err := w.rebuild.Rebuild(t.Context(), []domain.TenantID{c.id}, []string{"projects"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "rows", w.dump(t, c), want)
+	w.onlyGeneration(t, c, projects.erase(), build.Generation()+1)
+}
+
+func TestRebuildRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c, _ := fillCompany(t, w, 2)
+	here := []domain.TenantID{c.id}
+	var unknown *UnknownModelError
+	if err := w.rebuild.Rebuild(t.Context(), here, []string{"projects", "nonsense"}, nil); !errors.As(err, &unknown) || unknown.Name != "nonsense" {
+		t.Errorf("an unknown model: %v", err)
+	}
+	var noTenant *eventstore.TenantError
+	if err := w.rebuild.Rebuild(t.Context(), []domain.TenantID{newID[domain.TenantID](t)}, nil, nil); !errors.As(err, &noTenant) {
+		t.Errorf("an unknown tenant: %v", err)
+	}
+
+	// Two at once: the second is refused, at whatever step the first is.
+	var running *eventstore.BuildRunningError
+	again := NewRebuilder(w.db.Engine(t))
+	steps := 0
+	first := &Rebuilder{engine: w.engine, pageSize: 2}
+	err := first.Rebuild(t.Context(), here, []string{"tasks"}, func(p Progress) {
+		steps++
+		if err := again.Rebuild(t.Context(), here, []string{"tasks"}, nil); !errors.As(err, &running) {
+			t.Errorf("a second rebuild during %+v: %v", p, err)
+		}
+	})
+	if err != nil || steps < 3 {
+		t.Errorf("the first: %v after %d steps", err, steps)
+	}
+	if err := again.Rebuild(t.Context(), here, []string{"tasks"}, nil); err != nil {
+		t.Errorf("after the first: %v", err)
+	}
+	var locks int
+	if err := w.engine.QueryRow(t.Context(), `select count(*) from pg_locks where locktype = 'advisory'
+and database = (select oid from pg_database where datname = current_database())`).Scan(&locks); err != nil || locks != 0 {
+		t.Errorf("%d advisory locks are left behind (%v)", locks, err)
+	}
+}
+
+// Before the subscription ever ran, and of every tenant there is.
+func TestRebuildOfWhatWasNeverHandled(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	first, _ := fillCompany(t, w, 2)
+	second, _ := fillCompany(t, w, 3)
+	last := map[Progress]bool{}
+	if err := w.rebuild.Rebuild(t.Context(), nil, nil, func(p Progress) { last[p] = true }); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []*company{first, second} {
+		inMemory(t, w, projects, c)
+		inMemory(t, w, activity, c)
+		for _, m := range Models() {
+			if !last[Progress{Tenant: c.id, Model: m, Seq: c.head(), Head: c.head(), Done: true}] {
+				t.Errorf("no report of %s of %s", m, c.id)
+			}
+		}
+	}
+	// The live subscriptions go on from there.
+	w.run(t, 50, Subscriptions())
+	first.create(t, first.userIDs[0], "One more")
+	w.caught(t, first)
+	inMemory(t, w, projects, first)
+	inMemory(t, w, activity, first)
+}
+
+// A fold that fails on one tenant's event: that tenant waits at the event, the
+// other goes on, and a rebuild leaves the old rows.
+func TestPoison(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ill, ann := fillCompany(t, w, 2)
+	well, bea := fillCompany(t, w, 2)
+	poisoned := *projects
+	poisoned.Fold = func(row *domain.Project, e domain.Recorded) (*domain.Project, error) {
+		if e.Tenant == ill.id && e.Seq == 8 {
+			return nil, errors.New("poison")
+		}
+		return projects.Fold(row, e)
+	}
+	handlers := map[string]message.NoPublishHandlerFunc{"projects": eventstore.Handle(poisoned.erase().handle)}
+	ill.create(t, ann, "After the poison")
+	stop := w.run(t, 50, handlers)
+	w.caught(t, well, "projects")
+	if !w.progress.Await(t.Context(), ill.id, 7, "projects") {
+		t.Fatal("what stands before the poison isn't folded")
+	}
+	well.create(t, bea, "Another")
+	w.caught(t, well, "projects")
+	inMemory(t, w, projects, well)
+	items, _, err := w.queries.Projects(t.Context(), domain.Operate(ill.id), ProjectFilter{}, ProjectOrder{}, Page{}, Fresh{})
+	if err != nil || len(items) != 2 {
+		t.Fatalf("%d projects before the poison, %v", len(items), err)
+	}
+	before := w.rows(t, ill, "projects", 1)
+
+	build, err := eventstore.StartBuild(t.Context(), w.engine, ill.id, "projects", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := build.Page(t.Context(), 100, poisoned.erase().handle); err == nil {
+		t.Fatal("a build went past the poison")
+	}
+	build.Close()
+	equal(t, "rows after the failed build", w.rows(t, ill, "projects", 1), before)
+
+	// A rebuild by a fold that can is the cure.
+	stop()
+	if err := w.rebuild.Rebuild(t.Context(), []domain.TenantID{ill.id}, []string{"projects"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	inMemory(t, w, projects, ill)
+	var failures int
+	err = w.engine.QueryRow(t.Context(), `select failures from checkpoints where tenant_id = $1 and subscription = 'projects'`, ill.id.UUID()).Scan(&failures)
+	if err != nil || failures != 0 {
+		t.Fatalf("%d failures are still counted, %v", failures, err)
+	}
+}
+
+// A crash between two pages of a build, in the middle of a transaction, loses
+// that page and nothing else.
+func TestBuildPageIsOneTransaction(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c, _ := fillCompany(t, w, 3)
+	build, err := eventstore.StartBuild(t.Context(), w.engine, c.id, "projects", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer build.Close()
+	m := projects.erase()
+	if _, err := build.Page(t.Context(), 4, m.handle); err != nil {
+		t.Fatal(err)
+	}
+	before := w.rows(t, c, "projects", build.Generation())
+	broken := errors.New("broken off")
+	_, err = build.Page(t.Context(), 4, func(ctx context.Context, p *eventstore.Page) error {
+		return errors.Join(m.handle(ctx, p), broken)
+	})
+	if !errors.Is(err, broken) || build.Seq() != 4 {
+		t.Fatalf("at %d: %v", build.Seq(), err)
+	}
+	equal(t, "rows", w.rows(t, c, "projects", build.Generation()), before)
+	if n, err := build.Page(t.Context(), 4, m.handle); n != 4 || err != nil {
+		t.Fatalf("%d events, %v", n, err)
+	}
+}
