@@ -58,7 +58,7 @@ type Server struct {
 //
 // ctx ends the waiting, not the server. Errors: *LockedError when another docket has the directory; ErrNoBinaries when
 // Postgres is not installed; anything else carries the last lines of the
-// server's log where there are any. After an error nothing is left running.
+// server's log where there are any. After an error nothing that it started is left.
 func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
