@@ -56,9 +56,10 @@ type Server struct {
 // killed docket left there, and returns when it accepts connections and its
 // logins and database exist. On a fresh directory that takes about a second.
 //
-// ctx ends the waiting, not the server. Errors: *LockedError when another docket has the directory; ErrNoBinaries when
-// Postgres is not installed; anything else carries the last lines of the
-// server's log where there are any. After an error nothing that it started is left.
+// ctx ends the waiting, not the server. Errors: *LockedError when another docket
+// has the directory; ErrNoBinaries when Postgres is not installed; anything else
+// carries the last lines of the server's log where there are any. After an error
+// nothing that Start started is left.
 func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
