@@ -20,9 +20,11 @@ const Columns = `tenant_id, seq, stream_type, stream_id, version, type, schema_v
 // the transaction that it is part of.
 const scopeSQL = `select set_config('docket.tenant', $1, true)`
 
-// loadSQL reads the events of a stream ($1 tenant, $2 stream) after a version ($3).
+// loadSQL reads the events of a stream ($1 tenant, $2 stream, $4 its type) after
+// a version ($3). The type keeps one who names a project's id as a user's from
+// being given the project's events.
 const loadSQL = `select ` + Columns + ` from events
-where tenant_id = $1 and stream_id = $2 and version > $3 order by version`
+where tenant_id = $1 and stream_id = $2 and version > $3 and stream_type = $4 order by version`
 
 // claimantSQL finds who holds a claim ($1 tenant, $2 kind, $3 value).
 const claimantSQL = `select holder from claims where tenant_id = $1 and kind = $2 and value = $3`
@@ -36,7 +38,7 @@ order by value limit $3`
 // Docket wrote one of them.
 func (s *Store) Load(ctx context.Context, t domain.TenantID, stream domain.StreamID, after int) ([]domain.Recorded, error) {
 	var events []domain.Recorded
-	err := s.scoped(ctx, t, loadSQL, []any{t.UUID(), stream.ID, after}, func(rows pgx.Rows) error {
+	err := s.scoped(ctx, t, loadSQL, []any{t.UUID(), stream.ID, after, string(stream.Type)}, func(rows pgx.Rows) error {
 		var err error
 		events, err = pgx.CollectRows(rows, Scan)
 		return err
