@@ -21,7 +21,7 @@ const (
 	lookAgainAfter = 50 * time.Millisecond
 	// troubleMost is the longest pause of a worker that the database fails; the
 	// pause doubles from lookAgainAfter.
-	troubleMost = 5 * time.Second
+	troubleMost = time.Second
 	// closeGrace is how long a handler has to answer after Close or its timeout
 	// before its connection is cut.
 	closeGrace = 5 * time.Second
