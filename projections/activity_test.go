@@ -1,0 +1,86 @@
+package projections
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"docket/domain"
+
+	"github.com/google/uuid"
+)
+
+func TestActivity(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.run(t, 5, Subscriptions())
+	c, ann := fillCompany(t, w, 4)
+	bob := c.userIDs[1]
+	if err := c.project(t, ann, c.projectIDs[0], domain.MoveProject{To: domain.Submitted}); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.project(t, ann, c.projectIDs[1], domain.DeleteProject{}); err != nil {
+		t.Fatal(err)
+	}
+	w.caught(t, c)
+	s := c.scope(t, ann)
+
+	want := []Activity{}
+	for _, e := range c.log {
+		a, err := foldActivity(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want = append(want, *a)
+	}
+	last := want[len(want)-2]
+	if last.Summary != `Ann moved project "Project 0" from draft to submitted` || last.Action != "project.status_changed" ||
+		last.ActorName != "Ann" || *last.ActorID != ann || last.EntityID != c.projectIDs[0].UUID() || *last.ProjectID != c.projectIDs[0] ||
+		last.EntityType != domain.ProjectStream || len(last.Changes) != 1 || last.Changes[0].Field != "status" || last.RequestID == "" {
+		t.Errorf("got %+v", last)
+	}
+
+	project, task := domain.ProjectStream, "task.created"
+	entity := c.projectIDs[0].UUID()
+	from, to := want[5].At, want[8].At
+	before, after := want[0].At.Add(-time.Hour), want[len(want)-1].At.Add(time.Hour)
+	between := want[5].At.Add(-time.Nanosecond)
+	stranger := uuid.New()
+	for name, f := range map[string]struct {
+		filter ActivityFilter
+		fits   func(Activity) bool
+	}{
+		"all":             {ActivityFilter{}, func(Activity) bool { return true }},
+		"Bob":             {ActivityFilter{ActorID: &bob}, func(a Activity) bool { return *a.ActorID == bob }},
+		"projects":        {ActivityFilter{EntityType: &project}, func(a Activity) bool { return a.EntityType == project }},
+		"one project":     {ActivityFilter{EntityID: &entity}, func(a Activity) bool { return a.EntityID == entity }},
+		"its moves":       {ActivityFilter{EntityID: &entity, ActorID: &ann, AfterSeq: 6}, func(a Activity) bool { return a.EntityID == entity && a.Seq > 6 }},
+		"new tasks":       {ActivityFilter{Action: &task}, func(a Activity) bool { return a.Action == task }},
+		"after 3":         {ActivityFilter{AfterSeq: 3}, func(a Activity) bool { return a.Seq > 3 }},
+		"from":            {ActivityFilter{From: &from}, func(a Activity) bool { return a.Seq >= 6 }},
+		"from between":    {ActivityFilter{From: &between}, func(a Activity) bool { return a.Seq >= 6 }},
+		"to":              {ActivityFilter{To: &to}, func(a Activity) bool { return a.Seq < 9 }},
+		"from to after 6": {ActivityFilter{From: &from, To: &to, AfterSeq: 6}, func(a Activity) bool { return a.Seq == 7 || a.Seq == 8 }},
+		"from before":     {ActivityFilter{From: &before, To: &after}, func(Activity) bool { return true }},
+		"to before":       {ActivityFilter{To: &before}, func(Activity) bool { return false }},
+		"from after":      {ActivityFilter{From: &after}, func(Activity) bool { return false }},
+		"nothing":         {ActivityFilter{EntityID: &stranger}, func(Activity) bool { return false }},
+	} {
+		expected := slices.DeleteFunc(slices.Clone(want), func(a Activity) bool { return !f.fits(a) })
+		got := []Activity{}
+		for filter, more := f.filter, true; more; {
+			items, m, err := w.queries.Activity(t.Context(), s, filter, 2, Fresh{})
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			got, more = append(got, items...), m
+			if more {
+				filter.AfterSeq = items[len(items)-1].Seq
+			}
+		}
+		if !slices.EqualFunc(got, expected, func(a, b Activity) bool { return a.Seq == b.Seq }) {
+			t.Errorf("%s: got %d items, want %d", name, len(got), len(expected))
+		}
+		same(t, got, expected)
+	}
+}

@@ -1,0 +1,195 @@
+package projections
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"docket/domain"
+)
+
+func TestEventsAreTheBytesOfTheLog(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c, ann := fillCompany(t, w, 3)
+	s := c.scope(t, ann)
+	var got []Event
+	for after, more := int64(0), true; more; {
+		events, m, err := w.queries.Events(t.Context(), s, after, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, more = append(got, events...), m
+		after = got[len(got)-1].Seq
+	}
+	if len(got) != len(c.log) {
+		t.Fatalf("%d events of %d", len(got), len(c.log))
+	}
+	for i, e := range got {
+		r := c.log[i]
+		d, data, err := domain.Encode(r.Event)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.Seq != r.Seq || !e.At.Equal(r.At) || e.Stream != r.Stream || e.Version != r.Version || e.Type != d.Type ||
+			e.SchemaVersion != d.Version || *e.ActorID != r.Actor || e.CommandID != r.Command || !bytes.Equal(e.Data, data) {
+			t.Errorf("got %+v, want %+v", e, r)
+		}
+		var meta domain.Meta
+		if err := json.Unmarshal(e.Meta, &meta); err != nil || meta.RequestID != r.Meta.RequestID {
+			t.Errorf("meta %s: %v", e.Meta, err)
+		}
+	}
+	head, err := w.queries.SeqHead(t.Context(), s)
+	if err != nil || head != c.head() {
+		t.Errorf("head %d, %v", head, err)
+	}
+}
+
+func TestHistory(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c, ann := fillCompany(t, w, 2)
+	p := c.projectIDs[0]
+	for _, command := range []domain.ProjectCommand{
+		domain.EditProject{Name: domain.To("Renamed")}, domain.MoveProject{To: domain.Submitted},
+		domain.MoveProject{To: domain.Draft}, domain.DeleteProject{},
+	} {
+		if err := c.project(t, ann, p, command); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s, stream := c.scope(t, ann), domain.Stream(domain.ProjectStream, p)
+	var got []HistoryItem
+	for after, more := 0, true; more; {
+		items, m, err := w.queries.History(t.Context(), s, stream, after, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, more = append(got, items...), m
+		after = got[len(got)-1].Version
+	}
+	var summaries []string
+	for _, item := range got {
+		summaries = append(summaries, item.Summary)
+		if item.ActorName != "Ann" || item.Stream != stream || item.ProjectID == nil || item.Changes == nil || len(item.Data) == 0 {
+			t.Errorf("got %+v", item)
+		}
+	}
+	if want := []string{
+		`Ann created project "Project 0"`, `Ann changed the name of project "Renamed"`,
+		`Ann moved project "Renamed" from draft to submitted`, `Ann moved project "Renamed" from submitted to draft`,
+		`Ann deleted project "Renamed"`,
+	}; !slices.Equal(summaries, want) {
+		t.Errorf("got %q", summaries)
+	}
+	beyond, more, err := w.queries.History(t.Context(), s, stream, 5, 2)
+	if err != nil || more || len(beyond) != 0 {
+		t.Errorf("after the last: %v, %v, %v", beyond, more, err)
+	}
+	for name, strange := range map[string]domain.StreamID{
+		"no project":          domain.Stream(domain.ProjectStream, newID[domain.ProjectID](t)),
+		"a task as a project": {Type: domain.ProjectStream, ID: c.taskIDs[0].UUID()},
+	} {
+		if _, _, err := w.queries.History(t.Context(), s, strange, 0, 0); err == nil {
+			t.Errorf("%s has a history", name)
+		} else {
+			isNotFound(t, err)
+		}
+	}
+}
+
+// An event of a newer version stands in the log, the history and a replay as it
+// is, and stops no reader.
+func TestHistoryShowsWhatItDoesNotKnow(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c, ann := fillCompany(t, w, 1)
+	_, err := w.engine.Exec(t.Context(), `insert into events (tenant_id, seq, stream_type, stream_id, version, type, schema_version,
+occurred_at, actor_id, command_id, data, meta) values ($1, $2, 'project', $3, 2, 'project.frobbed', 1, now(), $4, $4, '{"x": 1}', '{}')`,
+		c.id.UUID(), c.head()+1, c.projectIDs[0].UUID(), ann.UUID())
+	if err != nil {
+		t.Fatal(err)
+	}
+	items, _, err := w.queries.History(t.Context(), c.scope(t, ann), domain.Stream(domain.ProjectStream, c.projectIDs[0]), 1, 0)
+	if err != nil || len(items) != 1 || items[0].Summary != "project.frobbed" || string(items[0].Data) != `{"x": 1}` || items[0].Changes == nil {
+		t.Fatalf("got %+v, %v", items, err)
+	}
+	if err := w.rebuild.Rebuild(t.Context(), []domain.TenantID{c.id}, nil, nil); !errors.Is(err, domain.ErrUnknownEvent) {
+		t.Fatalf("a rebuild went past it: %v", err)
+	}
+}
+
+func TestReplay(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c, _ := fillCompany(t, w, 300) // more than a page
+	operator := domain.Operate(c.id)
+	at := func(seq int64) time.Time { return c.log[seq-1].At }
+	for name, r := range map[string]struct {
+		until Until
+		last  int64
+	}{
+		"all":               {Until{}, c.head()},
+		"seq 1":             {Until{Seq: 1}, 1},
+		"a page":            {Until{Seq: replayPage}, replayPage},
+		"a page and 1":      {Until{Seq: replayPage + 1}, replayPage + 1},
+		"seq beyond":        {Until{Seq: c.head() + 10}, c.head()},
+		"time of 7":         {Until{Time: at(7)}, 7},
+		"just before 7":     {Until{Time: at(7).Add(-time.Microsecond)}, 6},
+		"just after 7":      {Until{Time: at(7).Add(time.Nanosecond)}, 7},
+		"before everything": {Until{Time: at(1).Add(-time.Second)}, 0},
+		"after everything":  {Until{Time: at(c.head()).Add(time.Hour)}, c.head()},
+		"both":              {Until{Seq: 5, Time: at(7)}, 5},
+	} {
+		var seqs []int64
+		err := w.queries.Replay(t.Context(), operator, r.until, func(item HistoryItem) error {
+			seqs = append(seqs, item.Seq)
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if int64(len(seqs)) != r.last {
+			t.Errorf("%s: %d events, want %d", name, len(seqs), r.last)
+		}
+		for i, seq := range seqs {
+			if seq != int64(i)+1 {
+				t.Fatalf("%s: event %d is seq %d", name, i, seq)
+			}
+		}
+	}
+	full := errors.New("disk full")
+	if err := w.queries.Replay(t.Context(), operator, Until{}, func(HistoryItem) error { return full }); !errors.Is(err, full) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// At every time between any two events, the same seq as by counting.
+func TestSeqAt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c, ann := fillCompany(t, w, 9)
+	s := c.scope(t, ann)
+	for i, e := range c.log {
+		for shift, want := range map[time.Duration]int64{-time.Microsecond: int64(i), 0: int64(i) + 1, time.Microsecond: int64(i) + 1} {
+			at := e.At.Add(shift)
+			if shift > 0 && i+1 < len(c.log) && !c.log[i+1].At.After(at) {
+				want++
+			}
+			if shift < 0 && i > 0 && c.log[i-1].At.After(at) {
+				want--
+			}
+			if got, err := w.queries.SeqAt(t.Context(), s, at); err != nil || got != want {
+				t.Errorf("seq at event %d %+d ns: %d, want %d (%v)", i+1, shift, got, want, err)
+			}
+		}
+	}
+	empty, err := w.queries.SeqAt(t.Context(), domain.Operate(newID[domain.TenantID](t)), time.Now())
+	if err != nil || empty != 0 {
+		t.Errorf("in no log: %d, %v", empty, err)
+	}
+}

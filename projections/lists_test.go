@@ -1,0 +1,283 @@
+package projections
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"testing"
+
+	"docket/domain"
+
+	"github.com/google/uuid"
+)
+
+// pages reads a whole list in pages, taking each keyset through JSON as a cursor does.
+func pages[R any](t *testing.T, limit int, read func(Page) ([]R, *Keyset, error)) []R {
+	t.Helper()
+	all := []R{}
+	for p := (Page{Limit: limit}); ; {
+		items, next, err := read(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if items == nil {
+			t.Fatal("a page is null, not empty")
+		}
+		if len(items) > limit || next != nil && len(items) < limit {
+			t.Fatalf("a page of %d, asked for %d", len(items), limit)
+		}
+		all = append(all, items...)
+		if next == nil {
+			return all
+		}
+		text, err := json.Marshal(next)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.After = new(Keyset)
+		if err := json.Unmarshal(text, p.After); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// compareIDs orders ids as Postgres does.
+func compareIDs[ID ~[16]byte](a, b ID) int { return slices.Compare(a[:], b[:]) }
+
+func TestProjectLists(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.run(t, 100, Subscriptions())
+	c, ann := w.found(t, "acme")
+	bob := newID[domain.UserID](t)
+	c.join(t, bob, "Bob", domain.Member)
+	other, bea := w.found(t, "other")
+	other.create(t, bea, "Theirs")
+	for i, name := range []string{"b", "a", "b", "Ä", "z", "B", "é", "b", "\U0010FFFF", "aa"} {
+		p := c.create(t, []domain.UserID{ann, bob}[i%2], name)
+		if i%3 == 0 {
+			if err := c.project(t, ann, p, domain.EditProject{Visibility: domain.To(domain.Public)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if i%4 == 0 {
+			if err := c.project(t, ann, p, domain.MoveProject{To: domain.Submitted}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := c.project(t, ann, c.projectIDs[4], domain.DeleteProject{}); err != nil {
+		t.Fatal(err)
+	}
+	w.caught(t, c)
+	w.caught(t, other)
+
+	var all []domain.Project
+	for _, p := range c.projects {
+		if p.Exists() {
+			all = append(all, p)
+		}
+	}
+	orders := map[ProjectSort]func(a, b domain.Project) int{
+		ByCreated: func(a, b domain.Project) int { return a.CreatedAt.Compare(b.CreatedAt) },
+		ByUpdated: func(a, b domain.Project) int { return a.UpdatedAt.Compare(b.UpdatedAt) },
+		ByName:    func(a, b domain.Project) int { return cmp.Compare(a.Name, b.Name) },
+	}
+	submitted, public := domain.Submitted, domain.Public
+	filters := map[string]struct {
+		filter ProjectFilter
+		fits   func(domain.Project) bool
+	}{
+		"all":       {ProjectFilter{}, func(domain.Project) bool { return true }},
+		"submitted": {ProjectFilter{Status: &submitted}, func(p domain.Project) bool { return p.Status == submitted }},
+		"Bob's":     {ProjectFilter{OwnerID: &bob}, func(p domain.Project) bool { return p.OwnerID == bob }},
+		"public":    {ProjectFilter{Visibility: &public}, func(p domain.Project) bool { return p.Visibility == public }},
+		"submitted, public, Ann's": {ProjectFilter{Status: &submitted, Visibility: &public, OwnerID: &ann}, func(p domain.Project) bool {
+			return p.Status == submitted && p.Visibility == public && p.OwnerID == ann
+		}},
+	}
+	for order := range projectListings {
+		for name, f := range filters {
+			for _, limit := range []int{1, 2, 3, 9, 10} {
+				want := []domain.Project{}
+				for _, p := range all {
+					if f.fits(p) {
+						want = append(want, p)
+					}
+				}
+				slices.SortFunc(want, func(a, b domain.Project) int {
+					n := cmp.Or(orders[order.By](a, b), compareIDs(a.ID, b.ID))
+					if order.Descending {
+						return -n
+					}
+					return n
+				})
+				got := pages(t, limit, func(p Page) ([]domain.Project, *Keyset, error) {
+					return w.queries.Projects(t.Context(), c.scope(t, bob), f.filter, order, p, Fresh{})
+				})
+				if !slices.EqualFunc(got, want, func(a, b domain.Project) bool { return a.ID == b.ID }) {
+					t.Errorf("%s by %v in pages of %d: got %v, want %v", name, order, limit, names(got), names(want))
+				}
+			}
+		}
+	}
+
+	catalog := pages(t, 2, func(p Page) ([]domain.Project, *Keyset, error) { return w.queries.Catalog(t.Context(), c.id, p) })
+	want := pages(t, 100, func(p Page) ([]domain.Project, *Keyset, error) {
+		return w.queries.Projects(t.Context(), c.scope(t, bob), ProjectFilter{Visibility: &public}, ProjectOrder{}, p, Fresh{})
+	})
+	same(t, catalog, want)
+	if len(catalog) == 0 {
+		t.Error("the catalog is empty")
+	}
+	nowhere, _, err := w.queries.Catalog(t.Context(), newID[domain.TenantID](t), Page{})
+	if err != nil || len(nowhere) != 0 {
+		t.Errorf("the catalog of no tenant: %v, %v", nowhere, err)
+	}
+	if _, _, err := w.queries.Projects(t.Context(), c.scope(t, bob), ProjectFilter{}, ProjectOrder{By: "owner_id"}, Page{}, Fresh{}); err == nil {
+		t.Error("an order that isn't one is taken")
+	}
+}
+
+func names(list []domain.Project) []string {
+	var out []string
+	for _, p := range list {
+		out = append(out, p.Name)
+	}
+	return out
+}
+
+// An item that is inserted, changed or deleted between two pages moves no other
+// from one page to the next.
+func TestPagesHoldStill(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.run(t, 100, Subscriptions())
+	c, ann := w.found(t, "acme")
+	for i := range 6 {
+		c.create(t, ann, fmt.Sprint(i))
+	}
+	w.caught(t, c)
+	s := c.scope(t, ann)
+	_, next, err := w.queries.Projects(t.Context(), s, ProjectFilter{}, ProjectOrder{By: ByName}, Page{Limit: 3}, Fresh{})
+	if err != nil || next == nil {
+		t.Fatal(next, err)
+	}
+	// The very item on which the first page ended goes, and one comes before it.
+	if err := c.project(t, ann, c.projectIDs[2], domain.DeleteProject{}); err != nil {
+		t.Fatal(err)
+	}
+	c.create(t, ann, "0 and a half")
+	rest, next, err := w.queries.Projects(t.Context(), s, ProjectFilter{}, ProjectOrder{By: ByName}, Page{Limit: 3, After: next}, Fresh{Min: c.head()})
+	if err != nil || next != nil || !slices.Equal(names(rest), []string{"3", "4", "5"}) {
+		t.Fatalf("got %v, %v, %v", names(rest), next, err)
+	}
+}
+
+func TestTaskLists(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.run(t, 100, Subscriptions())
+	c, ann := w.found(t, "acme")
+	bob := newID[domain.UserID](t)
+	c.join(t, bob, "Bob", domain.Member)
+	first, second, gone := c.create(t, ann, "first"), c.create(t, ann, "second"), c.create(t, ann, "gone")
+	for i := range 20 {
+		command := domain.CreateTask{
+			Title: fmt.Sprint(i), Priority: []domain.Priority{domain.Low, domain.Urgent}[i/2%2], Labels: [][]string{nil, {"x"}, {"y", "x"}}[i%3],
+		}
+		if i%2 == 0 {
+			command.AssigneeID, command.Assignee = &bob, c.members[bob]
+		}
+		id := c.add(t, ann, []domain.ProjectID{first, second, gone}[i%3], command)
+		if i%5 == 0 {
+			if err := c.task(t, ann, id, domain.EditTask{Project: c.projects[c.tasks[id].ProjectID], Status: domain.To(domain.Done)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := c.task(t, ann, c.taskIDs[3], domain.DeleteTask{Project: c.projects[first]}); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.project(t, ann, gone, domain.DeleteProject{}); err != nil {
+		t.Fatal(err)
+	}
+	w.caught(t, c)
+
+	done, urgent, label := domain.Done, domain.Urgent, "x"
+	for name, f := range map[string]struct {
+		filter TaskFilter
+		fits   func(domain.Task) bool
+	}{
+		"all":     {TaskFilter{}, func(domain.Task) bool { return true }},
+		"first's": {TaskFilter{ProjectID: &first}, func(k domain.Task) bool { return k.ProjectID == first }},
+		"Bob's":   {TaskFilter{AssigneeID: &bob}, func(k domain.Task) bool { return k.AssigneeID != nil }},
+		"done":    {TaskFilter{Status: &done}, func(k domain.Task) bool { return k.Status == done }},
+		"urgent":  {TaskFilter{Priority: &urgent}, func(k domain.Task) bool { return k.Priority == urgent }},
+		"x":       {TaskFilter{Label: &label}, func(k domain.Task) bool { return slices.Contains(k.Labels, "x") }},
+		"second's, Bob's, x": {TaskFilter{ProjectID: &second, AssigneeID: &bob, Label: &label}, func(k domain.Task) bool {
+			return k.ProjectID == second && k.AssigneeID != nil && slices.Contains(k.Labels, "x")
+		}},
+	} {
+		want := []domain.Task{}
+		for _, id := range c.taskIDs {
+			if k := c.tasks[id]; !k.Deleted && k.ProjectID != gone && f.fits(k) {
+				want = append(want, k)
+			}
+		}
+		if len(want) == 0 {
+			t.Errorf("%s: the test has nothing to find", name)
+		}
+		for _, limit := range []int{1, 3, 50} {
+			got := pages(t, limit, func(p Page) ([]domain.Task, *Keyset, error) {
+				return w.queries.Tasks(t.Context(), c.scope(t, bob), f.filter, p, Fresh{})
+			})
+			same(t, got, want)
+		}
+	}
+	for name, id := range map[string]domain.ProjectID{"a deleted": gone, "no": newID[domain.ProjectID](t)} {
+		if _, _, err := w.queries.Tasks(t.Context(), c.scope(t, bob), TaskFilter{ProjectID: &id}, Page{}, Fresh{}); err == nil {
+			t.Errorf("tasks of %s project are listed", name)
+		} else {
+			isNotFound(t, err)
+		}
+	}
+}
+
+func TestMemberList(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.run(t, 100, Subscriptions())
+	c, ann := w.found(t, "acme")
+	for i := range 5 {
+		c.join(t, newID[domain.UserID](t), fmt.Sprint("Member ", i), domain.Viewer)
+	}
+	if err := c.member(t, ann, c.userIDs[2], domain.RemoveMember{}); err != nil {
+		t.Fatal(err)
+	}
+	c.join(t, c.userIDs[2], "Back again", domain.Member)
+	if err := c.member(t, ann, c.userIDs[4], domain.RemoveMember{}); err != nil {
+		t.Fatal(err)
+	}
+	w.caught(t, c)
+	want := []domain.Membership{}
+	for _, i := range []int{0, 1, 3, 5, 2} {
+		want = append(want, c.members[c.userIDs[i]])
+	}
+	same(t, pages(t, 2, func(p Page) ([]domain.Membership, *Keyset, error) {
+		return w.queries.Members(t.Context(), c.scope(t, ann), p, Fresh{})
+	}), want)
+}
+
+func TestLimits(t *testing.T) {
+	t.Parallel()
+	for asked, want := range map[int]int{-1: DefaultLimit, 0: DefaultLimit, 1: 1, MaxLimit: MaxLimit, MaxLimit + 1: MaxLimit} {
+		if got := (Page{Limit: asked}).limit(); got != want {
+			t.Errorf("limit %d is taken as %d", asked, got)
+		}
+	}
+	if lastText.ID != uuid.Max || len([]rune(lastText.Value)) <= domain.MaxName {
+		t.Error("a name may stand behind the last")
+	}
+}
