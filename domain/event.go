@@ -19,6 +19,7 @@ const (
 	UserStream    StreamType = "user"
 	ProjectStream StreamType = "project"
 	TaskStream    StreamType = "task"
+	CommentStream StreamType = "comment"
 )
 
 // StreamID names one aggregate's events within a tenant's log.

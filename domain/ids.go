@@ -17,7 +17,9 @@ type (
 	UserID         = ID[userKind]
 	ProjectID      = ID[projectKind]
 	TaskID         = ID[taskKind]
+	CommentID      = ID[commentKind]
 	CommandID      = ID[commandKind]
+	SecretID       = ID[secretKind]
 	NotificationID = ID[notificationKind]
 )
 
@@ -26,7 +28,9 @@ type (
 	userKind         struct{}
 	projectKind      struct{}
 	taskKind         struct{}
+	commentKind      struct{}
 	commandKind      struct{}
+	secretKind       struct{}
 	notificationKind struct{}
 )
 

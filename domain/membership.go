@@ -12,11 +12,14 @@ type Membership struct {
 	Role     Role
 	JoinedAt time.Time
 	// Active is false before the member joined and after they left.
-	Active  bool
-	Version int
+	Active bool
+	// UserVersion is the version of the user that the last renaming came from.
+	UserVersion int
+	Version     int
 }
 
-// MembershipCommand is one of JoinTenant, AddMember, ChangeRole and RemoveMember.
+// MembershipCommand is one of JoinTenant, AddMember, ChangeRole,
+// RenameMember and RemoveMember.
 type MembershipCommand interface{ membershipCommand() }
 
 // JoinTenant makes a user a member by their own act, or founds a tenant; the
@@ -40,6 +43,14 @@ type ChangeRole struct {
 	OwnerStays bool
 }
 
+// RenameMember carries a user's new name into a tenant. UserVersion is the
+// version of the user's stream that it comes from: a renaming that was carried
+// already, or is older than one that was, changes nothing.
+type RenameMember struct {
+	Name        string
+	UserVersion int
+}
+
 // RemoveMember ends a membership: one's own, or by an owner anyone's.
 type RemoveMember struct {
 	IfMatch    IfMatch
@@ -49,6 +60,7 @@ type RemoveMember struct {
 func (JoinTenant) membershipCommand()   {}
 func (AddMember) membershipCommand()    {}
 func (ChangeRole) membershipCommand()   {}
+func (RenameMember) membershipCommand() {}
 func (RemoveMember) membershipCommand() {}
 
 // DecideMembership says what a command does to a membership. Errors, in the
@@ -71,6 +83,13 @@ func DecideMembership(m Membership, by Actor, c MembershipCommand) ([]Event, err
 		return m.join(c.User, c.Role)
 	case ChangeRole:
 		return m.change(by, c)
+	case RenameMember:
+		if !m.Active || m.Name == c.Name || c.UserVersion <= m.UserVersion {
+			return nil, nil
+		}
+		return []Event{MemberRenamed{
+			UserID: m.UserID, From: About(m.UserID, m.Name), Name: About(m.UserID, c.Name), UserVersion: c.UserVersion,
+		}}, nil
 	case RemoveMember:
 		return m.remove(by, c)
 	}
@@ -150,6 +169,8 @@ func (m Membership) Evolve(r Recorded) (Membership, error) {
 		}
 	case MemberRoleChanged:
 		m.Role = e.To
+	case MemberRenamed:
+		m.Name, m.UserVersion = e.Name.Value, e.UserVersion
 	case MemberLeft:
 		m.Active = false
 	default:
@@ -176,6 +197,15 @@ type MemberRoleChanged struct {
 	To     Role     `json:"to"`
 }
 
+// MemberRenamed says that the user took another name; UserVersion is that of the
+// event in the platform's log.
+type MemberRenamed struct {
+	UserID      UserID   `json:"user_id"`
+	From        Personal `json:"from"`
+	Name        Personal `json:"name"`
+	UserVersion int      `json:"user_version"`
+}
+
 // MemberLeft says that a member left or was removed; Role is the role they had.
 type MemberLeft struct {
 	UserID UserID   `json:"user_id"`
@@ -188,6 +218,9 @@ func (MemberJoined) EventType() string { return "member.joined" }
 
 // EventType is the stored name.
 func (MemberRoleChanged) EventType() string { return "member.role_changed" }
+
+// EventType is the stored name.
+func (MemberRenamed) EventType() string { return "member.renamed" }
 
 // EventType is the stored name.
 func (MemberLeft) EventType() string { return "member.left" }

@@ -21,6 +21,8 @@ type Project struct {
 	DueDate     *Date
 	OwnerID     UserID
 	CreatedBy   UserID
+	// SubmittedBy is who last submitted it; zero where nobody has.
+	SubmittedBy UserID
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
 	Deleted     bool
@@ -56,6 +58,8 @@ type MoveProject struct {
 	IfMatch IfMatch
 	To      Status
 	Comment *string
+	// FourEyes is the tenant's setting, whose stream the append guards.
+	FourEyes bool
 }
 
 // DeleteProject ends a project. Its history stays.
@@ -168,6 +172,9 @@ func (p Project) move(by Actor, c MoveProject) ([]Event, error) {
 	if ok && !by.Role.AtLeast(step.Least) {
 		return nil, InsufficientRole(step.Least, by.Role)
 	}
+	if ok && c.FourEyes && step.FourEyes && p.SubmittedBy == by.ID {
+		return nil, Refuse(CodeNotYours, "in this tenant whoever submitted a project can't take it to %s", c.To)
+	}
 	if err := c.IfMatch.Check(p.Version); err != nil {
 		return nil, err
 	}
@@ -192,9 +199,11 @@ func (p Project) delete(by Actor, c DeleteProject) ([]Event, error) {
 	return []Event{ProjectDeleted{ProjectID: p.ID, Name: p.Name, OwnerID: p.OwnerID, Status: p.Status}}, nil
 }
 
-// MayMove reports whether a member may make a transition of this project now.
-func (p Project) MayMove(by Actor, t Transition) bool {
+// MayMove reports whether a member may make a transition of this project now, in
+// a tenant that asks for four eyes or doesn't.
+func (p Project) MayMove(by Actor, t Transition, fourEyes bool) bool {
 	return p.Exists() && t.From == p.Status && by.Role.AtLeast(t.Least) &&
+		!(fourEyes && t.FourEyes && p.SubmittedBy == by.ID) &&
 		Permit(ProjectTransition, by.Role, p.OwnerID == by.ID, p.Status) == nil
 }
 

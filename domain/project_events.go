@@ -71,6 +71,9 @@ func (p Project) Evolve(r Recorded) (Project, error) {
 		p = next
 	case ProjectStatusChanged:
 		p.Status = e.To
+		if e.To == Submitted {
+			p.SubmittedBy = r.Actor
+		}
 	case ProjectDeleted:
 		p.Deleted = true
 	default:

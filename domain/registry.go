@@ -43,8 +43,10 @@ var registry = register(
 	define[TenantUpdated](TenantStream),
 	define[TenantFounded](TenantStream),
 	define[UserRegistered](UserStream),
+	define[UserRenamed](UserStream),
 	define[MemberJoined](MemberStream),
 	define[MemberRoleChanged](MemberStream),
+	define[MemberRenamed](MemberStream),
 	define[MemberLeft](MemberStream),
 	define[ProjectCreated](ProjectStream),
 	define[ProjectUpdated](ProjectStream),
@@ -53,6 +55,9 @@ var registry = register(
 	define[TaskCreated](TaskStream),
 	define[TaskUpdated](TaskStream),
 	define[TaskDeleted](TaskStream),
+	define[CommentCreated](CommentStream),
+	define[CommentUpdated](CommentStream),
+	define[CommentDeleted](CommentStream),
 )
 
 func define[E Event](stream StreamType, upcasts ...Upcaster) Definition {

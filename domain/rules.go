@@ -51,6 +51,10 @@ const (
 	TaskCreate        Action = "task.create"
 	TaskEdit          Action = "task.edit"
 	TaskDelete        Action = "task.delete"
+	CommentRead       Action = "comment.read"
+	CommentCreate     Action = "comment.create"
+	CommentEdit       Action = "comment.edit"
+	CommentDelete     Action = "comment.delete"
 	MemberRead        Action = "member.read"
 	MemberAdd         Action = "member.add"
 	MemberChange      Action = "member.change"
@@ -61,6 +65,7 @@ const (
 	TenantEdit        Action = "tenant.edit"
 	ActivityRead      Action = "activity.read"
 	EventRead         Action = "event.read"
+	StatsRead         Action = "stats.read"
 )
 
 // Grant is one way to be allowed an action: at least this role (and the auditor
@@ -75,7 +80,7 @@ type Grant struct {
 }
 
 // rules is who may do what. An actor needs one grant that fits. "Own" is the
-// project's owner_id, a task's created_by.
+// project's owner_id, a task's created_by, a comment's author_id.
 var rules = map[Action][]Grant{
 	ProjectRead:       {{Least: Viewer, Auditor: true}},
 	ProjectCreate:     {{Least: Member}},
@@ -86,6 +91,10 @@ var rules = map[Action][]Grant{
 	TaskCreate:        {{Least: Member}},
 	TaskEdit:          {{Least: Member}},
 	TaskDelete:        {{Least: Member, Own: true}, {Least: Manager}},
+	CommentRead:       {{Least: Viewer, Auditor: true}},
+	CommentCreate:     {{Least: Member}},
+	CommentEdit:       {{Least: Member, Own: true}},
+	CommentDelete:     {{Least: Member, Own: true}, {Least: Manager}},
 	MemberRead:        {{Least: Viewer, Auditor: true}},
 	MemberAdd:         {{Least: Owner}},
 	MemberChange:      {{Least: Owner}},
@@ -96,6 +105,7 @@ var rules = map[Action][]Grant{
 	TenantEdit:        {{Least: Owner}},
 	ActivityRead:      {{Least: Owner, Auditor: true}},
 	EventRead:         {{Least: Owner, Auditor: true}},
+	StatsRead:         {{Least: Owner}},
 }
 
 // Grants are the ways to be allowed an action; none for an unknown one.

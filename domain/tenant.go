@@ -14,8 +14,14 @@ const (
 // Channel is a way to send a notification.
 type Channel string
 
-// The channels. Only ChannelInApp needs nothing to be set up.
-const ChannelInApp Channel = "in_app"
+// The channels. ChannelSlack needs an incoming webhook's address.
+const (
+	ChannelInApp Channel = "in_app"
+	ChannelEmail Channel = "email"
+	ChannelSlack Channel = "slack"
+)
+
+var channels = []Channel{ChannelInApp, ChannelEmail, ChannelSlack}
 
 // Tenant is the state of a tenant, folded from its own stream.
 type Tenant struct {
@@ -26,6 +32,13 @@ type Tenant struct {
 	DefaultRole  Role
 	// Channel is how members are notified where they chose nothing else.
 	Channel Channel
+	// EmailFrom is the sender of the tenant's e-mail; nil: the server's.
+	EmailFrom *string
+	// SlackWebhook names the secret row with the incoming webhook's address; nil:
+	// there is none.
+	SlackWebhook *SecretID
+	// FourEyes says that whoever submitted a project can't approve it.
+	FourEyes bool
 	// AwaitsFounder is set while the first who registers becomes its owner. Only
 	// the tenant made at the first start is born so.
 	AwaitsFounder bool
@@ -52,6 +65,11 @@ type EditTenant struct {
 	Name         Edit[string]
 	Registration Edit[Registration]
 	DefaultRole  Edit[Role]
+	Channel      Edit[Channel]
+	EmailFrom    Edit[*string]
+	// SlackWebhook is the name under which the new address is kept.
+	SlackWebhook Edit[*SecretID]
+	FourEyes     Edit[bool]
 }
 
 // FoundTenant ends the wait for a founder.
@@ -102,6 +120,10 @@ func (t Tenant) edit(by Actor, c EditTenant) ([]Event, error) {
 	f.text("/name", c.Name.Or("-"), 1, MaxName)
 	oneOf(&f, "/registration", c.Registration.Or(RegistrationClosed), RegistrationOpen, RegistrationClosed)
 	oneOf(&f, "/default_role", c.DefaultRole.Or(Member), Manager, Member, Viewer, Auditor)
+	oneOf(&f, "/config/default_notification_channel", c.Channel.Or(ChannelInApp), channels...)
+	if from := c.EmailFrom.Or(nil); from != nil {
+		f.email("/config/email/from", *from)
+	}
 	if err := f.err(); err != nil {
 		return nil, err
 	}
@@ -118,10 +140,21 @@ func (t Tenant) edit(by Actor, c EditTenant) ([]Event, error) {
 	next.Name = c.Name.Or(t.Name)
 	next.Registration = c.Registration.Or(t.Registration)
 	next.DefaultRole = c.DefaultRole.Or(t.DefaultRole)
+	next.Channel = c.Channel.Or(t.Channel)
+	next.EmailFrom = c.EmailFrom.Or(t.EmailFrom)
+	next.SlackWebhook = c.SlackWebhook.Or(t.SlackWebhook)
+	next.FourEyes = c.FourEyes.Or(t.FourEyes)
+	if next.Channel == ChannelSlack && next.SlackWebhook == nil {
+		return nil, Invalid("/config/default_notification_channel", "not_set_up", "slack needs config.slack.webhook_url")
+	}
 	var list []Change
 	list = changed(list, "name", t.Name, next.Name)
 	list = changed(list, "registration", t.Registration, next.Registration)
 	list = changed(list, "default_role", t.DefaultRole, next.DefaultRole)
+	list = changed(list, "default_notification_channel", t.Channel, next.Channel)
+	list = changed(list, "email_from", t.EmailFrom, next.EmailFrom)
+	list = changed(list, "slack_webhook", t.SlackWebhook, next.SlackWebhook)
+	list = changed(list, "four_eyes", t.FourEyes, next.FourEyes)
 	if len(list) == 0 {
 		return nil, nil
 	}
@@ -165,6 +198,12 @@ func (t Tenant) Evolve(r Recorded) (Tenant, error) {
 			"name":         func(v []byte) error { return set(&next.Name, v) },
 			"registration": func(v []byte) error { return set(&next.Registration, v) },
 			"default_role": func(v []byte) error { return set(&next.DefaultRole, v) },
+
+			"default_notification_channel": func(v []byte) error { return set(&next.Channel, v) },
+
+			"email_from":    func(v []byte) error { return set(&next.EmailFrom, v) },
+			"slack_webhook": func(v []byte) error { return set(&next.SlackWebhook, v) },
+			"four_eyes":     func(v []byte) error { return set(&next.FourEyes, v) },
 		}); err != nil {
 			return t, err
 		}

@@ -13,7 +13,7 @@ type User struct {
 	Version       int
 }
 
-// UserCommand is RegisterUser.
+// UserCommand is one of RegisterUser and RenameUser.
 type UserCommand interface{ userCommand() }
 
 // RegisterUser makes a user. The address's uniqueness is a claim that is
@@ -24,10 +24,14 @@ type RegisterUser struct {
 	Name  string
 }
 
-func (RegisterUser) userCommand() {}
+// RenameUser gives a user another name, which every tenant then hears of.
+type RenameUser struct{ Name Edit[string] }
 
-// DecideUser says what a command does to a user. Errors: CodeEmailTaken,
-// CodeValidationFailed.
+func (RegisterUser) userCommand() {}
+func (RenameUser) userCommand()   {}
+
+// DecideUser says what a command does to a user. Errors: CodeValidationFailed,
+// CodeNotFound, CodeEmailTaken.
 func DecideUser(u User, c UserCommand) ([]Event, error) {
 	switch c := c.(type) {
 	case RegisterUser:
@@ -41,6 +45,20 @@ func DecideUser(u User, c UserCommand) ([]Event, error) {
 			return nil, EmailTaken()
 		}
 		return []Event{UserRegistered{Email: About(c.ID, c.Email), Name: About(c.ID, c.Name)}}, nil
+	case RenameUser:
+		var f findings
+		f.text("/name", c.Name.Or("-"), 1, MaxName)
+		if err := f.err(); err != nil {
+			return nil, err
+		}
+		if u.Version == 0 {
+			return nil, NotFound("user")
+		}
+		name := c.Name.Or(u.Name)
+		if name == u.Name {
+			return nil, nil
+		}
+		return []Event{UserRenamed{From: About(u.ID, u.Name), Name: About(u.ID, name)}}, nil
 	}
 	return nil, unknownCommand(c)
 }
@@ -55,6 +73,8 @@ func (u User) Evolve(r Recorded) (User, error) {
 	switch e := r.Event.(type) {
 	case UserRegistered:
 		u = User{ID: UserID(r.Stream.ID), Email: e.Email.Value, Name: e.Name.Value, CreatedAt: r.At}
+	case UserRenamed:
+		u.Name = e.Name.Value
 	default:
 		return u, unknownTo("user", r.Event)
 	}
@@ -67,6 +87,15 @@ type UserRegistered struct {
 	Email Personal `json:"email"`
 	Name  Personal `json:"name"`
 }
+
+// UserRenamed says that a user took another name.
+type UserRenamed struct {
+	From Personal `json:"from"`
+	Name Personal `json:"name"`
+}
+
+// EventType is the stored name.
+func (UserRenamed) EventType() string { return "user.renamed" }
 
 // EventType is the stored name.
 func (UserRegistered) EventType() string { return "user.registered" }

@@ -24,10 +24,12 @@ type StatusRule struct {
 	Terminal bool
 }
 
-// Transition is one allowed move and the least role that may make it.
+// Transition is one allowed move and the least role that may make it. Where the
+// tenant asks for four eyes, a move with FourEyes isn't for the one who submitted.
 type Transition struct {
 	From, To Status
 	Least    Role
+	FourEyes bool
 }
 
 var statuses = []StatusRule{
@@ -43,33 +45,33 @@ var statuses = []StatusRule{
 }
 
 var workflow = []Transition{
-	{Draft, Submitted, Member},
-	{Draft, Cancelled, Manager},
+	{From: Draft, To: Submitted, Least: Member},
+	{From: Draft, To: Cancelled, Least: Manager},
 
-	{Submitted, Approved, Manager},
-	{Submitted, Rejected, Manager},
-	{Submitted, Draft, Member}, // withdraw
-	{Submitted, Cancelled, Manager},
+	{From: Submitted, To: Approved, Least: Manager, FourEyes: true},
+	{From: Submitted, To: Rejected, Least: Manager},
+	{From: Submitted, To: Draft, Least: Member}, // withdraw
+	{From: Submitted, To: Cancelled, Least: Manager},
 
-	{Rejected, Draft, Member},
-	{Rejected, Cancelled, Manager},
+	{From: Rejected, To: Draft, Least: Member},
+	{From: Rejected, To: Cancelled, Least: Manager},
 
-	{Approved, Active, Manager},
-	{Approved, Cancelled, Owner},
+	{From: Approved, To: Active, Least: Manager},
+	{From: Approved, To: Cancelled, Least: Owner},
 
-	{Active, OnHold, Manager},
-	{Active, Completed, Manager},
-	{Active, Cancelled, Owner},
+	{From: Active, To: OnHold, Least: Manager},
+	{From: Active, To: Completed, Least: Manager},
+	{From: Active, To: Cancelled, Least: Owner},
 
-	{OnHold, Active, Manager},
-	{OnHold, Completed, Manager},
-	{OnHold, Cancelled, Owner},
+	{From: OnHold, To: Active, Least: Manager},
+	{From: OnHold, To: Completed, Least: Manager},
+	{From: OnHold, To: Cancelled, Least: Owner},
 
-	{Completed, Active, Owner}, // reopen
-	{Completed, Archived, Owner},
+	{From: Completed, To: Active, Least: Owner}, // reopen
+	{From: Completed, To: Archived, Least: Owner},
 
-	{Cancelled, Draft, Owner}, // revive
-	{Cancelled, Archived, Owner},
+	{From: Cancelled, To: Draft, Least: Owner}, // revive
+	{From: Cancelled, To: Archived, Least: Owner},
 }
 
 // Statuses are all statuses, in the order in which a project meets them.
