@@ -86,7 +86,7 @@ func (a *attempt) write(t domain.TenantID, stream domain.StreamID, events []doma
 	s := a.seen[streamKey{t, stream}]
 	s.written = true
 	a.commit.Parts = append(a.commit.Parts, eventstore.Part{Tenant: t, Stream: stream, Expected: s.version, Events: events})
-	a.commit.Claims = append(a.commit.Claims, ownerClaims(t, events)...)
+	a.commit.Claims = append(a.commit.Claims, memberClaims(t, events)...)
 }
 
 // execute decides and appends until it is accepted or refused. build looks at
@@ -95,9 +95,12 @@ func (a *attempt) write(t domain.TenantID, stream domain.StreamID, events []doma
 // Errors: what build returns, CodeConcurrentUpdate, CodeOutcomeUnknown,
 // CodeOverloaded, *eventstore.ClaimedError.
 func (c *Commands) execute(ctx context.Context, o Origin, build func(context.Context, *attempt) (domain.Actor, error)) (*attempt, error) {
-	command, err := newID[domain.CommandID]()
-	if err != nil {
-		return nil, err
+	command := o.Command
+	if command.IsZero() {
+		var err error
+		if command, err = newID[domain.CommandID](); err != nil {
+			return nil, err
+		}
 	}
 	var conflict *eventstore.ConflictError
 	for n := range maxAttempts {

@@ -19,10 +19,17 @@ type Store interface {
 	ClaimantsBut(ctx context.Context, t domain.TenantID, kind eventstore.ClaimKind, but uuid.UUID, limit int) ([]uuid.UUID, error)
 }
 
+// Secrets keeps tenants' secrets, sealed, under names that events may carry.
+type Secrets interface {
+	Put(ctx context.Context, t domain.TenantID, id domain.SecretID, value string) error
+}
+
 // Config is what Commands are made of.
 type Config struct {
 	Store       Store
 	Credentials *Credentials
+	// Secrets keeps what must not stand in an event; nil: nothing can be kept.
+	Secrets Secrets
 	// SetupCode is what one must know to found the default tenant from elsewhere
 	// than the machine itself; empty: nobody can.
 	SetupCode string
@@ -37,6 +44,7 @@ type Commands struct {
 	folds       *folds
 	slugs       *slugs
 	credentials *Credentials
+	secrets     Secrets
 	setupCode   string
 	log         *slog.Logger
 }
@@ -58,7 +66,7 @@ func New(cfg Config) (*Commands, error) {
 		return nil, fmt.Errorf("slug cache: %w", err)
 	}
 	return &Commands{
-		store: cfg.Store, folds: folds, slugs: slugs, credentials: cfg.Credentials,
+		store: cfg.Store, folds: folds, slugs: slugs, credentials: cfg.Credentials, secrets: cfg.Secrets,
 		setupCode: cfg.SetupCode, log: cfg.Logger,
 	}, nil
 }
@@ -67,6 +75,9 @@ func New(cfg Config) (*Commands, error) {
 type Origin struct {
 	// RequestID is the HTTP request's; empty for an operator's command.
 	RequestID string
+	// Command is the command's id where it follows from something else, so that
+	// doing it twice can be told; zero: a new one.
+	Command domain.CommandID
 }
 
 // Done is the answer to an accepted command.

@@ -175,7 +175,7 @@ func TestTenants(t *testing.T) {
 	}
 	if _, err := w.one.EditTenant(ctx, scope, commands.Origin{}, domain.EditTenant{
 		Registration: domain.To(domain.RegistrationOpen), DefaultRole: domain.To(domain.Viewer),
-	}); err != nil {
+	}, domain.Edit[*string]{}); err != nil {
 		t.Fatal(err)
 	}
 	// two has the closed tenant in its cache; it must not refuse on that.

@@ -23,6 +23,7 @@ var (
 	memberships = kind[domain.Membership]{domain.MemberStream, domain.Membership.Evolve}
 	projects    = kind[domain.Project]{domain.ProjectStream, domain.Project.Evolve}
 	tasks       = kind[domain.Task]{domain.TaskStream, domain.Task.Evolve}
+	comments    = kind[domain.Comment]{domain.CommentStream, domain.Comment.Evolve}
 )
 
 // streamKey names a stream among all tenants'.

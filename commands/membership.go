@@ -78,28 +78,36 @@ func (c *Commands) ownerStays(ctx context.Context, a *attempt, m domain.Membersh
 	return false, nil
 }
 
-// ownerClaims are the claims that follow from a membership's events: every
-// owner of a tenant holds one, and nobody else.
-func ownerClaims(t domain.TenantID, events []domain.Event) []eventstore.Claim {
+// memberClaims are the claims that follow from a membership's events: every
+// owner of a tenant holds one in its log, and every membership one in the
+// platform's.
+func memberClaims(t domain.TenantID, events []domain.Event) []eventstore.Claim {
 	var out []eventstore.Claim
-	claim := func(u domain.UserID, release bool) {
+	owner := func(u domain.UserID, release bool) {
 		out = append(out, eventstore.Claim{
 			Tenant: t, Kind: eventstore.ClaimOwner, Value: u.String(), Holder: u.UUID(), Release: release,
+		})
+	}
+	member := func(u domain.UserID, release bool) {
+		out = append(out, eventstore.Claim{
+			Tenant: domain.Platform, Kind: membershipsOf(u), Value: t.String(), Holder: t.UUID(), Release: release,
 		})
 	}
 	for _, e := range events {
 		switch e := e.(type) {
 		case domain.MemberJoined:
+			member(e.UserID, false)
 			if e.Role == domain.Owner {
-				claim(e.UserID, false)
+				owner(e.UserID, false)
 			}
 		case domain.MemberRoleChanged:
 			if slices.Contains([]domain.Role{e.From, e.To}, domain.Owner) {
-				claim(e.UserID, e.From == domain.Owner)
+				owner(e.UserID, e.From == domain.Owner)
 			}
 		case domain.MemberLeft:
+			member(e.UserID, true)
 			if e.Role == domain.Owner {
-				claim(e.UserID, true)
+				owner(e.UserID, true)
 			}
 		}
 	}

@@ -32,9 +32,18 @@ func (c *Commands) EditProject(ctx context.Context, s domain.Scope, o Origin, id
 		})
 }
 
-// MoveProject takes a project along the workflow.
+// MoveProject takes a project along the workflow; cmd.FourEyes is given by this
+// method.
 func (c *Commands) MoveProject(ctx context.Context, s domain.Scope, o Origin, id domain.ProjectID, cmd domain.MoveProject) (Done[domain.Project], error) {
-	return change(ctx, c, s, o, projects, id.UUID(), decideProject(cmd))
+	return change(ctx, c, s, o, projects, id.UUID(),
+		func(ctx context.Context, a *attempt, by domain.Actor, p domain.Project) ([]domain.Event, error) {
+			t, err := look(ctx, a, tenants, s.Tenant(), s.Tenant().UUID())
+			if err != nil {
+				return nil, err
+			}
+			cmd.FourEyes = t.FourEyes
+			return domain.DecideProject(p, by, cmd)
+		})
 }
 
 // DeleteProject ends a project, and with it its tasks.

@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"docket/domain"
 	"docket/eventstore"
@@ -90,8 +91,23 @@ func (a *attempt) open(id domain.TenantID, by domain.Actor, cmd domain.CreateTen
 	return nil
 }
 
-// EditTenant changes what an owner may change of the scope's tenant.
-func (c *Commands) EditTenant(ctx context.Context, s domain.Scope, o Origin, cmd domain.EditTenant) (Done[domain.Tenant], error) {
+// EditTenant changes what an owner may change of the scope's tenant. slackWebhook
+// is the address that cmd.SlackWebhook gets a name for: it is kept first, since a
+// secret that no event names is harmless, and a name without a secret isn't.
+func (c *Commands) EditTenant(ctx context.Context, s domain.Scope, o Origin, cmd domain.EditTenant, slackWebhook domain.Edit[*string]) (Done[domain.Tenant], error) {
+	if slackWebhook.Set {
+		cmd.SlackWebhook = domain.To[*domain.SecretID](nil)
+	}
+	if slackWebhook.Value != nil {
+		id, err := newID[domain.SecretID]()
+		if err != nil {
+			return Done[domain.Tenant]{}, err
+		}
+		if err := c.secrets.Put(ctx, s.Tenant(), id, *slackWebhook.Value); err != nil {
+			return Done[domain.Tenant]{}, fmt.Errorf("keep secret: %w", err)
+		}
+		cmd.SlackWebhook = domain.To(&id)
+	}
 	return change(ctx, c, s, o, tenants, s.Tenant().UUID(),
 		func(_ context.Context, _ *attempt, by domain.Actor, t domain.Tenant) ([]domain.Event, error) {
 			return domain.DecideTenant(t, by, cmd)
