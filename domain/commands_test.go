@@ -16,12 +16,13 @@ var commands = []struct {
 	decide  func(any) error
 }{
 	{domain.CreateTenant{}, decideTenant}, {domain.EditTenant{}, decideTenant}, {domain.FoundTenant{}, decideTenant},
-	{domain.RegisterUser{}, decideUser},
+	{domain.RegisterUser{}, decideUser}, {domain.RenameUser{}, decideUser},
 	{domain.JoinTenant{}, decideMembership}, {domain.AddMember{}, decideMembership},
-	{domain.ChangeRole{}, decideMembership}, {domain.RemoveMember{}, decideMembership},
+	{domain.ChangeRole{}, decideMembership}, {domain.RenameMember{}, decideMembership}, {domain.RemoveMember{}, decideMembership},
 	{domain.CreateProject{}, decideProject}, {domain.EditProject{}, decideProject},
 	{domain.MoveProject{}, decideProject}, {domain.DeleteProject{}, decideProject},
 	{domain.CreateTask{}, decideTask}, {domain.EditTask{}, decideTask}, {domain.DeleteTask{}, decideTask},
+	{domain.CreateComment{}, decideComment}, {domain.EditComment{}, decideComment}, {domain.DeleteComment{}, decideComment},
 }
 
 func decideTenant(c any) error {
@@ -46,6 +47,11 @@ func decideProject(c any) error {
 
 func decideTask(c any) error {
 	_, err := domain.DecideTask(domain.Task{}, domain.Actor{}, c.(domain.TaskCommand))
+	return err
+}
+
+func decideComment(c any) error {
+	_, err := domain.DecideComment(domain.Comment{}, domain.Actor{}, c.(domain.CommentCommand))
 	return err
 }
 
@@ -83,6 +89,7 @@ func TestUnknownCommands(t *testing.T) {
 		func() error { _, err := domain.DecideMembership(domain.Membership{}, domain.Actor{}, nil); return err },
 		func() error { _, err := domain.DecideProject(domain.Project{}, domain.Actor{}, nil); return err },
 		func() error { _, err := domain.DecideTask(domain.Task{}, domain.Actor{}, nil); return err },
+		func() error { _, err := domain.DecideComment(domain.Comment{}, domain.Actor{}, nil); return err },
 	} {
 		if err := decide(); err == nil || domain.CodeOf(err) != domain.CodeInternal {
 			t.Errorf("no command at all: %v", err)

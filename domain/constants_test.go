@@ -136,6 +136,12 @@ func TestEveryConstantIsAccepted(t *testing.T) {
 			_, err := domain.DecideTenant(tenant, actor(1, domain.Owner), domain.EditTenant{Registration: domain.To(domain.Registration(v))})
 			return err
 		}},
+		{"Channel", []string{"in_app", "email", "slack"}, func(v string) error {
+			_, err := domain.DecideTenant(tenant, actor(1, domain.Owner), domain.EditTenant{
+				Channel: domain.To(domain.Channel(v)), SlackWebhook: domain.To(ptr(webhookID)),
+			})
+			return err
+		}},
 		{"Role", []string{"owner", "manager", "member", "viewer", "auditor"}, func(v string) error {
 			_, err := domain.DecideMembership(membership(1, domain.Member), actor(9, domain.Owner), domain.ChangeRole{Role: domain.To(domain.Role(v))})
 			return err

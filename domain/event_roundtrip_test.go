@@ -63,6 +63,8 @@ func fill(t *rapid.T, v reflect.Value, name string) {
 		v.SetString(rapid.StringOf(characters).Draw(t, name))
 	case reflect.Bool:
 		v.SetBool(rapid.Bool().Draw(t, name))
+	case reflect.Int:
+		v.SetInt(rapid.Int64().Draw(t, name))
 	case reflect.Array: // an id
 		reflect.Copy(v, reflect.ValueOf(rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, name)))
 	case reflect.Pointer:
@@ -114,6 +116,8 @@ func TestAbsentValuesAreNull(t *testing.T) {
 		{domain.TaskCreated{Labels: []string{}}, []string{`"description":null`, `"assignee_id":null`, `"labels":[]`, `"due_date":null`}},
 		{domain.TaskUpdated{}, []string{`"assignee_id":null`}},
 		{domain.TaskDeleted{}, []string{`"assignee_id":null`}},
+		{domain.CommentCreated{Mentions: []domain.UserID{}}, []string{`"assignee_id":null`, `"mentions":[]`}},
+		{domain.CommentUpdated{}, []string{`"assignee_id":null`}},
 	} {
 		_, data, err := domain.Encode(c.event)
 		if err != nil {

@@ -34,6 +34,9 @@ var (
 	someOpen     = sometimes("ajar", domain.RegistrationOpen, domain.RegistrationClosed)
 	someStatuses = sometimes("later", domain.Todo, domain.InProgress, domain.Done)
 	someUrgency  = sometimes("asap", domain.Low, domain.Normal, domain.High, domain.Urgent)
+	someChannel  = sometimes("pigeon", domain.ChannelInApp, domain.ChannelEmail, domain.ChannelSlack)
+	someAddress  = sometimes(ptr("port"), nil, ptr("port@example.org"))
+	someWebhook  = rapid.SampledFrom([]*domain.SecretID{nil, ptr(webhookID)})
 	somePerson   = rapid.IntRange(1, people)
 )
 
@@ -63,7 +66,7 @@ func (h *history) anyone(t *rapid.T) domain.Actor {
 // found is a history in which person 1 has just founded the tenant and taken
 // others in.
 func found(t *rapid.T) *history {
-	h := &history{versions: map[domain.StreamID]int{}, members: map[int]domain.Membership{}}
+	h := &history{versions: map[domain.StreamID]int{}, members: map[int]domain.Membership{}, names: map[int]domain.User{}}
 	stream := domain.Stream(domain.TenantStream, tenantID)
 	var nobody domain.Actor
 	events, err := domain.DecideTenant(h.tenant, nobody, domain.CreateTenant{
@@ -96,7 +99,9 @@ func (h *history) editTenant(t *rapid.T) {
 	by := h.anyone(t)
 	c := domain.EditTenant{
 		IfMatch: match(t, h.tenant.Version), Name: edit(t, "name", someTexts), DefaultRole: edit(t, "default role", someRoles),
-		Registration: edit(t, "registration", someOpen),
+		Registration: edit(t, "registration", someOpen), Channel: edit(t, "channel", someChannel),
+		EmailFrom: edit(t, "e-mail from", someAddress), SlackWebhook: edit(t, "slack", someWebhook),
+		FourEyes: edit(t, "four eyes", rapid.Bool()),
 	}
 	events, err := domain.DecideTenant(h.tenant, by, c)
 	before := h.tenant
@@ -105,6 +110,13 @@ func (h *history) editTenant(t *rapid.T) {
 		took(t, "name", before.Name, h.tenant.Name, c.Name)
 		took(t, "registration", before.Registration, h.tenant.Registration, c.Registration)
 		took(t, "default role", before.DefaultRole, h.tenant.DefaultRole, c.DefaultRole)
+		took(t, "channel", before.Channel, h.tenant.Channel, c.Channel)
+		took(t, "e-mail from", before.EmailFrom, h.tenant.EmailFrom, c.EmailFrom)
+		took(t, "slack", before.SlackWebhook, h.tenant.SlackWebhook, c.SlackWebhook)
+		took(t, "four eyes", before.FourEyes, h.tenant.FourEyes, c.FourEyes)
+	}
+	if h.tenant.Channel == domain.ChannelSlack && h.tenant.SlackWebhook == nil {
+		t.Fatal("slack is the default channel, and has no address")
 	}
 }
 
@@ -135,6 +147,48 @@ func (h *history) changeMembership(t *rapid.T) {
 		c = domain.ChangeRole{IfMatch: match(t, m.Version), Role: edit(t, "role", someRoles), OwnerStays: stays}
 	}
 	h.join(t, n, h.anyone(t), c)
+}
+
+// renameUser changes a name in the platform's log, of which no history is kept.
+func (h *history) renameUser(t *rapid.T) {
+	n := somePerson.Draw(t, "user")
+	u, ok := h.names[n]
+	if !ok {
+		u = user(n)
+	}
+	events, err := domain.DecideUser(u, domain.RenameUser{Name: edit(t, "name", someTexts)})
+	if err != nil && domain.CodeOf(err) != domain.CodeValidationFailed {
+		t.Fatal(err)
+	}
+	for _, e := range events {
+		u.Version++
+		if u, err = u.Evolve(domain.Recorded{Version: u.Version, Event: stored(t, e)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h.names[n] = u
+}
+
+// carryName carries a user's present name into the tenant, perhaps once more, or
+// an earlier one that comes late.
+func (h *history) carryName(t *rapid.T) {
+	n := somePerson.Draw(t, "user")
+	u, renamed := h.names[n]
+	if !renamed {
+		return
+	}
+	c := domain.RenameMember{Name: u.Name, UserVersion: u.Version}
+	before := h.members[n]
+	if rapid.IntRange(0, 4).Draw(t, "late") == 0 {
+		c = domain.RenameMember{Name: "an earlier name", UserVersion: before.UserVersion}
+	}
+	h.join(t, n, domain.Actor{}, c)
+	switch after := h.members[n]; {
+	case c.Name == "an earlier name" && after.Version != before.Version:
+		t.Fatalf("%+v was renamed by what came late: %+v", before, after)
+	case c.Name == u.Name && after.Active && after.Name != u.Name && before.UserVersion < u.Version:
+		t.Fatalf("%+v wasn't renamed to %q", after, u.Name)
+	}
 }
 
 func (h *history) createProject(t *rapid.T) {
@@ -195,6 +249,7 @@ func (h *history) moveProject(t *rapid.T) {
 		}
 		return domain.MoveProject{
 			IfMatch: match(t, p.Version), To: rapid.SampledFrom(to).Draw(t, "to"), Comment: someLongs.Draw(t, "comment"),
+			FourEyes: h.tenant.FourEyes,
 		}
 	})
 }

@@ -21,6 +21,10 @@ type history struct {
 	members  map[int]domain.Membership
 	projects []domain.Project
 	tasks    []domain.Task
+	comments []domain.Comment
+	// names are those of the users and how often each was changed: their own log
+	// is the platform's.
+	names map[int]domain.User
 }
 
 // refusals are what each kind of stream may answer to a command.
@@ -37,6 +41,10 @@ var refusals = map[domain.StreamType][]domain.Code{
 		domain.CodeVersionConflict, domain.CodeProjectClosed, domain.CodeInvalidTransition,
 	},
 	domain.TaskStream: {
+		domain.CodeValidationFailed, domain.CodeNotFound, domain.CodeNotYours, domain.CodeInsufficientRole,
+		domain.CodeVersionConflict, domain.CodeProjectClosed,
+	},
+	domain.CommentStream: {
 		domain.CodeValidationFailed, domain.CodeNotFound, domain.CodeNotYours, domain.CodeInsufficientRole,
 		domain.CodeVersionConflict, domain.CodeProjectClosed,
 	},
@@ -91,6 +99,9 @@ func checkEvent(t *rapid.T, h *history, by domain.Actor, r domain.Recorded) {
 		if _, ok := domain.FindTransition(p.Status, e.To); !ok || e.From != p.Status {
 			t.Fatalf("%s → %s isn't in the table; the project was %s", e.From, e.To, p.Status)
 		}
+		if h.tenant.FourEyes && e.To == domain.Approved && p.SubmittedBy == by.ID {
+			t.Fatalf("%s approved what they submitted themselves", by.Name)
+		}
 	case domain.ProjectUpdated:
 		project = e.ProjectID
 	case domain.TaskCreated:
@@ -98,6 +109,17 @@ func checkEvent(t *rapid.T, h *history, by domain.Actor, r domain.Recorded) {
 	case domain.TaskUpdated:
 		project = e.ProjectID
 	case domain.TaskDeleted:
+		project = e.ProjectID
+	case domain.CommentCreated:
+		project = e.ProjectID
+		h.checkMentions(t, e.Mentions)
+	case domain.CommentUpdated:
+		project = e.ProjectID
+		h.checkMentions(t, e.Mentions)
+		if c := h.comment(e.CommentID); c.AuthorID != by.ID {
+			t.Fatalf("%s changed what %s had said", by.Name, c.AuthorID)
+		}
+	case domain.CommentDeleted:
 		project = e.ProjectID
 	}
 	if p := h.project(project); !project.IsZero() && (p.Status.Closed() || p.Deleted || p.Version == 0) {
@@ -114,6 +136,28 @@ func (h *history) project(id domain.ProjectID) domain.Project {
 	return domain.Project{}
 }
 
+func (h *history) comment(id domain.CommentID) domain.Comment {
+	for _, c := range h.comments {
+		if c.ID == id {
+			return c
+		}
+	}
+	return domain.Comment{}
+}
+
+func (h *history) checkMentions(t *rapid.T, mentions []domain.UserID) {
+	t.Helper()
+	for _, u := range mentions {
+		active := false
+		for n, m := range h.members {
+			active = active || m.Active && person(n) == u
+		}
+		if !active {
+			t.Fatalf("%s was mentioned and is no member", u)
+		}
+	}
+}
+
 func (h *history) owners() (n int) {
 	for _, m := range h.members {
 		if m.Active && m.Role == domain.Owner {
@@ -128,9 +172,10 @@ func TestHistoriesKeepTheRules(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		h := found(t)
 		commands := []func(*rapid.T){
-			h.editTenant, h.beginMembership, h.changeMembership,
+			h.editTenant, h.beginMembership, h.changeMembership, h.renameUser, h.carryName,
 			h.createProject, h.editProject, h.moveProject, h.moveProject, h.deleteProject,
 			h.createTask, h.createTask, h.editTask, h.editTask, h.deleteTask,
+			h.createComment, h.createComment, h.editComment, h.editComment, h.deleteComment,
 		}
 		for range rapid.SampledFrom([]int{5, 20, 100, 250}).Draw(t, "commands") {
 			rapid.SampledFrom(commands).Draw(t, "command")(t)
@@ -168,6 +213,9 @@ func (h *history) checkFolds(t *rapid.T) {
 	}
 	for _, task := range h.tasks {
 		checkFoldOf(t, h, domain.Stream(domain.TaskStream, task.ID), task)
+	}
+	for _, c := range h.comments {
+		checkFoldOf(t, h, domain.Stream(domain.CommentStream, c.ID), c)
 	}
 }
 

@@ -31,6 +31,12 @@ func left(r domain.Role) domain.MemberLeft {
 	return domain.MemberLeft{UserID: person(1), Name: domain.About(person(1), "Person 1"), Role: r}
 }
 
+func memberRenamed(from, to string, userVersion int) domain.MemberRenamed {
+	return domain.MemberRenamed{
+		UserID: person(1), From: domain.About(person(1), from), Name: domain.About(person(1), to), UserVersion: userVersion,
+	}
+}
+
 func TestMembershipBegins(t *testing.T) {
 	t.Parallel()
 	owner := actor(9, domain.Owner)
@@ -133,6 +139,30 @@ func TestMembershipChanges(t *testing.T) {
 			when: domain.RemoveMember{}, refused: domain.CodeNotFound,
 		},
 	})
+}
+
+// A renaming is carried by a subscription that may come twice or late; whoever
+// acts, it asks for no role and refuses nothing.
+func TestMembershipRenaming(t *testing.T) {
+	t.Parallel()
+	member, renamed := []domain.Event{joined(domain.Member)}, []domain.Event{joined(domain.Member), memberRenamed("Person 1", "One", 3)}
+	rename := func(name string, version int) domain.RenameMember {
+		return domain.RenameMember{Name: name, UserVersion: version}
+	}
+	members.run(t, []scenario[domain.MembershipCommand]{
+		{name: "rename", given: member, when: rename("One", 2), then: []domain.Event{memberRenamed("Person 1", "One", 2)}},
+		{name: "a newer one", given: renamed, when: rename("Uno", 4), then: []domain.Event{memberRenamed("One", "Uno", 4)}},
+		{name: "the same once more", given: renamed, when: rename("One", 3)},
+		{name: "the same version with another name", given: renamed, when: rename("Uno", 3)},
+		{name: "an older one that comes late", given: renamed, when: rename("Uno", 2)},
+		{name: "to what it is", given: member, when: rename("Person 1", 2)},
+		{name: "who left", given: append(member, left(domain.Member)), when: rename("One", 2)},
+		{name: "who never came", when: rename("One", 2)},
+	})
+	got := fold[domain.Membership](t, members.stream, members.author, renamed...)
+	if got.Name != "One" || got.UserVersion != 3 || got.Role != domain.Member || got.Version != 2 {
+		t.Errorf("renamed: %+v", got)
+	}
 }
 
 func TestMembershipOrder(t *testing.T) {

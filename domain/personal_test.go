@@ -14,8 +14,10 @@ import (
 // event that isn't here has none.
 var personal = map[string][]string{
 	"user.registered":     {"email", "name"},
+	"user.renamed":        {"from", "name"},
 	"member.joined":       {"email", "name"},
 	"member.role_changed": {"name"},
+	"member.renamed":      {"from", "name"},
 	"member.left":         {"name"},
 }
 
@@ -35,6 +37,9 @@ var impersonal = map[string][]string{
 	"task.created":           {"project_name", "title", "description", "priority", "labels", "due_date"},
 	"task.updated":           {"project_name", "title", "changes.field", "changes.from", "changes.to"},
 	"task.deleted":           {"project_name", "title"},
+	"comment.created":        {"project_name", "title", "body"},
+	"comment.updated":        {"project_name", "title", "changes.field", "changes.from", "changes.to"},
+	"comment.deleted":        {"project_name", "title"},
 }
 
 func TestEveryTextIsPersonalOrNot(t *testing.T) {

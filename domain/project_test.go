@@ -204,6 +204,31 @@ func TestProjectDelete(t *testing.T) {
 	}
 }
 
+// Whoever submitted last counts, as long as nobody else submits.
+func TestProjectSubmittedBy(t *testing.T) {
+	t.Parallel()
+	p := projectAt(t, domain.Draft)
+	for i, step := range []struct {
+		by   int
+		to   domain.Status
+		want domain.UserID
+	}{
+		{2, domain.Submitted, person(2)}, {3, domain.Rejected, person(2)}, {1, domain.Draft, person(2)},
+		{1, domain.Submitted, person(1)}, {4, domain.Approved, person(1)},
+	} {
+		var err error
+		if p, err = p.Evolve(record(t, projects.stream, i+2, actor(step.by, domain.Owner), moved(p.Status, step.to))); err != nil {
+			t.Fatal(err)
+		}
+		if p.SubmittedBy != step.want {
+			t.Errorf("after step %d, to %s, it was submitted by %s, want %s", i, step.to, p.SubmittedBy, step.want)
+		}
+	}
+	if !projectAt(t, domain.Draft).SubmittedBy.IsZero() {
+		t.Error("somebody submitted a draft")
+	}
+}
+
 func TestProjectFold(t *testing.T) {
 	t.Parallel()
 	got := fold[domain.Project](t, projects.stream, projects.author,

@@ -137,6 +137,7 @@ func TestEveryEventHasItsFold(t *testing.T) {
 		domain.UserStream:    evolve[domain.User],
 		domain.ProjectStream: evolve[domain.Project],
 		domain.TaskStream:    evolve[domain.Task],
+		domain.CommentStream: evolve[domain.Comment],
 	}
 	for _, d := range domain.Definitions() {
 		r := domain.Recorded{Version: 1, At: moment(1), Event: sampleOf(t, d.Type)}
@@ -170,7 +171,7 @@ func TestDecodeRefuses(t *testing.T) {
 		data            string
 		unknown         bool
 	}{
-		{"a type it doesn't know", "comment.created", 1, `{}`, true},
+		{"a type it doesn't know", "wiki.created", 1, `{}`, true},
 		{"no type", "", 1, `{}`, true},
 		{"a type in another case", "Task.Created", 1, `{}`, true},
 		{"a newer version", "task.created", 2, `{}`, true},

@@ -22,6 +22,10 @@ task.read          | always | always                        | always            
 task.create        | always | always                        | always                | never  | never
 task.edit          | always | always                        | always                | never  | never
 task.delete        | always | always                        | own                   | never  | never
+comment.read       | always | always                        | always                | always | always
+comment.create     | always | always                        | always                | never  | never
+comment.edit       | own    | own                           | own                   | never  | never
+comment.delete     | always | always                        | own                   | never  | never
 member.read        | always | always                        | always                | always | always
 member.add         | always | never                         | never                 | never  | never
 member.change      | always | never                         | never                 | never  | never
@@ -32,6 +36,7 @@ tenant.read        | always | never                         | never             
 tenant.edit        | always | never                         | never                 | never  | never
 activity.read      | always | never                         | never                 | never  | always
 event.read         | always | never                         | never                 | never  | always
+stats.read         | always | never                         | never                 | never  | never
 `
 
 // cell is one cell of the table.

@@ -18,13 +18,19 @@ var samples = []domain.Event{
 		{Field: "name", From: []byte(`"Harbour"`), To: []byte(`"Port"`)},
 		{Field: "registration", From: []byte(`"open"`), To: []byte(`"closed"`)},
 		{Field: "default_role", From: []byte(`"member"`), To: []byte(`"viewer"`)},
+		{Field: "default_notification_channel", From: []byte(`"in_app"`), To: []byte(`"slack"`)},
+		{Field: "email_from", From: []byte(`null`), To: []byte(`"port@example.org"`)},
+		{Field: "slack_webhook", From: []byte(`null`), To: []byte(`"` + webhookID.String() + `"`)},
+		{Field: "four_eyes", From: []byte(`false`), To: []byte(`true`)},
 	}},
 	domain.TenantFounded{Name: "Harbour", OwnerID: person(1)},
 	domain.UserRegistered{
 		Email: domain.About(person(1), "one+tag@example.org"), Name: domain.About(person(1), `Person "One"`),
 	},
+	userRenamed(`Person "One"`, "Person <1>"),
 	joined(domain.Manager),
 	changedRole(domain.Manager, domain.Owner),
+	memberRenamed("Person 1", "Person One", 2),
 	left(domain.Auditor),
 	projectCreated(),
 	domain.ProjectUpdated{ProjectID: projectID, Name: "Mole", OwnerID: person(5), Changes: []domain.Change{
@@ -50,6 +56,9 @@ var samples = []domain.Event{
 		domain.Change{Field: "due_date", From: []byte(`"2026-12-01"`), To: []byte(`null`)},
 	)[0],
 	taskDeleted(),
+	commentCreated("Too deep:\n\t@two@example.org <&>", person(2)),
+	commentUpdated("Too deep", "Deep enough, @six@example.org", person(6)),
+	commentDeleted(),
 }
 
 // sampleOf is the sample of a type.
@@ -93,6 +102,8 @@ func TestSamplesChangeEveryField(t *testing.T) {
 			changes, state = e.Changes, fold[domain.Project](t, projects.stream, projects.author, projectCreated(), e)
 		case domain.TaskUpdated:
 			changes, state = e.Changes, fold[domain.Task](t, tasks.stream, tasks.author, taskCreated(), e)
+		case domain.CommentUpdated:
+			changes, state = e.Changes, fold[domain.Comment](t, comments.stream, comments.author, commentCreated("Too deep"), e)
 		default:
 			continue
 		}
@@ -110,7 +121,8 @@ func stateField(t tester, state any, name string) any {
 	goName := map[string]string{
 		"name": "Name", "description": "Description", "visibility": "Visibility", "due_date": "DueDate", "owner_id": "OwnerID",
 		"title": "Title", "status": "Status", "priority": "Priority", "assignee_id": "AssigneeID", "labels": "Labels",
-		"registration": "Registration", "default_role": "DefaultRole",
+		"registration": "Registration", "default_role": "DefaultRole", "default_notification_channel": "Channel",
+		"email_from": "EmailFrom", "slack_webhook": "SlackWebhook", "four_eyes": "FourEyes", "body": "Body",
 	}[name]
 	v := reflect.ValueOf(state).FieldByName(goName)
 	if !v.IsValid() {

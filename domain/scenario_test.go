@@ -26,6 +26,8 @@ var (
 	tenantID  = domain.TenantID(nth(1))
 	projectID = domain.ProjectID(nth(2))
 	taskID    = domain.TaskID(nth(3))
+	commentID = domain.CommentID(nth(4))
+	webhookID = domain.SecretID(nth(5))
 )
 
 // moment is when the n-th event of a history happens.

@@ -26,6 +26,14 @@ func TestTenant(t *testing.T) {
 	created := []domain.Event{tenantCreated()}
 	waiting := tenantCreated()
 	waiting.AwaitsFounder = true
+	updated := func(changes ...domain.Change) []domain.Event {
+		return []domain.Event{domain.TenantUpdated{Name: "Harbour", Changes: changes}}
+	}
+	configured := updated(
+		domain.Change{Field: "default_notification_channel", From: []byte(`"in_app"`), To: []byte(`"slack"`)},
+		domain.Change{Field: "email_from", From: []byte(`null`), To: []byte(`"port@example.org"`)},
+		domain.Change{Field: "slack_webhook", From: []byte(`null`), To: []byte(`"` + webhookID.String() + `"`)},
+		domain.Change{Field: "four_eyes", From: []byte(`false`), To: []byte(`true`)})[0]
 
 	tenants.run(t, []scenario[domain.TenantCommand]{
 		{
@@ -59,6 +67,42 @@ func TestTenant(t *testing.T) {
 				{Field: "registration", From: []byte(`"closed"`), To: []byte(`"open"`)},
 				{Field: "default_role", From: []byte(`"member"`), To: []byte(`"viewer"`)},
 			}}},
+		}, {
+			name: "edit the settings of notifications, and four eyes", given: created, by: owner,
+			when: domain.EditTenant{
+				Channel: domain.To(domain.ChannelSlack), EmailFrom: domain.To(ptr("port@example.org")),
+				SlackWebhook: domain.To(ptr(webhookID)), FourEyes: domain.To(true),
+			},
+			then: updated(
+				domain.Change{Field: "default_notification_channel", From: []byte(`"in_app"`), To: []byte(`"slack"`)},
+				domain.Change{Field: "email_from", From: []byte(`null`), To: []byte(`"port@example.org"`)},
+				domain.Change{Field: "slack_webhook", From: []byte(`null`), To: []byte(`"` + webhookID.String() + `"`)},
+				domain.Change{Field: "four_eyes", From: []byte(`false`), To: []byte(`true`)}),
+		}, {
+			name: "null clears what may be absent", given: append(created, configured), by: owner,
+			when: domain.EditTenant{EmailFrom: domain.To[*string](nil), Channel: domain.To(domain.ChannelEmail), SlackWebhook: domain.To[*domain.SecretID](nil)},
+			then: updated(
+				domain.Change{Field: "default_notification_channel", From: []byte(`"slack"`), To: []byte(`"email"`)},
+				domain.Change{Field: "email_from", From: []byte(`"port@example.org"`), To: []byte(`null`)},
+				domain.Change{Field: "slack_webhook", From: []byte(`"` + webhookID.String() + `"`), To: []byte(`null`)}),
+		}, {
+			name: "settings to what they are", given: append(created, configured), by: owner,
+			when: domain.EditTenant{
+				Channel: domain.To(domain.ChannelSlack), EmailFrom: domain.To(ptr("port@example.org")),
+				SlackWebhook: domain.To(ptr(webhookID)), FourEyes: domain.To(true),
+			},
+		}, {
+			name: "slack by default, without its address", given: created, by: owner,
+			when:    domain.EditTenant{Channel: domain.To(domain.ChannelSlack)},
+			refused: domain.CodeValidationFailed, at: "/config/default_notification_channel",
+		}, {
+			name: "the address goes, though slack stays the default", given: append(created, configured), by: owner,
+			when:    domain.EditTenant{SlackWebhook: domain.To[*domain.SecretID](nil)},
+			refused: domain.CodeValidationFailed, at: "/config/default_notification_channel",
+		}, {
+			name: "settings with everything wrong", given: created, by: owner,
+			when:    domain.EditTenant{Channel: domain.To(domain.Channel("pigeon")), EmailFrom: domain.To(ptr("port"))},
+			refused: domain.CodeValidationFailed, at: "/config/default_notification_channel /config/email/from",
 		}, {
 			name: "edit one field", given: created, by: owner,
 			when: domain.EditTenant{DefaultRole: domain.To(domain.Auditor)},

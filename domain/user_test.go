@@ -1,6 +1,7 @@
 package domain_test
 
 import (
+	"strings"
 	"testing"
 
 	"docket/domain"
@@ -21,6 +22,10 @@ func userRegistered() domain.UserRegistered {
 	}
 }
 
+func userRenamed(from, to string) domain.UserRenamed {
+	return domain.UserRenamed{From: domain.About(person(1), from), Name: domain.About(person(1), to)}
+}
+
 func TestUser(t *testing.T) {
 	t.Parallel()
 	register := domain.RegisterUser{ID: person(1), Email: "one@example.org", Name: "Person 1"}
@@ -36,6 +41,24 @@ func TestUser(t *testing.T) {
 			name: "register again, wrongly", given: []domain.Event{userRegistered()},
 			when:    domain.RegisterUser{ID: person(1), Email: "one@example.org"},
 			refused: domain.CodeValidationFailed, at: "/name",
+		}, {
+			name: "rename", given: []domain.Event{userRegistered()},
+			when: domain.RenameUser{Name: domain.To("Person One")}, then: []domain.Event{userRenamed("Person 1", "Person One")},
+		}, {
+			name: "rename again", given: []domain.Event{userRegistered(), userRenamed("Person 1", "Person One")},
+			when: domain.RenameUser{Name: domain.To("Person 1")}, then: []domain.Event{userRenamed("Person One", "Person 1")},
+		}, {
+			name: "rename to what it is", given: []domain.Event{userRegistered()}, when: domain.RenameUser{Name: domain.To("Person 1")},
+		}, {
+			name: "rename to nothing said", given: []domain.Event{userRegistered()}, when: domain.RenameUser{},
+		}, {
+			name: "null clears nothing that is needed", given: []domain.Event{userRegistered()},
+			when: domain.RenameUser{Name: domain.To("")}, refused: domain.CodeValidationFailed, at: "/name",
+		}, {
+			name: "rename to too much, nobody", when: domain.RenameUser{Name: domain.To(strings.Repeat("x", 201))},
+			refused: domain.CodeValidationFailed, at: "/name",
+		}, {
+			name: "rename nobody", when: domain.RenameUser{Name: domain.To("Person One")}, refused: domain.CodeNotFound,
 		},
 	})
 }
@@ -43,9 +66,10 @@ func TestUser(t *testing.T) {
 func TestUserFold(t *testing.T) {
 	t.Parallel()
 	want := domain.User{
-		ID: person(1), Email: "one@example.org", Name: "Person 1", CreatedAt: moment(1), Version: 1,
+		ID: person(1), Email: "one@example.org", Name: "Person One", CreatedAt: moment(1), Version: 2,
 	}
-	if diff := cmp.Diff(want, fold[domain.User](t, users.stream, users.author, userRegistered())); diff != "" {
+	got := fold[domain.User](t, users.stream, users.author, userRegistered(), userRenamed("Person 1", "Person One"))
+	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("state (-want +got):\n%s", diff)
 	}
 }
