@@ -125,6 +125,10 @@ func TestCommentEdit(t *testing.T) {
 		},
 		{name: "deleted", given: append(given, commentDeleted()), by: by, when: edit("x"), refused: domain.CodeNotFound},
 		{
+			name: "with another task in hand", given: given, by: by, refused: domain.CodeNotFound,
+			when: domain.EditComment{Task: domain.Task{ID: domain.TaskID(nth(77)), ProjectID: projectID, Version: 1}, Project: projectAt(t, domain.Active), Body: domain.To("x")},
+		},
+		{
 			name: "on a deleted task", given: given, by: by, refused: domain.CodeNotFound,
 			when: domain.EditComment{Task: surveyed(t, taskDeleted()), Project: projectAt(t, domain.Active), Body: domain.To("x")},
 		},
