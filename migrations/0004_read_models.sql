@@ -24,6 +24,8 @@ create table projects (
   due_date    text        collate "C",
   owner_id    uuid        not null,
   created_by  uuid        not null,
+  -- Who submitted it last; with four eyes they are not the one to approve it.
+  submitted_by uuid,
   created_at  timestamptz not null,
   updated_at  timestamptz not null,
   version     integer     not null
@@ -66,6 +68,8 @@ create table members (
   name       text        collate "C" not null,
   role       text        not null,
   joined_at  timestamptz not null,
+  -- The version of the user that the name came from.
+  user_version integer   not null,
   version    integer     not null
 );
 create index members_by_joined on members (tenant_id, joined_at, user_id, generation);
@@ -84,6 +88,10 @@ create table tenants (
   registration text        not null,
   default_role text        not null,
   channel      text        not null,
+  email_from   text,
+  -- The name of a secret, which is kept elsewhere.
+  slack_webhook uuid,
+  four_eyes    boolean     not null,
   awaits_founder boolean  not null,
   created_at   timestamptz not null,
   updated_at   timestamptz not null,

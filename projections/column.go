@@ -89,6 +89,18 @@ func optionalID[R, K any](name string, of func(*R) **domain.ID[K]) column[R] {
 	}
 }
 
+// idOrNone is a column of an id that is null where the field is zero.
+func idOrNone[R, K any](name string, of func(*R) *domain.ID[K]) column[R] {
+	return column[R]{
+		name: name, typ: "uuid",
+		target: func(r *R) any { return toIDOrNone(of(r)) },
+		array: collect(func(r *R) pgtype.UUID {
+			v := *of(r)
+			return pgtype.UUID{Bytes: v, Valid: !v.IsZero()}
+		}),
+	}
+}
+
 // instant is a column of a time, which is UTC in the row.
 func instant[R any](name string, of func(*R) *time.Time) column[R] {
 	return column[R]{
@@ -154,6 +166,16 @@ func (t optionalIDTarget[K]) ScanUUID(v pgtype.UUID) error {
 		u := domain.ID[K](v.Bytes)
 		*t.to = &u
 	}
+	return nil
+}
+
+type idOrNoneTarget[K any] struct{ to *domain.ID[K] }
+
+func toIDOrNone[K any](to *domain.ID[K]) any { return idOrNoneTarget[K]{to} }
+
+// ScanUUID implements pgtype.UUIDScanner.
+func (t idOrNoneTarget[K]) ScanUUID(v pgtype.UUID) error {
+	*t.to = v.Bytes // zero where it is null
 	return nil
 }
 

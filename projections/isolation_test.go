@@ -13,7 +13,7 @@ import (
 )
 
 // tables are all that the api role may read of this package's.
-var tables = []string{"events", "projects", "tasks", "members", "tenants", "activity", "generations", "checkpoints"}
+var tables = []string{"events", "projects", "tasks", "comments", "members", "tenants", "activity", "generations", "checkpoints"}
 
 // The database itself shows the api role one tenant, or none.
 func TestAPIRoleSeesOneTenant(t *testing.T) {
@@ -75,6 +75,10 @@ func TestScopeReachesOneTenant(t *testing.T) {
 	_, err = w.queries.Task(t.Context(), s, two.taskIDs[0], Fresh{})
 	isNotFound(t, err)
 	_, err = w.queries.Member(t.Context(), s, two.userIDs[0], Fresh{})
+	isNotFound(t, err)
+	_, err = w.queries.Comment(t.Context(), s, two.commentIDs[0], Fresh{})
+	isNotFound(t, err)
+	_, _, err = w.queries.Comments(t.Context(), s, two.taskIDs[0], Page{}, Fresh{})
 	isNotFound(t, err)
 	_, _, err = w.queries.Tasks(t.Context(), s, TaskFilter{ProjectID: &two.projectIDs[0]}, Page{}, Fresh{})
 	isNotFound(t, err)

@@ -1,6 +1,7 @@
 package projections
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -45,6 +46,10 @@ var lines = map[string]func(domain.Recorded) (said, error){
 		return said{deed: "registered as " + quoted(e.Name.Value)}
 	}),
 
+	"user.renamed": tell(func(_ domain.Recorded, e domain.UserRenamed) said {
+		return renamed(e.From, e.Name)
+	}),
+
 	"member.joined": tell(func(r domain.Recorded, e domain.MemberJoined) said {
 		if r.Actor == e.UserID {
 			return said{deed: fmt.Sprintf("joined as %s", e.Role)}
@@ -56,6 +61,9 @@ var lines = map[string]func(domain.Recorded) (said, error){
 			deed:    fmt.Sprintf("changed the role of %s from %s to %s", named(e.Name.Value), e.From, e.To),
 			changes: change("role", e.From, e.To),
 		}
+	}),
+	"member.renamed": tell(func(_ domain.Recorded, e domain.MemberRenamed) said {
+		return renamed(e.From, e.Name)
 	}),
 	"member.left": tell(func(r domain.Recorded, e domain.MemberLeft) said {
 		if r.Actor == e.UserID {
@@ -93,6 +101,20 @@ var lines = map[string]func(domain.Recorded) (said, error){
 	}),
 	"task.deleted": tell(func(_ domain.Recorded, e domain.TaskDeleted) said {
 		return said{project: e.ProjectID, deed: "deleted task " + quoted(e.Title) + " from project " + quoted(e.ProjectName)}
+	}),
+
+	"comment.created": tell(func(_ domain.Recorded, e domain.CommentCreated) said {
+		return said{project: e.ProjectID, deed: "commented on task " + quoted(e.Title) + " in project " + quoted(e.ProjectName)}
+	}),
+	"comment.updated": tell(func(_ domain.Recorded, e domain.CommentUpdated) said {
+		return said{
+			project: e.ProjectID,
+			deed:    "changed " + fields(e.Changes) + " of a comment on task " + quoted(e.Title) + " in project " + quoted(e.ProjectName),
+			changes: e.Changes,
+		}
+	}),
+	"comment.deleted": tell(func(_ domain.Recorded, e domain.CommentDeleted) said {
+		return said{project: e.ProjectID, deed: "deleted a comment on task " + quoted(e.Title) + " in project " + quoted(e.ProjectName)}
 	}),
 }
 
@@ -164,10 +186,26 @@ func fields(list []domain.Change) string {
 	}
 }
 
+// renamed is told by the one who took the new name.
+func renamed(from, to domain.Personal) said {
+	return said{
+		deed:    "changed their name from " + quoted(from.Value) + " to " + quoted(to.Value),
+		changes: change("name", from.Value, to.Value),
+	}
+}
+
 // change is the one Change of an event that has its old and new value as members.
 func change[T ~string](field string, from, to T) []domain.Change {
 	return []domain.Change{{Field: field, From: word(from), To: word(to)}}
 }
 
-// word is a role or status as JSON; none of them needs an escape.
-func word[T ~string](v T) json.RawMessage { return json.RawMessage(`"` + string(v) + `"`) }
+// word is a text as JSON, without HTML escapes, as the events' data is written.
+func word[T ~string](v T) json.RawMessage {
+	var b bytes.Buffer
+	to := json.NewEncoder(&b)
+	to.SetEscapeHTML(false)
+	if err := to.Encode(string(v)); err != nil {
+		panic("projections: a text doesn't marshal: " + err.Error()) // none can fail
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte{'\n'})
+}

@@ -11,12 +11,14 @@ import (
 func TestLines(t *testing.T) {
 	t.Parallel()
 	ann, bob := newID[domain.UserID](t), newID[domain.UserID](t)
-	tenant, project, task := newID[domain.TenantID](t), newID[domain.ProjectID](t), newID[domain.TaskID](t)
+	tenant, project, task, comment := newID[domain.TenantID](t), newID[domain.ProjectID](t), newID[domain.TaskID](t), newID[domain.CommentID](t)
 	about := func(u domain.UserID) domain.Personal {
 		return domain.About(u, map[domain.UserID]string{ann: "Ann", bob: "Bob\nB"}[u])
 	}
 	status := []domain.Change{{Field: "status", From: json.RawMessage(`"draft"`), To: json.RawMessage(`"submitted"`)}}
 	role := []domain.Change{{Field: "role", From: json.RawMessage(`"member"`), To: json.RawMessage(`"owner"`)}}
+	name := []domain.Change{{Field: "name", From: json.RawMessage(`"Bob\nB"`), To: json.RawMessage(`"<\"B\">"`)}}
+	body := []domain.Change{{Field: "body", From: json.RawMessage(`"a"`), To: json.RawMessage(`"b"`)}}
 	edits := []domain.Change{
 		{Field: "name", From: json.RawMessage(`"a"`), To: json.RawMessage(`"b"`)},
 		{Field: "due_date", From: json.RawMessage(`null`), To: json.RawMessage(`"2026-12-24"`)},
@@ -24,6 +26,7 @@ func TestLines(t *testing.T) {
 	}
 	tenantStream, memberStream := domain.Stream(domain.TenantStream, tenant), domain.Stream(domain.MemberStream, bob)
 	projectStream, taskStream := domain.Stream(domain.ProjectStream, project), domain.Stream(domain.TaskStream, task)
+	commentStream := domain.Stream(domain.CommentStream, comment)
 	cases := []struct {
 		actor   domain.UserID
 		stream  domain.StreamID
@@ -37,6 +40,8 @@ func TestLines(t *testing.T) {
 		{ann, tenantStream, domain.TenantUpdated{Name: "Acme", Changes: edits[:1]}, `Ann changed the name of the tenant "Acme"`, false, edits[:1]},
 		{ann, tenantStream, domain.TenantFounded{Name: "Acme"}, `Ann became the first owner of the tenant "Acme"`, false, nil},
 		{bob, domain.Stream(domain.UserStream, bob), domain.UserRegistered{Name: about(bob)}, `Bob B registered as "Bob\nB"`, false, nil},
+		{bob, domain.Stream(domain.UserStream, bob), domain.UserRenamed{From: about(bob), Name: domain.About(bob, `<"B">`)}, `Bob B changed their name from "Bob\nB" to "<\"B\">"`, false, name},
+		{bob, memberStream, domain.MemberRenamed{UserID: bob, From: about(bob), Name: domain.About(bob, `<"B">`)}, `Bob B changed their name from "Bob\nB" to "<\"B\">"`, false, name},
 		{bob, memberStream, domain.MemberJoined{UserID: bob, Name: about(bob), Role: domain.Member}, `Bob B joined as member`, false, nil},
 		{ann, memberStream, domain.MemberJoined{UserID: bob, Name: about(bob), Role: domain.Member}, `Ann added Bob B as member`, false, nil},
 		{ann, memberStream, domain.MemberRoleChanged{UserID: bob, Name: about(bob), From: domain.Member, To: domain.Owner}, `Ann changed the role of Bob B from member to owner`, false, role},
@@ -50,6 +55,9 @@ func TestLines(t *testing.T) {
 		{ann, taskStream, domain.TaskCreated{TaskID: task, ProjectID: project, ProjectName: "Website", Title: "Draw"}, `Ann created task "Draw" in project "Website"`, true, nil},
 		{ann, taskStream, domain.TaskUpdated{TaskID: task, ProjectID: project, ProjectName: "Website", Title: "Draw", Changes: edits[1:]}, `Ann changed the due date and owner of task "Draw" in project "Website"`, true, edits[1:]},
 		{ann, taskStream, domain.TaskDeleted{TaskID: task, ProjectID: project, ProjectName: "Website", Title: "Draw"}, `Ann deleted task "Draw" from project "Website"`, true, nil},
+		{ann, commentStream, domain.CommentCreated{CommentID: comment, TaskID: task, ProjectID: project, ProjectName: "Website", Title: "Draw"}, `Ann commented on task "Draw" in project "Website"`, true, nil},
+		{ann, commentStream, domain.CommentUpdated{CommentID: comment, TaskID: task, ProjectID: project, ProjectName: "Website", Title: "Draw", Changes: body}, `Ann changed the body of a comment on task "Draw" in project "Website"`, true, body},
+		{ann, commentStream, domain.CommentDeleted{CommentID: comment, TaskID: task, ProjectID: project, ProjectName: "Website", Title: "Draw"}, `Ann deleted a comment on task "Draw" in project "Website"`, true, nil},
 	}
 	told := map[string]bool{}
 	for _, c := range cases {

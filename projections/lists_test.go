@@ -190,6 +190,10 @@ func TestTaskLists(t *testing.T) {
 		if i%2 == 0 {
 			command.AssigneeID, command.Assignee = &bob, c.members[bob]
 		}
+		if i%4 > 0 {
+			due := domain.Date(fmt.Sprintf("202%d-0%d-01", i%2, 1+i%3))
+			command.DueDate = &due
+		}
 		id := c.add(t, ann, []domain.ProjectID{first, second, gone}[i%3], command)
 		if i%5 == 0 {
 			if err := c.task(t, ann, id, domain.EditTask{Project: c.projects[c.tasks[id].ProjectID], Status: domain.To(domain.Done)}); err != nil {
@@ -205,17 +209,21 @@ func TestTaskLists(t *testing.T) {
 	}
 	w.caught(t, c)
 
-	done, urgent, label := domain.Done, domain.Urgent, "x"
+	done, urgent, label, day := domain.Done, domain.Urgent, "x", domain.Date("2021-02-01")
 	for name, f := range map[string]struct {
 		filter TaskFilter
 		fits   func(domain.Task) bool
 	}{
-		"all":     {TaskFilter{}, func(domain.Task) bool { return true }},
-		"first's": {TaskFilter{ProjectID: &first}, func(k domain.Task) bool { return k.ProjectID == first }},
-		"Bob's":   {TaskFilter{AssigneeID: &bob}, func(k domain.Task) bool { return k.AssigneeID != nil }},
-		"done":    {TaskFilter{Status: &done}, func(k domain.Task) bool { return k.Status == done }},
-		"urgent":  {TaskFilter{Priority: &urgent}, func(k domain.Task) bool { return k.Priority == urgent }},
-		"x":       {TaskFilter{Label: &label}, func(k domain.Task) bool { return slices.Contains(k.Labels, "x") }},
+		"all":        {TaskFilter{}, func(domain.Task) bool { return true }},
+		"first's":    {TaskFilter{ProjectID: &first}, func(k domain.Task) bool { return k.ProjectID == first }},
+		"Bob's":      {TaskFilter{AssigneeID: &bob}, func(k domain.Task) bool { return k.AssigneeID != nil }},
+		"done":       {TaskFilter{Status: &done}, func(k domain.Task) bool { return k.Status == done }},
+		"urgent":     {TaskFilter{Priority: &urgent}, func(k domain.Task) bool { return k.Priority == urgent }},
+		"x":          {TaskFilter{Label: &label}, func(k domain.Task) bool { return slices.Contains(k.Labels, "x") }},
+		"due before": {TaskFilter{DueBefore: &day}, func(k domain.Task) bool { return k.DueDate != nil && *k.DueDate < day }},
+		"Bob's, due before": {TaskFilter{AssigneeID: &bob, DueBefore: &day}, func(k domain.Task) bool {
+			return k.AssigneeID != nil && k.DueDate != nil && *k.DueDate < day
+		}},
 		"second's, Bob's, x": {TaskFilter{ProjectID: &second, AssigneeID: &bob, Label: &label}, func(k domain.Task) bool {
 			return k.ProjectID == second && k.AssigneeID != nil && slices.Contains(k.Labels, "x")
 		}},

@@ -3,6 +3,7 @@ package projections
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"docket/domain"
@@ -15,14 +16,10 @@ import (
 // what is never decided by it, but by the memberships' streams.
 var members = define(model[uuid.UUID, domain.Membership]{
 	Name: "members", FoldVersion: 1, Table: "members",
-	Keys: streamKeys("member.joined", "member.role_changed", "member.left"),
-	Ignores: []string{
-		"tenant.created", "tenant.updated", "tenant.founded", "user.registered",
-		"project.created", "project.updated", "project.status_changed", "project.deleted",
-		"task.created", "task.updated", "task.deleted",
-	},
-	Fold: byEvolve(domain.Membership.Evolve, func(m domain.Membership) bool { return m.Active }),
-	Key:  "user_id", KeyOf: func(m *domain.Membership) uuid.UUID { return m.UserID.UUID() },
+	Keys:    streamKeys(memberEvents),
+	Ignores: slices.Concat(tenantEvents, userEvents, projectEvents, taskEvents, commentEvents),
+	Fold:    byEvolve(domain.Membership.Evolve, func(m domain.Membership) bool { return m.Active }),
+	Key:     "user_id", KeyOf: func(m *domain.Membership) uuid.UUID { return m.UserID.UUID() },
 	Complete: func(m *domain.Membership, t domain.TenantID) { m.TenantID, m.Active = t, true },
 	Columns: []column[domain.Membership]{
 		id("user_id", func(m *domain.Membership) *domain.UserID { return &m.UserID }),
@@ -30,6 +27,7 @@ var members = define(model[uuid.UUID, domain.Membership]{
 		text("name", func(m *domain.Membership) *string { return &m.Name }),
 		text("role", func(m *domain.Membership) *domain.Role { return &m.Role }),
 		instant("joined_at", func(m *domain.Membership) *time.Time { return &m.JoinedAt }),
+		plain("user_version", "integer", func(m *domain.Membership) *int { return &m.UserVersion }),
 		plain("version", "integer", func(m *domain.Membership) *int { return &m.Version }),
 	},
 })

@@ -108,7 +108,7 @@ func (m *model[K, R]) touched(e domain.Recorded) (key K, ok bool, err error) {
 func byStream(e domain.Recorded) uuid.UUID { return e.Stream.ID }
 
 // streamKeys are the keys of a model that folds streams, by their types of events.
-func streamKeys(types ...string) map[string]func(domain.Recorded) uuid.UUID {
+func streamKeys(types []string) map[string]func(domain.Recorded) uuid.UUID {
 	keys := map[string]func(domain.Recorded) uuid.UUID{}
 	for _, t := range types {
 		keys[t] = byStream

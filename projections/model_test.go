@@ -33,7 +33,8 @@ func TestEveryModelHasAWordOnEveryEvent(t *testing.T) {
 	}
 	var names []string
 	for _, v := range []vocabulary{
-		vocabularyOf(tenants), vocabularyOf(members), vocabularyOf(projects), vocabularyOf(tasks), vocabularyOf(activity),
+		vocabularyOf(tenants), vocabularyOf(members), vocabularyOf(projects), vocabularyOf(tasks), vocabularyOf(comments),
+		vocabularyOf(activity),
 	} {
 		names = append(names, v.name)
 		for e := range registered {
@@ -58,7 +59,7 @@ func TestEveryModelHasAWordOnEveryEvent(t *testing.T) {
 	}
 }
 
-// A project, task or membership is folded by exactly the events of its stream.
+// A project, task, comment or membership is folded by exactly the events of its stream.
 func TestModelsFoldTheirStreams(t *testing.T) {
 	t.Parallel()
 	for _, d := range domain.Definitions() {
@@ -67,6 +68,7 @@ func TestModelsFoldTheirStreams(t *testing.T) {
 			domain.MemberStream:  vocabularyOf(members).keys,
 			domain.ProjectStream: vocabularyOf(projects).keys,
 			domain.TaskStream:    vocabularyOf(tasks).keys,
+			domain.CommentStream: vocabularyOf(comments).keys,
 		} {
 			if got := slices.Contains(keys, d.Type); got != (d.Stream == stream) {
 				t.Errorf("the model of %s streams folds %s of a %s stream: %v", stream, d.Type, d.Stream, got)

@@ -3,6 +3,7 @@ package projections
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"docket/domain"
@@ -14,14 +15,10 @@ import (
 // projects is the read model of the projects that weren't deleted.
 var projects = define(model[uuid.UUID, domain.Project]{
 	Name: "projects", FoldVersion: 1, Table: "projects",
-	Keys: streamKeys("project.created", "project.updated", "project.status_changed", "project.deleted"),
-	Ignores: []string{
-		"tenant.created", "tenant.updated", "tenant.founded", "user.registered",
-		"member.joined", "member.role_changed", "member.left",
-		"task.created", "task.updated", "task.deleted",
-	},
-	Fold: byEvolve(domain.Project.Evolve, domain.Project.Exists),
-	Key:  "id", KeyOf: func(p *domain.Project) uuid.UUID { return p.ID.UUID() },
+	Keys:    streamKeys(projectEvents),
+	Ignores: slices.Concat(tenantEvents, userEvents, memberEvents, taskEvents, commentEvents),
+	Fold:    byEvolve(domain.Project.Evolve, domain.Project.Exists),
+	Key:     "id", KeyOf: func(p *domain.Project) uuid.UUID { return p.ID.UUID() },
 	Columns: []column[domain.Project]{
 		id("id", func(p *domain.Project) *domain.ProjectID { return &p.ID }),
 		text("name", func(p *domain.Project) *string { return &p.Name }),
@@ -31,6 +28,7 @@ var projects = define(model[uuid.UUID, domain.Project]{
 		optionalText("due_date", func(p *domain.Project) **domain.Date { return &p.DueDate }),
 		id("owner_id", func(p *domain.Project) *domain.UserID { return &p.OwnerID }),
 		id("created_by", func(p *domain.Project) *domain.UserID { return &p.CreatedBy }),
+		idOrNone("submitted_by", func(p *domain.Project) *domain.UserID { return &p.SubmittedBy }),
 		instant("created_at", func(p *domain.Project) *time.Time { return &p.CreatedAt }),
 		instant("updated_at", func(p *domain.Project) *time.Time { return &p.UpdatedAt }),
 		plain("version", "integer", func(p *domain.Project) *int { return &p.Version }),

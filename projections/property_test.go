@@ -37,6 +37,7 @@ func TestAnyWayOfFoldingGivesTheSameRows(t *testing.T) {
 			inMemory(t, w, members, c)
 			inMemory(t, w, projects, c)
 			inMemory(t, w, tasks, c)
+			inMemory(t, w, comments, c)
 			inMemory(t, w, activity, c)
 
 			w.split(t, c, splitGeneration)
@@ -213,6 +214,15 @@ func (w *world) answers(t fatalist, c *company) string {
 		}
 		p.After = next
 	}
+	for _, id := range c.taskIDs {
+		if k := c.tasks[id]; !k.Exists(c.projects[k.ProjectID]) {
+			continue
+		}
+		said, _, err := w.queries.Comments(ctx, s, id, Page{}, Fresh{})
+		say(said, err)
+	}
+	stats, err := w.queries.Stats(ctx, s, Fresh{})
+	say(stats, err)
 	items, _, err := w.queries.Members(ctx, s, Page{}, Fresh{})
 	say(items, err)
 	tenant, err := w.queries.Tenant(ctx, s, Fresh{})
@@ -231,7 +241,7 @@ func (c *company) anything(t *rapid.T) {
 		return
 	}
 	text := rapid.SampledFrom([]string{"a", "Website", "é \"x\" <&>\n🎄", "Zoë", "b"})
-	switch rapid.IntRange(0, 9).Draw(t, "what") {
+	switch rapid.IntRange(0, 13).Draw(t, "what") {
 	case 0:
 		c.join(t, newID[domain.UserID](t), text.Draw(t, "name"), rapid.SampledFrom(domain.Roles()).Draw(t, "role"))
 	case 1:
@@ -242,20 +252,29 @@ func (c *company) anything(t *rapid.T) {
 			_ = c.member(t, by, u, domain.ChangeRole{Role: domain.To(rapid.SampledFrom(domain.Roles()).Draw(t, "role")), OwnerStays: true})
 		}
 	case 2:
-		c.rename(t, by, text.Draw(t, "name"))
+		c.configure(t, by, text.Draw(t, "name"))
 	case 3, 4:
 		c.anyProject(t, by, text)
 	case 5, 6:
 		c.changeProject(t, by, text)
+	case 7:
+		u := rapid.SampledFrom(c.userIDs).Draw(t, "renamed")
+		_ = c.member(t, u, u, domain.RenameMember{Name: text.Draw(t, "name"), UserVersion: c.members[u].UserVersion + 1})
+	case 8, 9, 10:
+		c.anyComment(t, by, text)
 	default:
 		c.anyTask(t, by, text)
 	}
 }
 
-func (c *company) rename(t *rapid.T, by domain.UserID, name string) {
+func (c *company) configure(t *rapid.T, by domain.UserID, name string) {
 	t.Helper()
+	webhook := newID[domain.SecretID](t)
 	events, err := domain.DecideTenant(c.tenant, c.by(by), domain.EditTenant{
 		Name: domain.To(name), Registration: domain.To(domain.RegistrationOpen), DefaultRole: domain.To(domain.Viewer),
+		FourEyes:     domain.To(rapid.Bool().Draw(t, "four eyes")),
+		SlackWebhook: domain.To(rapid.SampledFrom([]*domain.SecretID{nil, &webhook}).Draw(t, "webhook")),
+		EmailFrom:    domain.To(rapid.SampledFrom([]*string{nil, new("a@example.org")}).Draw(t, "e-mail from")),
 	})
 	if err == nil {
 		c.append(t, c.by(by), eventstore.Commit{}, c.stream(), events)
@@ -328,5 +347,33 @@ func (c *company) anyTask(t *rapid.T, by domain.UserID, text *rapid.Generator[st
 	_ = c.task(t, by, id, domain.EditTask{
 		Project: p, Title: domain.To(text.Draw(t, "title")), Labels: domain.To(labels), AssigneeID: domain.To(nobody),
 		Status: domain.To(rapid.SampledFrom([]domain.TaskStatus{domain.Todo, domain.InProgress, domain.Done}).Draw(t, "status")),
+	})
+}
+
+func (c *company) anyComment(t *rapid.T, by domain.UserID, text *rapid.Generator[string]) {
+	t.Helper()
+	if len(c.taskIDs) == 0 {
+		return
+	}
+	mentioned := []domain.Membership{c.members[rapid.SampledFrom(c.userIDs).Draw(t, "mentioned")]}
+	if len(c.commentIDs) == 0 || rapid.IntRange(0, 2).Draw(t, "new") == 0 {
+		k := c.tasks[rapid.SampledFrom(c.taskIDs).Draw(t, "task")]
+		id := newID[domain.CommentID](t)
+		if c.comment(t, by, id, domain.CreateComment{
+			ID: id, Task: k, Project: c.projects[k.ProjectID], Body: text.Draw(t, "body"), Mentioned: mentioned,
+		}) == nil {
+			c.commentIDs = append(c.commentIDs, id)
+		}
+		return
+	}
+	id := rapid.SampledFrom(c.commentIDs).Draw(t, "comment")
+	k := c.tasks[c.comments[id].TaskID]
+	if rapid.IntRange(0, 3).Draw(t, "delete") == 0 {
+		_ = c.comment(t, by, id, domain.DeleteComment{Task: k, Project: c.projects[k.ProjectID]})
+		return
+	}
+	author := c.comments[id].AuthorID
+	_ = c.comment(t, author, id, domain.EditComment{
+		Task: k, Project: c.projects[k.ProjectID], Body: domain.To(text.Draw(t, "body")), Mentioned: mentioned,
 	})
 }

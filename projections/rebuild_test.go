@@ -21,7 +21,8 @@ func fillCompany(t fatalist, w *world, projects int) (*company, domain.UserID) {
 	c.join(t, bob, "Bob", domain.Member)
 	for i := range projects {
 		p := c.create(t, ann, fmt.Sprintf("Project %d", i))
-		c.add(t, bob, p, domain.CreateTask{Title: fmt.Sprintf("Task %d", i)})
+		task := c.add(t, bob, p, domain.CreateTask{Title: fmt.Sprintf("Task %d", i)})
+		c.say(t, bob, task, fmt.Sprintf("Comment %d", i))
 	}
 	return c, ann
 }
@@ -94,6 +95,7 @@ func TestRebuildWhileAppendsAndReadsGoOn(t *testing.T) {
 	inMemory(t, w, members, c)
 	inMemory(t, w, projects, c)
 	inMemory(t, w, tasks, c)
+	inMemory(t, w, comments, c)
 	inMemory(t, w, activity, c)
 	for _, m := range readModels() {
 		if g := w.generation(t, c, m.name); g != 3 {
@@ -292,9 +294,10 @@ func TestPoison(t *testing.T) {
 	w := newWorld(t)
 	ill, ann := fillCompany(t, w, 2)
 	well, bea := fillCompany(t, w, 2)
+	poison := ill.head() + 1
 	poisoned := *projects
 	poisoned.Fold = func(row *domain.Project, e domain.Recorded) (*domain.Project, error) {
-		if e.Tenant == ill.id && e.Seq == 8 {
+		if e.Tenant == ill.id && e.Seq == poison {
 			return nil, errors.New("poison")
 		}
 		return projects.Fold(row, e)
@@ -303,7 +306,7 @@ func TestPoison(t *testing.T) {
 	ill.create(t, ann, "After the poison")
 	stop := w.run(t, 50, handlers)
 	w.caught(t, well, "projects")
-	if !w.progress.Await(t.Context(), ill.id, 7, "projects") {
+	if !w.progress.Await(t.Context(), ill.id, poison-1, "projects") {
 		t.Fatal("what stands before the poison isn't folded")
 	}
 	well.create(t, bea, "Another")

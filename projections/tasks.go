@@ -2,6 +2,7 @@ package projections
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"docket/domain"
@@ -14,14 +15,10 @@ import (
 // project stay in it; the queries leave them out.
 var tasks = define(model[uuid.UUID, domain.Task]{
 	Name: "tasks", FoldVersion: 1, Table: "tasks",
-	Keys: streamKeys("task.created", "task.updated", "task.deleted"),
-	Ignores: []string{
-		"tenant.created", "tenant.updated", "tenant.founded", "user.registered",
-		"member.joined", "member.role_changed", "member.left",
-		"project.created", "project.updated", "project.status_changed", "project.deleted",
-	},
-	Fold: byEvolve(domain.Task.Evolve, func(t domain.Task) bool { return !t.Deleted }),
-	Key:  "id", KeyOf: func(t *domain.Task) uuid.UUID { return t.ID.UUID() },
+	Keys:    streamKeys(taskEvents),
+	Ignores: slices.Concat(tenantEvents, userEvents, memberEvents, projectEvents, commentEvents),
+	Fold:    byEvolve(domain.Task.Evolve, func(t domain.Task) bool { return !t.Deleted }),
+	Key:     "id", KeyOf: func(t *domain.Task) uuid.UUID { return t.ID.UUID() },
 	Columns: []column[domain.Task]{
 		id("id", func(t *domain.Task) *domain.TaskID { return &t.ID }),
 		id("project_id", func(t *domain.Task) *domain.ProjectID { return &t.ProjectID }),
@@ -68,21 +65,24 @@ type TaskFilter struct {
 	Priority   *domain.Priority
 	// Label is one that a task must have, among others.
 	Label *string
+	// DueBefore leaves out what is due on that day or later, or has no due date.
+	DueBefore *domain.Date
 }
 
 // tasksSQL lists the tasks of a tenant ($1) of a project ($2) and an assignee
-// ($3), with a status ($4), priority ($5) and label ($6), each any if null, after
-// a keyset ($7, $8), up to $9. The first of the conditions is given apart: it
-// decides by which index the tasks are read in order.
+// ($3), with a status ($4), priority ($5) and label ($6), due before a day ($7),
+// each any if null, after a keyset ($8, $9), up to $10. The first of the conditions
+// is given apart: it decides by which index the tasks are read in order.
 func tasksSQL(by string) string {
 	return `select ` + tasks.columns("t.") + ` from tasks t
 where t.tenant_id = $1 and t.generation = ` + tasksGeneration + ` and ` + by + `
   and ($4::text is null or t.status = $4)
   and ($5::text is null or t.priority = $5)
   and ($6::text is null or t.labels ? $6)
-  and (t.created_at, t.id) > ($7::timestamptz, $8::uuid)
+  and ($7::text is null or t.due_date < $7)
+  and (t.created_at, t.id) > ($8::timestamptz, $9::uuid)
   and ` + inProject + `
-order by t.created_at, t.id limit $9`
+order by t.created_at, t.id limit $10`
 }
 
 var (
@@ -122,7 +122,7 @@ func (q *Queries) Tasks(ctx context.Context, s domain.Scope, filter TaskFilter, 
 	after := p.after(firstTime)
 	items, next, err := list(ctx, q, s, "tasks", p, tasks.scan(s.Tenant()), taskKey, look, sql,
 		s.Tenant().UUID(), optionalUUID(filter.ProjectID), optionalUUID(filter.AssigneeID),
-		optional(filter.Status), optional(filter.Priority), filter.Label,
+		optional(filter.Status), optional(filter.Priority), filter.Label, optional(filter.DueBefore),
 		after.Value, after.ID, p.limit()+1)
 	if err == nil && !there {
 		return nil, nil, domain.NotFound("project")

@@ -2,6 +2,7 @@ package projections
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"docket/domain"
@@ -12,15 +13,10 @@ import (
 // tenants is the read model of a tenant itself: one row.
 var tenants = define(model[uuid.UUID, domain.Tenant]{
 	Name: "tenants", FoldVersion: 1, Table: "tenants",
-	Keys: streamKeys("tenant.created", "tenant.updated", "tenant.founded"),
-	Ignores: []string{
-		"user.registered",
-		"member.joined", "member.role_changed", "member.left",
-		"project.created", "project.updated", "project.status_changed", "project.deleted",
-		"task.created", "task.updated", "task.deleted",
-	},
-	Fold: byEvolve(domain.Tenant.Evolve, func(domain.Tenant) bool { return true }),
-	Key:  "id", KeyOf: func(t *domain.Tenant) uuid.UUID { return t.ID.UUID() },
+	Keys:    streamKeys(tenantEvents),
+	Ignores: slices.Concat(userEvents, memberEvents, projectEvents, taskEvents, commentEvents),
+	Fold:    byEvolve(domain.Tenant.Evolve, func(domain.Tenant) bool { return true }),
+	Key:     "id", KeyOf: func(t *domain.Tenant) uuid.UUID { return t.ID.UUID() },
 	Columns: []column[domain.Tenant]{
 		id("id", func(t *domain.Tenant) *domain.TenantID { return &t.ID }),
 		text("slug", func(t *domain.Tenant) *string { return &t.Slug }),
@@ -28,6 +24,9 @@ var tenants = define(model[uuid.UUID, domain.Tenant]{
 		text("registration", func(t *domain.Tenant) *domain.Registration { return &t.Registration }),
 		text("default_role", func(t *domain.Tenant) *domain.Role { return &t.DefaultRole }),
 		text("channel", func(t *domain.Tenant) *domain.Channel { return &t.Channel }),
+		optionalText("email_from", func(t *domain.Tenant) **string { return &t.EmailFrom }),
+		optionalID("slack_webhook", func(t *domain.Tenant) **domain.SecretID { return &t.SlackWebhook }),
+		plain("four_eyes", "boolean", func(t *domain.Tenant) *bool { return &t.FourEyes }),
 		plain("awaits_founder", "boolean", func(t *domain.Tenant) *bool { return &t.AwaitsFounder }),
 		instant("created_at", func(t *domain.Tenant) *time.Time { return &t.CreatedAt }),
 		instant("updated_at", func(t *domain.Tenant) *time.Time { return &t.UpdatedAt }),

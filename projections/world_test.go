@@ -119,10 +119,12 @@ type company struct {
 	members  map[domain.UserID]domain.Membership
 	projects map[domain.ProjectID]domain.Project
 	tasks    map[domain.TaskID]domain.Task
+	comments map[domain.CommentID]domain.Comment
 	// In the order in which they began, for a generator to choose from.
 	userIDs    []domain.UserID
 	projectIDs []domain.ProjectID
 	taskIDs    []domain.TaskID
+	commentIDs []domain.CommentID
 	log        []domain.Recorded
 }
 
@@ -134,6 +136,7 @@ func (w *world) found(t fatalist, slug string) (*company, domain.UserID) {
 		members:  map[domain.UserID]domain.Membership{},
 		projects: map[domain.ProjectID]domain.Project{},
 		tasks:    map[domain.TaskID]domain.Task{},
+		comments: map[domain.CommentID]domain.Comment{},
 	}
 	ann := newID[domain.UserID](t)
 	created, err := domain.DecideTenant(c.tenant, domain.Actor{}, domain.CreateTenant{
@@ -238,6 +241,27 @@ func (c *company) add(t fatalist, by domain.UserID, p domain.ProjectID, command 
 	return command.ID
 }
 
+func (c *company) comment(t fatalist, by domain.UserID, id domain.CommentID, command domain.CommentCommand) error {
+	t.Helper()
+	events, err := domain.DecideComment(c.comments[id], c.by(by), command)
+	if err == nil {
+		c.append(t, c.by(by), eventstore.Commit{}, domain.Stream(domain.CommentStream, id), events)
+	}
+	return err
+}
+
+// say comments on a task.
+func (c *company) say(t fatalist, by domain.UserID, task domain.TaskID, body string) domain.CommentID {
+	t.Helper()
+	id := newID[domain.CommentID](t)
+	k := c.tasks[task]
+	if err := c.comment(t, by, id, domain.CreateComment{ID: id, Task: k, Project: c.projects[k.ProjectID], Body: body}); err != nil {
+		t.Fatal(err)
+	}
+	c.commentIDs = append(c.commentIDs, id)
+	return id
+}
+
 // append writes the events of one stream and folds them into the states.
 func (c *company) append(t fatalist, by domain.Actor, commit eventstore.Commit, s domain.StreamID, events []domain.Event) {
 	t.Helper()
@@ -265,6 +289,8 @@ func (c *company) version(s domain.StreamID) int {
 		return c.members[domain.UserID(s.ID)].Version
 	case domain.ProjectStream:
 		return c.projects[domain.ProjectID(s.ID)].Version
+	case domain.CommentStream:
+		return c.comments[domain.CommentID(s.ID)].Version
 	default:
 		return c.tasks[domain.TaskID(s.ID)].Version
 	}
@@ -282,6 +308,9 @@ func (c *company) evolve(t fatalist, e domain.Recorded) {
 	case domain.ProjectStream:
 		id := domain.ProjectID(e.Stream.ID)
 		c.projects[id], err = c.projects[id].Evolve(e)
+	case domain.CommentStream:
+		id := domain.CommentID(e.Stream.ID)
+		c.comments[id], err = c.comments[id].Evolve(e)
 	default:
 		id := domain.TaskID(e.Stream.ID)
 		c.tasks[id], err = c.tasks[id].Evolve(e)
