@@ -84,18 +84,27 @@ func (a *answer) want(status int) *answer {
 // the further members of it: name, value, name, value … as JSON.
 func (a *answer) refused(code domain.Code, members ...string) answered {
 	a.w.Helper()
-	if p := a.problem(); p.Code != string(code) {
-		a.w.Fatalf("%s: got %d %s, want %s: %s", a.call, a.Code, p.Code, code, a.Body)
+	if wrong := a.isnt(code, members...); wrong != "" {
+		a.w.Fatalf("%s: got %d, %s: %s", a.call, a.Code, wrong, a.Body)
 	}
-	p := wantProblem(a.w, a.ResponseRecorder, problems[code].Status, code)
+	return a.problem()
+}
+
+// isnt says what makes the answer another than refused would take, or "".
+func (a *answer) isnt(code domain.Code, members ...string) string {
+	a.w.Helper()
+	if p := a.problem(); p.Code != string(code) {
+		return "want " + string(code)
+	}
+	wantProblem(a.w, a.ResponseRecorder, problems[code].Status, code)
 	var all map[string]json.RawMessage
 	a.decode(&all)
 	for i := 0; i < len(members); i += 2 {
 		if got := string(all[members[i]]); got != members[i+1] {
-			a.w.Fatalf("%s: %s: %s is %s, want %s", a.call, code, members[i], got, members[i+1])
+			return "want " + string(code) + " with " + members[i] + " " + members[i+1]
 		}
 	}
-	return p
+	return ""
 }
 
 // invalid fails the test unless the request was refused for these fields, each

@@ -88,10 +88,14 @@ func (d *published) find(method, path string) *endpoint {
 	return found
 }
 
-// by is the operation with this id.
+// by is the operation with this id, nil where there is none.
 func (d *published) by(id string) *endpoint {
-	i := slices.IndexFunc(d.endpoints, func(e *endpoint) bool { return e.ID == id })
-	return d.endpoints[i]
+	for _, e := range d.endpoints {
+		if e.ID == id {
+			return e
+		}
+	}
+	return nil
 }
 
 // body is the schema of the operation's body, nil where it has none.
