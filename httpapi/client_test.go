@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -37,6 +38,10 @@ func (p person) delete(target string, header ...string) *answer {
 // send makes a request, as from the machine itself. header is name, value,
 // name, value …, which come after, and in place of, what the person always sends.
 func (p person) send(method, target, body string, header ...string) *answer {
+	return p.do(p.request(method, target, body, header...))
+}
+
+func (p person) request(method, target, body string, header ...string) *http.Request {
 	var reader io.Reader = http.NoBody
 	if body != "" {
 		reader = strings.NewReader(body)
@@ -57,7 +62,7 @@ func (p person) send(method, target, body string, header ...string) *answer {
 			}
 		}
 	}
-	return p.do(req)
+	return req
 }
 
 // do sends a request as it is.
@@ -67,6 +72,9 @@ func (p person) do(req *http.Request) *answer {
 	a := &answer{ResponseRecorder: rec, w: p.w, call: req.Method + " " + req.URL.RequestURI()}
 	for _, wrong := range p.w.published.disagrees(req.Method, req.URL.Path, rec) {
 		a.w.Errorf("%s: %d isn't as documented: %s\n%s", a.call, a.Code, wrong, a.Body)
+	}
+	if all := fmt.Sprint(a.Body, a.Header()); p.mustNotSee != "" && strings.Contains(strings.ToLower(all), p.mustNotSee) {
+		a.w.Errorf("%s: %q is none of the caller's business: %s", a.call, p.mustNotSee, all)
 	}
 	return a
 }

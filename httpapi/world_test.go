@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -141,6 +142,8 @@ type person struct {
 	token  string
 	// headers go with every request.
 	headers []string
+	// mustNotSee fails the test where it stands in an answer.
+	mustNotSee string
 }
 
 // nobody has no token.
@@ -150,7 +153,7 @@ func (w *world) nobody() person { return person{w: w, server: w.server} }
 func (w *world) register(name string) person {
 	w.Helper()
 	p := w.nobody()
-	p.name, p.email = name, fmt.Sprintf("user-%d@example.org", w.persons.Add(1))
+	p.name, p.email = name, fmt.Sprintf("%s.%d@example.org", strings.ReplaceAll(strings.ToLower(name), " ", "."), w.persons.Add(1))
 	made := p.post("/v1/auth/register", jsonOf(map[string]any{"email": p.email, "password": password, "name": name})).want(201)
 	p.id = as[UserBody](made).ID
 	return p.login()
