@@ -114,6 +114,12 @@ func TestTenantsDoNotWaitForEachOther(t *testing.T) {
 	}
 	close(release)
 	one.wantsReached(slow, head, "a")
+	// Nobody has waited for a lock until the session's patience ended.
+	for _, r := range []*replica{one, two} {
+		if text := r.warnings.String(); text != "" {
+			t.Errorf("warnings:\n%s", text)
+		}
+	}
 }
 
 func TestSubscribeAfterClose(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -29,7 +30,26 @@ type replica struct {
 	store    *eventstore.Store
 	feed     *eventstore.Feed
 	progress *eventstore.Progress
+	warnings warnings
 	handling sync.WaitGroup
+}
+
+// warnings is the log, from level warning on.
+type warnings struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (w *warnings) Write(line []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.text.Write(line)
+}
+
+func (w *warnings) String() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.text.String()
 }
 
 // replica starts one that is closed when the test ends. Its Feed does nothing
@@ -42,9 +62,7 @@ func (f *fixture) replica(cfg eventstore.FeedConfig) *replica {
 	if cfg.Sweep == 0 {
 		cfg.Sweep = often
 	}
-	if testing.Verbose() {
-		cfg.Logger = slog.New(slog.NewTextHandler(f.t.Output(), nil))
-	}
+	cfg.Logger = slog.New(slog.NewTextHandler(&r.warnings, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	r.feed = eventstore.NewFeed(cfg, r.progress)
 	r.store = eventstore.New(r.engine, api, r.feed)
 	f.t.Cleanup(r.close)

@@ -50,13 +50,13 @@ func renderActivity(a projections.Activity) activityBody {
 }
 
 type ActivityFilter struct {
-	ActorID    domain.UserID     `query:"actor_id" format:"uuid" json:"actor_id"`
-	EntityType domain.StreamType `query:"entity_type" enum:"tenant,member,project,task" json:"entity_type"`
-	EntityID   uuid.UUID         `query:"entity_id" format:"uuid" json:"entity_id"`
-	Action     string            `query:"action" maxLength:"100" json:"action" doc:"An event type, such as task.created."`
-	From       time.Time         `query:"from" format:"date-time" json:"from" doc:"The earliest time, itself included."`
-	To         time.Time         `query:"to" format:"date-time" json:"to" doc:"The first time left out."`
-	AfterSeq   int64             `query:"after_seq" minimum:"0" json:"after_seq" doc:"Only what comes after this seq."`
+	ActorID    filter[domain.UserID]     `query:"actor_id" format:"uuid" json:"actor_id"`
+	EntityType filter[domain.StreamType] `query:"entity_type" enum:"tenant,member,project,task" json:"entity_type"`
+	EntityID   filter[uuid.UUID]         `query:"entity_id" format:"uuid" json:"entity_id"`
+	Action     filter[string]            `query:"action" maxLength:"100" json:"action" doc:"An event type, such as task.created."`
+	From       filter[time.Time]         `query:"from" format:"date-time" json:"from" doc:"The earliest time, itself included."`
+	To         filter[time.Time]         `query:"to" format:"date-time" json:"to" doc:"The first time left out."`
+	AfterSeq   int64                     `query:"after_seq" minimum:"0" json:"after_seq" doc:"Only what comes after this seq."`
 }
 
 func registerActivity(s *Server) {
@@ -75,14 +75,14 @@ func (s *Server) listActivity(ctx context.Context, scope domain.Scope, in *struc
 	if err != nil {
 		return nil, err
 	}
-	filter := projections.ActivityFilter{
-		ActorID: optional(in.ActorID), EntityType: optional(in.EntityType), EntityID: optional(in.EntityID),
-		Action: optional(in.Action), From: optional(in.From), To: optional(in.To), AfterSeq: in.AfterSeq,
+	wanted := projections.ActivityFilter{
+		ActorID: in.ActorID.asked(), EntityType: in.EntityType.asked(), EntityID: in.EntityID.asked(),
+		Action: in.Action.asked(), From: in.From.asked(), To: in.To.asked(), AfterSeq: in.AfterSeq,
 	}
 	if after != nil {
-		filter.AfterSeq = *after
+		wanted.AfterSeq = *after
 	}
-	items, more, err := s.queries.Activity(ctx, scope, filter, in.Limit, s.fresh(scope))
+	items, more, err := s.queries.Activity(ctx, scope, wanted, in.Limit, s.fresh(scope))
 	if err != nil {
 		return nil, err
 	}

@@ -80,12 +80,3 @@ func answerList[T, R, P any](s *Server, l listing, items []R, next *P, render fu
 	}
 	return out, nil
 }
-
-// optional is nil for a parameter that is absent.
-func optional[T comparable](v T) *T {
-	var zero T
-	if v == zero {
-		return nil
-	}
-	return &v
-}

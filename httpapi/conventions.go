@@ -25,6 +25,8 @@ func requireConventions(operation string, t reflect.Type) {
 
 var patchType = reflect.TypeFor[interface{ isPatch() reflect.Type }]()
 
+var filterType = reflect.TypeFor[interface{ isFilter() reflect.Type }]()
+
 func (p Patch[T]) isPatch() reflect.Type { return typeOf[T]() }
 
 func walkConventions(operation string, t reflect.Type, seen map[reflect.Type]bool) {
@@ -53,6 +55,9 @@ func walkConventions(operation string, t reflect.Type, seen map[reflect.Type]boo
 				wrong("omitzero in its json tag")
 			}
 			value = reflect.Zero(value).Interface().(interface{ isPatch() reflect.Type }).isPatch()
+		}
+		if value.Implements(filterType) {
+			value = reflect.Zero(value).Interface().(interface{ isFilter() reflect.Type }).isFilter()
 		}
 		pointer := value.Kind() == reflect.Pointer
 		for value.Kind() == reflect.Pointer || value.Kind() == reflect.Slice {

@@ -109,18 +109,18 @@ func (s *Server) listEvents(ctx context.Context, scope domain.Scope, in *struct 
 	if err != nil {
 		return nil, err
 	}
-	body, err := json.Marshal(page.Body)
-	return &document{ContentType: jsonMediaType, Vary: "Accept", Body: body}, err
+	var body bytes.Buffer
+	err = jsonAPI{}.Marshal(&body, jsonMediaType, page.Body)
+	return &document{ContentType: jsonMediaType, Vary: "Accept", Body: body.Bytes()}, err
 }
 
 func eventLines(events []projections.Event) (*document, error) {
 	var lines bytes.Buffer
-	enc := json.NewEncoder(&lines)
-	enc.SetEscapeHTML(false)
 	for _, e := range events {
-		if err := enc.Encode(renderEvent(e)); err != nil {
+		if err := (jsonAPI{}).Marshal(&lines, ndjsonMediaType, renderEvent(e)); err != nil {
 			return nil, err
 		}
+		lines.WriteByte('\n')
 	}
 	return &document{ContentType: ndjsonMediaType, Vary: "Accept", Body: lines.Bytes()}, nil
 }

@@ -89,11 +89,12 @@ type jsonAPI struct{ huma.API }
 func (jsonAPI) Negotiate(string) (string, error) { return "application/json", nil }
 
 // Marshal writes v with members of maps in order, so that the same state always
-// gives the same bytes, and nil slices as []. A value that can't be JSON is a
+// gives the same bytes, nil slices as [], and strings of raw JSON as they are,
+// so that an event has the bytes that are in the log. A value that can't be JSON is a
 // mistake in the program: it panics before a byte is written, where an error
 // would make Huma write plain text under the status of success.
 func (jsonAPI) Marshal(w io.Writer, _ string, v any) error {
-	body, err := json.Marshal(v, json.Deterministic(true))
+	body, err := json.Marshal(v, json.Deterministic(true), jsontext.PreserveRawStrings(true))
 	if err != nil {
 		panic(err)
 	}

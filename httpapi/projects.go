@@ -49,9 +49,9 @@ type editProjectBody struct {
 }
 
 type ProjectFilter struct {
-	Status     domain.Status     `query:"status" enum:"draft,submitted,rejected,approved,active,on_hold,completed,cancelled,archived" json:"status"`
-	OwnerID    domain.UserID     `query:"owner_id" format:"uuid" json:"owner_id"`
-	Visibility domain.Visibility `query:"visibility" enum:"private,public" json:"visibility"`
+	Status     filter[domain.Status]     `query:"status" enum:"draft,submitted,rejected,approved,active,on_hold,completed,cancelled,archived" json:"status"`
+	OwnerID    filter[domain.UserID]     `query:"owner_id" format:"uuid" json:"owner_id"`
+	Visibility filter[domain.Visibility] `query:"visibility" enum:"private,public" json:"visibility"`
 }
 
 type ProjectInput struct {
@@ -95,7 +95,7 @@ func (s *Server) listProjects(ctx context.Context, scope domain.Scope, in *struc
 	}
 	by, descending := strings.CutPrefix(in.Sort, "-")
 	items, next, err := s.queries.Projects(ctx, scope, projections.ProjectFilter{
-		Status: optional(in.Status), OwnerID: optional(in.OwnerID), Visibility: optional(in.Visibility),
+		Status: in.Status.asked(), OwnerID: in.OwnerID.asked(), Visibility: in.Visibility.asked(),
 	}, projections.ProjectOrder{By: projections.ProjectSort(by), Descending: descending}, page, s.fresh(scope))
 	if err != nil {
 		return nil, err

@@ -54,10 +54,10 @@ type editTaskBody struct {
 }
 
 type TaskFilter struct {
-	Status     domain.TaskStatus `query:"status" enum:"todo,in_progress,done" json:"status"`
-	AssigneeID domain.UserID     `query:"assignee_id" format:"uuid" json:"assignee_id"`
-	Priority   domain.Priority   `query:"priority" enum:"low,normal,high,urgent" json:"priority"`
-	Label      string            `query:"label" maxLength:"50" json:"label"`
+	Status     filter[domain.TaskStatus] `query:"status" enum:"todo,in_progress,done" json:"status"`
+	AssigneeID filter[domain.UserID]     `query:"assignee_id" format:"uuid" json:"assignee_id"`
+	Priority   filter[domain.Priority]   `query:"priority" enum:"low,normal,high,urgent" json:"priority"`
+	Label      filter[string]            `query:"label" maxLength:"50" json:"label"`
 }
 
 type TaskInput struct {
@@ -100,8 +100,8 @@ func (s *Server) listProjectTasks(ctx context.Context, scope domain.Scope, in *s
 		return nil, err
 	}
 	items, next, err := s.queries.Tasks(ctx, scope, projections.TaskFilter{
-		ProjectID: &in.ID, Status: optional(in.Status), AssigneeID: optional(in.AssigneeID),
-		Priority: optional(in.Priority), Label: optional(in.Label),
+		ProjectID: &in.ID, Status: in.Status.asked(), AssigneeID: in.AssigneeID.asked(),
+		Priority: in.Priority.asked(), Label: in.Label.asked(),
 	}, page, s.fresh(scope))
 	if err != nil {
 		return nil, err

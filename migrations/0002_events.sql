@@ -139,7 +139,7 @@ begin
     select distinct on (f.no) f.no, f.refusal, f.stream, f.version, f.pos from (
       select u.no, 1 as step, 0 as pos, 'tenant' as refusal, u.t as stream, null::int as version
         from unnest(p_new_commit, p_new_tenant) as u (no, t)
-        where u.t = any (locked)
+        where u.t = any (locked) or exists (select from tenant_logs l where l.tenant_id = u.t)
       union all
       select u.no, 1, 0, 'tenant', u.t, null
         from (select c, t from unnest(p_check_commit, p_check_tenant) as x (c, t)

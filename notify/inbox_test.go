@@ -47,8 +47,8 @@ func TestListNewestFirstInPages(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if len(items) == 0 || len(items) > size {
-					t.Fatalf("a page of %d has %d", size, len(items))
+				if len(items) == 0 || len(items) > size || len(got)+len(items) > len(all) {
+					t.Fatalf("after %d comes a page of %d with %d", len(got), size, len(items))
 				}
 				got, at = append(got, items...), next
 			}

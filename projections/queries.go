@@ -33,7 +33,8 @@ type Queries struct {
 }
 
 // NewQueries makes Queries over a pool of the api role, which stays the caller's
-// to close. progress says how far the subscriptions are.
+// to close. progress says how far the subscriptions are; it may be nil where no
+// read asks for anything by Fresh.
 func NewQueries(api *pgxpool.Pool, progress *eventstore.Progress) *Queries {
 	return &Queries{api: api, progress: progress}
 }

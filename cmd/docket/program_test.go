@@ -19,7 +19,13 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-func TestMain(m *testing.M) { os.Exit(pgtest.Run(m)) }
+func TestMain(m *testing.M) {
+	status := pgtest.Run(m)
+	if built != "" {
+		os.RemoveAll(built)
+	}
+	os.Exit(status)
+}
 
 // outcome is what a run of the program came to.
 type outcome struct {

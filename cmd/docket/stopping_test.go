@@ -1,0 +1,119 @@
+package main
+
+import (
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// TestKilledServer kills a server as nothing can be caught, and starts the next.
+func TestKilledServer(t *testing.T) {
+	t.Parallel()
+	for _, by := range accounts(t) {
+		t.Run(by.name, func(t *testing.T) {
+			t.Parallel()
+			in := newInstall(t, by)
+			first := in.serve()
+			ann := register(t, first.url, "Ann")
+			before := ann.get("/v1/me").want(200).body
+			first.stop(syscall.SIGKILL, false)
+			left, ok := in.postmaster()
+			if !ok {
+				t.Fatal("Postgres died with the server: it isn't in a process group of its own")
+			}
+
+			second := in.serve()
+			if now, _ := in.postmaster(); now != left || !strings.Contains(second.began, "adopted a running private Postgres") {
+				t.Errorf("postmaster %d was left, %d runs now:\n%s", left, now, second.began)
+			}
+			if after := ann.at(second.url).get("/v1/me").want(200).body; after != before {
+				t.Errorf("before %s\nafter  %s", before, after)
+			}
+			second.stopped(second.stop(syscall.SIGTERM, false))
+		})
+	}
+}
+
+// TestSecondServer starts two on one data directory.
+func TestSecondServer(t *testing.T) {
+	t.Parallel()
+	in := newInstall(t, accounts(t)[0])
+	first := in.serve()
+	o := in.run("serve")
+	if o.status != statusCouldNot || !strings.Contains(o.stderr, "another docket is running on") ||
+		!strings.Contains(o.stderr, "(pid "+strconv.Itoa(first.cmd.Process.Pid)+")") {
+		t.Errorf("status %d: %s", o.status, o.stderr)
+	}
+	if strings.Count(o.stderr, "\n") != 1 {
+		t.Errorf("more than a line: %s", o.stderr)
+	}
+	register(t, first.url, "Ann").get("/v1/me").want(200)
+	first.stopped(first.stop(syscall.SIGINT, false))
+}
+
+// TestStopWhileStarting asks a server to stop before it listens, at moments that
+// its own log names.
+func TestStopWhileStarting(t *testing.T) {
+	t.Parallel()
+	in := newInstall(t, accounts(t)[0])
+	for _, moment := range []string{"", "started a private Postgres", "0002_", "0006_"} {
+		cmd := in.command("serve")
+		log, err := cmd.StderrPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		said := readUntil(log, moment)
+		if err := syscall.Kill(cmd.Process.Pid, syscall.SIGINT); err != nil {
+			t.Fatal(err)
+		}
+		said += readUntil(log, "never said")
+		if status := wait(cmd); status != statusDone {
+			// Before the program has begun to listen for signals it can only die.
+			if moment != "" {
+				t.Errorf("stopped at %q: status %d:\n%s", moment, status, said)
+			}
+		}
+		if left := in.processes(); len(left) > 0 {
+			t.Errorf("stopped at %q: processes were left: %v", moment, left)
+		}
+		if moment != "" {
+			if err := os.RemoveAll(in.data); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// TestDataDirThatCannotBeUsed needs an ordinary user: root can write everywhere.
+func TestDataDirThatCannotBeUsed(t *testing.T) {
+	t.Parallel()
+	all := accounts(t)
+	in := newInstall(t, all[len(all)-1])
+	if err := os.Mkdir(in.data, 0o500); err != nil {
+		t.Fatal(err)
+	}
+	o := in.run("serve")
+	if o.status != statusCouldNot || !strings.Contains(o.stderr, "can't be used (set DOCKET_DATA_DIR to choose another)") ||
+		strings.Count(o.stderr, "\n") != 1 {
+		t.Errorf("status %d: %s", o.status, o.stderr)
+	}
+}
+
+// readUntil reads a log until a line contains the words, or it ends.
+func readUntil(log interface{ Read([]byte) (int, error) }, words string) string {
+	var said strings.Builder
+	one := make([]byte, 1)
+	for words != "" {
+		n, err := log.Read(one)
+		said.Write(one[:n])
+		if err != nil || n > 0 && one[0] == '\n' && strings.Contains(said.String(), words) {
+			break
+		}
+	}
+	return said.String()
+}

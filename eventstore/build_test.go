@@ -1,0 +1,129 @@
+package eventstore_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"docket/domain"
+	"docket/eventstore"
+)
+
+// nothing is what a build fills with where only its checkpoint matters.
+func nothing(context.Context, *eventstore.Page) error { return nil }
+
+// A build whose guarding session was ended stops, and another goes on from its
+// checkpoint.
+func TestBuildThatLostItsLock(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	tenant := f.tenant()
+	f.grow(f.store, tenant, 9)
+	first, err := eventstore.StartBuild(t.Context(), f.engine, tenant, "rows", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.Close()
+	if n, err := first.Page(t.Context(), 4, nothing); n != 4 || err != nil {
+		t.Fatal(n, err)
+	}
+	if _, err := session(t, f.db.EngineURL).Exec(t.Context(), `select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory'
+and database = (select oid from pg_database where datname = current_database())`); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := first.Page(t.Context(), 4, nothing); err == nil {
+		t.Fatal("it went on without its lock")
+	}
+	first.Close()
+	// A session that is ended says so before it gives up its locks.
+	until(t, f.engine, `select not exists (select from pg_locks where locktype = 'advisory'
+and database = (select oid from pg_database where datname = current_database()))`)
+	second, err := eventstore.StartBuild(t.Context(), f.engine, tenant, "rows", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer second.Close()
+	if second.Seq() != 4 || second.Generation() != first.Generation() {
+		t.Fatalf("the second began at %d in generation %d, the first left %d in %d",
+			second.Seq(), second.Generation(), first.Seq(), first.Generation())
+	}
+}
+
+// Different subscriptions and tenants are built side by side.
+func TestBuildsSideBySide(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	one, two := f.tenant(), f.tenant()
+	for _, b := range []struct {
+		tenant       domain.TenantID
+		subscription string
+	}{{one, "rows"}, {one, "others"}, {two, "rows"}} {
+		build, err := eventstore.StartBuild(t.Context(), f.engine, b.tenant, b.subscription, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer build.Close()
+	}
+	var running *eventstore.BuildRunningError
+	if _, err := eventstore.StartBuild(t.Context(), f.engine, one, "rows", 1); !errors.As(err, &running) || running.Subscription != "rows" || running.Tenant != one {
+		t.Fatalf("got %v", err)
+	}
+}
+
+// A flip waits for the page that is being handled, folds all that it handled,
+// and the subscription goes on in the new generation.
+func TestFlipWaitsForThePageInHand(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	tenant := f.tenant()
+	head := f.grow(f.store, tenant, 5)
+	build, err := eventstore.StartBuild(t.Context(), f.engine, tenant, "rows", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer build.Close()
+
+	// The page in hand: the checkpoint is locked, and its advance isn't committed.
+	if _, err := f.engine.Exec(t.Context(), `insert into checkpoints (tenant_id, subscription, generation) values ($1, 'rows', 1)
+on conflict do nothing`, tenant.UUID()); err != nil {
+		t.Fatal(err)
+	}
+	tx, err := f.engine.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.Exec(t.Context(), `update checkpoints set seq = $2 where tenant_id = $1 and subscription = 'rows' and generation = 1`,
+		tenant.UUID(), head); err != nil {
+		t.Fatal(err)
+	}
+	var folded []int64
+	flipped := make(chan error, 1)
+	go func() {
+		flipped <- build.Flip(t.Context(), 2, func(_ context.Context, p *eventstore.Page) error {
+			for _, e := range p.Events {
+				folded = append(folded, e.Seq)
+			}
+			return nil
+		})
+	}()
+	until(t, f.engine, `select exists (select from pg_stat_activity
+where datname = current_database() and cardinality(pg_blocking_pids(pid)) > 0)`)
+	if err := tx.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-flipped; err != nil {
+		t.Fatal(err)
+	}
+	if int64(len(folded)) != head || build.Seq() != head {
+		t.Fatalf("folded %v of %d", folded, head)
+	}
+	var checkpoints, generation int
+	var seq int64
+	if err := f.engine.QueryRow(t.Context(), `select count(*), max(generation), max(seq) from checkpoints where tenant_id = $1`,
+		tenant.UUID()).Scan(&checkpoints, &generation, &seq); err != nil {
+		t.Fatal(err)
+	}
+	if checkpoints != 1 || generation != build.Generation() || seq != head {
+		t.Fatalf("%d checkpoints, generation %d at %d", checkpoints, generation, seq)
+	}
+}

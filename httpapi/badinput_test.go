@@ -1,0 +1,314 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"docket/domain"
+)
+
+// badBody is a body that an operation must refuse.
+type badBody struct {
+	name, body string
+	code       domain.Code
+	// pointer is where validation-failed must point; "?" is anywhere.
+	pointer string
+}
+
+// badBodies are bodies of an operation that are wrong in one way each, made
+// from a good one.
+func (d *published) badBodies(e *endpoint, id string) []badBody {
+	good := d.exampleBody(e, id)
+	whole := func(name, body string) badBody { return badBody{name, body, domain.CodeMalformed, ""} }
+	bad := []badBody{
+		whole("no JSON", "name=x&to=y"),
+		whole("cut off", good[:len(good)-1]),
+		whole("two", good+good),
+		whole("something after it", good+" x"),
+		whole("single quotes", "{'a': 1}"),
+		whole("a comment", "{/* */}"),
+		whole("a comma too many", good[:len(good)-1]+",}"),
+		whole("not UTF-8", "{\"a\xff\":1}"),
+		whole("a lone surrogate", `{"a":"\ud800"}`),
+		whole("a raw control character", "{\"a\":\"\x00\"}"),
+		whole("a byte order mark", "\ufeff"+good),
+		whole("too deep", strings.Repeat("[", 10_000)+strings.Repeat("]", 10_000)),
+		whole("deep inside a member", `{"a":`+strings.Repeat(`{"a":`, 40)+"1"+strings.Repeat("}", 41)),
+		whole("a huge number", `{"a":1e131000}`),
+		whole("a long number", `{"a":`+strings.Repeat("9", 400)+`}`),
+		whole("NaN", `{"a":NaN}`),
+		{"null", "null", domain.CodeValidationFailed, ""},
+		{"an array", "[" + good + "]", domain.CodeValidationFailed, ""},
+		{"a string", jsonOf(good), domain.CodeValidationFailed, ""},
+		{"a number", "1", domain.CodeValidationFailed, ""},
+		{"a member unknown", `{"nonsense":1,` + good[1:], domain.CodeValidationFailed, "/nonsense"},
+		{"$schema", `{"$schema":"x",` + good[1:], domain.CodeValidationFailed, "/$schema"},
+		{"__proto__", `{"__proto__":{},` + good[1:], domain.CodeValidationFailed, "/__proto__"},
+		{"an empty name", `{"":1,` + good[1:], domain.CodeValidationFailed, "/"},
+		{"tenant_id", `{"tenant_id":"` + id + `",` + good[1:], domain.CodeValidationFailed, "/tenant_id"},
+	}
+	for _, name := range slices.Sorted(maps.Keys(d.resolve(e.body()).Properties)) {
+		bad = append(bad, d.badMembers(e, id, name)...)
+	}
+	return bad
+}
+
+// badMembers are bodies that are wrong in one member.
+func (d *published) badMembers(e *endpoint, id, name string) []badBody {
+	schema := d.resolve(e.body())
+	member := d.resolve(schema.Properties[name])
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(d.exampleBody(e, id)), &members); err != nil {
+		panic(err)
+	}
+	with := func(value string) string {
+		changed := maps.Clone(members)
+		changed[name] = json.RawMessage(value)
+		return jsonOf(changed)
+	}
+	all := jsonOf(members)
+	upper := strings.ToUpper(name[:1]) + name[1:]
+	bad := []badBody{
+		{name + " twice", fmt.Sprintf(`{%q:%s,%s`, name, members[name], all[1:]), domain.CodeMalformed, ""},
+		{name + " in another case", fmt.Sprintf(`{%q:%s,%s`, upper, members[name], all[1:]), domain.CodeValidationFailed, "/" + upper},
+		{name + " a float", with("1.5"), domain.CodeValidationFailed, "/" + name},
+		{name + " huge", with("99999999999999999999"), domain.CodeValidationFailed, "/" + name},
+		{name + " an object", with(`{"a":1}`), domain.CodeValidationFailed, "/" + name},
+	}
+	add := func(what, value string) {
+		bad = append(bad, badBody{name + " " + what, with(value), domain.CodeValidationFailed, "/" + name})
+	}
+	if !slices.Contains(member.Type, "null") {
+		add("null", "null")
+	}
+	if !slices.Contains(member.Type, "boolean") {
+		add("true", "true")
+	}
+	if slices.Contains(schema.Required, name) {
+		without := maps.Clone(members)
+		delete(without, name)
+		bad = append(bad, badBody{name + " absent", jsonOf(without), domain.CodeValidationFailed, "/" + name})
+	}
+	switch {
+	case slices.Contains(member.Type, "array"):
+		add("a string", `"x"`)
+		bad = append(bad, badBody{name + " with null", with(`[null]`), domain.CodeValidationFailed, "/" + name + "/0"})
+		if item := d.resolve(member.Items); slices.Contains(item.Type, "string") {
+			bad = append(bad, badBody{name + " with NUL", with(`["a\u0000"]`), domain.CodeValidationFailed, "/" + name + "/0"},
+				badBody{name + " with a number", with(`[1]`), domain.CodeValidationFailed, "/" + name + "/0"},
+				badBody{name + " with an empty one", with(`[""]`), domain.CodeValidationFailed, "/" + name + "/0"})
+			if item.MaxLength != nil {
+				bad = append(bad, badBody{name + " with a long one", with(`["` + strings.Repeat("ä", *item.MaxLength+1) + `"]`), domain.CodeValidationFailed, "/" + name + "/0"})
+			}
+		}
+		if member.MaxItems != nil {
+			var many []string
+			for i := range *member.MaxItems + 1 {
+				many = append(many, fmt.Sprint(i))
+			}
+			add("with too many", jsonOf(many))
+		}
+		if member.UniqueItems {
+			bad = append(bad, badBody{name + " with one twice", with(`["a","b","a"]`), domain.CodeValidationFailed, "/" + name + "/2"})
+		}
+	case slices.Contains(member.Type, "string"):
+		add("a number", "1")
+		add("an array", `["x"]`)
+		add("NUL", `"valid\u0000valid"`)
+		add("a carriage return", `"valid\rvalid"`)
+		add("a C1 control", `"valid\u0085valid"`)
+		if member.MaxLength != nil {
+			add("too long", `"`+strings.Repeat("x", *member.MaxLength+1)+`"`)
+			add("far too long", `"`+strings.Repeat("\U0001F600", 100_000)+`"`)
+		}
+		if member.MinLength != nil {
+			add("empty", `""`)
+		}
+		if len(member.Enum) > 0 {
+			add("another word", `"nonsense"`)
+			add("in upper case", jsonOf(strings.ToUpper(member.Enum[0].(string))))
+			add("empty", `""`)
+		}
+		for _, text := range map[string][]string{
+			"uuid":  {"", "me", id + "0", "{" + id + "}", "urn:uuid:" + id, strings.ReplaceAll(id, "-", ""), id[:35] + "g", " " + id},
+			"date":  {"", "2027-02-30", "2027-1-1", "27-01-01", "2027-01-01T00:00:00Z", "01/02/2027", "0000-01-01", "10000-01-01", "-001-01-01"},
+			"email": {"", "x", "@x", "x@", "x y@z", "X <x@y.example>", "x@y.example\n", "x@y.example, z@y.example", strings.Repeat("x", 250) + "@y.example"},
+		}[member.Format] {
+			add("as "+text, jsonOf(text))
+		}
+	}
+	return bad
+}
+
+// Every operation that has a body refuses everything that is wrong with one in
+// the documented way, and nothing happens.
+func TestBadBodies(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := newStage(w)
+	owner := s.as(domain.Owner)
+	here := map[string]string{
+		"/v1/projects/{id}": s.project(owner), "/v1/projects/{id}/transitions": s.project(owner), "/v1/projects/{id}/tasks": s.project(owner),
+		"/v1/tasks/{id}": s.task(owner), "/v1/members/{user_id}": s.as(domain.Member).id.String(),
+	}
+	member := s.as(domain.Member).id.String()
+	tried := 0
+	for _, e := range w.published.endpoints {
+		if e.RequestBody == nil {
+			continue
+		}
+		if e.takesID() && here[e.Path] == "" {
+			t.Errorf("%s: which id?", e.ID)
+		}
+		target := e.at(here[e.Path])
+		before := w.events()
+		for _, bad := range w.published.badBodies(e, member) {
+			a := owner.send(e.Method, target, bad.body)
+			tried++
+			if wrong := a.isnt(bad.code); wrong != "" {
+				t.Errorf("%s: %s: %s: got %d %s\n%.300s", e.ID, bad.name, wrong, a.Code, a.Body, bad.body)
+				continue
+			}
+			pointed := slices.ContainsFunc(a.problem().Errors, func(f domain.FieldError) bool { return f.Pointer == bad.pointer })
+			if bad.code == domain.CodeValidationFailed && !pointed {
+				t.Errorf("%s: %s: nothing points at %q: %s", e.ID, bad.name, bad.pointer, a.Body)
+			}
+			if a.Body.Len() > 4_000 {
+				t.Errorf("%s: %s: an answer of %d bytes", e.ID, bad.name, a.Body.Len())
+			}
+		}
+		tooLarge := `{"a":"` + strings.Repeat("x", maxBody) + `"}`
+		owner.send(e.Method, target, tooLarge).refused(domain.CodePayloadTooLarge)
+		req := owner.request(e.Method, target, tooLarge)
+		req.ContentLength = -1 // as with chunked coding
+		owner.do(req).refused(domain.CodePayloadTooLarge)
+		owner.send(e.Method, target, "", "Content-Type", jsonMediaType).refused(domain.CodeMalformed)
+		good := w.published.exampleBody(e, member)
+		for _, media := range []string{
+			"", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/jsonp", "application/problem+json",
+			"application/json; charset=utf-16", "application/json; charset=iso-8859-1", "application/json, text/plain", "json", "*/*",
+		} {
+			owner.send(e.Method, target, good, "Content-Type", media).refused(domain.CodeUnsupportedMediaType)
+		}
+		owner.send(e.Method, target, good, "Content-Encoding", "gzip").refused(domain.CodeUnsupportedMediaType)
+		if e.Method != http.MethodPatch {
+			owner.send(e.Method, target, good, "Content-Type", patchMediaType).refused(domain.CodeUnsupportedMediaType)
+		}
+		if w.events() != before {
+			t.Errorf("%s: something that was refused left an event", e.ID)
+		}
+	}
+	if tried < 500 {
+		t.Errorf("only %d bodies tried", tried)
+	}
+}
+
+// Every operation refuses query parameters that it doesn't know, and those that
+// it knows where they are wrong.
+func TestBadParameters(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := newStage(w)
+	owner := s.as(domain.Owner)
+	project, task := s.project(owner), s.task(owner)
+	for _, e := range w.published.endpoints {
+		id := map[bool]string{true: task, false: project}[strings.HasPrefix(e.Path, "/v1/tasks")]
+		target := e.at(id)
+		if e.ID == "get-problem" {
+			target = e.at("not-found")
+		}
+		before := w.events()
+		send := func(query string) *answer {
+			return owner.send(e.Method, target+"?"+query, w.published.exampleBody(e, random()))
+		}
+		for _, unknown := range []string{"nonsense=1", "Limit=1", "as_of=1", "min_seq=1", "q=x", "limit%00=1", "=", "tenant_id=" + random()} {
+			send(unknown).refused(domain.CodeUnknownParameter)
+		}
+		for _, malformed := range []string{"limit=%zz", "%", "limit=1;x=2"} {
+			send(malformed).refused(domain.CodeMalformed)
+		}
+		for _, p := range e.Parameters {
+			var bad []string
+			switch {
+			case p.In != "query":
+				continue
+			case len(p.Schema.Enum) > 0:
+				bad = []string{"nonsense", strings.ToUpper(p.Schema.Enum[0].(string)), "%00"}
+			case p.Schema.Format == "uuid":
+				bad = []string{"x", "%00", random() + "0", strings.ReplaceAll(random(), "-", "")}
+			case p.Schema.Format == "date-time":
+				bad = []string{"x", "2026-01-01", "2026-01-01T00:00:00", "2026-01-01%2000:00:00Z", "2026-13-01T00:00:00Z", "1767225600"}
+			case slices.Contains(p.Schema.Type, "integer"):
+				bad = []string{"x", "1.5", "1e3", "0x1", "-1", "99999999999999999999", "%2B1", "%201"}
+			case slices.Contains(p.Schema.Type, "boolean"):
+				bad = []string{"1", "yes", "TRUE", "null"}
+			default:
+				bad = []string{"%00", "%0d", "%ff", "%ed%a0%80"}
+				if p.Schema.MaxLength != nil {
+					bad = append(bad, strings.Repeat("x", *p.Schema.MaxLength+1))
+				}
+			}
+			for _, value := range bad {
+				a := send(p.Name + "=" + value)
+				if wrong := a.isnt(domain.CodeValidationFailed); wrong != "" || a.problem().Errors[0].Pointer != "/"+p.Name {
+					t.Errorf("%s: %s=%s: %s: got %d %s", e.ID, p.Name, value, wrong, a.Code, a.Body)
+				}
+			}
+			send(p.Name + "=1&" + p.Name + "=1").refused(domain.CodeValidationFailed)
+		}
+		if e.takesID() {
+			for _, id := range []string{"x", "0", "00000000-0000-0000-0000-000000000000", project[:35], project + "0", "\x00", "..", "{" + project + "}", "me"} {
+				body := w.published.exampleBody(e, owner.id.String())
+				if a := owner.send(e.Method, e.at(id), body); a.isnt(domain.CodeNotFound) != "" {
+					t.Errorf("%s: %q: got %d %s", e.ID, id, a.Code, a.Body)
+				}
+			}
+		}
+		if n := w.events() - before; n != 0 {
+			t.Errorf("%s: something that was refused left %d events", e.ID, n)
+		}
+	}
+}
+
+// What a text may hold comes back as it was sent, and doesn't stop a subscription.
+func TestUnusualTexts(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ann := w.register("Ann")
+	for _, text := range []string{
+		"'; drop table events; --", `\`, `"`, `%s%d$1`, "<script>alert(1)</script>", "x\u2028\u2029", "\ufeff", "\uFFFF\U0010FFFF", "e\u0301\u202e", "a\nb\tc",
+		strings.Repeat("\U0001F600", 200), strings.Repeat(`"`, 200), "{{.}} ${x}", "\u00a0x", "null", "\u200b",
+	} {
+		description := strings.Repeat(text, 4_000/len([]rune(text)))
+		made := ann.post("/v1/projects", jsonOf(map[string]any{"name": text, "description": description})).want(201)
+		p := as[projectBody](made)
+		got := as[projectBody](ann.get("/v1/projects/" + p.ID.String()).want(200))
+		if p.Name != text || got.Name != text || *got.Description != description {
+			t.Errorf("%.40q came back as %.40q, %.40q", text, got.Name, *got.Description)
+		}
+		changed := ann.patch("/v1/projects/"+p.ID.String(), jsonOf(map[string]any{"description": "x", "name": "x"})).want(200)
+		w.caughtUp(as[meBody](ann.get("/v1/me").want(200)).Memberships[0].TenantID, changed.seq())
+		ann.get("/v1/projects/" + p.ID.String() + "/history").want(200)
+	}
+	// The largest event that can be: everything changes from its longest to its longest.
+	long := func(begin, fill string) string {
+		text := func(n int) string { return begin + strings.Repeat(fill, n-len(begin)) }
+		var labels []string
+		for i := range domain.MaxLabels {
+			begin = fmt.Sprint(10 + i)
+			labels = append(labels, text(domain.MaxLabel))
+		}
+		return jsonOf(map[string]any{"title": text(domain.MaxName), "description": text(domain.MaxDescription), "labels": labels})
+	}
+	p := ann.project(strings.Repeat("\U0001F600", domain.MaxName))
+	for first, second := range map[string]string{"\U0001F600": "\U0001F601", `"`: `\`, "\n": "\t"} {
+		task := as[taskBody](ann.post("/v1/projects/"+p.ID.String()+"/tasks", long("a", first)).want(201))
+		ann.patch("/v1/tasks/"+task.ID.String(), long("b", second)).want(200)
+		ann.get("/v1/tasks/" + task.ID.String() + "/history").want(200)
+	}
+}

@@ -1,0 +1,249 @@
+package httpapi
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"docket/domain"
+)
+
+// estate is a company in which every text begins with its own word, which no
+// stranger may ever see.
+type estate struct {
+	*company
+	word string
+	// ids are one of everything that has an id.
+	ids map[string]string
+	// reads are the targets that show all there is, each with who reads it.
+	reads map[string]person
+}
+
+func newEstate(w *world, word string) *estate {
+	w.Helper()
+	c := w.company(word, word)
+	owner, manager, member := c.as(domain.Owner), c.as(domain.Manager), c.as(domain.Member)
+	text := func(what string) string { return word + " " + what }
+	made := as[projectBody](member.post("/v1/projects", jsonOf(map[string]any{"name": text("name"), "description": text("description")}))).ID.String()
+	project := "/v1/projects/" + made
+	member.patch(project, jsonOf(map[string]any{"name": text("new name"), "due_date": "2027-01-01"})).want(200)
+	task := as[taskBody](manager.post(project+"/tasks", jsonOf(map[string]any{
+		"title": text("title"), "description": text("description"), "labels": []string{text("label")}, "assignee_id": member.id,
+	})).want(201))
+	goneProject, goneTask := owner.project(text("gone")), owner.task(domain.ProjectID(uuid.MustParse(made)), text("gone"))
+	owner.delete("/v1/projects/" + goneProject.ID.String()).want(204)
+	owner.delete("/v1/tasks/" + goneTask.ID.String()).want(204)
+	owner.patch("/v1/admin/tenant", jsonOf(map[string]any{"name": text("new name")})).want(200)
+	member.post(project+"/transitions", jsonOf(map[string]any{"to": "submitted", "comment": text("comment")})).want(200)
+	w.caughtUp(c.id, manager.post(project+"/transitions", jsonOf(map[string]any{"to": "rejected", "comment": text("comment")})).want(200).seq())
+
+	e := &estate{company: c, word: word, ids: map[string]string{
+		"tenant": c.id.String(), "member": member.id.String(), "owner": owner.id.String(), "project": made, "task": task.ID.String(),
+		"deleted project": goneProject.ID.String(), "deleted task": goneTask.ID.String(),
+		"notification": items[notificationBody](member.get("/v1/notifications"))[0].ID.String(),
+		"command":      items[EventBody](owner.get("/v1/admin/events"))[0].CommandID.String(),
+	}, reads: map[string]person{"/v1/notifications": member}}
+	for _, target := range []string{
+		"/v1/members", "/v1/projects", project, project + "/tasks", project + "/history", project + "/transitions",
+		"/v1/tasks/" + task.ID.String(), "/v1/tasks/" + task.ID.String() + "/history", "/v1/projects/" + goneProject.ID.String() + "/history",
+		"/v1/admin/tenant", "/v1/admin/activity", "/v1/admin/events",
+	} {
+		e.reads[target] = owner
+	}
+	return e
+}
+
+// everything is all that the estate's own people read of it.
+func (e *estate) everything() map[string]string {
+	e.w.Helper()
+	all := map[string]string{}
+	for target, p := range e.reads {
+		all[target] = p.get(target).want(200).Body.String()
+	}
+	return all
+}
+
+// unchanged fails the test where the estate's people read something else now.
+func (e *estate) unchanged(before map[string]string) {
+	e.w.Helper()
+	for target, now := range e.everything() {
+		if now != before[target] {
+			e.w.Errorf("%s of %s has changed:\n%s\n%s", target, e.word, before[target], now)
+		}
+	}
+}
+
+// random is an id that nobody has.
+func random() string { return uuid.Must(uuid.NewV7()).String() }
+
+// attack is one who tries every published operation against another tenant.
+type attack struct {
+	w        *world
+	by       person
+	from, on *estate
+}
+
+// alike fails the test unless a foreign id and one that nobody has get the same
+// answer, which must be a refusal where the id decides what is acted on.
+func (a attack) alike(e *endpoint, by person, refuse bool, target func(id string) string, body func(id string) string) {
+	a.w.Helper()
+	nobodys := random()
+	want := by.send(e.Method, target(nobodys), body(nobodys))
+	for kind, id := range a.on.ids {
+		got := by.send(e.Method, target(id), body(id))
+		if got.Code != want.Code || got.anonymous() != want.anonymous() {
+			a.w.Errorf("%s, with a foreign %s:\n%d %s\nwith nobody's:\n%d %s", got.call, kind, got.Code, got.Body, want.Code, want.Body)
+		}
+		if refuse && !slices.Contains([]int{403, 404, 422}, got.Code) {
+			a.w.Errorf("%s, with a foreign %s: %d %s", got.call, kind, got.Code, got.Body)
+		}
+	}
+}
+
+// foreignIDs tries foreign ids in the attacker's own tenant: in paths, in bodies
+// and in filters.
+func (a attack) foreignIDs(e *endpoint) {
+	a.w.Helper()
+	empty := func(string) string { return "" }
+	body := func(id string) string { return a.w.published.exampleBody(e, id) }
+	if e.takesID() {
+		a.alike(e, a.by, true, e.at, body)
+	}
+	for _, own := range a.from.ids {
+		here := func(string) string { return e.at(own) }
+		if a.w.published.hasIDs(e.body()) {
+			a.alike(e, a.by, true, here, body)
+		}
+		for _, p := range e.Parameters {
+			if p.In == "query" && p.Schema.Format == "uuid" {
+				a.alike(e, a.by, false, func(id string) string { return withQuery(e.at(own), p.Name, id) }, empty)
+			}
+		}
+	}
+	if !e.takesID() {
+		a.by.send(e.Method, e.at("not-found"), body(random())) // for what it may not show
+	}
+}
+
+// foreignTenant tries the other tenant itself, by id and by slug, with its own
+// ids; the answer must be that for a tenant that there isn't.
+func (a attack) foreignTenant(e *endpoint) {
+	a.w.Helper()
+	for _, own := range a.on.ids {
+		send := func(header, tenant string) *answer {
+			return a.by.with(tenantIDHeader, "").with(header, tenant).send(e.Method, e.at(own), a.w.published.exampleBody(e, own))
+		}
+		want := send(tenantIDHeader, random())
+		for _, got := range []*answer{send(tenantIDHeader, a.on.id.String()), send(tenantSlugHeader, a.on.slug), send(tenantSlugHeader, "there-is-none")} {
+			if e.Access == string(tenant) {
+				got.refused(domain.CodeTenantAccessDenied)
+			}
+			// The catalog is for everyone: there the tenant is no secret.
+			if e.ID != "list-catalog" && e.Access != string(public) && got.anonymous() != want.anonymous() && want.Code >= 400 {
+				a.w.Errorf("%s in a foreign tenant:\n%d %s\nin none:\n%d %s", got.call, got.Code, got.Body, want.Code, want.Body)
+			}
+		}
+		if !e.takesID() {
+			break
+		}
+	}
+}
+
+// No operation of the document, whatever it may be, shows or changes anything of
+// another tenant, or tells that it is there.
+func TestTenantsAreApart(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	acme, bolt := newEstate(w, "acmeword"), newEstate(w, "boltword")
+	for _, a := range []attack{
+		{w, acme.as(domain.Owner), acme, bolt}, {w, acme.as(domain.Member), acme, bolt}, {w, bolt.as(domain.Owner), bolt, acme},
+	} {
+		a.by.mustNotSee = a.on.word
+		before := a.on.everything()
+		for _, e := range w.published.endpoints {
+			if e.ID == "logout" {
+				continue // it would end the attack
+			}
+			a.foreignIDs(e)
+			a.foreignTenant(e)
+		}
+		a.on.unchanged(before)
+	}
+	// The words are there for those who may see them.
+	for target, text := range acme.everything() {
+		if p := acme.reads[target]; target != "/v1/projects/"+acme.ids["project"]+"/transitions" && !strings.Contains(text, acme.word) {
+			t.Errorf("%s, as %s reads it, has no word in it", target, p.name)
+		}
+	}
+}
+
+// What names a tenant can't be bent.
+func TestTenantHeaders(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.register("Root") // owns the default tenant
+	acme, bolt := w.company("acme", "Acme"), w.company("bolt", "Bolt")
+	owner := acme.as(domain.Owner).with(tenantIDHeader, "")
+	me := as[meBody](owner.get("/v1/me").want(200))
+	fallback := me.Memberships[0].TenantID.String() // the default tenant
+	for _, c := range []struct {
+		id, slug string
+		code     domain.Code // none: answered
+		in       string      // the name of the tenant that answers
+	}{
+		{acme.id.String(), "", "", "Acme company"},
+		{"", "acme", "", "Acme company"},
+		{acme.id.String(), "acme", "", "Acme company"},
+		{"", "", domain.CodeInsufficientRole, ""}, // the default tenant, where the owner is a member
+		{fallback, "default", domain.CodeInsufficientRole, ""},
+		{bolt.id.String(), "", domain.CodeTenantAccessDenied, ""},
+		{"", "bolt", domain.CodeTenantAccessDenied, ""},
+		{bolt.id.String(), "bolt", domain.CodeTenantAccessDenied, ""},
+		{acme.id.String(), "bolt", domain.CodeTenantMismatch, ""},
+		{bolt.id.String(), "acme", domain.CodeTenantMismatch, ""},
+		{acme.id.String(), "default", domain.CodeTenantMismatch, ""},
+		{acme.id.String(), "there-is-none", domain.CodeTenantMismatch, ""},
+		{random(), "acme", domain.CodeTenantMismatch, ""},
+		{random(), "there-is-none", domain.CodeTenantMismatch, ""},
+		{random(), "", domain.CodeTenantAccessDenied, ""},
+		{"", "there-is-none", domain.CodeTenantAccessDenied, ""},
+		{"00000000-0000-0000-0000-000000000000", "", domain.CodeTenantInvalid, ""},
+		{"00000000-0000-0000-0000-000000000000", "acme", domain.CodeTenantInvalid, ""},
+		{"ffffffff-ffff-ffff-ffff-ffffffffffff", "", domain.CodeTenantAccessDenied, ""},
+		{"acme", "", domain.CodeTenantInvalid, ""},
+		{" " + acme.id.String(), "", domain.CodeTenantInvalid, ""},
+		{"{" + acme.id.String() + "}", "", domain.CodeTenantInvalid, ""},
+		{"urn:uuid:" + acme.id.String(), "", domain.CodeTenantInvalid, ""},
+		{acme.id.String() + "," + acme.id.String(), "", domain.CodeTenantInvalid, ""},
+		{acme.id.String() + "\x00", "", domain.CodeTenantInvalid, ""},
+		{"", "ACME", domain.CodeTenantInvalid, ""},
+		{"", "acme ", domain.CodeTenantInvalid, ""},
+		{"", "acme,bolt", domain.CodeTenantInvalid, ""},
+		{"", "a", domain.CodeTenantInvalid, ""},
+		{"", "acme' or '1'='1", domain.CodeTenantInvalid, ""},
+		{acme.id.String(), "ACME", domain.CodeTenantInvalid, ""},
+	} {
+		a := owner.get("/v1/admin/tenant", tenantIDHeader, c.id, tenantSlugHeader, c.slug)
+		switch {
+		case c.code != "":
+			a.refused(c.code)
+		case as[settingsBody](a.want(200)).Name != c.in:
+			t.Errorf("%+v: %s", c, a.Body)
+		}
+	}
+	// Each header once, though it says the same.
+	for _, name := range []string{tenantIDHeader, tenantSlugHeader} {
+		value := map[string]string{tenantIDHeader: acme.id.String(), tenantSlugHeader: "acme"}[name]
+		for _, values := range [][]string{{value, value}, {value, ""}, {"", value}, {value, "bolt"}, {""}} {
+			req := owner.request("GET", "/v1/admin/tenant", "")
+			req.Header[http.CanonicalHeaderKey(name)] = values
+			owner.do(req).refused(domain.CodeTenantInvalid)
+		}
+	}
+	// The name of a header has no case, and its place in the query is none.
+	owner.get("/v1/admin/tenant", "x-tenant-slug", "acme").want(200)
+	owner.get("/v1/admin/tenant?X-Tenant-ID="+acme.id.String(), tenantSlugHeader, "acme").refused(domain.CodeUnknownParameter)
+}

@@ -1,0 +1,22 @@
+package httpapi
+
+import (
+	"fmt"
+	"os"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"docket/internal/pgtest"
+)
+
+// TestMain also fails where a test leaves a goroutine behind, such as one of a
+// feed that doesn't stop.
+func TestMain(m *testing.M) {
+	code := pgtest.Run(m)
+	if err := goleak.Find(); err != nil && code == 0 {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}

@@ -1,0 +1,214 @@
+package httpapi
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"docket/domain"
+)
+
+// roleRow says who may call an operation, as API.md has it, and how.
+type roleRow struct {
+	op      string
+	variant string // where the answer depends on what is acted on
+	// may is "anyone", "users", or the roles.
+	may string
+	// least is the role that a refusal names.
+	least domain.Role
+	// other is what a role gets that is refused in another way: a code, or the
+	// role that is named instead of least.
+	other map[domain.Role]string
+	// status is what those get who may; 0 is anything below 300.
+	status int
+	call   func(s *stage, p person) (who person, target, body string)
+}
+
+const allRoles = "owner manager member viewer auditor"
+
+func get(target string) func(*stage, person) (person, string, string) {
+	return func(_ *stage, p person) (person, string, string) { return p, target, "" }
+}
+
+// on is a call on a project in draft that is the caller's own where the caller
+// can have one.
+func on(suffix, body string) func(*stage, person) (person, string, string) {
+	return func(s *stage, p person) (person, string, string) {
+		return p, "/v1/projects/" + s.project(s.owning(p)) + suffix, body
+	}
+}
+
+// onTask is a call on a task that the caller made where the caller can.
+func onTask(suffix, body string) func(*stage, person) (person, string, string) {
+	return func(s *stage, p person) (person, string, string) {
+		return p, "/v1/tasks/" + s.task(s.owning(p)) + suffix, body
+	}
+}
+
+var roleRows = []roleRow{
+	{op: "get-docs", may: "anyone", call: get("/docs")},
+	{op: "get-openapi", may: "anyone", call: get("/openapi.json")},
+	{op: "healthz", may: "anyone", call: get("/healthz")},
+	{op: "readyz", may: "anyone", call: get("/readyz")},
+	{op: "list-problems", may: "anyone", call: get("/problems")},
+	{op: "get-problem", may: "anyone", call: get("/problems/not-found")},
+	{op: "get-workflow", may: "anyone", call: get("/v1/workflow")},
+	{op: "list-catalog", may: "anyone", call: get("/v1/catalog/projects")},
+
+	{op: "register", may: "anyone", call: func(s *stage, p person) (person, string, string) {
+		return p.with(tenantIDHeader, ""), "/v1/auth/register",
+			fmt.Sprintf(`{"email":"%s@example.org","password":"%s","name":"New"}`, s.fresh(), password)
+	}},
+	{op: "login", may: "anyone", call: func(s *stage, p person) (person, string, string) {
+		return p, "/v1/auth/login", jsonOf(map[string]any{"email": s.root.email, "password": password})
+	}},
+	{op: "refresh", may: "anyone", call: func(s *stage, p person) (person, string, string) {
+		login := s.root.post("/v1/auth/login", jsonOf(map[string]any{"email": s.root.email, "password": password}))
+		return p, "/v1/auth/refresh", jsonOf(map[string]any{"refresh_token": as[tokensBody](login).RefreshToken})
+	}},
+	{op: "logout", may: "users", call: func(_ *stage, p person) (person, string, string) {
+		if p.token != "" {
+			p = p.login()
+		}
+		return p, "/v1/auth/logout", ""
+	}},
+	{op: "get-me", may: "users", call: get("/v1/me")},
+	{op: "list-tenants", may: "users", call: get("/v1/tenants")},
+	{op: "create-tenant", may: "users", call: func(s *stage, p person) (person, string, string) {
+		return p, "/v1/tenants", `{"name":"New","slug":"` + s.fresh() + `"}`
+	}},
+	{op: "join-tenant", may: "users", call: func(s *stage, p person) (person, string, string) { return p.in(s.open()), "/v1/tenants/join", "" }},
+
+	{op: "get-tenant", may: "owner", least: domain.Owner, call: get("/v1/admin/tenant")},
+	{op: "edit-tenant", may: "owner", least: domain.Owner, call: func(s *stage, p person) (person, string, string) {
+		return p, "/v1/admin/tenant", `{"name":"` + s.fresh() + `"}`
+	}},
+	{op: "list-activity", may: "owner auditor", least: domain.Owner, call: get("/v1/admin/activity")},
+	{op: "list-events", may: "owner auditor", least: domain.Owner, call: get("/v1/admin/events")},
+
+	{op: "list-members", may: allRoles, call: get("/v1/members")},
+	{op: "add-member", may: "owner", least: domain.Owner, call: func(s *stage, p person) (person, string, string) {
+		return p, "/v1/members", jsonOf(map[string]any{"email": s.spare.email, "role": domain.Viewer})
+	}},
+	{op: "change-member", may: "owner", least: domain.Owner, call: func(s *stage, p person) (person, string, string) {
+		return p, "/v1/members/" + s.member(domain.Member).id.String(), `{"role":"viewer"}`
+	}},
+	{op: "remove-member", variant: "another", may: "owner", least: domain.Owner, call: func(s *stage, p person) (person, string, string) {
+		return p, "/v1/members/" + s.member(domain.Viewer).id.String(), ""
+	}},
+	{op: "remove-member", variant: "oneself", may: allRoles, call: func(s *stage, p person) (person, string, string) {
+		if role, ok := s.roleOf(p); ok {
+			p = s.member(role)
+		}
+		return p, "/v1/members/" + p.id.String(), ""
+	}},
+
+	{op: "list-projects", may: allRoles, call: get("/v1/projects")},
+	{op: "create-project", may: "owner manager member", least: domain.Member, call: func(_ *stage, p person) (person, string, string) {
+		return p, "/v1/projects", `{"name":"New"}`
+	}},
+	{op: "get-project", may: allRoles, call: on("", "")},
+	{op: "list-transitions", may: allRoles, call: on("/transitions", "")},
+	{op: "list-project-history", may: allRoles, call: on("/history", "")},
+	{op: "list-project-tasks", may: allRoles, call: on("/tasks", "")},
+	{op: "edit-project", variant: "own draft", may: "owner manager member", least: domain.Member, call: on("", `{"name":"Changed"}`)},
+	{op: "edit-project", variant: "own, submitted", may: "owner manager", least: domain.Member, other: map[domain.Role]string{domain.Member: "manager"},
+		call: func(s *stage, p person) (person, string, string) {
+			return p, "/v1/projects/" + s.project(s.owning(p), domain.Submitted), `{"name":"Changed"}`
+		}},
+	{op: "edit-project", variant: "another's", may: "owner manager", least: domain.Member, other: map[domain.Role]string{domain.Member: "not-yours"},
+		call: func(s *stage, p person) (person, string, string) {
+			return p, "/v1/projects/" + s.project(s.anotherThan(p)), `{"name":"Changed"}`
+		}},
+	{op: "delete-project", variant: "own draft", may: "owner manager", least: domain.Manager, call: on("", "")},
+	{op: "delete-project", variant: "active", may: "owner", least: domain.Manager, other: map[domain.Role]string{domain.Manager: "owner"},
+		call: func(s *stage, p person) (person, string, string) {
+			return p, "/v1/projects/" + s.project(s.owning(p), domain.Submitted, domain.Approved, domain.Active), ""
+		}},
+	{op: "move-project", variant: "own", may: "owner manager member", least: domain.Member, call: on("/transitions", `{"to":"submitted"}`)},
+	{op: "move-project", variant: "own, to cancelled", may: "owner manager", least: domain.Member, other: map[domain.Role]string{domain.Member: "manager"},
+		call: on("/transitions", `{"to":"cancelled"}`)},
+	{op: "move-project", variant: "another's", may: "owner manager", least: domain.Member, other: map[domain.Role]string{domain.Member: "not-yours"},
+		call: func(s *stage, p person) (person, string, string) {
+			return p, "/v1/projects/" + s.project(s.anotherThan(p)) + "/transitions", `{"to":"submitted"}`
+		}},
+
+	{op: "create-task", may: "owner manager member", least: domain.Member, call: on("/tasks", `{"title":"New"}`)},
+	{op: "get-task", may: allRoles, call: onTask("", "")},
+	{op: "list-task-history", may: allRoles, call: onTask("/history", "")},
+	{op: "edit-task", may: "owner manager member", least: domain.Member, call: onTask("", `{"title":"Changed"}`)},
+	{op: "delete-task", variant: "own", may: "owner manager member", least: domain.Member, call: onTask("", "")},
+	{op: "delete-task", variant: "another's", may: "owner manager", least: domain.Member, other: map[domain.Role]string{domain.Member: "not-yours"},
+		call: func(s *stage, p person) (person, string, string) {
+			return p, "/v1/tasks/" + s.task(s.anotherThan(p)), ""
+		}},
+
+	{op: "list-notifications", may: allRoles, call: get("/v1/notifications")},
+	{op: "read-all-notifications", may: allRoles, call: get("/v1/notifications/read-all")},
+	{op: "read-notification", variant: "nobody's", may: allRoles, status: 404, call: get("/v1/notifications/" + uuid.NewString() + "/read")},
+}
+
+// Every operation is called by every role, by a stranger and by nobody. What is
+// refused leaves no event.
+func TestEveryOperationByEveryRole(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := newStage(w)
+	for _, e := range w.published.endpoints {
+		if !slices.ContainsFunc(roleRows, func(r roleRow) bool { return r.op == e.ID }) {
+			t.Errorf("%s has no row", e.ID)
+		}
+	}
+	for _, row := range roleRows {
+		e := w.published.by(row.op)
+		if e == nil {
+			t.Errorf("%s isn't published", row.op)
+			continue
+		}
+		callers := map[string]person{"nobody": w.nobody().in(s.id), "stranger": s.stranger}
+		for role, p := range s.staff {
+			callers[string(role)] = p
+		}
+		for name, p := range callers {
+			who, target, body := row.call(s, p)
+			before := w.events()
+			a := who.send(e.Method, target, body)
+			if w.published.find(e.Method, strings.SplitN(target, "?", 2)[0]) != e {
+				t.Fatalf("%s: %s isn't it", row.op, a.call)
+			}
+			if wrong := row.judge(name, a); wrong != "" {
+				t.Errorf("%s (%s) by %s: %s: got %d %s", row.op, row.variant, name, wrong, a.Code, a.Body)
+			}
+			if a.Code >= 400 && w.events() != before {
+				t.Errorf("%s (%s) by %s was refused and left an event", row.op, row.variant, name)
+			}
+		}
+	}
+}
+
+// judge is what is wrong with the answer to a caller: "nobody", "stranger", or a role.
+func (row roleRow) judge(caller string, a *answer) string {
+	may := row.may == "anyone" || row.may == "users" && caller != "nobody" || slices.Contains(strings.Fields(row.may), caller)
+	role := domain.Role(caller)
+	other, special := row.other[role]
+	switch {
+	case may && row.status == 0 && a.Code >= 300, may && row.status != 0 && a.Code != row.status:
+		return "may"
+	case may:
+		return ""
+	case caller == "nobody":
+		return a.isnt(domain.CodeUnauthenticated)
+	case caller == "stranger":
+		return a.isnt(domain.CodeTenantAccessDenied)
+	case special && !domain.Role(other).Known():
+		return a.isnt(domain.Code(other))
+	}
+	required := row.least
+	if special {
+		required = domain.Role(other)
+	}
+	return a.isnt(domain.CodeInsufficientRole, "required_role", jsonOf(required), "your_role", jsonOf(role))
+}

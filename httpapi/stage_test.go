@@ -1,0 +1,96 @@
+package httpapi
+
+import (
+	"fmt"
+
+	"docket/domain"
+)
+
+// stage is a company with what the calls of the role table act on.
+type stage struct {
+	*company
+	// root owns the default tenant; stranger and spare are users who aren't in the
+	// company, though spare joins and leaves.
+	root, stranger, spare person
+	made                  int
+}
+
+func newStage(w *world) *stage {
+	root := w.register("Root")
+	s := &stage{root: root, company: w.company("acme", "Acme")}
+	s.stranger, s.spare = w.register("Stranger").in(s.id), w.register("Spare").in(s.id)
+	return s
+}
+
+// fresh is a word that was never used before.
+func (s *stage) fresh() string {
+	s.made++
+	return fmt.Sprintf("fresh-%d", s.made)
+}
+
+func (s *stage) roleOf(p person) (domain.Role, bool) {
+	for role, q := range s.staff {
+		if q.id == p.id {
+			return role, true
+		}
+	}
+	return "", false
+}
+
+// owning is p where p can own a project, else the company's owner.
+func (s *stage) owning(p person) person {
+	if role, ok := s.roleOf(p); ok && role.Assignable() {
+		return p
+	}
+	return s.as(domain.Owner)
+}
+
+// anotherThan is a manager or owner who isn't p.
+func (s *stage) anotherThan(p person) person {
+	if p.id == s.as(domain.Manager).id {
+		return s.as(domain.Owner)
+	}
+	return s.as(domain.Manager)
+}
+
+// member is the spare user as a member of the company with this role.
+func (s *stage) member(r domain.Role) person {
+	s.w.Helper()
+	owner := s.as(domain.Owner)
+	if a := owner.post("/v1/members", jsonOf(map[string]any{"email": s.spare.email, "role": r})); a.Code != 201 {
+		a.refused(domain.CodeAlreadyMember)
+		owner.patch("/v1/members/"+s.spare.id.String(), jsonOf(map[string]any{"role": r})).want(200)
+	}
+	return s.spare
+}
+
+// project is a new project of somebody's, taken along the workflow.
+func (s *stage) project(of person, to ...domain.Status) string {
+	s.w.Helper()
+	p := of.project("Project")
+	s.as(domain.Owner).move(p.ID, to...)
+	s.settled()
+	return p.ID.String()
+}
+
+// task is a new task of somebody's.
+func (s *stage) task(of person) string {
+	s.w.Helper()
+	id := of.task(of.project("Project").ID, "Task").ID.String()
+	s.settled()
+	return id
+}
+
+// settled waits until everyone can read what there is.
+func (s *stage) settled() {
+	s.w.Helper()
+	s.w.caughtUp(s.id, s.as(domain.Owner).patch("/v1/admin/tenant", `{"name":"`+s.fresh()+`"}`).want(200).seq())
+}
+
+// open makes a tenant that anybody may join.
+func (s *stage) open() domain.TenantID {
+	s.w.Helper()
+	id := as[tenantBody](s.root.post("/v1/tenants", `{"name":"Open","slug":"`+s.fresh()+`"}`).want(201)).ID
+	s.root.in(id).patch("/v1/admin/tenant", `{"registration":"open"}`).want(200)
+	return id
+}

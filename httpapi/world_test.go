@@ -1,0 +1,232 @@
+package httpapi
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill"
+	"github.com/ThreeDotsLabs/watermill/message"
+	watermillmiddleware "github.com/ThreeDotsLabs/watermill/message/router/middleware"
+
+	"docket/commands"
+	"docket/domain"
+	"docket/eventstore"
+	"docket/internal/pgtest"
+	"docket/notify"
+	"docket/projections"
+)
+
+const (
+	password  = "correct horse battery"
+	setupCode = "let-me-in"
+)
+
+// world is a database with the default tenant in it, all subscriptions running,
+// and one replica of the API in front.
+type world struct {
+	testing.TB
+	server    *Server
+	published *published
+	rebuild   *projections.Rebuilder
+	// replica makes another Server, which shares nothing with the first but the
+	// database.
+	replica func() *Server
+	// events counts the events of all logs, the platform's included.
+	events func() int
+	// caughtUp waits until all subscriptions have come to a seq of a tenant.
+	caughtUp func(domain.TenantID, int64)
+	persons  atomic.Int64
+}
+
+func newWorld(t testing.TB) *world {
+	t.Helper()
+	db := pgtest.New(t)
+	engine, api := db.Engine(t), db.API(t)
+	progress := eventstore.NewProgress(api)
+	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
+	feed := eventstore.NewFeed(eventstore.FeedConfig{Pool: db.Engine(t), Workers: 1, Sweep: 50 * time.Millisecond, Logger: log}, progress)
+	handlers := projections.Subscriptions()
+	name, handler := notify.Subscription()
+	handlers[name] = handler
+	runSubscriptions(t, feed, handlers, log)
+
+	w := &world{TB: t, rebuild: projections.NewRebuilder(engine)}
+	replica := func(feed *eventstore.Feed, progress *eventstore.Progress) *Server {
+		t.Helper()
+		store := eventstore.New(engine, api, feed)
+		credentials, err := commands.NewCredentials(engine, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cmds, err := commands.New(commands.Config{Store: store, Credentials: credentials, SetupCode: setupCode})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := cmds.EnsureDefaultTenant(context.Background(), commands.NewTenant{Name: "Default Org", Slug: defaultSlug}); err != nil {
+			t.Fatal(err)
+		}
+		s, err := New(Config{
+			Commands: cmds, Sessions: commands.NewSessions(engine, cmds),
+			Queries: projections.NewQueries(api, progress), Inbox: notify.NewInbox(api, progress),
+			Keys: []SigningKey{testKey}, MasterKey: bytes.Repeat([]byte("m"), minMasterKey), Issuer: "docket", Version: "test",
+			Ready: func(context.Context) error { return nil }, Logger: log,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	w.server = replica(feed, progress)
+	w.replica = func() *Server { return replica(nil, eventstore.NewProgress(api)) }
+	w.published = readPublished(t, w.server)
+	w.events = func() (n int) {
+		t.Helper()
+		if err := engine.QueryRow(context.Background(), `select count(*) from events`).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	w.caughtUp = func(tenant domain.TenantID, seq int64) {
+		t.Helper()
+		for name := range handlers {
+			if !progress.Await(t.Context(), tenant, seq, name) {
+				t.Fatalf("%s never came to seq %d", name, seq)
+			}
+		}
+	}
+	return w
+}
+
+// testKey signs the access tokens of every world.
+var testKey = SigningKey{ID: "k", Secret: bytes.Repeat([]byte("k"), minSigningKey)}
+
+// runSubscriptions runs them until the test ends.
+func runSubscriptions(t testing.TB, feed *eventstore.Feed, handlers map[string]message.NoPublishHandlerFunc, log *slog.Logger) {
+	t.Helper()
+	router, err := message.NewRouter(message.RouterConfig{}, watermill.NewSlogLogger(log))
+	if err != nil {
+		t.Fatal(err)
+	}
+	router.AddMiddleware(watermillmiddleware.Recoverer)
+	for name, handler := range handlers {
+		router.AddConsumerHandler(name, name, feed, handler)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- router.Run(context.Background()) }()
+	<-router.Running()
+	t.Cleanup(func() {
+		if err := router.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// person is somebody who sends requests: with a token or none, in a tenant or
+// the default one, to one replica.
+type person struct {
+	w      *world
+	server http.Handler
+	id     domain.UserID
+	email  string
+	name   string
+	token  string
+	// headers go with every request.
+	headers []string
+	// mustNotSee fails the test where it stands in an answer.
+	mustNotSee string
+}
+
+// nobody has no token.
+func (w *world) nobody() person { return person{w: w, server: w.server} }
+
+// register makes a user of the default tenant and logs in.
+func (w *world) register(name string) person {
+	w.Helper()
+	p := w.nobody()
+	p.name, p.email = name, fmt.Sprintf("%s.%d@example.org", strings.ReplaceAll(strings.ToLower(name), " ", "."), w.persons.Add(1))
+	made := p.post("/v1/auth/register", jsonOf(map[string]any{"email": p.email, "password": password, "name": name})).want(201)
+	p.id = as[UserBody](made).ID
+	return p.login()
+}
+
+// login gives the person a new session.
+func (p person) login() person {
+	p.w.Helper()
+	p.token = as[tokensBody](p.post("/v1/auth/login", jsonOf(map[string]any{"email": p.email, "password": password})).want(200)).AccessToken
+	return p
+}
+
+// in is the person in a tenant.
+func (p person) in(t domain.TenantID) person {
+	return p.with(tenantIDHeader, t.String())
+}
+
+// with is the person with one more header on every request; an empty value
+// takes it away.
+func (p person) with(name, value string) person {
+	p.headers = append(p.headers[:len(p.headers):len(p.headers)], name, value)
+	return p
+}
+
+// at is the person at another replica.
+func (p person) at(s http.Handler) person {
+	p.server = s
+	return p
+}
+
+// company is a tenant with a member of each role.
+type company struct {
+	w     *world
+	id    domain.TenantID
+	slug  string
+	staff map[domain.Role]person // each in the tenant
+}
+
+// company makes a tenant. prefix begins the name of everything in it.
+func (w *world) company(slug, prefix string) *company {
+	w.Helper()
+	owner := w.register(prefix + " owner")
+	made := as[tenantBody](owner.post("/v1/tenants", jsonOf(map[string]any{"name": prefix + " company", "slug": slug})).want(201))
+	c := &company{w: w, id: made.ID, slug: slug, staff: map[domain.Role]person{domain.Owner: owner.in(made.ID)}}
+	for _, role := range domain.Roles() {
+		if role == domain.Owner {
+			continue
+		}
+		p := w.register(prefix + " " + string(role))
+		c.as(domain.Owner).post("/v1/members", jsonOf(map[string]any{"email": p.email, "role": role})).want(201)
+		c.staff[role] = p.in(c.id)
+	}
+	return c
+}
+
+func (c *company) as(r domain.Role) person { return c.staff[r] }
+
+// project makes a project of the person's in their tenant.
+func (p person) project(name string) projectBody {
+	p.w.Helper()
+	return as[projectBody](p.post("/v1/projects", jsonOf(map[string]any{"name": name})).want(201))
+}
+
+// task puts a task on a project's list.
+func (p person) task(project domain.ProjectID, title string) taskBody {
+	p.w.Helper()
+	return as[taskBody](p.post("/v1/projects/"+project.String()+"/tasks", jsonOf(map[string]any{"title": title})).want(201))
+}
+
+// move takes a project along the workflow.
+func (p person) move(project domain.ProjectID, to ...domain.Status) {
+	p.w.Helper()
+	for _, status := range to {
+		p.post("/v1/projects/"+project.String()+"/transitions", jsonOf(map[string]any{"to": status})).want(200)
+	}
+}
