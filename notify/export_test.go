@@ -14,8 +14,13 @@ func Rows() map[string][]Kind {
 
 // EngineStatements and APIStatements are the package's SQL by the role that runs it.
 var (
-	EngineStatements = map[string]string{"deliverSQL": deliverSQL}
-	APIStatements    = map[string]string{
+	EngineStatements = map[string]string{
+		"deliverSQL": deliverSQL, "channelSQL": channelSQL, "setChannelSQL": setChannelSQL,
+		"joinSQL": joinSQL, "renameSQL": renameSQL, "leaveSQL": leaveSQL, "recipientSQL": recipientSQL,
+		"queueSQL": queueSQL, "claimSQL": claimSQL, "endSQL": endSQL,
+		"putSecretSQL": putSecretSQL, "secretSQL": secretSQL,
+	}
+	APIStatements = map[string]string{
 		"memberSQL": memberSQL, "listSQL": listSQL, "listUnreadSQL": listUnreadSQL, "markSQL": markSQL, "markAllSQL": markAllSQL,
 	}
 )

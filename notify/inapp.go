@@ -8,7 +8,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// inApp puts notifications into their users' inboxes.
+// inApp puts notifications into their users' inboxes. It writes in the page's
+// transaction, whatever the tenant's channel: the inbox is the record.
 type inApp struct{ tx pgx.Tx }
 
 // deliverSQL writes a notification, unless it is there: $1 tenant, $2 id, $3
@@ -20,20 +21,20 @@ values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 on conflict on constraint notifications_once do nothing`
 
 // Send writes the notification's row.
-func (p inApp) Send(ctx context.Context, n Notification) error {
+func (p inApp) Send(ctx context.Context, m Message) error {
 	var actor, project *uuid.UUID
-	if !n.Actor.IsZero() {
-		id := n.Actor.UUID()
+	if !m.Actor.IsZero() {
+		id := m.Actor.UUID()
 		actor = &id
 	}
-	if n.ProjectID != nil {
-		id := n.ProjectID.UUID()
+	if m.ProjectID != nil {
+		id := m.ProjectID.UUID()
 		project = &id
 	}
-	_, err := p.tx.Exec(ctx, deliverSQL, n.Tenant.UUID(), n.ID.UUID(), n.User.UUID(), actor, n.Seq,
-		string(n.Kind), string(n.Reason), string(n.EntityType), n.EntityID, project, n.Title, n.Body, n.CreatedAt)
+	_, err := p.tx.Exec(ctx, deliverSQL, m.Tenant.UUID(), m.ID.UUID(), m.User.UUID(), actor, m.Seq,
+		string(m.Kind), string(m.Reason), string(m.EntityType), m.EntityID, project, m.Title, m.Body, m.CreatedAt)
 	if err != nil {
-		return fmt.Errorf("notification of event %d: %w", n.Seq, err)
+		return fmt.Errorf("notification of event %d: %w", m.Seq, err)
 	}
 	return nil
 }

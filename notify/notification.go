@@ -20,6 +20,10 @@ const (
 	TaskAssigned Kind = "task_assigned"
 	// ProjectStatusChanged tells a project's owner of a step along the workflow.
 	ProjectStatusChanged Kind = "project_status_changed"
+	// Mention tells a member whom a comment names.
+	Mention Kind = "mention"
+	// TaskCommented tells a task's assignee of a new comment.
+	TaskCommented Kind = "task_commented"
 )
 
 // Reason is why a user is told. It is part of the HTTP contract.
@@ -31,6 +35,8 @@ const (
 	ReasonAssignee Reason = "assignee"
 	// ReasonProjectOwner: the user is the project's owner.
 	ReasonProjectOwner Reason = "project_owner"
+	// ReasonMentioned: the comment names the user.
+	ReasonMentioned Reason = "mentioned"
 )
 
 // Notification is one thing that one user is told.
@@ -55,15 +61,20 @@ type Notification struct {
 	ReadAt *time.Time
 }
 
-// identify is the id of what an event tells a user: a UUIDv7 (RFC 9562) of the
-// event's time whose random bits are a hash of tenant, event, user and kind. So
-// the same notification has the same id on every channel and at every attempt.
+// identify is the id of what an event tells a user, by the event's time. So the
+// same notification has the same id on every channel and at every attempt.
 func identify(e domain.Recorded, to domain.UserID, k Kind) domain.NotificationID {
-	hash := sha256.Sum256(fmt.Appendf(nil, "%s/%d/%s/%s", e.Tenant, e.Seq, to, k))
+	return domain.NotificationID(derived(e.At, fmt.Sprintf("%s/%d/%s/%s", e.Tenant, e.Seq, to, k)))
+}
+
+// derived is a UUIDv7 (RFC 9562) of a time whose random bits are a hash of what
+// it stands for.
+func derived(at time.Time, of string) uuid.UUID {
+	hash := sha256.Sum256([]byte(of))
 	var id uuid.UUID
-	binary.BigEndian.PutUint64(id[:8], uint64(e.At.UnixMilli())<<16)
+	binary.BigEndian.PutUint64(id[:8], uint64(at.UnixMilli())<<16)
 	copy(id[6:], hash[:])
 	id[6] = id[6]&0x0f | 0x70
 	id[8] = id[8]&0x3f | 0x80
-	return domain.NotificationID(id)
+	return id
 }

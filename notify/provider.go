@@ -4,24 +4,35 @@ import (
 	"context"
 
 	"docket/domain"
-
-	"github.com/jackc/pgx/v5"
 )
 
-// Provider sends notifications over one channel. It is made for one page, with
-// the page's transaction: what it writes there is committed with the checkpoint
-// or not at all, so it must not call anything outside the database.
+// Provider sends messages over one channel.
+//
+// Two live inside a page's transaction, where no external call is allowed: the
+// inbox and the outbox, which puts a message into the queue. The others are
+// called by the queue's workers, outside any transaction.
 type Provider interface {
-	// Send sends one notification. An error fails the page, which comes again;
-	// the same notification then has the same ID.
-	Send(ctx context.Context, n Notification) error
+	// Send sends one message, or gives up when ctx ends. A worker tries again
+	// unless the error is a *Failure that says otherwise. A message may come again
+	// although it was sent (the worker died before it could say so): it then has
+	// the same ID.
+	Send(ctx context.Context, m Message) error
 }
 
-// providers is what carries each channel.
-var providers = map[domain.Channel]func(pgx.Tx) Provider{
-	domain.ChannelInApp: func(tx pgx.Tx) Provider { return inApp{tx} },
+// Message is a notification with what is needed to send it: all of it as it was
+// at the event, so that every attempt sends the same.
+type Message struct {
+	Notification
+	// To is the member who is told.
+	To Recipient
+	// EmailFrom is the tenant's own sender; nil: the server's.
+	EmailFrom *string
+	// SlackWebhook names the secret with the webhook's address.
+	SlackWebhook *domain.SecretID
 }
 
-// channelOf is the channel of a notification. There is one to choose from: no
-// tenant and no user can ask for another yet.
-func channelOf(Notification) domain.Channel { return domain.ChannelInApp }
+// Recipient is where a member is to be reached.
+type Recipient struct {
+	Email string
+	Name  string
+}

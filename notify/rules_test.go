@@ -17,8 +17,10 @@ var told = map[string][]notify.Kind{
 	"tenant.updated":         nil,
 	"tenant.founded":         nil,
 	"user.registered":        nil,
+	"user.renamed":           nil,
 	"member.joined":          nil,
 	"member.role_changed":    nil,
+	"member.renamed":         nil,
 	"member.left":            nil,
 	"project.created":        nil,
 	"project.updated":        nil,
@@ -27,6 +29,9 @@ var told = map[string][]notify.Kind{
 	"task.created":           {notify.TaskAssigned},
 	"task.updated":           {notify.TaskAssigned},
 	"task.deleted":           nil,
+	"comment.created":        {notify.Mention, notify.TaskCommented},
+	"comment.updated":        {notify.Mention},
+	"comment.deleted":        nil,
 }
 
 // A new event type needs a row, be it "nobody", and a decision written down here.
@@ -55,13 +60,13 @@ func TestEveryEventTypeHasARow(t *testing.T) {
 
 func TestWhoIsToldWhat(t *testing.T) {
 	t.Parallel()
-	ann, bob := newID[domain.UserID](t), newID[domain.UserID](t)
+	ann, bob, cid := newID[domain.UserID](t), newID[domain.UserID](t), newID[domain.UserID](t)
 	nobody := domain.UserID{}
 	p := project{newID[domain.ProjectID](t), ann}
 	k := task{newID[domain.TaskID](t), p}
-	comment := "Looks good"
+	note := "Looks good"
 	approved := domain.ProjectStatusChanged{ProjectID: p.id, Name: "Website", OwnerID: ann,
-		From: domain.Submitted, To: domain.Approved, Comment: &comment}
+		From: domain.Submitted, To: domain.Approved, Comment: &note}
 
 	assigned := notify.Notification{User: bob, Actor: ann, Kind: notify.TaskAssigned, Reason: notify.ReasonAssignee,
 		EntityType: domain.TaskStream, EntityID: k.id.UUID(), ProjectID: &p.id,
@@ -74,25 +79,50 @@ func TestWhoIsToldWhat(t *testing.T) {
 	withComment := moved
 	withComment.Title, withComment.Body = `Project "Website" is now approved`, "Ann moved it from submitted to approved.\n\nLooks good"
 
+	says := comment{newID[domain.CommentID](t), k}
+	mentioned := func(u domain.UserID) notify.Notification {
+		return notify.Notification{User: u, Actor: ann, Kind: notify.Mention, Reason: notify.ReasonMentioned,
+			EntityType: domain.CommentStream, EntityID: says.id.UUID(), ProjectID: &p.id,
+			Title: `You are mentioned on task "Draft copy"`, Body: "Ann wrote in project \"Website\":\n\nLook here"}
+	}
+	commented := mentioned(bob)
+	commented.Kind, commented.Reason, commented.Title = notify.TaskCommented, notify.ReasonAssignee, `New comment on your task "Draft copy"`
+
 	for name, c := range map[string]struct {
 		by     domain.UserID
 		stream domain.StreamID
 		event  domain.Event
 		want   []notify.Notification
 	}{
-		"created for another":    {ann, k.stream(), k.created(&bob), []notify.Notification{assigned}},
-		"created for oneself":    {bob, k.stream(), k.created(&bob), nil},
-		"created for nobody":     {ann, k.stream(), k.created(nil), nil},
-		"created by the system":  {nobody, k.stream(), k.created(&bob), []notify.Notification{bySystem}},
-		"given to another":       {ann, k.stream(), k.updated("assignee_id", &bob), []notify.Notification{assigned}},
-		"taken by oneself":       {bob, k.stream(), k.updated("assignee_id", &bob), nil},
-		"taken from somebody":    {ann, k.stream(), k.updated("assignee_id", nil), nil},
-		"changed otherwise":      {ann, k.stream(), k.updated("title", &bob), nil},
-		"moved by another":       {bob, p.stream(), p.moved(), []notify.Notification{moved}},
-		"moved by the owner":     {ann, p.stream(), p.moved(), nil},
-		"moved with a comment":   {bob, p.stream(), approved, []notify.Notification{withComment}},
-		"task deleted":           {ann, k.stream(), domain.TaskDeleted{TaskID: k.id, AssigneeID: &bob}, nil},
-		"project deleted":        {bob, p.stream(), domain.ProjectDeleted{ProjectID: p.id, OwnerID: ann}, nil},
+		"created for another":   {ann, k.stream(), k.created(&bob), []notify.Notification{assigned}},
+		"created for oneself":   {bob, k.stream(), k.created(&bob), nil},
+		"created for nobody":    {ann, k.stream(), k.created(nil), nil},
+		"created by the system": {nobody, k.stream(), k.created(&bob), []notify.Notification{bySystem}},
+		"given to another":      {ann, k.stream(), k.updated("assignee_id", &bob), []notify.Notification{assigned}},
+		"taken by oneself":      {bob, k.stream(), k.updated("assignee_id", &bob), nil},
+		"taken from somebody":   {ann, k.stream(), k.updated("assignee_id", nil), nil},
+		"changed otherwise":     {ann, k.stream(), k.updated("title", &bob), nil},
+		"moved by another":      {bob, p.stream(), p.moved(), []notify.Notification{moved}},
+		"moved by the owner":    {ann, p.stream(), p.moved(), nil},
+		"moved with a comment":  {bob, p.stream(), approved, []notify.Notification{withComment}},
+		"task deleted":          {ann, k.stream(), domain.TaskDeleted{TaskID: k.id, AssigneeID: &bob}, nil},
+		"project deleted":       {bob, p.stream(), domain.ProjectDeleted{ProjectID: p.id, OwnerID: ann}, nil},
+		"renamed by oneself":    {ann, domain.Stream(domain.UserStream, ann), domain.UserRenamed{}, nil},
+		"renamed in a tenant":   {nobody, domain.Stream(domain.MemberStream, ann), domain.MemberRenamed{UserID: ann}, nil},
+
+		"commented on another's":     {ann, says.stream(), says.created(&bob), []notify.Notification{commented}},
+		"commented on one's own":     {bob, says.stream(), says.created(&bob), nil},
+		"commented on nobody's":      {ann, says.stream(), says.created(nil), nil},
+		"mentions two":               {ann, says.stream(), says.created(nil, bob, cid), []notify.Notification{mentioned(bob), mentioned(cid)}},
+		"mentions the assignee":      {ann, says.stream(), says.created(&bob, bob), []notify.Notification{mentioned(bob)}},
+		"mentions another":           {ann, says.stream(), says.created(&bob, cid), []notify.Notification{mentioned(cid), commented}},
+		"mentions the author":        {ann, says.stream(), says.created(nil, ann), nil},
+		"mentions author, theirs":    {ann, says.stream(), says.created(&ann, ann), nil},
+		"edited":                     {ann, says.stream(), says.updated(&bob), nil},
+		"edited to mention":          {ann, says.stream(), says.updated(&bob, cid), []notify.Notification{mentioned(cid)}},
+		"edited to mention assignee": {ann, says.stream(), says.updated(&bob, bob), []notify.Notification{mentioned(bob)}},
+		"comment deleted":            {bob, says.stream(), domain.CommentDeleted{CommentID: says.id, OwnerID: ann}, nil},
+
 		"project given to other": {bob, p.stream(), domain.ProjectUpdated{ProjectID: p.id, OwnerID: ann}, nil},
 	} {
 		r := recorded(t, c.by, c.stream, c.event)
@@ -133,6 +163,18 @@ func recorded(t *testing.T, by domain.UserID, s domain.StreamID, e domain.Event)
 type strange struct{}
 
 func (strange) EventType() string { return "task.archived" }
+
+// A body that can't be read fails, rather than telling of nothing.
+func TestDamagedComment(t *testing.T) {
+	t.Parallel()
+	ann, bob := newID[domain.UserID](t), newID[domain.UserID](t)
+	says := comment{newID[domain.CommentID](t), task{newID[domain.TaskID](t), project{newID[domain.ProjectID](t), ann}}}
+	e := says.updated(nil, bob).(domain.CommentUpdated)
+	e.Changes[0].To = []byte(`7`)
+	if list, err := notify.Of(recorded(t, ann, says.stream(), e)); err == nil {
+		t.Errorf("got %+v", list)
+	}
+}
 
 func TestEventWithoutARow(t *testing.T) {
 	t.Parallel()

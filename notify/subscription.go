@@ -2,7 +2,6 @@ package notify
 
 import (
 	"context"
-	"fmt"
 
 	"docket/domain"
 	"docket/eventstore"
@@ -17,29 +16,49 @@ const SubscriptionName = "notifications"
 // Subscription is the subscription's name and its handler, for a Watermill
 // Router over an eventstore.Feed.
 func Subscription() (name string, handler message.NoPublishHandlerFunc) {
-	return SubscriptionName, eventstore.Handle(send)
+	return SubscriptionName, eventstore.Handle(tell)
 }
 
-// send tells everybody whom a page's events concern.
-func send(ctx context.Context, page *eventstore.Page) error {
-	open := map[domain.Channel]Provider{}
+// tell tells everybody whom a page's events concern: in the inbox always, and
+// over the tenant's channel where that is another.
+func tell(ctx context.Context, page *eventstore.Page) error {
+	inbox := inApp{page.Tx}
+	chosen := &channels{tx: page.Tx, tenant: page.Tenant}
+	members := recipients{page.Tx, page.Tenant}
 	for _, e := range page.Events {
+		// First, so that a message goes out by the settings and names that hold with
+		// the event.
+		if err := chosen.fold(ctx, e); err != nil {
+			return err
+		}
+		if err := members.fold(ctx, e); err != nil {
+			return err
+		}
 		list, err := Of(e)
 		if err != nil {
 			return err
 		}
 		for _, n := range list {
-			channel := channelOf(n)
-			p, ok := open[channel]
-			if !ok {
-				connect, known := providers[channel]
-				if !known {
-					return fmt.Errorf("event %d: no provider for channel %q", e.Seq, channel)
-				}
-				p = connect(page.Tx)
-				open[channel] = p
+			m := Message{Notification: n}
+			if err := inbox.Send(ctx, m); err != nil {
+				return err
 			}
-			if err := p.Send(ctx, n); err != nil {
+			tenant, err := chosen.chosen(ctx)
+			if err != nil {
+				return err
+			}
+			if tenant.Channel == domain.ChannelInApp {
+				continue
+			}
+			to, found, err := members.of(ctx, n.User)
+			if err != nil {
+				return err
+			}
+			if !found {
+				continue // who left is told nothing more outside
+			}
+			m.To, m.EmailFrom, m.SlackWebhook = to, tenant.EmailFrom, tenant.SlackWebhook
+			if err := (outbox{page.Tx, tenant.Channel}).Send(ctx, m); err != nil {
 				return err
 			}
 		}

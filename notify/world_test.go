@@ -155,7 +155,7 @@ func (w *world) list(s domain.Scope, f notify.Filter) []notify.Notification {
 }
 
 type id interface {
-	domain.TenantID | domain.UserID | domain.ProjectID | domain.TaskID | domain.CommandID
+	domain.TenantID | domain.UserID | domain.ProjectID | domain.TaskID | domain.CommentID | domain.CommandID | domain.SecretID
 }
 
 func newID[I id](t *testing.T) I {
@@ -200,5 +200,28 @@ func (k task) updated(field string, to *domain.UserID) domain.Event {
 	return domain.TaskUpdated{
 		TaskID: k.id, ProjectID: k.project.id, ProjectName: "Website", OwnerID: k.project.owner,
 		Title: "Draft copy", AssigneeID: to, Changes: []domain.Change{{Field: field, From: []byte("null"), To: []byte("null")}},
+	}
+}
+
+// comment is a stream with what its events carry.
+type comment struct {
+	id   domain.CommentID
+	task task
+}
+
+func (c comment) stream() domain.StreamID { return domain.Stream(domain.CommentStream, c.id) }
+
+func (c comment) created(assignee *domain.UserID, mentions ...domain.UserID) domain.Event {
+	return domain.CommentCreated{
+		CommentID: c.id, TaskID: c.task.id, ProjectID: c.task.project.id, ProjectName: "Website", OwnerID: c.task.project.owner,
+		Title: "Draft copy", AssigneeID: assignee, Body: "Look here", Mentions: mentions,
+	}
+}
+
+func (c comment) updated(assignee *domain.UserID, mentions ...domain.UserID) domain.Event {
+	return domain.CommentUpdated{
+		CommentID: c.id, TaskID: c.task.id, ProjectID: c.task.project.id, ProjectName: "Website", OwnerID: c.task.project.owner,
+		Title: "Draft copy", AssigneeID: assignee, Mentions: mentions,
+		Changes: []domain.Change{{Field: "body", From: []byte(`"Look"`), To: []byte(`"Look here"`)}},
 	}
 }

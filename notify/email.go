@@ -1,0 +1,136 @@
+package notify
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/mail"
+	"strings"
+
+	gomail "github.com/wneessen/go-mail"
+)
+
+// maxSubject is the longest subject, in characters.
+const maxSubject = 250
+
+// EmailLog stands in for e-mail where no mail server is set: it writes what would
+// be sent to the log.
+type EmailLog struct{ log *slog.Logger }
+
+// NewEmailLog makes an EmailLog.
+func NewEmailLog(log *slog.Logger) *EmailLog { return &EmailLog{log} }
+
+// Send logs the message.
+func (p *EmailLog) Send(ctx context.Context, m Message) error {
+	p.log.InfoContext(ctx, "e-mail, not sent: no mail server is set", "tenant", m.Tenant,
+		"to", m.To.Email, "subject", subject(m), "text", m.Body)
+	return nil
+}
+
+// Email sends by a mail server.
+type Email struct {
+	server SMTPServer
+	tls    *tls.Config
+}
+
+// NewEmail makes an Email provider; base, if not nil, is the TLS configuration to
+// begin with, for a server whose certificate is signed privately.
+func NewEmail(server SMTPServer, base *tls.Config) *Email {
+	if base == nil {
+		base = &tls.Config{}
+	}
+	cfg := base.Clone()
+	cfg.ServerName, cfg.MinVersion = server.host, tls.VersionTLS12
+	return &Email{server: server, tls: cfg}
+}
+
+// Send sends the message. The tenant's own sender stands in From; the envelope,
+// to which bounces go, is always the server's.
+func (p *Email) Send(ctx context.Context, m Message) error {
+	out, err := p.compose(m)
+	if err != nil {
+		return err
+	}
+	client, err := p.server.client(ctx, p.tls)
+	if err != nil {
+		return transient("internal error", err)
+	}
+	if err := client.DialAndSendWithContext(ctx, out); err != nil && !out.IsDelivered() {
+		return refusedMail(err)
+	}
+	return nil // delivered, even if the goodbye was lost
+}
+
+// compose makes the mail. Addresses and header fields hold no line break, whatever
+// the message says.
+func (p *Email) compose(m Message) (*gomail.Msg, error) {
+	out := gomail.NewMsg()
+	to, err := bareAddress(m.To.Email)
+	if err != nil {
+		return nil, permanent("the member's e-mail address can't be used", err)
+	}
+	to.Name = oneLine(m.To.Name)
+	from := p.server.from
+	if m.EmailFrom != nil {
+		own, err := bareAddress(*m.EmailFrom)
+		if err != nil {
+			return nil, permanent("the tenant's sender address can't be used", err)
+		}
+		from = *own
+	}
+	out.ToMailAddress(to)
+	out.FromMailAddress(&from)
+	out.EnvelopeFromMailAddress(&mail.Address{Address: p.server.from.Address})
+	out.Subject(subject(m))
+	// The same at every attempt: a receiver that has the mail already can tell.
+	_, host, _ := strings.Cut(p.server.from.Address, "@")
+	out.SetMessageIDWithValue(m.ID.String() + "@" + host)
+	out.SetDateWithValue(m.CreatedAt)
+	out.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834: nobody's holiday answers it
+	out.SetUserAgent("Docket")
+	out.SetBodyString(gomail.TypeTextPlain, m.Body+"\n")
+	return out, nil
+}
+
+// bareAddress reads an address that has nothing around it.
+func bareAddress(s string) (*mail.Address, error) {
+	a, err := mail.ParseAddress(s)
+	if err != nil {
+		return nil, err
+	}
+	if a.Address != s || strings.ContainsAny(s, "\r\n") {
+		return nil, errors.New("more than an address")
+	}
+	return a, nil
+}
+
+func subject(m Message) string {
+	s := []rune(oneLine(m.Title))
+	if len(s) > maxSubject {
+		return string(s[:maxSubject-1]) + "…"
+	}
+	return string(s)
+}
+
+// oneLine turns line breaks and other runs of space into one space each.
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+// refusedMail judges why a mail wasn't taken. What fails before the mail is
+// offered (connecting, TLS, logging in) is the server's trouble and may pass; a
+// 5yz answer to the mail itself is for ever (RFC 5321, 4.2.1).
+func refusedMail(err error) error {
+	var refused *gomail.SendError
+	var timeout net.Error
+	switch {
+	case errors.As(err, &refused) && refused.ErrorCode() >= 500:
+		return permanent(fmt.Sprintf("the mail server refused it (%d)", refused.ErrorCode()), err)
+	case errors.As(err, &refused) && refused.ErrorCode() > 0:
+		return transient(fmt.Sprintf("the mail server put it off (%d)", refused.ErrorCode()), err)
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return transient("the mail server didn't answer in time", err)
+	}
+	return transient("the mail server can't be reached", err)
+}

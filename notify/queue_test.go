@@ -1,0 +1,370 @@
+package notify_test
+
+import (
+	"context"
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"docket/domain"
+	"docket/notify"
+)
+
+func TestMessageGoesToTheWebhook(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r := newReceiver(t, answers(http.StatusOK))
+	tenant, ann, bob := w.onSlack(r.URL + "/services/T/B/secret")
+	last := w.assign(tenant, ann, bob)
+	w.queued(tenant, last.Seq)
+	stop := w.sends(domain.ChannelSlack, w.slack())
+	if got, want := <-r.got, "Ann: *Task \"Draft copy\" is assigned to you*\nAnn assigned it to you in project \"Website\"."; got != want {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+	stop()
+	if d := w.one(tenant); d.State != "sent" || d.Attempts != 1 || d.Seq != last.Seq || d.Problem != "" || d.Leased {
+		t.Errorf("got %+v", d)
+	}
+}
+
+// An attempt that failed comes again later, with what was stored the first time.
+func TestRetries(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	status := make(chan int, 1)
+	r := newReceiver(t, func(rw http.ResponseWriter, req *http.Request) {
+		rw.Header().Set("Retry-After", "3600")
+		answers(<-status)(rw, req)
+	})
+	tenant, ann, bob := w.onSlack(r.URL)
+	w.queued(tenant, w.assign(tenant, ann, bob).Seq)
+	var first string
+	for i, c := range []struct {
+		status   int
+		state    string
+		min, max time.Duration
+		problem  string
+	}{
+		{500, "queued", 7 * time.Second, 13 * time.Second, "the receiver answered 500 (24 bytes)"},
+		{502, "queued", 14 * time.Second, 26 * time.Second, "the receiver answered 502 (24 bytes)"},
+		{429, "queued", 59 * time.Minute, 60 * time.Minute, "the receiver answered 429 (24 bytes)"},
+		{200, "sent", -time.Hour, time.Hour, ""},
+	} {
+		status <- c.status
+		stop := w.sends(domain.ChannelSlack, w.slack())
+		got := <-r.got
+		stop()
+		if i == 0 {
+			first = got
+		}
+		d := w.one(tenant)
+		if got != first || d.State != c.state || d.Attempts != i+1 || d.Problem != c.problem || d.Leased || d.Due < c.min || d.Due > c.max {
+			t.Errorf("after a %d: got %+v, sent %q", c.status, d, got)
+		}
+		// What is sent isn't sent again, and what isn't due isn't sent.
+		w.elapse()
+	}
+}
+
+func TestGivesUp(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	slack := w.slack()
+	for name, c := range map[string]struct {
+		status   int
+		attempts int
+		problem  string
+	}{
+		"what is refused":           {404, 1, "the receiver answered 404 (24 bytes)"},
+		"what never goes":           {500, 3, "given up: the receiver answered 500 (24 bytes)"},
+		"what is sent elsewhere":    {307, 1, "the receiver answered 307 (24 bytes)"},
+		"what is refused for ever":  {410, 1, "the receiver answered 410 (24 bytes)"},
+		"what has the wrong format": {400, 1, "the receiver answered 400 (24 bytes)"},
+	} {
+		r := newReceiver(t, answers(c.status))
+		tenant, ann, bob := w.onSlack(r.URL)
+		w.queued(tenant, w.assign(tenant, ann, bob).Seq)
+		for range c.attempts {
+			w.elapse()
+			stop := w.queue(notify.QueueConfig{Attempts: 3, Providers: map[domain.Channel]notify.Provider{domain.ChannelSlack: slack}})
+			<-r.got
+			stop()
+		}
+		if d := w.one(tenant); d.State != "dead" || d.Attempts != c.attempts || d.Problem != c.problem || d.Leased {
+			t.Errorf("%s: got %+v", name, d)
+		}
+	}
+}
+
+// provider is one of the tests'.
+type provider func(ctx context.Context, m notify.Message) error
+
+func (p provider) Send(ctx context.Context, m notify.Message) error { return p(ctx, m) }
+
+// A worker that hangs, or was killed, loses its lease, and another sends. What
+// the first then says counts no more.
+func TestLeaseEnds(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tenant, ann, bob := w.onSlack("https://hooks.example.org")
+	w.queued(tenant, w.assign(tenant, ann, bob).Seq)
+	began, release := make(chan struct{}), make(chan struct{})
+	hung := func(context.Context, notify.Message) error { // deaf to its context
+		close(began)
+		<-release
+		return &notify.Failure{Verdict: notify.Permanent, Problem: "too late"}
+	}
+	stop := w.queue(notify.QueueConfig{Workers: 1, Providers: map[domain.Channel]notify.Provider{domain.ChannelSlack: provider(hung)}})
+	<-began
+	if d := w.one(tenant); d.State != "queued" || d.Attempts != 1 || !d.Leased || d.Due < 50*time.Second {
+		t.Errorf("while it is sent: %+v", d)
+	}
+	sent := make(chan notify.Message, 1)
+	other := w.sends(domain.ChannelSlack, provider(func(_ context.Context, m notify.Message) error {
+		sent <- m
+		return nil
+	}))
+	w.elapse()
+	if m := <-sent; m.User != bob || m.To.Name != "Ann" || m.To.Email != "ann@example.org" {
+		t.Errorf("got %+v", m)
+	}
+	other()
+	close(release)
+	stop()
+	if d := w.one(tenant); d.State != "sent" || d.Attempts != 2 || d.Problem != "" {
+		t.Errorf("in the end: %+v", d)
+	}
+}
+
+// A message that kills its workers isn't taken for ever.
+func TestAttemptsWithoutAnEndCount(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tenant, ann, bob := w.onSlack("https://hooks.example.org")
+	w.queued(tenant, w.assign(tenant, ann, bob).Seq)
+	if _, err := w.engine.Exec(t.Context(), `update deliveries set attempts = 12, leased_until = now()`); err != nil {
+		t.Fatal(err)
+	}
+	// Another tenant's message, queued later, says when the first was looked at.
+	next, ann2, bob2 := w.onSlack("https://hooks.example.org")
+	w.queued(next, w.assign(next, ann2, bob2).Seq)
+	sent := make(chan domain.TenantID, 2)
+	stop := w.queue(notify.QueueConfig{Workers: 1, Providers: map[domain.Channel]notify.Provider{
+		domain.ChannelSlack: provider(func(_ context.Context, m notify.Message) error {
+			sent <- m.Tenant
+			return nil
+		})}})
+	if got := <-sent; got != next {
+		t.Error("it was sent again")
+	}
+	stop()
+	if d := w.one(tenant); d.State != "dead" || d.Problem != "given up: no attempt came to an end" {
+		t.Errorf("got %+v", d)
+	}
+}
+
+// A panic is a failed attempt, and ends nothing else.
+func TestPanicIsAFailure(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tenant, ann, bob := w.onSlack("https://hooks.example.org")
+	w.queued(tenant, w.assign(tenant, ann, bob).Seq)
+	began := make(chan struct{}, 1)
+	stop := w.sends(domain.ChannelSlack, provider(func(context.Context, notify.Message) error {
+		began <- struct{}{}
+		panic("no")
+	}))
+	<-began
+	stop()
+	if d := w.one(tenant); d.State != "queued" || d.Attempts != 1 || d.Problem != "internal error" || d.Due < 5*time.Second {
+		t.Errorf("got %+v", d)
+	}
+}
+
+// However many replicas there are, one tenant's slow receiver holds so many
+// workers and no more, and nobody waits for it.
+func TestSlowTenantDelaysNobody(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	slow, ann, bob := w.onSlack("https://hooks.example.org")
+	var last int64
+	for range 12 {
+		last = w.assign(slow, ann, bob).Seq
+	}
+	w.queued(slow, last)
+	quick, cid, dan := w.onSlack("https://hooks.example.org")
+	for range 9 {
+		last = w.assign(quick, cid, dan).Seq
+	}
+	w.queued(quick, last)
+
+	release := make(chan struct{})
+	done := make(chan struct{}, 100)
+	var now, most atomic.Int64
+	p := provider(func(_ context.Context, m notify.Message) error {
+		if m.Tenant == slow {
+			n := now.Add(1)
+			defer now.Add(-1)
+			for seen := most.Load(); n > seen && !most.CompareAndSwap(seen, n); seen = most.Load() {
+			}
+			<-release
+		}
+		done <- struct{}{}
+		return nil
+	})
+	cfg := notify.QueueConfig{Workers: 4, PerTenant: 2, Providers: map[domain.Channel]notify.Provider{domain.ChannelSlack: p}}
+	var stops [2]func()
+	for i := range stops {
+		stops[i] = w.queue(cfg)
+	}
+	for range 9 {
+		<-done // the quick one's: the slow one's wait for release
+	}
+	close(release)
+	for range 12 {
+		<-done
+	}
+	for _, stop := range stops {
+		stop()
+	}
+	if got := most.Load(); got > 2 {
+		t.Errorf("%d of one tenant's were sent at once, want at most 2", got)
+	}
+	for _, d := range slices.Concat(w.deliveries(slow), w.deliveries(quick)) {
+		if d.State != "sent" || d.Attempts != 1 {
+			t.Errorf("got %+v", d)
+		}
+	}
+}
+
+// Any number of replicas send each message once.
+func TestReplicasShare(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const tenants, each = 5, 8
+	var all []domain.TenantID
+	for range tenants {
+		tenant, ann, bob := w.onSlack("https://hooks.example.org")
+		var last int64
+		for range each {
+			last = w.assign(tenant, ann, bob).Seq
+		}
+		w.queued(tenant, last)
+		all = append(all, tenant)
+	}
+	var mu sync.Mutex
+	times := map[domain.NotificationID]int{}
+	done := make(chan struct{}, 1000)
+	p := provider(func(_ context.Context, m notify.Message) error {
+		mu.Lock()
+		times[m.ID]++
+		mu.Unlock()
+		done <- struct{}{}
+		return nil
+	})
+	var stops []func()
+	for range 3 {
+		stops = append(stops, w.sends(domain.ChannelSlack, p))
+	}
+	for range tenants * each {
+		<-done
+	}
+	for _, stop := range stops {
+		stop()
+	}
+	for id, n := range times {
+		if n != 1 {
+			t.Errorf("%s was sent %d times", id, n)
+		}
+	}
+	for _, tenant := range all {
+		for _, d := range w.deliveries(tenant) {
+			if d.State != "sent" || d.Attempts != 1 {
+				t.Errorf("got %+v", d)
+			}
+		}
+	}
+}
+
+// Close lets what is being sent end, and begins nothing.
+func TestCloseDrains(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tenant, ann, bob := w.onSlack("https://hooks.example.org")
+	w.assign(tenant, ann, bob)
+	w.queued(tenant, w.assign(tenant, ann, bob).Seq)
+	began, release := make(chan struct{}, 2), make(chan struct{})
+	stop := w.queue(notify.QueueConfig{Workers: 1, Providers: map[domain.Channel]notify.Provider{
+		domain.ChannelSlack: provider(func(ctx context.Context, _ notify.Message) error {
+			began <- struct{}{}
+			select {
+			case <-release:
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		})}})
+	<-began
+	stopped := make(chan struct{})
+	go func() {
+		stop()
+		close(stopped)
+	}()
+	close(release)
+	<-stopped
+	all := w.deliveries(tenant)
+	sent := slices.DeleteFunc(slices.Clone(all), func(d delivery) bool { return d.State != "sent" || d.Attempts != 1 })
+	if len(sent) == 0 || len(sent) != 1+len(began) {
+		t.Errorf("%d more began, got %+v", len(began), all)
+	}
+}
+
+// What doesn't end in time is broken off, and due again at once.
+func TestCloseBreaksOff(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tenant, ann, bob := w.onSlack("https://hooks.example.org")
+	w.queued(tenant, w.assign(tenant, ann, bob).Seq)
+	began := make(chan struct{}, 1)
+	stop := w.queue(notify.QueueConfig{Drain: time.Millisecond, Providers: map[domain.Channel]notify.Provider{
+		domain.ChannelSlack: provider(func(ctx context.Context, _ notify.Message) error {
+			began <- struct{}{}
+			<-ctx.Done()
+			return ctx.Err()
+		})}})
+	<-began
+	stop()
+	if d := w.one(tenant); d.State != "queued" || d.Leased || d.Due > 0 || !strings.HasPrefix(d.Problem, "broken off") {
+		t.Errorf("got %+v", d)
+	}
+}
+
+// Whatever the message holds comes back as it was queued.
+func TestMessageIsStoredWhole(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ann, bob := newID[domain.UserID](t), newID[domain.UserID](t)
+	tenant, scopes := w.tenant(ann, bob)
+	secret := newID[domain.SecretID](t)
+	w.configure(tenant, map[string]string{
+		"default_notification_channel": `"email"`, "email_from": `"acme@example.org"`, "slack_webhook": `"` + secret.String() + `"`})
+	w.queued(tenant, w.assign(tenant, ann, bob).Seq)
+	sent := make(chan notify.Message, 1)
+	stop := w.sends(domain.ChannelEmail, provider(func(_ context.Context, m notify.Message) error {
+		sent <- m
+		return nil
+	}))
+	got := <-sent
+	stop()
+	from := "acme@example.org"
+	want := notify.Message{Notification: w.list(scopes[bob], notify.Filter{})[0],
+		To: notify.Recipient{Email: "ann@example.org", Name: "Ann"}, EmailFrom: &from, SlackWebhook: &secret}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+}

@@ -1,0 +1,207 @@
+package notify_test
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"sync"
+	"testing"
+	"time"
+
+	"docket/domain"
+	"docket/notify"
+
+	"github.com/ThreeDotsLabs/watermill"
+	"github.com/ThreeDotsLabs/watermill/message"
+)
+
+// masterKey is that of every server in these tests.
+var masterKey = []byte("an example of 32 bytes, no more.")
+
+// loopback lets the tests' own receivers be reached.
+var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+
+func (w *world) secrets() *notify.Secrets {
+	w.t.Helper()
+	s, err := notify.NewSecrets(w.engine, masterKey)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return s
+}
+
+func (w *world) slack() notify.Provider {
+	return notify.NewSlack(notify.NewEgress(loopback), w.secrets())
+}
+
+// queue runs a delivery queue on connections of its own until the test ends, or
+// stop is called: that waits until what is being sent has ended.
+func (w *world) queue(cfg notify.QueueConfig) (stop func()) {
+	w.t.Helper()
+	if cfg.Pool == nil {
+		cfg.Pool = w.db.Engine(w.t)
+	}
+	if cfg.Poll == 0 {
+		cfg.Poll = 5 * time.Millisecond
+	}
+
+	q, err := notify.NewQueue(cfg)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	router, err := message.NewRouter(message.RouterConfig{}, watermill.NopLogger{})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, c := range q.Channels() {
+		router.AddConsumerHandler("deliver "+string(c), string(c), q, q.Deliver)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- router.Run(context.Background()) }()
+	<-router.Running()
+	stop = sync.OnceFunc(func() {
+		if err := router.Close(); err != nil {
+			w.t.Error(err)
+		}
+		if err := <-ended; err != nil {
+			w.t.Error(err)
+		}
+	})
+	w.t.Cleanup(stop)
+	return stop
+}
+
+// sends runs a queue for one channel.
+func (w *world) sends(c domain.Channel, p notify.Provider) (stop func()) {
+	w.t.Helper()
+	return w.queue(notify.QueueConfig{Providers: map[domain.Channel]notify.Provider{c: p}})
+}
+
+// configure changes settings of a tenant: field names with their new JSON values.
+func (w *world) configure(t domain.TenantID, to map[string]string) domain.Recorded {
+	w.t.Helper()
+	e := domain.TenantUpdated{Name: "Acme"}
+	for field, value := range to {
+		e.Changes = append(e.Changes, domain.Change{Field: field, From: []byte(`null`), To: []byte(value)})
+	}
+	return w.act(t, domain.UserID{}, domain.Stream(domain.TenantStream, t), e)
+}
+
+// onSlack makes a tenant with two members that is told by a webhook.
+func (w *world) onSlack(address string) (t domain.TenantID, ann, bob domain.UserID) {
+	w.t.Helper()
+	ann, bob = newID[domain.UserID](w.t), newID[domain.UserID](w.t)
+	t, _ = w.tenant(ann, bob)
+	id := newID[domain.SecretID](w.t)
+	if err := w.secrets().Put(w.t.Context(), t, id, address); err != nil {
+		w.t.Fatal(err)
+	}
+	w.configure(t, map[string]string{"default_notification_channel": `"slack"`, "slack_webhook": `"` + id.String() + `"`})
+	return t, ann, bob
+}
+
+// assign makes a task of ann's for bob, who is to be told.
+func (w *world) assign(t domain.TenantID, ann, bob domain.UserID) domain.Recorded {
+	w.t.Helper()
+	k := task{newID[domain.TaskID](w.t), project{newID[domain.ProjectID](w.t), ann}}
+	return w.act(t, ann, k.stream(), k.created(&bob))
+}
+
+// queued waits until the subscription has queued what the log says up to seq.
+func (w *world) queued(t domain.TenantID, seq int64) {
+	w.t.Helper()
+	stop := w.replica(nil)
+	w.caught(t, seq)
+	stop()
+}
+
+// delivery is a row of the queue.
+type delivery struct {
+	Channel  string
+	Seq      int64
+	State    string
+	Attempts int
+	Problem  string
+	Leased   bool
+	// Due is the time until the next attempt, as of now.
+	Due time.Duration
+}
+
+func (w *world) deliveries(t domain.TenantID) []delivery {
+	w.t.Helper()
+	rows, err := w.engine.Query(w.t.Context(), `select channel, seq, state, attempts, coalesce(problem, ''), leased_until is not null,
+		extract(epoch from due_at - clock_timestamp())::float8 from deliveries where tenant_id = $1 order by seq`, t.UUID())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer rows.Close()
+	var out []delivery
+	for rows.Next() {
+		var d delivery
+		var due float64
+		if err := rows.Scan(&d.Channel, &d.Seq, &d.State, &d.Attempts, &d.Problem, &d.Leased, &due); err != nil {
+			w.t.Fatal(err)
+		}
+		d.Due = time.Duration(due * float64(time.Second))
+		out = append(out, d)
+	}
+	if err := rows.Err(); err != nil {
+		w.t.Fatal(err)
+	}
+	return out
+}
+
+// one is a tenant's only delivery.
+func (w *world) one(t domain.TenantID) delivery {
+	w.t.Helper()
+	all := w.deliveries(t)
+	if len(all) != 1 {
+		w.t.Fatalf("%d deliveries: %+v", len(all), all)
+	}
+	return all[0]
+}
+
+// elapse makes all that is queued due, as if the time had passed.
+func (w *world) elapse() {
+	w.t.Helper()
+	if _, err := w.engine.Exec(w.t.Context(), `update deliveries set due_at = now() - interval '1 second',
+		leased_until = case when leased_until is not null then now() - interval '1 second' end where finished_at is null`); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// receiver is a webhook that answers as it is told and keeps what it was sent.
+type receiver struct {
+	*httptest.Server
+	// got has each text that was posted.
+	got chan string
+}
+
+func newReceiver(t *testing.T, answer http.HandlerFunc) *receiver {
+	t.Helper()
+	r := &receiver{got: make(chan string, 100)}
+	r.Server = httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) {
+		raw, err := io.ReadAll(req.Body)
+		var body struct{ Text string }
+		if err == nil {
+			err = json.Unmarshal(raw, &body)
+		}
+		if err != nil || req.Method != http.MethodPost || req.Header.Get("Content-Type") != "application/json" {
+			t.Errorf("%s %q: %v", req.Method, raw, err)
+		}
+		r.got <- body.Text
+		answer(rw, req)
+	}))
+	t.Cleanup(r.Close)
+	return r
+}
+
+func answers(status int) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, "the receiver's own words")
+	}
+}

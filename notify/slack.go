@@ -1,0 +1,136 @@
+package notify
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"docket/internal/seal"
+)
+
+const (
+	// maxAnswer is the most that is read of an answer's body, in bytes.
+	maxAnswer = 64 << 10
+	// maxSlackText is the longest text of a message; Slack cuts at 40,000.
+	maxSlackText = 12_000
+)
+
+// Slack sends to a tenant's incoming webhook.
+// https://api.slack.com/messaging/webhooks
+type Slack struct {
+	egress  *Egress
+	secrets *Secrets
+}
+
+// NewSlack makes a Slack provider.
+func NewSlack(e *Egress, s *Secrets) *Slack { return &Slack{egress: e, secrets: s} }
+
+// slackMessage is what an incoming webhook takes.
+type slackMessage struct {
+	Text string `json:"text"`
+}
+
+// slackEscapes are the three characters that begin markup: unescaped, a title
+// could call the whole channel.
+var slackEscapes = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
+
+// Send posts the message. The tenant learns of an answer only its status and size.
+func (s *Slack) Send(ctx context.Context, m Message) error {
+	if m.SlackWebhook == nil {
+		return permanent("no Slack webhook is set", nil)
+	}
+	address, err := s.secrets.Get(ctx, m.Tenant, *m.SlackWebhook)
+	switch {
+	case errors.Is(err, ErrNoSecret), errors.Is(err, seal.ErrUnreadable):
+		return permanent("the Slack webhook can't be read; set it again", err)
+	case err != nil:
+		return transient("internal error", err)
+	}
+	to, err := s.egress.parse(address)
+	if err != nil {
+		return permanent("the Slack webhook "+err.Error(), nil)
+	}
+	body, err := json.Marshal(slackMessage{Text: slackText(m)})
+	if err != nil {
+		return permanent("internal error", err)
+	}
+	return s.egress.post(ctx, to, body)
+}
+
+// slackText names who is told: a channel has many readers.
+func slackText(m Message) string {
+	text := fmt.Sprintf("%s: *%s*\n%s", slackEscapes.Replace(m.To.Name),
+		slackEscapes.Replace(oneLine(m.Title)), slackEscapes.Replace(m.Body))
+	if len(text) <= maxSlackText {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxSlackText], "") + "…"
+}
+
+// post sends JSON and judges the answer. No error holds the address, which is a secret.
+func (e *Egress) post(ctx context.Context, to *url.URL, body []byte) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to.String(), bytes.NewReader(body))
+	if err != nil {
+		return permanent("the address can't be used", nil)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("User-Agent", "Docket")
+	resp, err := e.client.Do(req)
+	if err != nil {
+		return unreached(err)
+	}
+	defer resp.Body.Close()
+	size, err := io.Copy(io.Discard, io.LimitReader(resp.Body, maxAnswer))
+	if err != nil && resp.StatusCode >= 300 {
+		return unreached(err)
+	}
+	problem := fmt.Sprintf("the receiver answered %d (%d bytes)", resp.StatusCode, size)
+	switch {
+	case resp.StatusCode < 300:
+		return nil // accepted, even if the rest of the answer was lost
+	case resp.StatusCode == http.StatusTooManyRequests, resp.StatusCode == http.StatusServiceUnavailable:
+		f := transient(problem, nil)
+		f.After = retryAfter(resp.Header.Get("Retry-After"), time.Now())
+		return f
+	case resp.StatusCode >= 500, resp.StatusCode == http.StatusRequestTimeout, resp.StatusCode == http.StatusTooEarly:
+		return transient(problem, nil)
+	}
+	return permanent(problem, nil) // redirects too: they are never followed
+}
+
+// unreached judges why there is no answer. What the tenant reads doesn't tell one
+// forbidden or closed address from another: it would map the network.
+func unreached(err error) error {
+	var wrapped *url.Error
+	if errors.As(err, &wrapped) {
+		err = wrapped.Err // without the address
+	}
+	var timeout net.Error
+	switch {
+	case errors.Is(err, errForbidden):
+		return permanent("the address can't be reached", err)
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return transient("the receiver didn't answer in time", err)
+	}
+	return transient("the address can't be reached", err)
+}
+
+// retryAfter reads a Retry-After field: seconds or a date (RFC 9110, 10.2.3).
+func retryAfter(field string, now time.Time) time.Duration {
+	if seconds, err := strconv.ParseUint(field, 10, 31); err == nil {
+		return time.Duration(seconds) * time.Second
+	}
+	if at, err := http.ParseTime(field); err == nil {
+		return max(0, at.Sub(now))
+	}
+	return 0
+}
