@@ -46,7 +46,8 @@ create table deliveries (
   constraint deliveries_state check (state in ('queued', 'sent', 'dead')),
   constraint deliveries_finished check ((state = 'queued') = (finished_at is null))
 ) with (fillfactor = 70);
--- Each tenant's queue, the next to be taken first.
+-- What is due first, and what is due first of each tenant.
+create index deliveries_due on deliveries (channel, due_at, tenant_id, id) where finished_at is null;
 create index deliveries_queue on deliveries (channel, tenant_id, due_at, id) where finished_at is null;
 -- What is being sent: as many rows as there are workers.
 create index deliveries_leased on deliveries (channel, tenant_id, leased_until) where leased_until is not null;

@@ -193,7 +193,9 @@ func TestSlowTenantDelaysNobody(t *testing.T) {
 	w := newWorld(t)
 	slow, ann, bob := w.onSlack("https://hooks.example.org")
 	var last int64
-	for range 12 {
+	// More than a claim looks at before it goes from tenant to tenant.
+	const many = 120
+	for range many {
 		last = w.assign(slow, ann, bob).Seq
 	}
 	w.queued(slow, last)
@@ -204,7 +206,7 @@ func TestSlowTenantDelaysNobody(t *testing.T) {
 	w.queued(quick, last)
 
 	release := make(chan struct{})
-	done := make(chan struct{}, 100)
+	done := make(chan struct{}, many+9)
 	var now, most atomic.Int64
 	p := provider(func(_ context.Context, m notify.Message) error {
 		if m.Tenant == slow {
@@ -226,7 +228,7 @@ func TestSlowTenantDelaysNobody(t *testing.T) {
 		<-done // the quick one's: the slow one's wait for release
 	}
 	close(release)
-	for range 12 {
+	for range many {
 		<-done
 	}
 	for _, stop := range stops {

@@ -19,26 +19,33 @@ select n.tenant_id, n.id, $1, n.user_id, nullif(n.actor_id, '00000000-0000-0000-
 from unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::bigint[], $7::json[]) as n (tenant_id, id, user_id, actor_id, seq, message)
 on conflict on constraint deliveries_pk do nothing`
 
-// claimSQL takes one delivery of a channel ($1) that is due and gives it a lease
-// of $2 seconds, of a tenant of which fewer than $3 are being sent. It walks from
-// tenant to tenant along the queue's index, one probe each, so that a tenant with
-// many waiting costs no more than one with a single one; of those that may go,
-// the one that is longest due goes first.
-const claimSQL = `with recursive heads as (
-  (select d.tenant_id, d.due_at, d.id from deliveries d
+// claimSQL takes the delivery of a channel ($1) that is longest due and gives it a
+// lease of $2 seconds, leaving out tenants of which $3 are being sent. It looks at
+// the first hundred that are due. Only if all of them belong to tenants left out
+// does it walk from tenant to tenant, one probe each: so a tenant with very many
+// waiting neither hides the others nor makes the look at them longer.
+const claimSQL = `with recursive busy as materialized (
+  select f.tenant_id from deliveries f
+  where f.channel = $1 and f.leased_until > statement_timestamp()
+  group by f.tenant_id having count(*) >= $3
+), early as materialized (
+  select d.tenant_id, d.id, d.due_at from deliveries d
+  where d.channel = $1 and d.finished_at is null and d.due_at <= statement_timestamp()
+  order by d.due_at, d.tenant_id, d.id limit 100
+), heads as (
+  (select d.tenant_id, d.id, d.due_at from deliveries d
    where d.channel = $1 and d.finished_at is null
+     and (select count(*) = 100 and bool_and(e.tenant_id in (select tenant_id from busy)) from early e)
    order by d.tenant_id, d.due_at, d.id limit 1)
   union all
-  select n.tenant_id, n.due_at, n.id from heads h cross join lateral (
-    select d.tenant_id, d.due_at, d.id from deliveries d
+  select n.tenant_id, n.id, n.due_at from heads h cross join lateral (
+    select d.tenant_id, d.id, d.due_at from deliveries d
     where d.channel = $1 and d.finished_at is null and d.tenant_id > h.tenant_id
     order by d.tenant_id, d.due_at, d.id limit 1) n
 ), chosen as (
-  select h.tenant_id, h.id from heads h
-  where h.due_at <= statement_timestamp() and (
-    select count(*) from deliveries f
-    where f.channel = $1 and f.tenant_id = h.tenant_id and f.leased_until > statement_timestamp()) < $3
-  order by h.due_at, h.tenant_id limit 1
+  select c.tenant_id, c.id from (select * from early union all select * from heads) c
+  where c.due_at <= statement_timestamp() and c.tenant_id not in (select tenant_id from busy)
+  order by c.due_at, c.tenant_id, c.id limit 1
 ), taken as (
   select d.tenant_id, d.id from deliveries d join chosen using (tenant_id, id)
   where d.finished_at is null for no key update of d skip locked

@@ -29,22 +29,24 @@ func subscriptions() map[string]message.NoPublishHandlerFunc {
 }
 
 // feedConns is the size of the feed's pool: one for each worker, one to listen
-// for news and one to tell them, and two for sweeps.
-func feedConns() int32 { return int32(len(subscriptions())*feedWorkers + 4) }
+// for news and one to tell them, two for sweeps, and those of the delivery queue.
+func feedConns() int32 {
+	return int32(len(subscriptions())*feedWorkers + 4 + notify.QueueConns(outsideChannels))
+}
 
 func newFeed(pool *pgxpool.Pool, progress *eventstore.Progress, log *slog.Logger) *eventstore.Feed {
 	return eventstore.NewFeed(eventstore.FeedConfig{Pool: pool, Workers: feedWorkers, Logger: log}, progress)
 }
 
-// router runs the subscriptions over the feed.
+// router runs the subscriptions over the feed, and the workers of the delivery queue.
 type router struct {
 	*message.Router
 	// ended gets what Run returned, once.
 	ended chan error
 }
 
-// startRouter returns when every subscription is running.
-func startRouter(ctx context.Context, feed *eventstore.Feed, log *slog.Logger) (*router, error) {
+// startRouter returns when every subscription and every channel is running.
+func startRouter(ctx context.Context, feed *eventstore.Feed, queue *notify.Queue, log *slog.Logger) (*router, error) {
 	// Watermill says a lot at "info" that matters only to its own developers.
 	logger := watermill.NewSlogLoggerWithLevelMapping(log, map[slog.Level]slog.Level{slog.LevelInfo: slog.LevelDebug})
 	m, err := message.NewRouter(message.RouterConfig{CloseTimeout: feedBound}, logger)
@@ -54,6 +56,9 @@ func startRouter(ctx context.Context, feed *eventstore.Feed, log *slog.Logger) (
 	m.AddMiddleware(middleware.Recoverer)
 	for name, handler := range subscriptions() {
 		m.AddConsumerHandler(name, name, feed, handler)
+	}
+	for _, c := range queue.Channels() {
+		m.AddConsumerHandler("deliver "+string(c), string(c), queue, queue.Deliver)
 	}
 	r := &router{Router: m, ended: make(chan error, 1)}
 	// Not ctx: a signal must end the requests before the feed.
@@ -66,8 +71,9 @@ func startRouter(ctx context.Context, feed *eventstore.Feed, log *slog.Logger) (
 	}
 }
 
-// stop closes the router, and with it the feed: what a handler was doing is
-// rolled back. It waits no longer than ctx.
+// stop closes the router, and with it the feed (what a handler was doing is rolled
+// back) and the delivery queue (what is being sent ends first). It waits no longer
+// than ctx.
 func (r *router) stop(ctx context.Context) error {
 	return within(ctx, feedBound+time.Second, "stop the feed", r.Close)
 }

@@ -23,9 +23,10 @@ var arrows = map[string][]string{
 	"eventstore":        {"domain"},
 	"commands":          {"domain", "eventstore"},
 	"projections":       {"domain", "eventstore"},
-	"notify":            {"domain", "eventstore"},
+	"notify":            {"domain", "eventstore", "internal/seal"},
 	"httpapi":           {"domain", "commands", "projections", "notify"},
 	"internal/postgres": {},
+	"internal/seal":     {},
 	"migrations":        {"internal/postgres"},
 	"internal/pgtest":   {"internal/postgres", "migrations"},
 	"cmd/docket": {"domain", "eventstore", "commands", "projections", "notify", "httpapi",
@@ -45,14 +46,17 @@ var testArrows = map[string][]string{
 // confined are the modules of others that only some folders may import, with
 // those folders.
 var confined = map[string][]string{
-	"github.com/gin-gonic/gin":           {"httpapi"},
-	"github.com/danielgtaylor/huma":      {"httpapi"},
-	"github.com/golang-jwt/jwt":          {"httpapi"},
-	"github.com/jackc/pgx":               {"eventstore", "commands", "projections", "notify", "migrations", "internal/postgres", "internal/pgtest", "cmd/docket"},
-	"github.com/ThreeDotsLabs/watermill": {"eventstore", "projections", "notify", "cmd/docket"},
-	"github.com/pressly/goose":           {"migrations"},
-	"github.com/spf13/cobra":             {"cmd/docket"},
-	"github.com/caarlos0/env":            {"cmd/docket"},
+	"github.com/gin-gonic/gin":               {"httpapi"},
+	"github.com/danielgtaylor/huma":          {"httpapi"},
+	"github.com/golang-jwt/jwt":              {"httpapi"},
+	"github.com/jackc/pgx":                   {"eventstore", "commands", "projections", "notify", "migrations", "internal/postgres", "internal/pgtest", "cmd/docket"},
+	"github.com/ThreeDotsLabs/watermill":     {"eventstore", "projections", "notify", "cmd/docket"},
+	"github.com/ThreeDotsLabs/watermill-sql": {"notify"},
+	"github.com/wneessen/go-mail":            {"notify"},
+	"code.dny.dev/ssrf":                      {"notify"},
+	"github.com/pressly/goose":               {"migrations"},
+	"github.com/spf13/cobra":                 {"cmd/docket"},
+	"github.com/caarlos0/env":                {"cmd/docket"},
 }
 
 // impure are packages of the standard library that a pure package has no use

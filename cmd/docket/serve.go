@@ -53,6 +53,9 @@ Environment:
   DOCKET_SETUP_CODE          what founds the default tenant from another machine
   DOCKET_ISSUER              the issuer in access tokens (default docket)
   DOCKET_TRUSTED_PROXIES     addresses or networks whose X-Forwarded-For is believed
+  DOCKET_SMTP_URL            smtp://user:password@host:587?from=docket@example.org, or smtps://
+                             (default: e-mail is written to the log)
+  DOCKET_EGRESS_ALLOW        networks that webhooks may reach beside public ones, by http too
   DOCKET_LOG_FORMAT          text or json (default: text on a terminal)`,
 		Example: `  docket serve
   docket serve --addr 127.0.0.1:9000
@@ -70,6 +73,7 @@ Environment:
 	c.Flags().Bool("migrate", false, "migrate before serving (DOCKET_MIGRATE)")
 	c.Flags().String("issuer", "", "the issuer in access tokens (DOCKET_ISSUER)")
 	c.Flags().String("trusted-proxies", "", "addresses or networks whose X-Forwarded-For is believed (DOCKET_TRUSTED_PROXIES)")
+	c.Flags().String("egress-allow", "", "networks that webhooks may reach beside public ones (DOCKET_EGRESS_ALLOW)")
 	return c
 }
 
@@ -133,7 +137,7 @@ func (p *program) serve(ctx context.Context, s settings, log *slog.Logger) (err 
 	if err != nil {
 		return err
 	}
-	router, err := startRouter(ctx, app.feed, log)
+	router, err := startRouter(ctx, app.feed, app.delivery.queue, log)
 	if err != nil {
 		return err
 	}
@@ -181,6 +185,7 @@ type app struct {
 	store    *eventstore.Store
 	commands *commands.Commands
 	feed     *eventstore.Feed
+	delivery *delivery
 	ready    *readiness
 	handler  *httpapi.Server
 }
@@ -189,12 +194,16 @@ func newApp(p *pools, s settings, sec secrets, log *slog.Logger) (*app, error) {
 	progress := eventstore.NewProgress(p.API)
 	a := &app{feed: newFeed(p.Feed, progress, log), ready: newReadiness(p.API, log)}
 	a.store = eventstore.New(p.Engine, p.API, a.feed)
+	var err error
+	if a.delivery, err = newDelivery(p, s, sec, log); err != nil {
+		return nil, err
+	}
 	credentials, err := commands.NewCredentials(p.Engine, log)
 	if err != nil {
 		return nil, err
 	}
 	a.commands, err = commands.New(commands.Config{
-		Store: a.store, Credentials: credentials, SetupCode: sec.SetupCode, Logger: log,
+		Store: a.store, Credentials: credentials, Secrets: a.delivery.secrets, SetupCode: sec.SetupCode, Logger: log,
 	})
 	if err != nil {
 		return nil, err

@@ -16,6 +16,7 @@ import (
 
 	"docket/httpapi"
 	"docket/internal/postgres"
+	"docket/notify"
 
 	"github.com/caarlos0/env/v11"
 	"github.com/jackc/pgx/v5"
@@ -40,6 +41,11 @@ type settings struct {
 	TrustedProxies []string `env:"DOCKET_TRUSTED_PROXIES"`
 	Issuer         string   `env:"DOCKET_ISSUER" envDefault:"docket"`
 	LogFormat      string   `env:"DOCKET_LOG_FORMAT"`
+
+	// The mail server; empty: e-mail goes to the log.
+	SMTPURL string `env:"DOCKET_SMTP_URL"`
+	// Networks that tenant-given addresses may reach beside the public ones.
+	EgressAllow []string `env:"DOCKET_EGRESS_ALLOW"`
 
 	// The secrets as they were written; secrets.go completes and reads them.
 	JWTKeys   string `env:"DOCKET_JWT_KEYS"`
@@ -121,6 +127,14 @@ func (s *settings) check(wrong func(name, problem string, args ...any) error) er
 	}
 	if s.LogFormat != "" && s.LogFormat != "text" && s.LogFormat != "json" {
 		return wrong("DOCKET_LOG_FORMAT", "must be text or json, not %q", s.LogFormat)
+	}
+	if s.SMTPURL != "" {
+		if _, err := notify.ParseSMTP(s.SMTPURL); err != nil {
+			return wrong("DOCKET_SMTP_URL", "%v", err)
+		}
+	}
+	if _, err := parseNetworks(s.EgressAllow); err != nil {
+		return wrong("DOCKET_EGRESS_ALLOW", "%v", err)
 	}
 	if s.JWTKeys != "" {
 		if _, err := parseSigningKeys(s.JWTKeys); err != nil {

@@ -28,8 +28,8 @@ func TestSettingsRefused(t *testing.T) {
 			want: "DOCKET_COLOUR_OF_THE_DOCS is no setting of docket",
 		},
 		"a setting of a later release": {
-			env:  map[string]string{"DOCKET_SMTP_URL": "smtp://mail"},
-			want: "DOCKET_SMTP_URL is no setting of docket",
+			env:  map[string]string{"DOCKET_RATE_LIMITS": "off"},
+			want: "DOCKET_RATE_LIMITS is no setting of docket",
 		},
 		"a service link outside Kubernetes": {
 			env:  map[string]string{"DOCKET_PORT": "9000"},
@@ -110,6 +110,22 @@ func TestSettingsRefused(t *testing.T) {
 		"an issuer of two words": {
 			env:  map[string]string{"DOCKET_ISSUER": "our docket"},
 			want: "DOCKET_ISSUER must be a word",
+		},
+		"a mail server without a sender": {
+			env:  map[string]string{"DOCKET_SMTP_URL": "smtp://docket:s3cret@mail.example.org"},
+			want: "DOCKET_SMTP_URL needs the sender's address: ?from=docket@example.org",
+		},
+		"a mail server that is none": {
+			env:  map[string]string{"DOCKET_SMTP_URL": "smtp://docket:s3cret@mail:port"},
+			want: "DOCKET_SMTP_URL must be smtp://…",
+		},
+		"a network that is none": {
+			env:  map[string]string{"DOCKET_EGRESS_ALLOW": "10.0.0.0/8,hooks"},
+			want: `DOCKET_EGRESS_ALLOW must be addresses or networks, such as 10.1.0.0/16, separated by commas: "hooks" is neither`,
+		},
+		"a network wider than it looks": {
+			flags: map[string]string{"DOCKET_EGRESS_ALLOW": "10.1.2.3/8"},
+			want:  "--egress-allow has 10.1.2.3/8, which is all of 10.0.0.0/8: write that",
 		},
 		"another log format": {
 			env:  map[string]string{"DOCKET_LOG_FORMAT": "xml"},

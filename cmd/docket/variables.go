@@ -26,6 +26,7 @@ var flagFor = map[string]string{
 	"DOCKET_MIGRATE":         "--migrate",
 	"DOCKET_ISSUER":          "--issuer",
 	"DOCKET_TRUSTED_PROXIES": "--trusted-proxies",
+	"DOCKET_EGRESS_ALLOW":    "--egress-allow",
 }
 
 // serviceLink are the variables that Kubernetes sets in every pod of a

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"strings"
+
+	"docket/domain"
+	"docket/notify"
+)
+
+// outsideChannels is how many channels lead out of the house: those of newDelivery.
+const outsideChannels = 2
+
+// delivery is what sends notifications out of the house.
+type delivery struct {
+	secrets *notify.Secrets
+	queue   *notify.Queue
+}
+
+func newDelivery(p *pools, s settings, sec secrets, log *slog.Logger) (*delivery, error) {
+	kept, err := notify.NewSecrets(p.Engine, sec.MasterKey)
+	if err != nil {
+		return nil, err
+	}
+	var email notify.Provider = notify.NewEmailLog(log)
+	if s.SMTPURL != "" {
+		server, err := notify.ParseSMTP(s.SMTPURL)
+		if err != nil {
+			return nil, &settingError{"DOCKET_SMTP_URL", err.Error()}
+		}
+		email = notify.NewEmail(server, nil)
+	}
+	allowed, err := parseNetworks(s.EgressAllow)
+	if err != nil {
+		return nil, &settingError{"DOCKET_EGRESS_ALLOW", err.Error()}
+	}
+	queue, err := notify.NewQueue(notify.QueueConfig{
+		Pool: p.Feed, Logger: log,
+		Providers: map[domain.Channel]notify.Provider{
+			domain.ChannelEmail: email,
+			domain.ChannelSlack: notify.NewSlack(notify.NewEgress(allowed), kept),
+		},
+	})
+	return &delivery{secrets: kept, queue: queue}, err
+}
+
+// parseNetworks reads networks and single addresses. A network that is written
+// with the address of a machine in it is refused: it is wider than it looks.
+func parseNetworks(list []string) ([]netip.Prefix, error) {
+	var out []netip.Prefix
+	for _, s := range list {
+		s = strings.TrimSpace(s)
+		if a, err := netip.ParseAddr(s); err == nil && a.Zone() == "" && !a.Is4In6() {
+			out = append(out, netip.PrefixFrom(a, a.BitLen()))
+			continue
+		}
+		p, err := netip.ParsePrefix(s)
+		if err != nil || p.Addr().Is4In6() {
+			return nil, fmt.Errorf("must be addresses or networks, such as 10.1.0.0/16, separated by commas: %q is neither", s)
+		}
+		if p != p.Masked() {
+			return nil, fmt.Errorf("has %s, which is all of %s: write that", s, p.Masked())
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}
