@@ -95,6 +95,7 @@ func TestEveryConstantStandsInItsTable(t *testing.T) {
 	sameNames(t, "Status", statuses)
 	sameNames(t, "Role", domain.Roles())
 	sameNames(t, "Action", domain.Actions())
+	sameNames(t, "TaskStatus", domain.TaskStatuses())
 	var streams []domain.StreamType
 	for _, d := range domain.Definitions() {
 		if !slices.Contains(streams, d.Stream) {

@@ -1,6 +1,9 @@
 package domain
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // TaskStatus is how far a task has got. Any of them may follow any other.
 type TaskStatus string
@@ -28,6 +31,9 @@ var (
 	taskStatuses = []TaskStatus{Todo, InProgress, Done}
 	priorities   = []Priority{Low, Normal, High, Urgent}
 )
+
+// TaskStatuses are all statuses of tasks, in their order.
+func TaskStatuses() []TaskStatus { return slices.Clone(taskStatuses) }
 
 // Task is the state of a task, folded from its stream.
 type Task struct {

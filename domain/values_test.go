@@ -122,12 +122,13 @@ func TestTablesCannotBeChangedFromOutside(t *testing.T) {
 	domain.Workflow()[0].Least = domain.Viewer
 	domain.TransitionsFrom(domain.Draft)[0].Least = domain.Viewer
 	domain.Roles()[0] = domain.Viewer
+	domain.TaskStatuses()[0] = domain.Done
 	joined := slices.IndexFunc(domain.Definitions(), func(d domain.Definition) bool { return d.Type == "member.joined" })
 	domain.Definitions()[joined].Type = "x"
 	domain.Definitions()[joined].Personal[0] = "x"
 	domain.Grants(domain.ProjectEdit)[0].Least = domain.Viewer
 	domain.Grants(domain.ProjectEdit)[0].In[0] = domain.Archived
-	if domain.Draft.Closed() || domain.Workflow()[0].Least != domain.Member || domain.Roles()[0] != domain.Owner ||
+	if domain.Draft.Closed() || domain.Workflow()[0].Least != domain.Member || domain.Roles()[0] != domain.Owner || domain.TaskStatuses()[0] != domain.Todo ||
 		domain.Definitions()[joined].Type == "x" || domain.Definitions()[joined].Personal[0] == "x" || domain.Permit(domain.ProjectEdit, domain.Viewer, true, domain.Draft) == nil ||
 		domain.Permit(domain.ProjectEdit, domain.Member, true, domain.Draft) != nil {
 		t.Error("a table was changed by what it handed out")

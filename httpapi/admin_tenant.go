@@ -15,14 +15,34 @@ type settingsBody struct {
 	Name         string              `json:"name"`
 	Registration domain.Registration `json:"registration" enum:"open,closed"`
 	DefaultRole  domain.Role         `json:"default_role" enum:"manager,member,viewer,auditor"`
+	Config       configBody          `json:"config"`
 	CreatedAt    time.Time           `json:"created_at"`
 	UpdatedAt    time.Time           `json:"updated_at"`
 	Version      int                 `json:"version"`
 }
 
+// configBody is how a tenant's notifications go out, and what its workflow asks for.
+type configBody struct {
+	Channel  domain.Channel  `json:"default_notification_channel" enum:"in_app,email,slack"`
+	Email    emailConfigBody `json:"email"`
+	Slack    slackConfigBody `json:"slack"`
+	FourEyes bool            `json:"four_eyes" doc:"Whether it takes another than who submitted a project to approve it."`
+}
+
+type emailConfigBody struct {
+	From *string `json:"from" doc:"The sender of the tenant's e-mail; null: the server's."`
+}
+
+type slackConfigBody struct {
+	Set bool `json:"set" doc:"Whether there is an incoming webhook. Its address is a secret, which is never shown."`
+}
+
 func renderSettings(t domain.Tenant) settingsBody {
 	return settingsBody{
 		ID: t.ID, Slug: t.Slug, Name: t.Name, Registration: t.Registration, DefaultRole: t.DefaultRole,
+		Config: configBody{
+			Channel: t.Channel, Email: emailConfigBody{From: t.EmailFrom}, Slack: slackConfigBody{Set: t.SlackWebhook != nil}, FourEyes: t.FourEyes,
+		},
 		CreatedAt: t.CreatedAt, UpdatedAt: t.UpdatedAt, Version: t.Version,
 	}
 }
@@ -31,6 +51,42 @@ type editTenantBody struct {
 	Name         Patch[string]              `json:"name,omitzero" minLength:"1" maxLength:"200"`
 	Registration Patch[domain.Registration] `json:"registration,omitzero" enum:"open,closed" doc:"Whether anyone may join by themselves."`
 	DefaultRole  Patch[domain.Role]         `json:"default_role,omitzero" enum:"manager,member,viewer,auditor" doc:"The role of those who join by themselves."`
+	Config       Patch[editConfigBody]      `json:"config,omitzero"`
+}
+
+type editConfigBody struct {
+	Channel  Patch[domain.Channel]      `json:"default_notification_channel,omitzero" enum:"in_app,email,slack" doc:"How members are notified; slack needs its webhook."`
+	Email    Patch[editEmailConfigBody] `json:"email,omitzero"`
+	Slack    Patch[editSlackConfigBody] `json:"slack,omitzero"`
+	FourEyes Patch[bool]                `json:"four_eyes,omitzero"`
+}
+
+// Null for the whole clears what is in it.
+type editEmailConfigBody struct {
+	_    struct{}      `nullable:"true"`
+	From Patch[string] `json:"from,omitzero" format:"email" maxLength:"254" nullable:"true"`
+}
+
+// Null for the whole clears what is in it.
+type editSlackConfigBody struct {
+	_          struct{}      `nullable:"true"`
+	WebhookURL Patch[string] `json:"webhook_url,omitzero" format:"uri" maxLength:"2048" nullable:"true" doc:"https, in a public network. It is written and never shown."`
+}
+
+// emailFrom is the edit of the sender.
+func (c editConfigBody) emailFrom() domain.Edit[*string] {
+	if c.Email.Null {
+		return domain.To[*string](nil)
+	}
+	return c.Email.Value.From.Nullable()
+}
+
+// slackWebhook is the edit of the webhook's address.
+func (c editConfigBody) slackWebhook() domain.Edit[*string] {
+	if c.Slack.Null {
+		return domain.To[*string](nil)
+	}
+	return c.Slack.Value.WebhookURL.Nullable()
 }
 
 func registerAdminTenant(s *Server) {
@@ -56,9 +112,17 @@ func (s *Server) editTenant(ctx context.Context, scope domain.Scope, in *struct 
 	IfMatch ifMatch `header:"If-Match"`
 	Body    editTenantBody
 }) (*changed[settingsBody], error) {
+	config := in.Body.Config.Value
+	webhook := config.slackWebhook()
+	if webhook.Value != nil {
+		if err := s.egress.Check(*webhook.Value); err != nil {
+			return nil, domain.Invalid("/config/slack/webhook_url", wrongFormat, "%v", err)
+		}
+	}
 	done, err := s.commands.EditTenant(ctx, scope, origin(ctx), domain.EditTenant{
 		IfMatch: in.IfMatch.IfMatch, Name: in.Body.Name.Edit(), Registration: in.Body.Registration.Edit(), DefaultRole: in.Body.DefaultRole.Edit(),
-	})
+		Channel: config.Channel.Edit(), EmailFrom: config.emailFrom(), FourEyes: config.FourEyes.Edit(),
+	}, webhook)
 	if err != nil {
 		return nil, err
 	}

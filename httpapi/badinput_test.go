@@ -52,36 +52,50 @@ func (d *published) badBodies(e *endpoint, id string) []badBody {
 		{"an empty name", `{"":1,` + good[1:], domain.CodeValidationFailed, "/"},
 		{"tenant_id", `{"tenant_id":"` + id + `",` + good[1:], domain.CodeValidationFailed, "/tenant_id"},
 	}
-	for _, name := range slices.Sorted(maps.Keys(d.resolve(e.body()).Properties)) {
-		bad = append(bad, d.badMembers(e, id, name)...)
+	return append(bad, d.badObject(e.body(), id, "", func(object string) string { return object })...)
+}
+
+// badObject are bodies that are wrong in one member of an object in them, which
+// stands at a pointer; within puts the object into a body.
+func (d *published) badObject(s *jsonSchema, id, at string, within func(string) string) (bad []badBody) {
+	for _, name := range slices.Sorted(maps.Keys(d.resolve(s).Properties)) {
+		bad = append(bad, d.badMember(s, id, at, name, within)...)
 	}
 	return bad
 }
 
-// badMembers are bodies that are wrong in one member.
-func (d *published) badMembers(e *endpoint, id, name string) []badBody {
-	schema := d.resolve(e.body())
+// badMember are those of one of the object's members.
+func (d *published) badMember(s *jsonSchema, id, at, name string, within func(string) string) []badBody {
+	schema := d.resolve(s)
 	member := d.resolve(schema.Properties[name])
+	all := jsonOf(d.example(schema, id))
 	var members map[string]json.RawMessage
-	if err := json.Unmarshal([]byte(d.exampleBody(e, id)), &members); err != nil {
+	if err := json.Unmarshal([]byte(all), &members); err != nil {
 		panic(err)
 	}
 	with := func(value string) string {
 		changed := maps.Clone(members)
 		changed[name] = json.RawMessage(value)
-		return jsonOf(changed)
+		return within(jsonOf(changed))
 	}
-	all := jsonOf(members)
 	upper := strings.ToUpper(name[:1]) + name[1:]
+	pointer := at + "/" + name
 	bad := []badBody{
-		{name + " twice", fmt.Sprintf(`{%q:%s,%s`, name, members[name], all[1:]), domain.CodeMalformed, ""},
-		{name + " in another case", fmt.Sprintf(`{%q:%s,%s`, upper, members[name], all[1:]), domain.CodeValidationFailed, "/" + upper},
-		{name + " a float", with("1.5"), domain.CodeValidationFailed, "/" + name},
-		{name + " huge", with("99999999999999999999"), domain.CodeValidationFailed, "/" + name},
-		{name + " an object", with(`{"a":1}`), domain.CodeValidationFailed, "/" + name},
+		{pointer + " twice", within(fmt.Sprintf(`{%q:%s,%s`, name, members[name], all[1:])), domain.CodeMalformed, ""},
+		{pointer + " in another case", within(fmt.Sprintf(`{%q:%s,%s`, upper, members[name], all[1:])), domain.CodeValidationFailed, at + "/" + upper},
+		{pointer + " a float", with("1.5"), domain.CodeValidationFailed, pointer},
+		{pointer + " huge", with("99999999999999999999"), domain.CodeValidationFailed, pointer},
 	}
 	add := func(what, value string) {
-		bad = append(bad, badBody{name + " " + what, with(value), domain.CodeValidationFailed, "/" + name})
+		bad = append(bad, badBody{pointer + " " + what, with(value), domain.CodeValidationFailed, pointer})
+	}
+	if slices.Contains(member.Type, "object") {
+		add("a string", `"x"`)
+		add("an array", `[{}]`)
+		bad = append(bad, badBody{pointer + " with a member unknown", with(`{"a":1}`), domain.CodeValidationFailed, pointer + "/a"})
+		bad = append(bad, d.badObject(member, id, pointer, with)...)
+	} else {
+		add("an object", `{"a":1}`)
 	}
 	if !slices.Contains(member.Type, "null") {
 		add("null", "null")
@@ -92,18 +106,18 @@ func (d *published) badMembers(e *endpoint, id, name string) []badBody {
 	if slices.Contains(schema.Required, name) {
 		without := maps.Clone(members)
 		delete(without, name)
-		bad = append(bad, badBody{name + " absent", jsonOf(without), domain.CodeValidationFailed, "/" + name})
+		bad = append(bad, badBody{pointer + " absent", within(jsonOf(without)), domain.CodeValidationFailed, pointer})
 	}
 	switch {
 	case slices.Contains(member.Type, "array"):
 		add("a string", `"x"`)
-		bad = append(bad, badBody{name + " with null", with(`[null]`), domain.CodeValidationFailed, "/" + name + "/0"})
+		bad = append(bad, badBody{pointer + " with null", with(`[null]`), domain.CodeValidationFailed, pointer + "/0"})
 		if item := d.resolve(member.Items); slices.Contains(item.Type, "string") {
-			bad = append(bad, badBody{name + " with NUL", with(`["a\u0000"]`), domain.CodeValidationFailed, "/" + name + "/0"},
-				badBody{name + " with a number", with(`[1]`), domain.CodeValidationFailed, "/" + name + "/0"},
-				badBody{name + " with an empty one", with(`[""]`), domain.CodeValidationFailed, "/" + name + "/0"})
+			bad = append(bad, badBody{pointer + " with NUL", with(`["a\u0000"]`), domain.CodeValidationFailed, pointer + "/0"},
+				badBody{pointer + " with a number", with(`[1]`), domain.CodeValidationFailed, pointer + "/0"},
+				badBody{pointer + " with an empty one", with(`[""]`), domain.CodeValidationFailed, pointer + "/0"})
 			if item.MaxLength != nil {
-				bad = append(bad, badBody{name + " with a long one", with(`["` + strings.Repeat("ä", *item.MaxLength+1) + `"]`), domain.CodeValidationFailed, "/" + name + "/0"})
+				bad = append(bad, badBody{pointer + " with a long one", with(`["` + strings.Repeat("ä", *item.MaxLength+1) + `"]`), domain.CodeValidationFailed, pointer + "/0"})
 			}
 		}
 		if member.MaxItems != nil {
@@ -114,7 +128,7 @@ func (d *published) badMembers(e *endpoint, id, name string) []badBody {
 			add("with too many", jsonOf(many))
 		}
 		if member.UniqueItems {
-			bad = append(bad, badBody{name + " with one twice", with(`["a","b","a"]`), domain.CodeValidationFailed, "/" + name + "/2"})
+			bad = append(bad, badBody{pointer + " with one twice", with(`["a","b","a"]`), domain.CodeValidationFailed, pointer + "/2"})
 		}
 	case slices.Contains(member.Type, "string"):
 		add("a number", "1")
@@ -135,8 +149,10 @@ func (d *published) badMembers(e *endpoint, id, name string) []badBody {
 			add("empty", `""`)
 		}
 		for _, text := range map[string][]string{
-			"uuid":  {"", "me", id + "0", "{" + id + "}", "urn:uuid:" + id, strings.ReplaceAll(id, "-", ""), id[:35] + "g", " " + id},
-			"date":  {"", "2027-02-30", "2027-1-1", "27-01-01", "2027-01-01T00:00:00Z", "01/02/2027", "0000-01-01", "10000-01-01", "-001-01-01"},
+			"uuid": {"", "me", id + "0", "{" + id + "}", "urn:uuid:" + id, strings.ReplaceAll(id, "-", ""), id[:35] + "g", " " + id},
+			"date": {"", "2027-02-30", "2027-1-1", "27-01-01", "2027-01-01T00:00:00Z", "01/02/2027", "0000-01-01", "10000-01-01", "-001-01-01"},
+			"uri": {"", "x", "/x", "//x.example/y", "http://hooks.example.org/x", "https://", "https:///x", "https:x", "ftp://x.example/y", "javascript:alert(1)",
+				"https://127.0.0.1/x", "https://10.0.0.1/x", "https://[::1]/x", "https://169.254.169.254/x", "https://u:p@x.example/y", "https://x.example/ y", "https://8.8.8.8:22/x"},
 			"email": {"", "x", "@x", "x@", "x y@z", "X <x@y.example>", "x@y.example\n", "x@y.example, z@y.example", strings.Repeat("x", 250) + "@y.example"},
 		}[member.Format] {
 			add("as "+text, jsonOf(text))
@@ -154,7 +170,8 @@ func TestBadBodies(t *testing.T) {
 	owner := s.as(domain.Owner)
 	here := map[string]string{
 		"/v1/projects/{id}": s.project(owner), "/v1/projects/{id}/transitions": s.project(owner), "/v1/projects/{id}/tasks": s.project(owner),
-		"/v1/tasks/{id}": s.task(owner), "/v1/members/{user_id}": s.as(domain.Member).id.String(),
+		"/v1/tasks/{id}": s.task(owner), "/v1/tasks/{id}/comments": s.task(owner), "/v1/comments/{id}": s.comment(owner),
+		"/v1/members/{user_id}": s.as(domain.Member).id.String(),
 	}
 	member := s.as(domain.Member).id.String()
 	tried := 0
@@ -215,9 +232,15 @@ func TestBadParameters(t *testing.T) {
 	w := newWorld(t)
 	s := newStage(w)
 	owner := s.as(domain.Owner)
-	project, task := s.project(owner), s.task(owner)
+	project, task, comment := s.project(owner), s.task(owner), s.comment(owner)
 	for _, e := range w.published.endpoints {
-		id := map[bool]string{true: task, false: project}[strings.HasPrefix(e.Path, "/v1/tasks")]
+		id := project
+		switch {
+		case strings.HasPrefix(e.Path, "/v1/tasks"):
+			id = task
+		case strings.HasPrefix(e.Path, "/v1/comments"):
+			id = comment
+		}
 		target := e.at(id)
 		if e.ID == "get-problem" {
 			target = e.at("not-found")
@@ -239,8 +262,10 @@ func TestBadParameters(t *testing.T) {
 				continue
 			case len(p.Schema.Enum) > 0:
 				bad = []string{"nonsense", strings.ToUpper(p.Schema.Enum[0].(string)), "%00"}
-			case p.Schema.Format == "uuid":
-				bad = []string{"x", "%00", random() + "0", strings.ReplaceAll(random(), "-", "")}
+			case strings.HasSuffix(p.Name, "_id"):
+				bad = []string{"x", "%00", random() + "0", strings.ReplaceAll(random(), "-", ""), "ME", "me," + random()}
+			case p.Schema.Format == "date":
+				bad = []string{"x", "2026-1-1", "2026-02-30", "2026-01-01T00:00:00Z", "tomorrow"}
 			case p.Schema.Format == "date-time":
 				bad = []string{"x", "2026-01-01", "2026-01-01T00:00:00", "2026-01-01%2000:00:00Z", "2026-13-01T00:00:00Z", "1767225600"}
 			case slices.Contains(p.Schema.Type, "integer"):

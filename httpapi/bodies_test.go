@@ -52,6 +52,8 @@ func (d *published) example(s *jsonSchema, id string) any {
 		return id
 	case "email":
 		return "nobody@example.org"
+	case "uri":
+		return "https://hooks.example.org/x"
 	case "date":
 		return "2027-12-31"
 	case "date-time":

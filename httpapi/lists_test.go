@@ -60,7 +60,7 @@ func newListed(w *world, slug string) *listed {
 		l.project = as[projectBody](owner.post("/v1/projects", jsonOf(map[string]any{"name": slug + name, "visibility": "public"})).want(201))
 	}
 	for i := range 5 {
-		body := jsonOf(map[string]any{"title": fmt.Sprint(slug, i), "assignee_id": member.id, "labels": []string{"x"}})
+		body := jsonOf(map[string]any{"title": fmt.Sprint(slug, i), "assignee_id": member.id, "labels": []string{"x"}, "due_date": "2027-01-01"})
 		l.task = as[taskBody](owner.post("/v1/projects/"+l.project.ID.String()+"/tasks", body).want(201))
 	}
 	for i := range 4 {
@@ -71,12 +71,18 @@ func newListed(w *world, slug string) *listed {
 	owner.patch("/v1/projects/"+l.project.ID.String(), `{"description":"x"}`).want(200)
 	w.caughtUp(l.id, owner.patch("/v1/admin/tenant", `{"name":"`+slug+`!"}`).want(200).seq())
 
+	for i := range 5 {
+		owner.comment(l.task.ID, fmt.Sprint(slug, i))
+	}
+	w.caughtUp(l.id, owner.patch("/v1/admin/tenant", `{"name":"`+slug+`?"}`).want(200).seq())
+
 	project, task := "/v1/projects/"+l.project.ID.String(), "/v1/tasks/"+l.task.ID.String()
 	l.lists = []string{
 		"/v1/members", "/v1/catalog/projects",
 		"/v1/projects", "/v1/projects?visibility=public&status=draft&owner_id=" + owner.id.String(),
 		project + "/tasks", project + "/tasks?status=todo&priority=normal&label=x", project + "/tasks?assignee_id=" + member.id.String(),
-		project + "/history", task + "/history",
+		"/v1/tasks", "/v1/tasks?status=todo&priority=normal&label=x", "/v1/tasks?assignee_id=" + member.id.String(), "/v1/tasks?due_before=2030-01-01",
+		project + "/history", task + "/history", task + "/comments",
 		"/v1/notifications", "/v1/notifications?unread=true",
 		"/v1/admin/activity", "/v1/admin/activity?after_seq=3", "/v1/admin/activity?entity_type=project", "/v1/admin/activity?actor_id=" + owner.id.String(),
 		"/v1/admin/activity?entity_id=" + l.task.ID.String(), "/v1/admin/activity?action=task.updated",

@@ -24,6 +24,15 @@ func registerMe(s *Server) {
 	registerUser(s, operation{
 		Method: http.MethodGet, Path: "/v1/me", ID: "get-me", Tag: "me", Summary: "Who am I",
 	}, s.me)
+	registerUser(s, operation{
+		Method: http.MethodPatch, Path: "/v1/me", ID: "edit-me", Tag: "me", Summary: "Change one's name",
+		Description: "The new name reaches the members of each of the user's tenants soon after.",
+		Errors:      commandErrors(),
+	}, s.editMe)
+}
+
+type editMeBody struct {
+	Name Patch[string] `json:"name,omitzero" minLength:"1" maxLength:"200"`
 }
 
 func (s *Server) me(ctx context.Context, u domain.UserID, _ *struct{}) (*plain[meBody], error) {
@@ -31,7 +40,19 @@ func (s *Server) me(ctx context.Context, u domain.UserID, _ *struct{}) (*plain[m
 	if err != nil {
 		return nil, err
 	}
-	memberships, err := s.queries.Memberships(ctx, u, s.positions.all(u))
+	return s.answerMe(ctx, who)
+}
+
+func (s *Server) editMe(ctx context.Context, u domain.UserID, in *struct{ Body editMeBody }) (*plain[meBody], error) {
+	done, err := s.commands.Rename(ctx, u, origin(ctx), domain.RenameUser{Name: in.Body.Name.Edit()})
+	if err != nil {
+		return nil, err
+	}
+	return s.answerMe(ctx, done.State)
+}
+
+func (s *Server) answerMe(ctx context.Context, who domain.User) (*plain[meBody], error) {
+	memberships, err := s.queries.Memberships(ctx, who.ID, s.positions.all(who.ID))
 	if err != nil {
 		return nil, err
 	}

@@ -14,8 +14,8 @@ import (
 // notificationBody is one thing that the caller is told.
 type notificationBody struct {
 	ID         domain.NotificationID `json:"id" format:"uuid"`
-	Kind       notify.Kind           `json:"kind" enum:"task_assigned,project_status_changed"`
-	Reason     notify.Reason         `json:"reason" enum:"assignee,project_owner"`
+	Kind       notify.Kind           `json:"kind" enum:"task_assigned,project_status_changed,mention,task_commented"`
+	Reason     notify.Reason         `json:"reason" enum:"assignee,project_owner,mentioned"`
 	Seq        int64                 `json:"seq"`
 	EntityType domain.StreamType     `json:"entity_type"`
 	EntityID   uuid.UUID             `json:"entity_id" format:"uuid"`

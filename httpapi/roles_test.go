@@ -41,6 +41,13 @@ func on(suffix, body string) func(*stage, person) (person, string, string) {
 	}
 }
 
+// onComment is a call on a comment that the caller made where the caller can.
+func onComment(body string) func(*stage, person) (person, string, string) {
+	return func(s *stage, p person) (person, string, string) {
+		return p, "/v1/comments/" + s.comment(s.owning(p)), body
+	}
+}
+
 // onTask is a call on a task that the caller made where the caller can.
 func onTask(suffix, body string) func(*stage, person) (person, string, string) {
 	return func(s *stage, p person) (person, string, string) {
@@ -76,6 +83,9 @@ var roleRows = []roleRow{
 		return p, "/v1/auth/logout", ""
 	}},
 	{op: "get-me", may: "users", call: get("/v1/me")},
+	{op: "edit-me", may: "users", call: func(s *stage, p person) (person, string, string) {
+		return p, "/v1/me", `{"name":"` + s.fresh() + `"}`
+	}},
 	{op: "list-tenants", may: "users", call: get("/v1/tenants")},
 	{op: "create-tenant", may: "users", call: func(s *stage, p person) (person, string, string) {
 		return p, "/v1/tenants", `{"name":"New","slug":"` + s.fresh() + `"}`
@@ -86,6 +96,7 @@ var roleRows = []roleRow{
 	{op: "edit-tenant", may: "owner", least: domain.Owner, call: func(s *stage, p person) (person, string, string) {
 		return p, "/v1/admin/tenant", `{"name":"` + s.fresh() + `"}`
 	}},
+	{op: "get-stats", may: "owner", least: domain.Owner, call: get("/v1/admin/stats")},
 	{op: "list-activity", may: "owner auditor", least: domain.Owner, call: get("/v1/admin/activity")},
 	{op: "list-events", may: "owner auditor", least: domain.Owner, call: get("/v1/admin/events")},
 
@@ -136,6 +147,7 @@ var roleRows = []roleRow{
 			return p, "/v1/projects/" + s.project(s.anotherThan(p)) + "/transitions", `{"to":"submitted"}`
 		}},
 
+	{op: "list-tasks", may: allRoles, call: get("/v1/tasks?assignee_id=me")},
 	{op: "create-task", may: "owner manager member", least: domain.Member, call: on("/tasks", `{"title":"New"}`)},
 	{op: "get-task", may: allRoles, call: onTask("", "")},
 	{op: "list-task-history", may: allRoles, call: onTask("/history", "")},
@@ -144,6 +156,21 @@ var roleRows = []roleRow{
 	{op: "delete-task", variant: "another's", may: "owner manager", least: domain.Member, other: map[domain.Role]string{domain.Member: "not-yours"},
 		call: func(s *stage, p person) (person, string, string) {
 			return p, "/v1/tasks/" + s.task(s.anotherThan(p)), ""
+		}},
+
+	{op: "list-comments", may: allRoles, call: onTask("/comments", "")},
+	{op: "create-comment", may: "owner manager member", least: domain.Member, call: onTask("/comments", `{"body":"New"}`)},
+	{op: "get-comment", may: allRoles, call: onComment("")},
+	{op: "edit-comment", variant: "own", may: "owner manager member", least: domain.Member, call: onComment(`{"body":"Changed"}`)},
+	{op: "edit-comment", variant: "another's", may: "", least: domain.Member,
+		other: map[domain.Role]string{domain.Owner: "not-yours", domain.Manager: "not-yours", domain.Member: "not-yours"},
+		call: func(s *stage, p person) (person, string, string) {
+			return p, "/v1/comments/" + s.comment(s.anotherThan(p)), `{"body":"Changed"}`
+		}},
+	{op: "delete-comment", variant: "own", may: "owner manager member", least: domain.Member, call: onComment("")},
+	{op: "delete-comment", variant: "another's", may: "owner manager", least: domain.Member, other: map[domain.Role]string{domain.Member: "not-yours"},
+		call: func(s *stage, p person) (person, string, string) {
+			return p, "/v1/comments/" + s.comment(s.anotherThan(p)), ""
 		}},
 
 	{op: "list-notifications", may: allRoles, call: get("/v1/notifications")},
@@ -174,6 +201,7 @@ func TestEveryOperationByEveryRole(t *testing.T) {
 		}
 		for name, p := range callers {
 			who, target, body := row.call(s, p)
+			w.renamed() // the events of a new name come later
 			before := w.events()
 			a := who.send(e.Method, target, body)
 			if w.published.find(e.Method, strings.SplitN(target, "?", 2)[0]) != e {

@@ -20,6 +20,8 @@ type Config struct {
 	Sessions *commands.Sessions
 	Queries  *projections.Queries
 	Inbox    *notify.Inbox
+	// Egress judges the addresses that tenants give.
+	Egress *notify.Egress
 
 	// Keys are those of the access tokens, the first signs.
 	Keys []SigningKey
@@ -44,6 +46,7 @@ type Server struct {
 	sessions  *commands.Sessions
 	queries   *projections.Queries
 	inbox     *notify.Inbox
+	egress    *notify.Egress
 	tokens    *tokens
 	cursors   *cursors
 	positions *positions
@@ -61,7 +64,7 @@ func New(cfg Config) (*Server, error) {
 		cfg.Now = time.Now
 	}
 	s := &Server{
-		commands: cfg.Commands, sessions: cfg.Sessions, queries: cfg.Queries, inbox: cfg.Inbox,
+		commands: cfg.Commands, sessions: cfg.Sessions, queries: cfg.Queries, inbox: cfg.Inbox, egress: cfg.Egress,
 		positions: newPositions(), ready: cfg.Ready, now: cfg.Now,
 	}
 	var err, keyErr, routerErr error
@@ -82,8 +85,10 @@ func New(cfg Config) (*Server, error) {
 	registerProjects(s)
 	registerTransitions(s)
 	registerTasks(s)
+	registerComments(s)
 	registerNotifications(s)
 	registerAdminTenant(s)
+	registerStats(s)
 	registerActivity(s)
 	registerEvents(s)
 	registerHealth(s)

@@ -3,6 +3,8 @@ package httpapi
 import (
 	"fmt"
 
+	"github.com/google/uuid"
+
 	"docket/domain"
 )
 
@@ -45,14 +47,6 @@ func (s *stage) owning(p person) person {
 	return s.as(domain.Owner)
 }
 
-// anotherThan is a manager or owner who isn't p.
-func (s *stage) anotherThan(p person) person {
-	if p.id == s.as(domain.Manager).id {
-		return s.as(domain.Owner)
-	}
-	return s.as(domain.Manager)
-}
-
 // member is the spare user as a member of the company with this role.
 func (s *stage) member(r domain.Role) person {
 	s.w.Helper()
@@ -77,6 +71,14 @@ func (s *stage) project(of person, to ...domain.Status) string {
 func (s *stage) task(of person) string {
 	s.w.Helper()
 	id := of.task(of.project("Project").ID, "Task").ID.String()
+	s.settled()
+	return id
+}
+
+// comment is a new comment of somebody's.
+func (s *stage) comment(of person) string {
+	s.w.Helper()
+	id := of.comment(domain.TaskID(uuid.MustParse(s.task(of))), "Comment").ID.String()
 	s.settled()
 	return id
 }

@@ -54,10 +54,17 @@ type editTaskBody struct {
 }
 
 type TaskFilter struct {
-	Status     filter[domain.TaskStatus] `query:"status" enum:"todo,in_progress,done" json:"status"`
-	AssigneeID filter[domain.UserID]     `query:"assignee_id" format:"uuid" json:"assignee_id"`
-	Priority   filter[domain.Priority]   `query:"priority" enum:"low,normal,high,urgent" json:"priority"`
-	Label      filter[string]            `query:"label" maxLength:"50" json:"label"`
+	Status     filter[domain.TaskStatus] `query:"status" enum:"todo,in_progress,done"`
+	AssigneeID filter[userOrMe]          `query:"assignee_id" doc:"A user's id; me is the caller's."`
+	Priority   filter[domain.Priority]   `query:"priority" enum:"low,normal,high,urgent"`
+	Label      filter[string]            `query:"label" maxLength:"50"`
+}
+
+// asked is the filter as queries take it, and as cursors are bound to it.
+func (f TaskFilter) asked(caller domain.UserID) projections.TaskFilter {
+	return projections.TaskFilter{
+		Status: f.Status.asked(), AssigneeID: f.AssigneeID.asked().of(caller), Priority: f.Priority.asked(), Label: f.Label.asked(),
+	}
 }
 
 type TaskInput struct {
@@ -66,6 +73,11 @@ type TaskInput struct {
 }
 
 func registerTasks(s *Server) {
+	registerScoped(s, operation{
+		Method: http.MethodGet, Path: "/v1/tasks", ID: "list-tasks", Tag: "tasks", Action: domain.TaskRead,
+		Summary: "The tasks of all projects", Description: "With assignee_id=me the caller's own.",
+		Errors: []domain.Code{domain.CodeCursorInvalid},
+	}, s.listTasks)
 	registerScoped(s, operation{
 		Method: http.MethodGet, Path: "/v1/projects/{id}/tasks", ID: "list-project-tasks", Tag: "tasks", Action: domain.TaskRead,
 		Summary: "A project's tasks", Errors: []domain.Code{domain.CodeCursorInvalid},
@@ -89,20 +101,33 @@ func registerTasks(s *Server) {
 	}, s.deleteTask)
 }
 
+func (s *Server) listTasks(ctx context.Context, scope domain.Scope, in *struct {
+	Paged
+	TaskFilter
+	DueBefore filter[domain.Date] `query:"due_before" format:"date" doc:"Only what is due before this day."`
+}) (*plain[list[taskBody]], error) {
+	wanted := in.TaskFilter.asked(scope.Actor().ID)
+	wanted.DueBefore = in.DueBefore.asked()
+	return s.answerTasks(ctx, scope, in.Paged, "list-tasks", wanted)
+}
+
 func (s *Server) listProjectTasks(ctx context.Context, scope domain.Scope, in *struct {
 	Paged
 	TaskFilter
 	ID domain.ProjectID `path:"id" format:"uuid"`
 }) (*plain[list[taskBody]], error) {
-	l := listing{Tenant: scope.Tenant(), Route: "list-project-tasks/" + in.ID.String(), Filters: in.TaskFilter}
-	page, err := s.page(in.Paged, l)
+	wanted := in.TaskFilter.asked(scope.Actor().ID)
+	wanted.ProjectID = &in.ID
+	return s.answerTasks(ctx, scope, in.Paged, "list-project-tasks", wanted)
+}
+
+func (s *Server) answerTasks(ctx context.Context, scope domain.Scope, p Paged, route string, wanted projections.TaskFilter) (*plain[list[taskBody]], error) {
+	l := listing{Tenant: scope.Tenant(), Route: route, Filters: wanted}
+	page, err := s.page(p, l)
 	if err != nil {
 		return nil, err
 	}
-	items, next, err := s.queries.Tasks(ctx, scope, projections.TaskFilter{
-		ProjectID: &in.ID, Status: in.Status.asked(), AssigneeID: in.AssigneeID.asked(),
-		Priority: in.Priority.asked(), Label: in.Label.asked(),
-	}, page, s.fresh(scope))
+	items, next, err := s.queries.Tasks(ctx, scope, wanted, page, s.fresh(scope))
 	if err != nil {
 		return nil, err
 	}

@@ -22,7 +22,7 @@ type stepBody struct {
 func registerTransitions(s *Server) {
 	registerScoped(s, operation{
 		Method: http.MethodPost, Path: "/v1/projects/{id}/transitions", ID: "move-project", Tag: "projects", Action: domain.ProjectTransition,
-		Summary: "Take a project along the workflow", Description: "Members may move their own projects, as far as the table lets them.",
+		Summary: "Take a project along the workflow", Description: "Members may move their own projects, as far as the table lets them. In a tenant with four eyes whoever submitted a project can't approve it.",
 		Errors: commandErrors(domain.CodeNotYours, domain.CodeInvalidTransition),
 	}, s.moveProject)
 	registerScoped(s, operation{
@@ -52,9 +52,13 @@ func (s *Server) listTransitions(ctx context.Context, scope domain.Scope, in *st
 	if err != nil {
 		return nil, err
 	}
+	settings, err := s.queries.Tenant(ctx, scope, s.fresh(scope))
+	if err != nil {
+		return nil, err
+	}
 	out := &plain[list[stepBody]]{Body: list[stepBody]{Items: []stepBody{}}}
 	for _, t := range domain.TransitionsFrom(p.Status) {
-		out.Body.Items = append(out.Body.Items, stepBody{To: t.To, MinRole: t.Least, Allowed: p.MayMove(scope.Actor(), t)})
+		out.Body.Items = append(out.Body.Items, stepBody{To: t.To, MinRole: t.Least, Allowed: p.MayMove(scope.Actor(), t, settings.FourEyes)})
 	}
 	return out, nil
 }

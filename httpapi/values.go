@@ -51,7 +51,9 @@ func enumNames(s *huma.Schema) string {
 	return strings.Join(names, ", ")
 }
 
-var canonicalUUID = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
+const uuidPattern = `[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}`
+
+var canonicalUUID = regexp.MustCompile("^" + uuidPattern + "$")
 
 // formatFits checks format and pattern. A UUID has one spelling here: not the
 // URN, the braces or the bare hexadecimal that Huma takes for one as well.

@@ -42,7 +42,10 @@ type world struct {
 	events func() int
 	// caughtUp waits until all subscriptions have come to a seq of a tenant.
 	caughtUp func(domain.TenantID, int64)
-	persons  atomic.Int64
+	// platformCaughtUp waits until a subscription has come to the end of the
+	// platform's log.
+	platformCaughtUp func(subscription string)
+	persons          atomic.Int64
 }
 
 func newWorld(t testing.TB) *world {
@@ -55,17 +58,21 @@ func newWorld(t testing.TB) *world {
 	handlers := projections.Subscriptions()
 	name, handler := notify.Subscription()
 	handlers[name] = handler
-	runSubscriptions(t, feed, handlers, log)
 
 	w := &world{TB: t, rebuild: projections.NewRebuilder(engine)}
-	replica := func(feed *eventstore.Feed, progress *eventstore.Progress) *Server {
+	master := bytes.Repeat([]byte("m"), minMasterKey)
+	replica := func(feed *eventstore.Feed, progress *eventstore.Progress) (*Server, *commands.Commands) {
 		t.Helper()
 		store := eventstore.New(engine, api, feed)
 		credentials, err := commands.NewCredentials(engine, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		cmds, err := commands.New(commands.Config{Store: store, Credentials: credentials, SetupCode: setupCode})
+		secrets, err := notify.NewSecrets(engine, master)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cmds, err := commands.New(commands.Config{Store: store, Credentials: credentials, Secrets: secrets, SetupCode: setupCode})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -75,16 +82,23 @@ func newWorld(t testing.TB) *world {
 		s, err := New(Config{
 			Commands: cmds, Sessions: commands.NewSessions(engine, cmds),
 			Queries: projections.NewQueries(api, progress), Inbox: notify.NewInbox(api, progress),
-			Keys: []SigningKey{testKey}, MasterKey: bytes.Repeat([]byte("m"), minMasterKey), Issuer: "docket", Version: "test",
+			Egress: notify.NewEgress(nil),
+			Keys:   []SigningKey{testKey}, MasterKey: master, Issuer: "docket", Version: "test",
 			Ready: func(context.Context) error { return nil }, Logger: log,
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
+		return s, cmds
+	}
+	var cmds *commands.Commands
+	w.server, cmds = replica(feed, progress)
+	w.replica = func() *Server {
+		s, _ := replica(nil, eventstore.NewProgress(api))
 		return s
 	}
-	w.server = replica(feed, progress)
-	w.replica = func() *Server { return replica(nil, eventstore.NewProgress(api)) }
+	handlers[commands.Renames] = eventstore.Handle(cmds.CarryRenames)
+	runSubscriptions(t, feed, handlers, log)
 	w.published = readPublished(t, w.server)
 	w.events = func() (n int) {
 		t.Helper()
@@ -92,6 +106,17 @@ func newWorld(t testing.TB) *world {
 			t.Fatal(err)
 		}
 		return n
+	}
+	w.platformCaughtUp = func(subscription string) {
+		t.Helper()
+		var head int64
+		const sql = `select max(seq) from events where tenant_id = $1`
+		if err := engine.QueryRow(context.Background(), sql, domain.Platform.UUID()).Scan(&head); err != nil {
+			t.Fatal(err)
+		}
+		if !progress.Await(t.Context(), domain.Platform, head, subscription) {
+			t.Fatalf("%s never came to seq %d of the platform", subscription, head)
+		}
 	}
 	w.caughtUp = func(tenant domain.TenantID, seq int64) {
 		t.Helper()
@@ -211,6 +236,14 @@ func (w *world) company(slug, prefix string) *company {
 
 func (c *company) as(r domain.Role) person { return c.staff[r] }
 
+// anotherThan is a manager or owner who isn't p.
+func (c *company) anotherThan(p person) person {
+	if p.id == c.as(domain.Manager).id {
+		return c.as(domain.Owner)
+	}
+	return c.as(domain.Manager)
+}
+
 // project makes a project of the person's in their tenant.
 func (p person) project(name string) projectBody {
 	p.w.Helper()
@@ -221,6 +254,12 @@ func (p person) project(name string) projectBody {
 func (p person) task(project domain.ProjectID, title string) taskBody {
 	p.w.Helper()
 	return as[taskBody](p.post("/v1/projects/"+project.String()+"/tasks", jsonOf(map[string]any{"title": title})).want(201))
+}
+
+// comment says something about a task.
+func (p person) comment(task domain.TaskID, body string) commentBody {
+	p.w.Helper()
+	return as[commentBody](p.post("/v1/tasks/"+task.String()+"/comments", jsonOf(map[string]any{"body": body})).want(201))
 }
 
 // move takes a project along the workflow.

@@ -1,0 +1,57 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+
+	"docket/domain"
+	"docket/projections"
+)
+
+// statsBody is what a tenant has, in numbers.
+type statsBody struct {
+	Members       int64            `json:"members"`
+	Projects      map[string]int64 `json:"projects" doc:"By status; every status is there."`
+	Tasks         map[string]int64 `json:"tasks" doc:"By status; every status is there."`
+	Comments      int64            `json:"comments"`
+	Events        int64            `json:"events"`
+	Head          int64            `json:"head" doc:"The last seq of the tenant's log."`
+	Subscriptions []lagBody        `json:"subscriptions"`
+}
+
+type lagBody struct {
+	Name string `json:"name"`
+	Lag  int64  `json:"lag" doc:"How many events it hasn't read yet."`
+}
+
+func registerStats(s *Server) {
+	registerScoped(s, operation{
+		Method: http.MethodGet, Path: "/v1/admin/stats", ID: "get-stats", Tag: "admin", Action: domain.StatsRead,
+		Summary: "What the tenant has, in numbers, and how far its subscriptions are", Description: "What was deleted, or belongs to something deleted, doesn't count.",
+	}, s.stats)
+}
+
+func (s *Server) stats(ctx context.Context, scope domain.Scope, _ *struct{}) (*plain[statsBody], error) {
+	stats, err := s.queries.Stats(ctx, scope, s.fresh(scope))
+	if err != nil {
+		return nil, err
+	}
+	return &plain[statsBody]{renderStats(stats)}, nil
+}
+
+func renderStats(stats projections.Stats) statsBody {
+	b := statsBody{
+		Members: stats.Members, Projects: map[string]int64{}, Tasks: map[string]int64{}, Comments: stats.Comments,
+		Events: stats.Head, Head: stats.Head, // a log has no gaps
+	}
+	for _, st := range domain.Statuses() {
+		b.Projects[string(st.Name)] = stats.Projects[st.Name]
+	}
+	for _, st := range domain.TaskStatuses() {
+		b.Tasks[string(st)] = stats.Tasks[st]
+	}
+	for _, sub := range stats.Subscriptions {
+		b.Subscriptions = append(b.Subscriptions, lagBody(sub))
+	}
+	return b
+}
