@@ -24,3 +24,11 @@ var (
 		"memberSQL": memberSQL, "listSQL": listSQL, "listUnreadSQL": listUnreadSQL, "markSQL": markSQL, "markAllSQL": markAllSQL,
 	}
 )
+
+// ErrForbidden is what Judge gives for an address that may not be reached.
+var ErrForbidden = errForbidden
+
+// Judge says whether an address and port may be dialled; plain is http.
+func (e *Egress) Judge(address string, plain bool) error {
+	return e.control(plain)("tcp", address, nil)
+}
