@@ -197,7 +197,7 @@ func TestIdentity(t *testing.T) {
 		}
 		return list[0].ID
 	}
-	if id(first) != id(first) {
+	if again := id(first); again != id(first) {
 		t.Error("the id differs from attempt to attempt")
 	}
 	u := id(first).UUID()
