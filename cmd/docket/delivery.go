@@ -16,6 +16,7 @@ const outsideChannels = 2
 // delivery is what sends notifications out of the house.
 type delivery struct {
 	secrets *notify.Secrets
+	egress  *notify.Egress
 	queue   *notify.Queue
 }
 
@@ -36,14 +37,15 @@ func newDelivery(p *pools, s settings, sec secrets, log *slog.Logger) (*delivery
 	if err != nil {
 		return nil, &settingError{"DOCKET_EGRESS_ALLOW", err.Error()}
 	}
+	egress := notify.NewEgress(allowed)
 	queue, err := notify.NewQueue(notify.QueueConfig{
 		Pool: p.Feed, Logger: log,
 		Providers: map[domain.Channel]notify.Provider{
 			domain.ChannelEmail: email,
-			domain.ChannelSlack: notify.NewSlack(notify.NewEgress(allowed), kept),
+			domain.ChannelSlack: notify.NewSlack(egress, kept),
 		},
 	})
-	return &delivery{secrets: kept, queue: queue}, err
+	return &delivery{secrets: kept, egress: egress, queue: queue}, err
 }
 
 // parseNetworks reads networks and single addresses. A network that is written

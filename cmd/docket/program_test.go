@@ -5,16 +5,19 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"maps"
 	"net"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 
 	"docket/internal/pgtest"
+	"docket/migrations"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -295,15 +298,20 @@ func TestMigrate(t *testing.T) {
 			t.Errorf("migrate %v: status %d, %q, %q; want %d, %q", args, o.status, o.stdout, o.stderr, status, said)
 		}
 	}
-	expect(statusNo, "schema version 0;", "--status")
-	expect(statusDone, "schema version 6; this docket's is 6")
-	expect(statusDone, "schema version 6;", "--status")
-	expect(statusDone, "schema version 6;")
-	expect(statusDone, "schema version 5;", "--down", "--yes")
-	expect(statusCouldNot, "goes back only", "--to", "6", "--yes")
-	expect(statusNo, "schema version 5;", "--status")
-	expect(statusDone, "schema version 0;", "--to", "0", "--yes")
-	expect(statusDone, "schema version 6;")
+	newest, err := migrations.Target()
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := func(v int64) string { return fmt.Sprintf("schema version %d;", v) }
+	expect(statusNo, at(0), "--status")
+	expect(statusDone, fmt.Sprintf("schema version %d; this docket's is %d", newest, newest))
+	expect(statusDone, at(newest), "--status")
+	expect(statusDone, at(newest))
+	expect(statusDone, at(newest-1), "--down", "--yes")
+	expect(statusCouldNot, "goes back only", "--to", strconv.FormatInt(newest, 10), "--yes")
+	expect(statusNo, at(newest-1), "--status")
+	expect(statusDone, at(0), "--to", "0", "--yes")
+	expect(statusDone, at(newest))
 }
 
 func TestCommandsBesideAServer(t *testing.T) {

@@ -210,7 +210,7 @@ func newApp(p *pools, s settings, sec secrets, log *slog.Logger) (*app, error) {
 	}
 	a.handler, err = httpapi.New(httpapi.Config{
 		Commands: a.commands, Sessions: commands.NewSessions(p.Engine, a.commands),
-		Queries: projections.NewQueries(p.API, progress), Inbox: notify.NewInbox(p.API, progress),
+		Queries: projections.NewQueries(p.API, progress), Inbox: notify.NewInbox(p.API, progress), Egress: a.delivery.egress,
 		Keys: sec.SigningKeys, MasterKey: sec.MasterKey, Issuer: s.Issuer, Version: apiVersion,
 		TrustedProxies: s.TrustedProxies, Logger: log, Ready: a.ready.check,
 	})
