@@ -124,18 +124,23 @@ func TestLeaseEnds(t *testing.T) {
 	if d := w.one(tenant); d.State != "queued" || d.Attempts != 1 || !d.Leased || d.Due < 50*time.Second {
 		t.Errorf("while it is sent: %+v", d)
 	}
-	sent := make(chan notify.Message, 1)
+	sent, end := make(chan notify.Message, 1), make(chan struct{})
 	other := w.sends(domain.ChannelSlack, provider(func(_ context.Context, m notify.Message) error {
 		sent <- m
+		<-end
 		return nil
 	}))
 	w.elapse()
 	if m := <-sent; m.User != bob || m.To.Name != "Ann" || m.To.Email != "ann@example.org" {
 		t.Errorf("got %+v", m)
 	}
-	other()
 	close(release)
 	stop()
+	if d := w.one(tenant); d.State != "queued" || d.Attempts != 2 || d.Problem != "" || !d.Leased {
+		t.Errorf("after the first came back: %+v", d)
+	}
+	close(end)
+	other()
 	if d := w.one(tenant); d.State != "sent" || d.Attempts != 2 || d.Problem != "" {
 		t.Errorf("in the end: %+v", d)
 	}
