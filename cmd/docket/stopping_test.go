@@ -53,6 +53,26 @@ func TestSecondServer(t *testing.T) {
 	first.stopped(first.stop(syscall.SIGINT, false))
 }
 
+// TestPostgresDies ends a server's Postgres under it.
+func TestPostgresDies(t *testing.T) {
+	t.Parallel()
+	in := newInstall(t, accounts(t)[0])
+	p := in.serve()
+	pid, ok := in.postmaster()
+	if !ok {
+		t.Fatal("no Postgres runs")
+	}
+	if err := syscall.Kill(pid, syscall.SIGQUIT); err != nil {
+		t.Fatal(err)
+	}
+	o := <-p.ended
+	if o.status != statusCouldNot || !strings.Contains(o.stderr, "docket: the private Postgres ended") {
+		t.Errorf("status %d: %s", o.status, o.stderr)
+	}
+	again := in.serve()
+	again.stopped(again.stop(syscall.SIGINT, false))
+}
+
 // TestStopWhileStarting asks a server to stop before it listens, at moments that
 // its own log names.
 func TestStopWhileStarting(t *testing.T) {
