@@ -17,6 +17,7 @@ func TestKilledServer(t *testing.T) {
 			in := newInstall(t, by)
 			first := in.serve()
 			ann := register(t, first.url, "Ann")
+			in.settle()
 			before := ann.get("/v1/me").want(200).body
 			first.stop(syscall.SIGKILL, false)
 			left, ok := in.postmaster()
