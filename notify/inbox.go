@@ -55,7 +55,8 @@ marked as (
   where member.version = $3 and n.tenant_id = $1 and n.user_id = $2 and n.read_at is null)
 select member.version, true from member`
 
-// Inbox is where members find what they were told in the app.
+// Inbox is where members find what they were told in the app. While Postgres is
+// away its methods return domain.CodeOverloaded.
 type Inbox struct {
 	api      *pgxpool.Pool
 	progress *eventstore.Progress
@@ -107,7 +108,7 @@ func (i *Inbox) List(ctx context.Context, s domain.Scope, f Filter, after *Posit
 		items, err = pgx.CollectRows(rows, scan)
 		return err
 	})
-	if err := i.api.SendBatch(ctx, b).Close(); err != nil {
+	if err := eventstore.Unreachable(i.api.SendBatch(ctx, b).Close()); err != nil {
 		return nil, nil, fmt.Errorf("list notifications: %w", err)
 	}
 	if err := holds(s, version); err != nil {
@@ -150,7 +151,7 @@ func (i *Inbox) mark(ctx context.Context, s domain.Scope, sql string, args ...an
 	b.Queue(sql, append([]any{tenant, user, s.MembershipVersion()}, args...)...).QueryRow(func(row pgx.Row) error {
 		return row.Scan(&version, &found)
 	})
-	if err := i.api.SendBatch(ctx, b).Close(); err != nil {
+	if err := eventstore.Unreachable(i.api.SendBatch(ctx, b).Close()); err != nil {
 		return false, fmt.Errorf("mark notifications: %w", err)
 	}
 	return found, holds(s, version)
