@@ -189,7 +189,7 @@ func newApp(p *pools, s settings, sec secrets, log *slog.Logger) (*app, error) {
 	progress := eventstore.NewProgress(p.API)
 	a := &app{feed: newFeed(p.Feed, progress, log), ready: newReadiness(p.API, log)}
 	a.store = eventstore.New(p.Engine, p.API, a.feed)
-	credentials, err := commands.NewCredentials(p.Engine, log)
+	credentials, err := commands.NewCredentials(p.Login, log)
 	if err != nil {
 		return nil, err
 	}
@@ -200,7 +200,7 @@ func newApp(p *pools, s settings, sec secrets, log *slog.Logger) (*app, error) {
 		return nil, err
 	}
 	a.handler, err = httpapi.New(httpapi.Config{
-		Commands: a.commands, Sessions: commands.NewSessions(p.Engine, a.commands),
+		Commands: a.commands, Sessions: commands.NewSessions(p.Login, a.commands),
 		Queries: projections.NewQueries(p.API, progress), Inbox: notify.NewInbox(p.API, progress),
 		Keys: sec.SigningKeys, MasterKey: sec.MasterKey, Issuer: s.Issuer, Version: apiVersion,
 		TrustedProxies: s.TrustedProxies, Logger: log, Ready: a.ready.check,
