@@ -279,7 +279,7 @@ func TestBadParameters(t *testing.T) {
 func TestUnusualTexts(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	ann := w.register("Ann")
+	ann := w.user("Ann")
 	for _, text := range []string{
 		"'; drop table events; --", `\`, `"`, `%s%d$1`, "<script>alert(1)</script>", "x\u2028\u2029", "\ufeff", "\uFFFF\U0010FFFF", "e\u0301\u202e", "a\nb\tc",
 		strings.Repeat("\U0001F600", 200), strings.Repeat(`"`, 200), "{{.}} ${x}", "\u00a0x", "null", "\u200b",

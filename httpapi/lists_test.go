@@ -136,7 +136,7 @@ func TestPages(t *testing.T) {
 func TestOrdersOfProjects(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	ann := w.register("Ann")
+	ann := w.user("Ann")
 	names := []string{"b", "B", "a", "ä", "b", "\U0001F600", "aa", "\uFFFD", "b "}
 	ids := map[string]string{}
 	for _, name := range names {
@@ -183,7 +183,7 @@ func TestPagesWhileOthersWrite(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for _, target := range []string{"/v1/projects", "/v1/projects?sort=-created_at", "/v1/projects?sort=name", "/v1/projects?sort=-name", "/v1/projects?sort=-updated_at"} {
-		p := w.register("Ann")
+		p := w.user("Ann")
 		p = p.in(as[tenantBody](p.post("/v1/tenants", `{"name":"T","slug":"t`+fmt.Sprint(w.persons.Load())+`"}`).want(201)).ID)
 		var old []string
 		for i := range 7 {

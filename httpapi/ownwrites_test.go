@@ -112,7 +112,7 @@ func TestReadYourOwnWrites(t *testing.T) {
 		member.in(made).delete("/v1/members/" + member.id.String()).want(204)
 		sees("a leaving", in(member, made, ""))
 	}
-	fresh := w.register("Fresh")
+	fresh := w.signUp("Fresh")
 	sees("a registration", func() bool { return len(as[meBody](fresh.get("/v1/me").want(200)).Memberships) == 1 })
 	owner.delete("/v1/projects/" + project).want(204)
 	sees("a project's end", func() bool { return owner.get("/v1/projects/"+project).Code == 404 })

@@ -79,7 +79,7 @@ func TestFounder(t *testing.T) {
 func TestRegistrationIsClosed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	owner := w.register("Root")
+	owner := w.user("Root")
 	acme := as[tenantBody](owner.post("/v1/tenants", `{"name":"Acme","slug":"acme"}`).want(201)).ID
 	body := jsonOf(map[string]any{"email": "new@example.org", "password": password, "name": "New"})
 	before := w.events()
@@ -96,7 +96,7 @@ func TestRegistrationIsClosed(t *testing.T) {
 			t.Errorf("%s: %d %s, want %s", name, a.Code, a.Body, want.Body)
 		}
 	}
-	joiner := w.register("Joiner")
+	joiner := w.user("Joiner")
 	for name, a := range map[string]*answer{
 		"closed":  joiner.in(acme).post("/v1/tenants/join", ""),
 		"unknown": joiner.post("/v1/tenants/join", "", tenantIDHeader, random()),
@@ -160,7 +160,7 @@ func TestEmails(t *testing.T) {
 func TestOneAddressOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.register("Root")
+	w.user("Root")
 	other := w.replica()
 	codes := make(chan int, 6)
 	before := w.events()
@@ -186,7 +186,7 @@ func TestOneAddressOnce(t *testing.T) {
 func TestSessions(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	ann := w.register("Ann")
+	ann := w.signUp("Ann")
 	session := func(a *answer) (person, string) {
 		t.Helper()
 		tokens := as[tokensBody](a.want(200))

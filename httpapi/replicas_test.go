@@ -126,12 +126,12 @@ func TestCommandsOnTwoReplicas(t *testing.T) {
 	there.patch(task, `{"title":"x"}`).refused(domain.CodeNotFound)
 	there.delete(task).refused(domain.CodeNotFound)
 
-	joiner := w.register("Joiner").in(c.id)
+	joiner := w.user("Joiner").in(c.id)
 	owner.patch("/v1/admin/tenant", `{"registration":"open"}`).want(200)
 	there.get("/v1/admin/tenant").want(200)
 	joiner.at(there.server).post("/v1/tenants/join", "").want(201)
 	owner.patch("/v1/admin/tenant", `{"registration":"closed"}`).want(200)
-	w.register("Late").in(c.id).at(there.server).post("/v1/tenants/join", "").refused(domain.CodeRegistrationClosed)
+	w.user("Late").in(c.id).at(there.server).post("/v1/tenants/join", "").refused(domain.CodeRegistrationClosed)
 	// A slug is known to the other as soon as it is taken.
 	there.post("/v1/tenants", `{"name":"x","slug":"new-one"}`).want(201)
 	owner.with(tenantIDHeader, "").with(tenantSlugHeader, "new-one").get("/v1/projects").want(200)

@@ -97,7 +97,7 @@ func TestTasksWalk(t *testing.T) {
 func TestTaskFilters(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	ann, bob := w.register("Ann"), w.register("Bob")
+	ann, bob := w.user("Ann"), w.user("Bob")
 	project := ann.project("Site")
 	tasks := "/v1/projects/" + project.ID.String() + "/tasks"
 	make := func(title, more string) {

@@ -70,7 +70,7 @@ func (f forged) with(members map[string]any) forged {
 func TestForgedTokens(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	ann, bob := w.register("Ann"), w.register("Bob")
+	ann, bob := w.signUp("Ann"), w.signUp("Bob")
 	real := takeApart(t, ann.token)
 	now := time.Now().Unix()
 	if ann.token = real.String(); ann.get("/v1/me").Code != 200 {
