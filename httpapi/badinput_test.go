@@ -237,6 +237,10 @@ func TestBadParameters(t *testing.T) {
 			switch {
 			case p.In != "query":
 				continue
+			case p.Name == "cursor":
+				for _, value := range []string{"%00", "%0d", "%ff", "%ed%a0%80", strings.Repeat("x", 5000)} {
+					send("cursor=" + value).refused(domain.CodeCursorInvalid)
+				}
 			case len(p.Schema.Enum) > 0:
 				bad = []string{"nonsense", strings.ToUpper(p.Schema.Enum[0].(string)), "%00"}
 			case p.Schema.Format == "uuid":
@@ -253,7 +257,7 @@ func TestBadParameters(t *testing.T) {
 					bad = append(bad, strings.Repeat("x", *p.Schema.MaxLength+1))
 				}
 			}
-			for _, value := range bad {
+			for _, value := range append(bad, "") {
 				a := send(p.Name + "=" + value)
 				if wrong := a.isnt(domain.CodeValidationFailed); wrong != "" || a.problem().Errors[0].Pointer != "/"+p.Name {
 					t.Errorf("%s: %s=%s: %s: got %d %s", e.ID, p.Name, value, wrong, a.Code, a.Body)

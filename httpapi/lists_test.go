@@ -245,7 +245,9 @@ func TestCursorsAreBound(t *testing.T) {
 		for _, bad := range []string{c + "A", c[:len(c)-1], "B" + c[1:], strings.ToUpper(c), c + "=", "%", "\n", "null", c + c} {
 			use(a, from, bad).refused(domain.CodeCursorInvalid)
 		}
-		use(a, from, strings.Repeat("A", 5000)).invalid("/cursor too_long")
+		use(a, from, strings.Repeat("A", 5000)).refused(domain.CodeCursorInvalid)
+		use(a, from, "\x00\xff").refused(domain.CodeCursorInvalid)
+		use(a, from, "").invalid("/cursor too_short")
 	}
 	// Another's notifications begin somewhere else.
 	c := cursor(a, "/v1/notifications")

@@ -52,7 +52,6 @@ Environment:
   DOCKET_MASTER_KEY          base64 of at least 32 bytes
   DOCKET_SETUP_CODE          what founds the default tenant from another machine
   DOCKET_ISSUER              the issuer in access tokens (default docket)
-  DOCKET_TRUSTED_PROXIES     addresses or networks whose X-Forwarded-For is believed
   DOCKET_LOG_FORMAT          text or json (default: text on a terminal)`,
 		Example: `  docket serve
   docket serve --addr 127.0.0.1:9000
@@ -69,7 +68,6 @@ Environment:
 	c.Flags().String("addr", "", "where to listen (DOCKET_ADDR)")
 	c.Flags().Bool("migrate", false, "migrate before serving (DOCKET_MIGRATE)")
 	c.Flags().String("issuer", "", "the issuer in access tokens (DOCKET_ISSUER)")
-	c.Flags().String("trusted-proxies", "", "addresses or networks whose X-Forwarded-For is believed (DOCKET_TRUSTED_PROXIES)")
 	return c
 }
 
@@ -203,7 +201,7 @@ func newApp(p *pools, s settings, sec secrets, log *slog.Logger) (*app, error) {
 		Commands: a.commands, Sessions: commands.NewSessions(p.Login, a.commands),
 		Queries: projections.NewQueries(p.API, progress), Inbox: notify.NewInbox(p.API, progress),
 		Keys: sec.SigningKeys, MasterKey: sec.MasterKey, Issuer: s.Issuer, Version: apiVersion,
-		TrustedProxies: s.TrustedProxies, Logger: log, Ready: a.ready.check,
+		Logger: log, Ready: a.ready.check,
 	})
 	return a, err
 }
