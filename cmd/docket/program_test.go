@@ -14,7 +14,10 @@ import (
 	"sync"
 	"testing"
 
+	"docket/domain"
+	"docket/eventstore"
 	"docket/internal/pgtest"
+	"docket/projections"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -296,9 +299,9 @@ func TestMigrate(t *testing.T) {
 		}
 	}
 	expect(statusNo, "schema version 0;", "--status")
-	expect(statusDone, "schema version 6; this docket's is 6")
-	expect(statusDone, "schema version 6;", "--status")
-	expect(statusDone, "schema version 6;")
+	expect(statusDone, "schema version 6; this docket's is 6\n")
+	expect(statusDone, "schema version 6; this docket's is 6\n", "--status")
+	expect(statusDone, "schema version 6; this docket's is 6: nothing to do\n")
 	expect(statusDone, "schema version 5;", "--down", "--yes")
 	expect(statusCouldNot, "goes back only", "--to", "6", "--yes")
 	expect(statusNo, "schema version 5;", "--status")
@@ -308,7 +311,8 @@ func TestMigrate(t *testing.T) {
 
 func TestCommandsBesideAServer(t *testing.T) {
 	t.Parallel()
-	environ := given(pgtest.New(t), nil)
+	db := pgtest.New(t)
+	environ := given(db, nil)
 	try(t, environ, "audit", "replay", "--tenant", "default").refused(t, "no tenant with the slug or id")
 	s := serve(t, environ)
 	defer s.stop()
@@ -333,6 +337,29 @@ func TestCommandsBesideAServer(t *testing.T) {
 		}
 	}
 	try(t, environ, "projections", "rebuild", "--tenant", "acme").refused(t, `"acme"`)
+
+	// One that can't be rebuilt is named, and the others are.
+	id, err := domain.ParseID[any](event.StreamID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	build, err := eventstore.StartBuild(t.Context(), db.Engine(t), domain.TenantID(id), "tasks", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer build.Close()
+	o = try(t, environ, "projections", "rebuild", "--tenant", "default")
+	o.refused(t, "1 read models couldn't be rebuilt")
+	if !strings.Contains(o.stderr, "default  tasks  failed") || strings.Count(o.stdout, "  done: ") != len(projections.Models())-1 {
+		t.Errorf("rebuild of all but one: %q, %q", o.stdout, o.stderr)
+	}
+
+	// The platform's log has the users.
+	register(t, s.url, "Ann")
+	o = try(t, environ, "audit", "replay", "--tenant", domain.Platform.String())
+	if o.status != statusDone || strings.Count(o.stdout, "user.registered") != 1 {
+		t.Errorf("replay of the platform: status %d, %q, %q", o.status, o.stdout, o.stderr)
+	}
 }
 
 func TestCommandsWithoutData(t *testing.T) {

@@ -50,6 +50,11 @@ func TestSecondServer(t *testing.T) {
 	if strings.Count(o.stderr, "\n") != 1 {
 		t.Errorf("more than a line: %s", o.stderr)
 	}
+	// What needs only the database uses the first one's.
+	if o := in.run("migrate"); o.status != statusDone || !strings.Contains(o.stdout, "nothing to do") {
+		t.Errorf("migrate: status %d: %s%s", o.status, o.stdout, o.stderr)
+	}
+	in.run("migrate", "--down", "--yes").refused(t, "another docket is running on")
 	register(t, first.url, "Ann").get("/v1/me").want(200)
 	first.stopped(first.stop(syscall.SIGINT, false))
 }
