@@ -105,7 +105,7 @@ func (c *Commands) execute(ctx context.Context, o Origin, build func(context.Con
 	var conflict *eventstore.ConflictError
 	for n := range maxAttempts {
 		if n > 0 && !pause(ctx, n) {
-			break
+			return nil, fmt.Errorf("command given up: %w", ctx.Err())
 		}
 		a := &attempt{cmds: c, fresh: n > 0, seen: map[streamKey]*sight{}}
 		actor, err := build(ctx, a)

@@ -7,10 +7,12 @@ import (
 	"log/slog"
 	"runtime"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
 	"docket/domain"
+	"docket/eventstore"
 
 	"github.com/alexedwards/argon2id"
 	"github.com/google/uuid"
@@ -31,6 +33,9 @@ var hashCost = &argon2id.Params{Memory: 19 << 10, Iterations: 2, Parallelism: 1,
 // hashesWaiting is how many hashes may wait for a core before CodeOverloaded:
 // each takes tens of milliseconds and 19 MiB.
 const hashesWaiting = 50
+
+// forgetTimeout bounds the clean-up after a registration that was refused.
+const forgetTimeout = 5 * time.Second
 
 // setCredentialSQL keeps a user's ($1) password hash ($2).
 const setCredentialSQL = `insert into credentials (user_id, password_hash) values ($1, $2)
@@ -95,14 +100,16 @@ func (c *Credentials) set(ctx context.Context, u domain.UserID, password string)
 		return err
 	}
 	if _, err := c.pool.Exec(ctx, setCredentialSQL, u.UUID(), hash); err != nil {
-		return fmt.Errorf("keep password: %w", err)
+		return fmt.Errorf("keep password: %w", eventstore.Unreachable(err))
 	}
 	return nil
 }
 
 // forget drops a password that no user came to own. Left behind it would do no harm.
 func (c *Credentials) forget(ctx context.Context, u domain.UserID) {
-	if _, err := c.pool.Exec(context.WithoutCancel(ctx), forgetCredentialSQL, u.UUID()); err != nil {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), forgetTimeout)
+	defer cancel()
+	if _, err := c.pool.Exec(ctx, forgetCredentialSQL, u.UUID()); err != nil {
 		c.log.Warn("a password of nobody was left behind", "error", err)
 	}
 }
@@ -114,14 +121,14 @@ func (c *Credentials) verify(ctx context.Context, u domain.UserID, exists bool, 
 	// The query is made in either case, for the same reason.
 	rows, err := c.pool.Query(ctx, credentialSQL, u.UUID())
 	if err != nil {
-		return false, fmt.Errorf("read password: %w", err)
+		return false, fmt.Errorf("read password: %w", eventstore.Unreachable(err))
 	}
 	stored, err := pgx.CollectExactlyOneRow(rows, pgx.RowTo[string])
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		exists = false
 	case err != nil:
-		return false, fmt.Errorf("read password: %w", err)
+		return false, fmt.Errorf("read password: %w", eventstore.Unreachable(err))
 	case exists:
 		hash = stored
 	}

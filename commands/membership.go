@@ -14,6 +14,9 @@ const ownersAsked = 5
 // AddMember makes a registered user a member. An address that no user has is
 // CodeValidationFailed at /email.
 func (c *Commands) AddMember(ctx context.Context, s domain.Scope, o Origin, email string, role domain.Role) (Done[domain.Membership], error) {
+	if !role.Known() {
+		return Done[domain.Membership]{}, domain.Invalid("/role", "enum", "one of %v is wanted", domain.Roles())
+	}
 	u, found, err := c.userByEmail(ctx, email)
 	if err != nil {
 		return Done[domain.Membership]{}, err

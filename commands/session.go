@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"docket/domain"
+	"docket/eventstore"
 
 	"github.com/google/uuid"
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -23,6 +24,10 @@ const SessionLifetime = 30 * 24 * time.Hour
 
 // refreshTokenBytes is the randomness of a refresh token.
 const refreshTokenBytes = 32
+
+// endSessionsSQL drops the sessions of a user ($1) that were over at a time ($2),
+// and their tokens with them.
+const endSessionsSQL = `delete from sessions where user_id = $1 and expires_at < $2`
 
 // beginSessionSQL begins a session ($1 id, $2 user, $3 expiry).
 const beginSessionSQL = `insert into sessions (id, user_id, expires_at) values ($1, $2, $3)`
@@ -115,10 +120,11 @@ func (s *Sessions) begin(ctx context.Context, user domain.UserID, now time.Time)
 	token, hash := newRefreshToken()
 	session := Session{ID: id, User: user, RefreshToken: token, ExpiresAt: now.Add(SessionLifetime)}
 	b := &pgx.Batch{} // one implicit transaction
+	b.Queue(endSessionsSQL, user.UUID(), now)
 	b.Queue(beginSessionSQL, id, user.UUID(), session.ExpiresAt)
 	b.Queue(addTokenSQL, hash, id)
 	if err := s.pool.SendBatch(ctx, b).Close(); err != nil {
-		return Session{}, fmt.Errorf("begin session: %w", err)
+		return Session{}, fmt.Errorf("begin session: %w", eventstore.Unreachable(err))
 	}
 	return session, nil
 }
@@ -139,7 +145,7 @@ func (s *Sessions) Refresh(ctx context.Context, token string, now time.Time) (Se
 		return session, nil
 	}
 	if !errors.Is(err, pgx.ErrNoRows) {
-		return Session{}, fmt.Errorf("use refresh token: %w", err)
+		return Session{}, fmt.Errorf("use refresh token: %w", eventstore.Unreachable(err))
 	}
 	var revoked uuid.UUID
 	err = s.pool.QueryRow(ctx, revokeFamilySQL, used).Scan(&revoked)
@@ -147,17 +153,17 @@ func (s *Sessions) Refresh(ctx context.Context, token string, now time.Time) (Se
 	case err == nil:
 		s.alive.Remove(revoked)
 	case !errors.Is(err, pgx.ErrNoRows):
-		return Session{}, fmt.Errorf("revoke session: %w", err)
+		return Session{}, fmt.Errorf("revoke session: %w", eventstore.Unreachable(err))
 	}
 	return Session{}, refused
 }
 
-// Logout revokes a session of a user. Another replica obeys its access token
-// for a second more at the most.
+// Logout revokes a session of a user. A replica that has just looked it up obeys
+// its access token for a second more at the most.
 func (s *Sessions) Logout(ctx context.Context, id uuid.UUID, u domain.UserID) error {
 	s.alive.Remove(id)
 	if _, err := s.pool.Exec(ctx, revokeSQL, id, u.UUID()); err != nil {
-		return fmt.Errorf("revoke session: %w", err)
+		return fmt.Errorf("revoke session: %w", eventstore.Unreachable(err))
 	}
 	s.alive.Remove(id) // looked up in between
 	return nil
@@ -171,7 +177,7 @@ func (s *Sessions) Check(ctx context.Context, id uuid.UUID, u domain.UserID) err
 	}
 	var alive bool
 	if err := s.pool.QueryRow(ctx, aliveSQL, id, u.UUID()).Scan(&alive); err != nil {
-		return fmt.Errorf("look up session: %w", err)
+		return fmt.Errorf("look up session: %w", eventstore.Unreachable(err))
 	}
 	if !alive {
 		return domain.Refuse(domain.CodeUnauthenticated, "the session was ended")

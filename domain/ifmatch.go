@@ -12,8 +12,7 @@ type IfMatch struct {
 // IfVersion is met by any of the versions; by none if there are none.
 func IfVersion(versions ...int) IfMatch { return IfMatch{set: true, versions: versions} }
 
-// Conditional reports whether there is a condition. A conditional command is
-// never decided again on a newer state.
+// Conditional reports whether there is a condition.
 func (m IfMatch) Conditional() bool { return m.set }
 
 // Check returns CodeVersionConflict with current_version when it isn't met.

@@ -89,12 +89,7 @@ func Definitions() []Definition {
 		d.Personal = slices.Clone(d.Personal)
 		out = append(out, d)
 	}
-	slices.SortFunc(out, func(a, b Definition) int {
-		if a.Type < b.Type {
-			return -1
-		}
-		return 1
-	})
+	slices.SortFunc(out, func(a, b Definition) int { return strings.Compare(a.Type, b.Type) })
 	return out
 }
 

@@ -196,6 +196,14 @@ func TestDecodeRefuses(t *testing.T) {
 	}
 }
 
+func TestEncodeRefusesWhatIsNotJSON(t *testing.T) {
+	t.Parallel()
+	bad := domain.ProjectUpdated{Changes: []domain.Change{{Field: "name", From: []byte(`"a"`), To: []byte(`"b`)}}}
+	if _, data, err := domain.Encode(bad); err == nil || data != nil {
+		t.Errorf("encoded as %s", data)
+	}
+}
+
 // notRegistered has the name of one that is.
 type notRegistered struct{ domain.TaskDeleted }
 

@@ -92,6 +92,9 @@ func invisibleRune(r rune) bool { return unicode.IsSpace(r) || !unicode.IsGraphi
 func (f *findings) slug(pointer, s string) {
 	if len(s) < MinSlug || len(s) > MaxSlug || !slugForm.MatchString(s) {
 		f.add(pointer, "format", "a slug has %d to %d of a-z and 0-9, with hyphens inside", MinSlug, MaxSlug)
+	} else if _, err := ParseID[any](s); err == nil {
+		// Where a slug or an id may stand, one must not pass for the other.
+		f.add(pointer, "format", "a slug must not look like a UUID")
 	}
 }
 

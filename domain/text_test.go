@@ -132,7 +132,9 @@ func TestSlugs(t *testing.T) {
 	for slug, good := range map[string]bool{
 		"ab": true, "a1": true, "00": true, "default": true, "a-b": true, "a--b": true, strings.Repeat("a", 40): true,
 		"": false, "a": false, "-a": false, "a-": false, "--": false, "Ab": false, "a_b": false, "a.b": false, "a b": false,
-		"ab\n": false, "\nab": false, "äb": false, "ａｂ": false, "a\u200bb": false, strings.Repeat("a", 41): false,
+		"ab\n": false, "\nab": false, "äb": false, "ａｂ": false, "a\u200bb": false,
+		"019b0000-0000-7000-8000-000000000001": false, "00000000-0000-0000-0000-000000000000": false,
+		"019b0000-0000-7000-8000-00000000000g": true, "019b000000007000800000000000000a": true, strings.Repeat("a", 41): false,
 	} {
 		_, err := domain.DecideTenant(domain.Tenant{}, domain.Actor{},
 			domain.CreateTenant{Name: "N", Slug: slug, Registration: domain.RegistrationClosed})

@@ -183,6 +183,12 @@ func TestMoveChecksItsShape(t *testing.T) {
 				ProjectID: projectID, Name: "Quay", OwnerID: person(1), From: domain.Submitted, To: domain.Rejected, Comment: ptr("Too dear"),
 			}},
 		}, {
+			name: "with an empty comment", given: projectIn(domain.Active), by: actor(2, domain.Manager),
+			when: domain.MoveProject{To: domain.OnHold, Comment: ptr("")},
+			then: []domain.Event{domain.ProjectStatusChanged{
+				ProjectID: projectID, Name: "Quay", OwnerID: person(1), From: domain.Active, To: domain.OnHold, Comment: ptr(""),
+			}},
+		}, {
 			name: "to no status", given: projectIn(domain.Draft), by: actor(2, domain.Manager),
 			when: domain.MoveProject{To: "paused"}, refused: domain.CodeValidationFailed, at: "/to",
 		}, {

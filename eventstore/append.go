@@ -26,8 +26,9 @@ from append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $1
 // Append writes a Commit and returns its events with their places.
 //
 // Errors, all of which mean that nothing was written except the last:
-// *ConflictError, *ClaimedError, *TenantError, *SizeError, ErrUnavailable, and
-// ErrOutcomeUnknown where the connection broke in between.
+// *ConflictError, *ClaimedError, *TenantError, *SizeError, ErrUnavailable, one of
+// the programmer's (an event that isn't registered, a Commit without events), and
+// ErrOutcomeUnknown where the answer was lost and Postgres stayed away.
 //
 // ctx bounds the wait for a connection. Once the append is under way it isn't
 // cancelled with ctx.
@@ -39,17 +40,10 @@ func (s *Store) Append(ctx context.Context, c Commit) (Appended, error) {
 	if err != nil {
 		return Appended{}, err
 	}
-	lines, err := s.call(ctx, b)
-	if sameTenantAtOnce(err) {
-		return Appended{}, &TenantError{Tenant: c.NewTenants[0]}
+	appended, err := s.attempt(ctx, b)
+	if errors.Is(err, ErrOutcomeUnknown) {
+		appended, err = s.resolve(ctx, b, err)
 	}
-	if err != nil {
-		return Appended{}, err
-	}
-	if err := b.refusal(lines); err != nil {
-		return Appended{}, err
-	}
-	appended, err := b.place(lines)
 	if err != nil {
 		return Appended{}, err
 	}
@@ -57,10 +51,30 @@ func (s *Store) Append(ctx context.Context, c Commit) (Appended, error) {
 	return appended, nil
 }
 
+// attempt sends the Commit once.
+func (s *Store) attempt(ctx context.Context, b *batch) (Appended, error) {
+	lines, err := s.call(ctx, b)
+	if sameTenantAtOnce(err) {
+		return Appended{}, &TenantError{Tenant: b.commit.NewTenants[0]}
+	}
+	if err != nil {
+		return Appended{}, err
+	}
+	if err := b.refusal(lines); err != nil {
+		return Appended{}, err
+	}
+	return b.place(lines)
+}
+
 // call runs the append function. Its errors are those of outcome.
 func (s *Store) call(ctx context.Context, b *batch) ([]appendLine, error) {
 	waiting, cancel := context.WithTimeout(ctx, appendTimeout)
 	defer cancel()
+	leave, err := s.lanes.enter(waiting, b.tenants)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	defer leave()
 	conn, err := s.engine.Acquire(waiting)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
@@ -228,7 +242,7 @@ func (b *batch) refusal(lines []appendLine) error {
 // place gives the events their places.
 func (b *batch) place(lines []appendLine) (Appended, error) {
 	if len(lines) != len(b.events) {
-		return Appended{}, fmt.Errorf("append: %d events written, %d asked for", len(lines), len(b.events))
+		return Appended{}, fmt.Errorf("%w: %d events written, %d asked for", ErrOutcomeUnknown, len(lines), len(b.events))
 	}
 	for _, l := range lines {
 		e := &b.events[*l.Event-1]

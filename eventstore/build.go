@@ -53,6 +53,11 @@ type Build struct {
 // nobody has it, until the end of the transaction.
 const guardSQL = `select pg_try_advisory_xact_lock(hashtextextended('docket build ' || $1::text || ' ' || $2::text, 0))`
 
+// guardIdlesSQL lets the guard's transaction idle as long as the build takes: it
+// holds no snapshot and locks nothing else. A process that is gone is found out
+// by the connection's own timeouts.
+const guardIdlesSQL = `select set_config('idle_in_transaction_session_timeout', '0', true)`
+
 // logThereSQL says whether a tenant ($1) has a log.
 const logThereSQL = `select exists (select from tenant_logs where tenant_id = $1)`
 
@@ -110,6 +115,7 @@ func (b *Build) take(ctx context.Context) error {
 	}
 	var there, ours bool
 	batch := &pgx.Batch{}
+	batch.Queue(guardIdlesSQL)
 	batch.Queue(logThereSQL, b.tenant.UUID()).QueryRow(func(row pgx.Row) error { return row.Scan(&there) })
 	batch.Queue(guardSQL, b.subscription, b.tenant.String()).QueryRow(func(row pgx.Row) error { return row.Scan(&ours) })
 	if err = b.guard.SendBatch(ctx, batch).Close(); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"docket/domain"
@@ -125,7 +126,7 @@ func (w *worker) failed(ctx context.Context, p *Page, at standing, events int, c
 	w.feed.log.Error("page failed", "subscription", w.subscription, "tenant", p.Tenant,
 		"after_seq", at.seq, "events", events, "failures", at.failures+1, "retry_in", pause, "error", cause)
 	_, err := w.feed.cfg.Pool.Exec(ctx, failSQL, p.Tenant.UUID(), w.subscription, p.Generation, at.seq,
-		max(at.carefulTo, at.seq+int64(events)), cause.Error(), pause.Seconds())
+		max(at.carefulTo, at.seq+int64(events)), storable(cause), pause.Seconds())
 	if err != nil {
 		return lookLater, fmt.Errorf("record failure: %w", err)
 	}
@@ -133,6 +134,48 @@ func (w *worker) failed(ctx context.Context, p *Page, at standing, events int, c
 		return lookOnNews, nil // the sweep finds it when it is due
 	}
 	return lookNow, nil
+}
+
+// failureText is how many bytes of a failure's text are kept.
+const failureText = 2000
+
+// storable is an error's text as Postgres takes it: UTF-8 without NULs, and short.
+func storable(err error) string {
+	text := strings.ToValidUTF8(strings.ReplaceAll(err.Error(), "\x00", "\uFFFD"), "\uFFFD")
+	if len(text) > failureText {
+		text = strings.ToValidUTF8(text[:failureText], "") + "…"
+	}
+	return text
+}
+
+// carefulSQL makes a subscription go event by event up to a seq ($5) at a
+// checkpoint ($1 tenant, $2 subscription, $3 generation) that stands at the seq ($4).
+const carefulSQL = `update checkpoints set careful_to = greatest(careful_to, $5)
+where tenant_id = $1 and subscription = $2 and generation = $3 and seq = $4`
+
+// notMine leaves a page to newer replicas whose handler met an event that this
+// version doesn't know. It counts nothing; those before the event come again,
+// one by one.
+func (w *worker) notMine(ctx context.Context, p *Page, at standing, cause error) (look, error) {
+	w.leftToNewer(p.Tenant, at.seq, cause)
+	if len(p.Events) == 1 {
+		return lookOnNews, nil
+	}
+	_, err := w.feed.cfg.Pool.Exec(ctx, carefulSQL, p.Tenant.UUID(), w.subscription, p.Generation, at.seq,
+		at.seq+int64(len(p.Events)))
+	if err != nil {
+		return lookLater, fmt.Errorf("go carefully: %w", err)
+	}
+	return lookNow, nil
+}
+
+// leftToNewer says so in the log, once for each place where it happens.
+func (w *worker) leftToNewer(t domain.TenantID, after int64, cause error) {
+	key := place{t, w.subscription}
+	if last, ok := w.feed.unknown.Swap(key, after); ok && last.(int64) == after {
+		return
+	}
+	w.feed.log.Warn("left to a newer version", "subscription", w.subscription, "tenant", t, "after_seq", after, "error", cause)
 }
 
 // retryDelay is 1 s, doubled with each failure, at most 5 minutes.

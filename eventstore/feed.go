@@ -61,6 +61,10 @@ type Feed struct {
 	started bool
 	subs    map[string]*news
 	outbox  *news
+	// soon is closed, and replaced, to sweep before its time.
+	soon chan struct{}
+	// unknown is, by place, after which seq an event was left to a newer version.
+	unknown sync.Map
 }
 
 var _ message.Subscriber = (*Feed)(nil)
@@ -85,7 +89,7 @@ func NewFeed(cfg FeedConfig, progress *Progress) *Feed {
 	ctx, stop := context.WithCancel(context.Background())
 	return &Feed{
 		id: uuid.NewString(), cfg: cfg, log: cfg.Logger, progress: progress,
-		ctx: ctx, stop: stop, subs: map[string]*news{}, outbox: newNews(),
+		ctx: ctx, stop: stop, subs: map[string]*news{}, outbox: newNews(), soon: make(chan struct{}),
 	}
 }
 

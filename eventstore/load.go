@@ -84,7 +84,7 @@ func (s *Store) scoped(ctx context.Context, t domain.TenantID, sql string, args 
 	b := &pgx.Batch{}
 	b.Queue(scopeSQL, t.String())
 	b.Queue(sql, args...).Query(read)
-	return s.api.SendBatch(ctx, b).Close()
+	return Unreachable(s.api.SendBatch(ctx, b).Close())
 }
 
 // Scan reads one event of a query that selects Columns, bringing old schema

@@ -26,6 +26,7 @@ type wire struct {
 
 	dropRequests atomic.Bool // break when the client sends, without passing it on
 	dropAnswers  atomic.Bool // break when Postgres has answered, without passing it on
+	dropOne      atomic.Bool // dropAnswers, for the next answer only
 
 	mu    sync.Mutex
 	conns []net.Conn
@@ -68,19 +69,21 @@ func (w *wire) serve(client net.Conn) {
 	w.conns = append(w.conns, client, server)
 	w.mu.Unlock()
 	var both sync.WaitGroup
-	both.Go(func() { pass(server, client, &w.dropRequests) })
-	both.Go(func() { pass(client, server, &w.dropAnswers) })
+	both.Go(func() { pass(server, client, w.dropRequests.Load) })
+	both.Go(func() {
+		pass(client, server, func() bool { return w.dropAnswers.Load() || w.dropOne.CompareAndSwap(true, false) })
+	})
 	both.Wait()
 }
 
-// pass copies until either side ends, or drop is set and there is something to copy.
-func pass(to, from net.Conn, drop *atomic.Bool) {
+// pass copies until either side ends, or there is something to copy and drop says no.
+func pass(to, from net.Conn, drop func() bool) {
 	defer to.Close()
 	defer from.Close()
 	buffer := make([]byte, 64<<10)
 	for {
 		n, err := from.Read(buffer)
-		if drop.Load() && n > 0 {
+		if n > 0 && drop() {
 			return
 		}
 		if _, failed := to.Write(buffer[:n]); failed != nil || err == io.EOF {
@@ -263,4 +266,60 @@ func (f *fixture) lock(t domain.TenantID) pgx.Tx {
 		f.t.Fatal(err)
 	}
 	return tx
+}
+
+// The answer is lost and Postgres is there again: the Commit is sent again, and
+// what it had done already is found by its command id.
+func TestLostAnswerIsResolved(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	tenant := f.tenant()
+	w := newWire(t, f.db.EngineURL)
+	s := f.behind(w, tenant)
+	before := len(f.log(tenant))
+
+	c := commit(t, part(tenant, newStream(t), 0, 2))
+	w.dropOne.Store(true)
+	appended, err := s.Append(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w.dropOne.Load() {
+		t.Fatal("no answer was dropped")
+	}
+	after := f.log(tenant)
+	if len(after) != before+2 {
+		t.Fatalf("%d events, want %d", len(after), before+2)
+	}
+	for i, e := range appended.Events {
+		if stored := after[before+i]; e.Seq != stored.Seq || !e.At.Equal(stored.At) || e.Command != c.Command {
+			t.Errorf("told %+v, stored %+v", e, stored)
+		}
+	}
+}
+
+// A tenant whose row is locked keeps its own appends waiting, with as many as
+// there are connections, and no other tenant's.
+func TestBlockedTenantBlocksNobodyElse(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	blocked, free := f.tenant(), f.tenant()
+	lock := f.lock(blocked)
+	var waiting sync.WaitGroup
+	for range 2 * f.engine.Config().MaxConns {
+		c := commit(t, part(blocked, newStream(t), 0, 1))
+		waiting.Go(func() {
+			if _, err := f.store.Append(t.Context(), c); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	f.grow(f.store, free, 20)
+	if n := len(f.log(blocked)); n > 1 {
+		t.Errorf("%d events of the blocked tenant: it wasn't", n)
+	}
+	if err := lock.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	waiting.Wait()
 }

@@ -124,13 +124,24 @@ func (p *Progress) advanced(t domain.TenantID, subscription string, seq int64) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if known, ok := p.known.Get(place{t, subscription}); !ok || known < seq {
-		p.known.Add(place{t, subscription}, seq)
+	if known, ok := p.known.Get(place{t, subscription}); ok && known >= seq {
+		return
 	}
+	p.known.Add(place{t, subscription}, seq)
 	if w, ok := p.waiting[t]; ok {
 		close(w.changed)
 		w.changed = make(chan struct{})
 	}
+}
+
+// forget drops what is known; who waits looks it up.
+func (p *Progress) forget() {
+	if p == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.known.Purge()
 }
 
 // look reads a tenant's checkpoints until nobody waits for them.

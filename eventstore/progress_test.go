@@ -2,6 +2,7 @@ package eventstore_test
 
 import (
 	"context"
+	"runtime"
 	"sync"
 	"testing"
 
@@ -106,6 +107,30 @@ func TestManyWaitersShareOneLook(t *testing.T) {
 	after := f.api.Stat()
 	if after.TotalConns() > 1 || after.NewConnsCount() != before.NewConnsCount() {
 		t.Errorf("200 waiters used %d connections, and %d new ones", after.TotalConns(), after.NewConnsCount()-before.NewConnsCount())
+	}
+}
+
+// Who stops waiting in the middle of a look doesn't cost the pool a connection.
+func TestLeavingEarlyKeepsConnections(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	tenant := f.tenant()
+	p := eventstore.NewProgress(f.api)
+	before := f.api.Stat().NewConnsCount()
+	for range 30 {
+		ctx, leave := context.WithCancel(t.Context())
+		looks := f.api.Stat().AcquireCount()
+		left := make(chan bool)
+		go func() { left <- p.Await(ctx, tenant, 1, "never") }()
+		for f.api.Stat().AcquireCount() == looks { // until a look is on its way
+			runtime.Gosched()
+		}
+		leave()
+		<-left
+	}
+	// A look that outlives its waiters may overlap with the next one's.
+	if n := f.api.Stat().NewConnsCount() - before; n > 3 {
+		t.Errorf("%d new connections for 30 who left early", n)
 	}
 }
 

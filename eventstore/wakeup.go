@@ -87,6 +87,11 @@ func (f *Feed) listenOnce() error {
 	if _, err := conn.Exec(f.ctx, "listen "+pgx.Identifier{newsChannel}.Sanitize()); err != nil {
 		return err
 	}
+	// What was said before we listened is lost. And should Postgres have crashed in
+	// between, checkpoints may have gone back: pages of read models don't wait for
+	// the disk.
+	f.progress.forget()
+	f.sweepSoon()
 	for {
 		n, err := conn.WaitForNotification(f.ctx)
 		if err != nil {
@@ -125,10 +130,36 @@ func (f *Feed) sweep(ctx context.Context, subscription string, n *news) {
 		if err != nil && ctx.Err() == nil {
 			f.log.Warn("sweep failed", "subscription", subscription, "error", err)
 		}
-		if !sleep(ctx, f.cfg.Sweep) {
+		if !f.untilSweep(ctx) {
 			return
 		}
 	}
+}
+
+// untilSweep waits for the next sweep's time, or for sweepSoon; it is false when
+// ctx ended first.
+func (f *Feed) untilSweep(ctx context.Context) bool {
+	f.mu.Lock()
+	soon := f.soon
+	f.mu.Unlock()
+	t := time.NewTimer(f.cfg.Sweep)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-soon:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// sweepSoon lets every subscription compare heads with checkpoints at once.
+func (f *Feed) sweepSoon() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	close(f.soon)
+	f.soon = make(chan struct{})
 }
 
 // sleep waits; it is false when ctx ended first.

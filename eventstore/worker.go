@@ -90,7 +90,7 @@ func (w *worker) page(ctx context.Context, t domain.TenantID) (look, error) {
 	p := &Page{Subscription: w.subscription, Tenant: t, Generation: at.generation, Tx: tx}
 	p.Events, err = readPage(ctx, tx, t, at.seq, w.limit(at))
 	if errors.Is(err, domain.ErrUnknownEvent) {
-		w.feed.log.Warn("left to a newer version", "subscription", w.subscription, "tenant", t, "error", err)
+		w.leftToNewer(t, at.seq+int64(len(p.Events)), err)
 		err = nil
 	}
 	if err != nil {
@@ -108,6 +108,9 @@ func (w *worker) page(ctx context.Context, t domain.TenantID) (look, error) {
 	case acked:
 		return w.advance(ctx, conn, tx, p, at)
 	case nacked:
+		if errors.Is(cause, domain.ErrUnknownEvent) {
+			return w.notMine(ctx, p, at, cause)
+		}
 		return w.failed(ctx, p, at, len(p.Events), cause)
 	default:
 		return lookOnNews, nil

@@ -44,7 +44,7 @@ type list[T any] struct {
 // Paged is what every list with pages takes.
 type Paged struct {
 	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"How many items at most."`
-	Cursor string `query:"cursor" maxLength:"4096" doc:"The next_cursor of the page before."`
+	Cursor string `query:"cursor" doc:"The next_cursor of the page before."`
 }
 
 // openCursor is the position of a list's cursor, nil where the list begins.

@@ -3,7 +3,6 @@ package httpapi
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"reflect"
@@ -45,15 +44,9 @@ type routerConfig struct {
 	Logger  *slog.Logger
 	Version string // of the API, in OpenAPI
 
-	// TrustedProxies are the networks (CIDR) or addresses whose X-Forwarded-For
-	// is believed. Empty: nobody's.
-	TrustedProxies []string
-
 	// Gates run for every operation before anything of the body is read:
 	// authentication, tenant, role. operationOf tells them what is called.
 	Gates []middleware
-	// Replays run when the body has been read (bodyOf) but not looked into.
-	Replays []middleware
 
 	// Timeout bounds an operation that doesn't stream; 0 is 15 s.
 	Timeout time.Duration
@@ -66,7 +59,6 @@ type router struct {
 	api     huma.API
 	log     *slog.Logger
 	gates   huma.Middlewares
-	replays huma.Middlewares
 	timeout time.Duration
 	openAPI func() ([]byte, error)
 
@@ -74,10 +66,10 @@ type router struct {
 }
 
 // newRouter makes a router that has the operations "problems", the OpenAPI
-// document and the docs page. It fails where TrustedProxies can't be read.
-func newRouter(cfg routerConfig) (*router, error) {
+// document and the docs page.
+func newRouter(cfg routerConfig) *router {
 	setGlobals()
-	r := &router{engine: gin.New(), log: cfg.Logger, gates: cfg.Gates, replays: cfg.Replays,
+	r := &router{engine: gin.New(), log: cfg.Logger, gates: cfg.Gates,
 		timeout: cfg.Timeout, bodyTimeout: bodyTimeout}
 	if r.timeout == 0 {
 		r.timeout = defaultTimeout
@@ -92,9 +84,7 @@ func newRouter(cfg routerConfig) (*router, error) {
 	r.engine.HandleMethodNotAllowed = true
 	// An encoded slash belongs to a name; it doesn't begin another segment.
 	r.engine.UseRawPath = true
-	if err := r.engine.SetTrustedProxies(cfg.TrustedProxies); err != nil {
-		return nil, fmt.Errorf("trusted proxies: %w", err)
-	}
+	_ = r.engine.SetTrustedProxies(nil) // no header says who the client is; without a name to parse it can't fail
 	r.engine.Use(identify, accessLog(r.log), standardHeaders, recovery(r.log))
 	r.engine.NoRoute(func(c *gin.Context) {
 		writeProblem(c, newProblem(errNowhere, requestIDFrom(c.Request.Context())))
@@ -111,7 +101,7 @@ func newRouter(cfg routerConfig) (*router, error) {
 	registerProblems(r)
 	registerOpenAPI(r)
 	registerDocs(r)
-	return r, nil
+	return r
 }
 
 // ServeHTTP makes the router an http.Handler.

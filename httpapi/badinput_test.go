@@ -260,6 +260,10 @@ func TestBadParameters(t *testing.T) {
 			switch {
 			case p.In != "query":
 				continue
+			case p.Name == "cursor":
+				for _, value := range []string{"%00", "%0d", "%ff", "%ed%a0%80", strings.Repeat("x", 5000)} {
+					send("cursor=" + value).refused(domain.CodeCursorInvalid)
+				}
 			case len(p.Schema.Enum) > 0:
 				bad = []string{"nonsense", strings.ToUpper(p.Schema.Enum[0].(string)), "%00"}
 			case strings.HasSuffix(p.Name, "_id"):
@@ -278,7 +282,7 @@ func TestBadParameters(t *testing.T) {
 					bad = append(bad, strings.Repeat("x", *p.Schema.MaxLength+1))
 				}
 			}
-			for _, value := range bad {
+			for _, value := range append(bad, "") {
 				a := send(p.Name + "=" + value)
 				if wrong := a.isnt(domain.CodeValidationFailed); wrong != "" || a.problem().Errors[0].Pointer != "/"+p.Name {
 					t.Errorf("%s: %s=%s: %s: got %d %s", e.ID, p.Name, value, wrong, a.Code, a.Body)
@@ -304,7 +308,7 @@ func TestBadParameters(t *testing.T) {
 func TestUnusualTexts(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	ann := w.register("Ann")
+	ann := w.user("Ann")
 	for _, text := range []string{
 		"'; drop table events; --", `\`, `"`, `%s%d$1`, "<script>alert(1)</script>", "x\u2028\u2029", "\ufeff", "\uFFFF\U0010FFFF", "e\u0301\u202e", "a\nb\tc",
 		strings.Repeat("\U0001F600", 200), strings.Repeat(`"`, 200), "{{.}} ${x}", "\u00a0x", "null", "\u200b",

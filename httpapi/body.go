@@ -24,6 +24,10 @@ const (
 	// time, not the handler's, so the operation's deadline doesn't serve.
 	bodyTimeout = 15 * time.Second
 
+	// drainTimeout is how long net/http may wait for the rest of a body that is
+	// left unread, so that the client gets to read the answer.
+	drainTimeout = 5 * time.Second
+
 	jsonMediaType  = "application/json"
 	patchMediaType = "application/merge-patch+json"
 
@@ -32,8 +36,8 @@ const (
 
 // readBody is the middleware that reads the whole body of an operation that has
 // one, once: 413 above 1 MiB, 415 for what isn't JSON, 400 for what breaks off.
-// It runs after the gates, so that a stranger's bytes aren't read, and before
-// the replays, which need the bytes. An operation without a body ignores one.
+// It runs after the gates, so that a stranger's bytes aren't read. An operation
+// without a body ignores one.
 func (r *router) readBody(ctx huma.Context, next func(huma.Context)) {
 	op := ctx.Operation()
 	if op.RequestBody == nil {
@@ -42,6 +46,9 @@ func (r *router) readBody(ctx huma.Context, next func(huma.Context)) {
 	}
 	c := humagin.Unwrap(ctx)
 	body, err := r.receive(c)
+	if err == nil {
+		c.Set(bodyKey, body)
+	}
 	switch {
 	case err != nil:
 	case len(body) == 0 && op.RequestBody.Required:
@@ -53,12 +60,11 @@ func (r *router) readBody(ctx huma.Context, next func(huma.Context)) {
 		r.refuse(ctx, err)
 		return
 	}
-	c.Set(bodyKey, body)
 	c.Request.Body = io.NopCloser(bytes.NewReader(body))
 	next(ctx)
 }
 
-// bodyOf is the body as it came, for replays; nil where the operation has none.
+// bodyOf is the body as it came; nil where the operation has none.
 func bodyOf(ctx huma.Context) []byte {
 	body, _ := humagin.Unwrap(ctx).Get(bodyKey)
 	bytes, _ := body.([]byte)
@@ -73,19 +79,31 @@ func (r *router) receive(c *gin.Context) ([]byte, error) {
 	connection := http.NewResponseController(c.Writer)
 	_ = connection.SetReadDeadline(time.Now().Add(r.bodyTimeout))
 	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, maxBody))
-	_ = connection.SetReadDeadline(time.Time{})
-
+	if err == nil {
+		// All is read. A deadline that passed now would end the request's context.
+		_ = connection.SetReadDeadline(time.Time{})
+	}
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
 		return nil, &domain.Error{Code: domain.CodePayloadTooLarge}
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		c.Header("Connection", "close")
 		return nil, domain.Refuse(domain.CodeMalformed, "the body didn't arrive within %s", r.bodyTimeout)
 	case err != nil:
 		return nil, domain.Refuse(domain.CodeMalformed, "the body broke off")
 	}
 	return body, nil
+}
+
+// leaveBody ends the connection after an answer to a request whose body nobody
+// has read to its end: the answer doesn't wait for the rest, and who never sends
+// it holds the connection no longer than drainTimeout.
+func leaveBody(c *gin.Context) {
+	if _, read := c.Get(bodyKey); read || c.Request.ContentLength == 0 {
+		return
+	}
+	c.Header("Connection", "close")
+	_ = http.NewResponseController(c.Writer).SetReadDeadline(time.Now().Add(drainTimeout))
 }
 
 // checkMediaType accepts application/json, and for PATCH also

@@ -30,8 +30,10 @@ var errNowhere = domain.Refuse(domain.CodeNotFound, "there is nothing at this ad
 //   - 404 not-found: a path parameter that can't be one, such as an id that is
 //     no UUID. It names nothing, like an id that is nobody's.
 //
-// A query parameter without a value (?status=) counts as absent; one that is
-// sent twice is refused, since only one of them could be obeyed.
+// A query parameter without a value (?status=) is refused: as a filter it would
+// answer nothing or too much. So is one that is sent twice, since only one of them
+// could be obeyed. What is wrong with a cursor is 400 cursor-invalid, which
+// cursors.open says.
 func (r *router) check(ctx huma.Context, next func(huma.Context)) {
 	c, op := humagin.Unwrap(ctx), ctx.Operation()
 	query, err := checkQueryNames(op, c.Request.URL.RawQuery)
@@ -132,7 +134,10 @@ func checkQuery(op *huma.Operation, query url.Values) findings {
 		switch {
 		case len(values) > 1:
 			found.add(at, wrongDuplicate, "the parameter stands twice")
-		case len(values) == 1 && values[0] != "":
+		case len(values) == 1 && values[0] == "":
+			found.add(at, wrongTooShort, "the parameter needs a value")
+		case len(values) == 1 && p.Name == cursorParameter:
+		case len(values) == 1:
 			checkParameter(&found, p.Schema, at, values[0])
 		case p.Required:
 			found.add(at, wrongRequired, "this parameter is required")

@@ -121,7 +121,7 @@ func TestMentionsWalk(t *testing.T) {
 	w := newWorld(t)
 	c := w.company("acme", "Acme")
 	member, manager, viewer := c.as(domain.Member), c.as(domain.Manager), c.as(domain.Viewer)
-	stranger := w.register("Stranger")
+	stranger := w.user("Stranger")
 	task := as[taskBody](manager.post("/v1/projects/"+manager.project("Site").ID.String()+"/tasks",
 		`{"title":"Copy","assignee_id":"`+manager.id.String()+`"}`).want(201))
 	say := func(body string) commentBody {

@@ -18,6 +18,8 @@ const (
 	cursorMAC     = 16 // bytes of the HMAC-SHA256 that are kept (RFC 2104, section 5)
 	maxCursor     = 4096
 
+	cursorParameter = "cursor"
+
 	// minMasterKey is the least length, in bytes, of a secret to derive from.
 	minMasterKey = 32
 )

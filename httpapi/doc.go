@@ -9,7 +9,6 @@
 //	  → deadline                                           Huma, every operation
 //	  → gates: authentication, tenant, role                401, 400, 403
 //	  → readBody                                           413, 415
-//	  → replays: Idempotency-Key                           the first answer again
 //	  → check: the operation's contract                    400, 422, 404
 //	  → handler → problemFrom                              what the domain refuses
 //
@@ -38,15 +37,16 @@
 // # Promises
 //
 // Every refusal is application/problem+json, also for unknown routes, wrong
-// methods and panics, and no cause of a 5xx is ever in one. Nothing a client
-// sends is silently ignored: query parameters, members of a body (also repeated
-// ones, or differently cased) and preconditions are obeyed or refused. The body
-// of an operation that has none is the exception. The same state renders to the
+// methods and panics, and no cause of a 5xx is ever in one. Query
+// parameters, members of a body (also repeated ones, or differently cased) and
+// If-Match where an operation has it are obeyed or refused, never ignored. Ignored
+// are headers that an operation doesn't document, and the body of one that has
+// none. The same state renders to the
 // same bytes. Headers and bodies are never logged.
 //
 // # Deliberately absent
 //
-// CORS (a browser application is served from the same origin, by a proxy), TLS
+// Idempotency-Key and rate limits (both are to come), CORS (a browser application is served from the same origin, by a proxy), TLS
 // and Strict-Transport-Security (the proxy's), YAML and older versions of the
 // OpenAPI document, $schema members, automatic PATCH.
 package httpapi

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"strings"
 	"time"
 
 	"docket/domain"
@@ -86,8 +85,8 @@ func registerEvents(s *Server) {
 
 func (s *Server) listEvents(ctx context.Context, scope domain.Scope, in *struct {
 	Paged
-	AfterSeq int64  `query:"after_seq" minimum:"0" doc:"Only what comes after this seq."`
-	Accept   string `header:"Accept" hidden:"true"`
+	Accepted
+	AfterSeq int64 `query:"after_seq" minimum:"0" doc:"Only what comes after this seq."`
 }) (*document, error) {
 	l := listing{Tenant: scope.Tenant(), Route: "list-events", Filters: in.AfterSeq}
 	position, err := openCursor[int64](s, in.Paged, l)
@@ -102,7 +101,7 @@ func (s *Server) listEvents(ctx context.Context, scope domain.Scope, in *struct 
 	if err != nil {
 		return nil, err
 	}
-	if strings.Contains(in.Accept, ndjsonMediaType) {
+	if in.prefers(ndjsonMediaType, jsonMediaType) {
 		return eventLines(events)
 	}
 	page, err := answerList(s, l, events, lastOf(events, more, func(e projections.Event) int64 { return e.Seq }), renderEvent)

@@ -191,7 +191,7 @@ func TestTenantsAreApart(t *testing.T) {
 func TestTenantHeaders(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.register("Root") // owns the default tenant
+	w.user("Root") // owns the default tenant
 	acme, bolt := w.company("acme", "Acme"), w.company("bolt", "Bolt")
 	owner := acme.as(domain.Owner).with(tenantIDHeader, "")
 	me := as[meBody](owner.get("/v1/me").want(200))

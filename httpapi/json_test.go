@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humagin"
 	"github.com/go-json-experiment/json"
 
 	"docket/domain"
@@ -171,6 +173,39 @@ func TestBodyThatDoesNotArrive(t *testing.T) {
 		defer res.Body.Close()
 		if res.StatusCode != 400 || !hangUp && !res.Close {
 			t.Error(res.StatusCode, res.Close)
+		}
+	}
+}
+
+// A refusal isn't kept back until a body that nobody reads has come, and ends
+// the connection.
+func TestRefusalDoesNotWaitForTheBody(t *testing.T) {
+	t.Parallel()
+	s := newSample(t, func(c *routerConfig) {
+		c.Gates = []middleware{func(ctx huma.Context, _ func(huma.Context)) {
+			writeProblem(humagin.Unwrap(ctx), newProblem(&domain.Error{Code: domain.CodeUnauthenticated}, ""))
+		}}
+	})
+	server := httptest.NewServer(s)
+	defer server.Close()
+	for request, status := range map[string]int{
+		"POST /v1/things":   401, // by a gate
+		"POST /nowhere":     404,
+		"DELETE /v1/things": 405,
+	} {
+		conn, err := net.Dial("tcp", server.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		fmt.Fprint(conn, request+" HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{")
+		res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if res.StatusCode != status || !res.Close {
+			t.Error(request, res.StatusCode, res.Close)
 		}
 	}
 }

@@ -142,7 +142,7 @@ func TestPages(t *testing.T) {
 func TestOrdersOfProjects(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	ann := w.register("Ann")
+	ann := w.user("Ann")
 	names := []string{"b", "B", "a", "ä", "b", "\U0001F600", "aa", "\uFFFD", "b "}
 	ids := map[string]string{}
 	for _, name := range names {
@@ -189,7 +189,7 @@ func TestPagesWhileOthersWrite(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for _, target := range []string{"/v1/projects", "/v1/projects?sort=-created_at", "/v1/projects?sort=name", "/v1/projects?sort=-name", "/v1/projects?sort=-updated_at"} {
-		p := w.register("Ann")
+		p := w.user("Ann")
 		p = p.in(as[tenantBody](p.post("/v1/tenants", `{"name":"T","slug":"t`+fmt.Sprint(w.persons.Load())+`"}`).want(201)).ID)
 		var old []string
 		for i := range 7 {
@@ -251,7 +251,9 @@ func TestCursorsAreBound(t *testing.T) {
 		for _, bad := range []string{c + "A", c[:len(c)-1], "B" + c[1:], strings.ToUpper(c), c + "=", "%", "\n", "null", c + c} {
 			use(a, from, bad).refused(domain.CodeCursorInvalid)
 		}
-		use(a, from, strings.Repeat("A", 5000)).invalid("/cursor too_long")
+		use(a, from, strings.Repeat("A", 5000)).refused(domain.CodeCursorInvalid)
+		use(a, from, "\x00\xff").refused(domain.CodeCursorInvalid)
+		use(a, from, "").invalid("/cursor too_short")
 	}
 	// Another's notifications begin somewhere else.
 	c := cursor(a, "/v1/notifications")

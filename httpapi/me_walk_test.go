@@ -11,7 +11,7 @@ import (
 func TestRenamingReachesEveryTenant(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	root := w.register("Root")
+	root := w.user("Root")
 	acme, bolt := w.company("acme", "Acme"), w.company("bolt", "Bolt")
 	ann := acme.as(domain.Member)
 	bolt.as(domain.Owner).post("/v1/members", `{"email":"`+ann.email+`","role":"viewer"}`).want(201)

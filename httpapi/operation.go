@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humagin"
 
 	"docket/domain"
 )
@@ -59,9 +60,8 @@ func operationOf(ctx huma.Context) operation {
 // panics for one that is inconsistent, so that the server doesn't start.
 //
 // Of a request it runs, in this order: the deadline, the router's gates
-// (authentication, tenant, role), reading the body, the router's replays
-// (idempotency), the checks of the contract (check.go), Huma's binding, the
-// handler. Whatever error the handler returns goes through problemFrom.
+// (authentication, tenant, role), reading the body, the checks of the contract
+// (check.go), Huma's binding, the handler. Whatever error the handler returns goes through problemFrom.
 func register[I, O any](r *router, op operation, handler func(context.Context, *I) (*O, error)) {
 	switch {
 	case op.Access != public && op.Access != user && op.Access != tenant:
@@ -83,7 +83,7 @@ func register[I, O any](r *router, op operation, handler func(context.Context, *
 		Responses:     map[string]*huma.Response{},
 		Metadata:      map[string]any{operationKey: op},
 		Extensions:    map[string]any{"x-docket-access": string(op.Access)},
-		Middlewares:   slices.Concat(huma.Middlewares{r.deadline}, r.gates, huma.Middlewares{r.readBody}, r.replays, huma.Middlewares{r.check}),
+		Middlewares:   slices.Concat(huma.Middlewares{r.deadline}, r.gates, huma.Middlewares{r.readBody, r.check}),
 
 		// readBody and check do all of this, with codes and pointers.
 		MaxBodyBytes:       -1,
@@ -115,9 +115,14 @@ func register[I, O any](r *router, op operation, handler func(context.Context, *
 	})
 }
 
-// deadline bounds the time a handler, and every query it makes, may take.
+// deadline bounds the time a handler, and every query it makes, may take. For an
+// answer without end it also lifts what bounds the connection (http.Server's
+// ReadTimeout and WriteTimeout): the handler sets a deadline for each write.
 func (r *router) deadline(ctx huma.Context, next func(huma.Context)) {
 	if operationOf(ctx).Streams {
+		connection := http.NewResponseController(humagin.Unwrap(ctx).Writer)
+		_ = connection.SetReadDeadline(time.Time{})
+		_ = connection.SetWriteDeadline(time.Time{})
 		next(ctx)
 		return
 	}
@@ -167,13 +172,13 @@ func completeOperation(o *huma.OpenAPI, h *huma.Operation) {
 // codesOf is every refusal an operation can answer with, sorted, each once.
 func codesOf(op operation, h *huma.Operation) []domain.Code {
 	codes := append(slices.Clone(op.Errors), domain.CodeUnknownParameter, domain.CodeMalformed,
-		domain.CodeRateLimited, domain.CodeInternal, domain.CodeOverloaded)
+		domain.CodeInternal, domain.CodeOverloaded)
 	if op.Access != public {
 		codes = append(codes, domain.CodeUnauthenticated, domain.CodeTokenExpired)
 	}
 	if op.Access == tenant {
 		codes = append(codes, domain.CodeTenantMismatch, domain.CodeTenantInvalid, domain.CodeTenantAccessDenied,
-			domain.CodeTenantSuspended, domain.CodeInsufficientRole)
+			domain.CodeInsufficientRole)
 	}
 	if h.RequestBody != nil {
 		codes = append(codes, domain.CodePayloadTooLarge, domain.CodeUnsupportedMediaType, domain.CodeValidationFailed)

@@ -157,6 +157,7 @@ func writeProblem(c *gin.Context, p *problem) {
 	if err != nil { // a member that can't be JSON
 		panic(err)
 	}
+	leaveBody(c)
 	c.Data(p.Status, problemMediaType, body)
 	c.Abort()
 }

@@ -91,7 +91,7 @@ var problems = map[domain.Code]problemKind{
 	domain.CodeOverloaded: {Status: 503, Title: "Overloaded", RetryAfter: 1,
 		Explanation: "The server has too much to do and did nothing of this, or a read took too long. Try again after Retry-After seconds."},
 	domain.CodeOutcomeUnknown: {Status: 503, Title: "Outcome unknown", RetryAfter: 1,
-		Explanation: "The database went away before it said whether the change is kept. Send the same request with the same Idempotency-Key: it is done once, however often it is sent."},
+		Explanation: "The database went away before it said whether the change is kept: it may or may not have been carried out. Look before you repeat it."},
 }
 
 // problemEntry is one code as GET /problems explains it.
@@ -151,10 +151,10 @@ type document struct {
 }
 
 // explanation renders entries as HTML where the client prefers it, else as JSON.
-func explanation(accept string, value any, entries ...problemEntry) (*document, error) {
+func explanation(accepted Accepted, value any, entries ...problemEntry) (*document, error) {
 	out := &document{Vary: "Accept", ContentType: "application/json"}
 	var err error
-	if strings.Contains(accept, "text/html") {
+	if accepted.prefers("text/html", jsonMediaType) {
 		var page bytes.Buffer
 		err = problemPage.Execute(&page, entries)
 		out.ContentType, out.Body = "text/html; charset=utf-8", page.Bytes()
@@ -174,11 +174,9 @@ func registerProblems(r *router) {
 		Method: http.MethodGet, Path: "/problems", ID: "list-problems", Tag: "service", Access: public,
 		Summary: "What each problem code means",
 		Content: content(schemas.Schema(typeOf[problemList](), true, "")),
-	}, func(_ context.Context, in *struct {
-		Accept string `header:"Accept" hidden:"true"`
-	}) (*document, error) {
+	}, func(_ context.Context, in *struct{ Accepted }) (*document, error) {
 		list := explainAll()
-		return explanation(in.Accept, list, list.Items...)
+		return explanation(in.Accepted, list, list.Items...)
 	})
 	register(r, operation{
 		Method: http.MethodGet, Path: "/problems/{code}", ID: "get-problem", Tag: "service", Access: public,
@@ -186,13 +184,13 @@ func registerProblems(r *router) {
 		Content: content(schemas.Schema(typeOf[problemEntry](), true, "")),
 		Errors:  []domain.Code{domain.CodeNotFound},
 	}, func(_ context.Context, in *struct {
-		Accept string `header:"Accept" hidden:"true"`
-		Code   string `path:"code" example:"not-found"`
+		Accepted
+		Code string `path:"code" example:"not-found"`
 	}) (*document, error) {
 		if _, known := problems[domain.Code(in.Code)]; !known {
 			return nil, domain.NotFound("problem")
 		}
 		entry := explain(domain.Code(in.Code))
-		return explanation(in.Accept, entry, entry)
+		return explanation(in.Accepted, entry, entry)
 	})
 }

@@ -140,7 +140,7 @@ func TestWorkflow(t *testing.T) {
 func TestCatalog(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	ann := w.register("Ann")
+	ann := w.user("Ann")
 	acme := as[tenantBody](ann.post("/v1/tenants", `{"name":"Acme","slug":"acme"}`).want(201)).ID
 	ann.project("private")
 	ann.post("/v1/projects", `{"name":"public","visibility":"public"}`).want(201)

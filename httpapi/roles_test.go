@@ -78,7 +78,7 @@ var roleRows = []roleRow{
 	}},
 	{op: "logout", may: "users", call: func(_ *stage, p person) (person, string, string) {
 		if p.token != "" {
-			p = p.login()
+			p = p.session()
 		}
 		return p, "/v1/auth/logout", ""
 	}},

@@ -86,10 +86,7 @@ func newSample(t testing.TB, change ...func(*routerConfig)) *sample {
 	for _, f := range change {
 		f(&cfg)
 	}
-	var err error
-	if s.router, err = newRouter(cfg); err != nil {
-		t.Fatal(err)
-	}
+	s.router = newRouter(cfg)
 	register(s.router, operation{
 		Method: http.MethodPost, Path: "/v1/things", ID: "create-thing", Summary: "Make a thing", Tag: "projects",
 		Access: public, Status: http.StatusCreated, Errors: []domain.Code{domain.CodeSlugTaken, domain.CodeEmailTaken},

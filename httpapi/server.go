@@ -13,8 +13,8 @@ import (
 	"docket/projections"
 )
 
-// Config is what a Server is made of. All but Now, TrustedProxies and Logger is needed
-// to serve; the contract alone (OpenAPI) needs only the keys.
+// Config is what a Server is made of. All but Now and Logger is needed to serve;
+// the contract alone (OpenAPI) needs only the keys.
 type Config struct {
 	Commands *commands.Commands
 	Sessions *commands.Sessions
@@ -30,9 +30,7 @@ type Config struct {
 	// Issuer stands in access tokens and must be the same on all replicas.
 	Issuer  string
 	Version string
-	// TrustedProxies are CIDRs whose X-Forwarded-For is believed.
-	TrustedProxies []string
-	Logger         *slog.Logger
+	Logger  *slog.Logger
 	// Ready says why the server can't serve, or nil.
 	Ready func(context.Context) error
 	// Now is the clock of tokens; time.Now if nil.
@@ -54,8 +52,7 @@ type Server struct {
 	now       func() time.Time
 }
 
-// New makes a Server. It fails on keys that are too short or named twice, and
-// on proxies that can't be read.
+// New makes a Server. It fails on keys that are too short or named twice.
 func New(cfg Config) (*Server, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
@@ -67,13 +64,11 @@ func New(cfg Config) (*Server, error) {
 		commands: cfg.Commands, sessions: cfg.Sessions, queries: cfg.Queries, inbox: cfg.Inbox, egress: cfg.Egress,
 		positions: newPositions(), ready: cfg.Ready, now: cfg.Now,
 	}
-	var err, keyErr, routerErr error
+	var err, keyErr error
 	s.tokens, err = newTokens(cfg.Keys, cfg.Issuer, cfg.Now)
 	s.cursors, keyErr = newCursors(cfg.MasterKey)
-	s.router, routerErr = newRouter(routerConfig{
-		Logger: cfg.Logger, Version: cfg.Version, TrustedProxies: cfg.TrustedProxies, Gates: s.gates(),
-	})
-	if err := errors.Join(err, keyErr, routerErr); err != nil {
+	s.router = newRouter(routerConfig{Logger: cfg.Logger, Version: cfg.Version, Gates: s.gates()})
+	if err := errors.Join(err, keyErr); err != nil {
 		return nil, err
 	}
 	registerAuth(s)

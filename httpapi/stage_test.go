@@ -18,9 +18,9 @@ type stage struct {
 }
 
 func newStage(w *world) *stage {
-	root := w.register("Root")
+	root := w.signUp("Root")
 	s := &stage{root: root, company: w.company("acme", "Acme")}
-	s.stranger, s.spare = w.register("Stranger").in(s.id), w.register("Spare").in(s.id)
+	s.stranger, s.spare = w.user("Stranger").in(s.id), w.user("Spare").in(s.id)
 	return s
 }
 

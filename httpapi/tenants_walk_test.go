@@ -13,7 +13,7 @@ import (
 func TestUsersAndTenants(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	ann, bob, cem := w.register("Ann"), w.register("Bob"), w.register("Cem")
+	ann, bob, cem := w.signUp("Ann"), w.signUp("Bob"), w.signUp("Cem")
 
 	me := as[meBody](ann.get("/v1/me").want(200))
 	if me.ID != ann.id || me.Email != ann.email || me.Name != "Ann" || me.EmailVerified ||
@@ -79,7 +79,7 @@ func TestUsersAndTenants(t *testing.T) {
 func TestMembers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	ann, bob, cem, stranger := w.register("Ann"), w.register("Bob"), w.register("Cem"), w.register("Stranger")
+	ann, bob, cem, stranger := w.user("Ann"), w.user("Bob"), w.user("Cem"), w.user("Stranger")
 	acme := as[tenantBody](ann.post("/v1/tenants", `{"name":"Acme","slug":"acme"}`).want(201)).ID
 	ann, bob, cem, stranger = ann.in(acme), bob.in(acme), cem.in(acme), stranger.in(acme)
 	at := func(p person) string { return "/v1/members/" + p.id.String() }
@@ -144,7 +144,7 @@ func TestMembers(t *testing.T) {
 func TestLastOwnersGoTogether(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	ann, bob := w.register("Ann"), w.register("Bob")
+	ann, bob := w.user("Ann"), w.user("Bob")
 	other := w.replica()
 	for range 10 {
 		ann.patch("/v1/members/"+bob.id.String(), `{"role":"owner"}`).want(200)

@@ -153,6 +153,7 @@ func TestQueryParameters(t *testing.T) {
 		"label=a,b,c":                   "/label too_long",
 		"label=a,a":                     "/label duplicate",
 		"limit=0&status=x&unread=maybe": "/limit range, /status enum, /unread type",
+		"status=&q=&limit":              "/limit too_short, /status too_short, /q too_short",
 	} {
 		t.Log(query)
 		p := wantProblem(t, s.send("GET", "/v1/things?"+query, ""), 422, domain.CodeValidationFailed)
@@ -181,7 +182,7 @@ func TestQueryParameters(t *testing.T) {
 			t.Fatal(p.Detail)
 		}
 	}
-	if rec := s.send("GET", "/v1/things?limit=200&status=&q=a%20b&unread=true&label=x,y&ratio=0.5", ""); rec.Code != 200 {
+	if rec := s.send("GET", "/v1/things?limit=200&q=a%20b&unread=true&label=x,y&ratio=0.5", ""); rec.Code != 200 {
 		t.Fatal(rec.Code, rec.Body)
 	}
 	if got := s.listed; got.Limit != 200 || got.Status != "" || got.Q != "a b" || !got.Unread || len(got.Label) != 2 || got.Ratio != 0.5 {

@@ -39,10 +39,8 @@ func registerWorkflow(s *Server) {
 		Summary:     "The workflow of projects",
 		Description: "With Accept: " + mermaidMediaType + " as a Mermaid state diagram.",
 		Content:     map[string]*huma.MediaType{jsonMediaType: {Schema: schema}, mermaidMediaType: {}},
-	}, func(_ context.Context, _ domain.TenantID, in *struct {
-		Accept string `header:"Accept" hidden:"true"`
-	}) (*document, error) {
-		if strings.Contains(in.Accept, mermaidMediaType) {
+	}, func(_ context.Context, _ domain.TenantID, in *struct{ Accepted }) (*document, error) {
+		if in.prefers(mermaidMediaType, jsonMediaType) {
 			return &document{ContentType: mermaidMediaType + "; charset=utf-8", Vary: "Accept", Body: []byte(mermaid())}, nil
 		}
 		body, err := json.Marshal(workflowTable())

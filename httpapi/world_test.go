@@ -14,6 +14,7 @@ import (
 	"github.com/ThreeDotsLabs/watermill"
 	"github.com/ThreeDotsLabs/watermill/message"
 	watermillmiddleware "github.com/ThreeDotsLabs/watermill/message/router/middleware"
+	"github.com/google/uuid"
 
 	"docket/commands"
 	"docket/domain"
@@ -33,11 +34,14 @@ const (
 type world struct {
 	testing.TB
 	server    *Server
+	store     *eventstore.Store
 	published *published
 	rebuild   *projections.Rebuilder
 	// replica makes another Server, which shares nothing with the first but the
 	// database.
 	replica func() *Server
+	// beginSession makes a user's session, as a login does.
+	beginSession func(uuid.UUID, domain.UserID)
 	// events counts the events of all logs, the platform's included.
 	events func() int
 	// caughtUp waits until all subscriptions have come to a seq of a tenant.
@@ -97,8 +101,17 @@ func newWorld(t testing.TB) *world {
 		s, _ := replica(nil, eventstore.NewProgress(api))
 		return s
 	}
+	w.store = eventstore.New(engine, api, feed)
 	handlers[commands.Renames] = eventstore.Handle(cmds.CarryRenames)
 	runSubscriptions(t, feed, handlers, log)
+	w.beginSession = func(id uuid.UUID, user domain.UserID) {
+		t.Helper()
+		_, err := engine.Exec(context.Background(),
+			`insert into sessions (id, user_id, expires_at) values ($1, $2, now() + interval '1 day')`, id, user.UUID())
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 	w.published = readPublished(t, w.server)
 	w.events = func() (n int) {
 		t.Helper()
@@ -174,20 +187,62 @@ type person struct {
 // nobody has no token.
 func (w *world) nobody() person { return person{w: w, server: w.server} }
 
-// register makes a user of the default tenant and logs in.
-func (w *world) register(name string) person {
+// user makes a user of the default tenant who is logged in. Only the hashing of
+// a password, which takes longer than all the rest, is left to the tests of
+// registration: those who need one call signUp.
+func (w *world) user(name string) person {
 	w.Helper()
-	p := w.nobody()
-	p.name, p.email = name, fmt.Sprintf("%s.%d@example.org", strings.ReplaceAll(strings.ToLower(name), " ", "."), w.persons.Add(1))
+	p := w.named(name)
+	p.id = domain.UserID(uuid.Must(uuid.NewV7()))
+	_, err := w.store.Append(w.Context(), eventstore.Commit{
+		Command: domain.CommandID(uuid.New()), Actor: p.id,
+		Parts: []eventstore.Part{{Tenant: domain.Platform, Stream: domain.Stream(domain.UserStream, p.id), Events: []domain.Event{
+			domain.UserRegistered{Email: domain.About(p.id, p.email), Name: domain.About(p.id, name)},
+		}}},
+		Claims: []eventstore.Claim{{Tenant: domain.Platform, Kind: eventstore.ClaimEmail, Value: domain.FoldEmail(p.email), Holder: p.id.UUID()}},
+	})
+	if err != nil {
+		w.Fatal(err)
+	}
+	p = p.session()
+	p.post("/v1/tenants/join", "").want(201)
+	return p
+}
+
+// signUp registers a user in the default tenant and logs in.
+func (w *world) signUp(name string) person {
+	w.Helper()
+	p := w.named(name)
 	made := p.post("/v1/auth/register", jsonOf(map[string]any{"email": p.email, "password": password, "name": name})).want(201)
 	p.id = as[UserBody](made).ID
 	return p.login()
 }
 
-// login gives the person a new session.
+// named is nobody with a name and an address that nobody else has.
+func (w *world) named(name string) person {
+	p := w.nobody()
+	p.name = name
+	p.email = fmt.Sprintf("%s.%d@example.org", strings.ReplaceAll(strings.ToLower(name), " ", "."), w.persons.Add(1))
+	return p
+}
+
+// login gives one who signed up a new session.
 func (p person) login() person {
 	p.w.Helper()
 	p.token = as[tokensBody](p.post("/v1/auth/login", jsonOf(map[string]any{"email": p.email, "password": password})).want(200)).AccessToken
+	return p
+}
+
+// session gives a user a new session without a password.
+func (p person) session() person {
+	p.w.Helper()
+	id := uuid.Must(uuid.NewV7())
+	p.w.beginSession(id, p.id)
+	token, _, err := p.w.server.tokens.issue(p.id, id)
+	if err != nil {
+		p.w.Fatal(err)
+	}
+	p.token = token
 	return p
 }
 
@@ -220,14 +275,14 @@ type company struct {
 // company makes a tenant. prefix begins the name of everything in it.
 func (w *world) company(slug, prefix string) *company {
 	w.Helper()
-	owner := w.register(prefix + " owner")
+	owner := w.user(prefix + " owner")
 	made := as[tenantBody](owner.post("/v1/tenants", jsonOf(map[string]any{"name": prefix + " company", "slug": slug})).want(201))
 	c := &company{w: w, id: made.ID, slug: slug, staff: map[domain.Role]person{domain.Owner: owner.in(made.ID)}}
 	for _, role := range domain.Roles() {
 		if role == domain.Owner {
 			continue
 		}
-		p := w.register(prefix + " " + string(role))
+		p := w.user(prefix + " " + string(role))
 		c.as(domain.Owner).post("/v1/members", jsonOf(map[string]any{"email": p.email, "role": role})).want(201)
 		c.staff[role] = p.in(c.id)
 	}

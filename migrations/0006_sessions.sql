@@ -28,6 +28,7 @@ create table refresh_tokens (
   constraint refresh_tokens_pk primary key (token_hash),
   constraint refresh_tokens_session foreign key (session_id) references sessions (id) on delete cascade
 );
+create index refresh_tokens_by_session on refresh_tokens (session_id);
 
 grant select, insert, update, delete on credentials, sessions, refresh_tokens to docket_engine;
 

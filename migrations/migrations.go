@@ -9,6 +9,7 @@ import (
 	"log/slog"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
@@ -18,6 +19,9 @@ import (
 
 //go:embed *.sql
 var files embed.FS
+
+// codeInsufficientPrivilege is the SQLSTATE of a missing grant.
+const codeInsufficientPrivilege = "42501"
 
 // How long Up waits for another replica that migrates: tries, one second apart.
 const lockTries = 600
@@ -118,7 +122,12 @@ func Pending(ctx context.Context, url string) (current, target int64, err error)
 	if !migrated {
 		return 0, target, nil
 	}
-	if err := c.QueryRow(ctx, sqlVersion).Scan(&current); err != nil {
+	err = c.QueryRow(ctx, sqlVersion).Scan(&current)
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) && refused.Code == codeInsufficientPrivilege {
+		return 0, target, nil // the first migration, which lets us ask, is under way
+	}
+	if err != nil {
 		return 0, 0, fmt.Errorf("migrations: %w", err)
 	}
 	return current, target, nil

@@ -25,37 +25,47 @@ const ownSQL = `select set_config('docket.tenant', $1, true), set_config('docket
 const memberSQL = `select coalesce((select e.version from events e
 where e.tenant_id = $1 and e.stream_id = $2 order by e.version desc limit 1), 0)`
 
+// sinceSQL is the seq at which a user ($2) last joined a tenant ($1): who was away
+// doesn't read what was told meanwhile, or before. The few events of a membership
+// are read along the stream's key, the newest first.
+const sinceSQL = `coalesce((select e.seq from events e
+where e.tenant_id = $1 and e.stream_id = $2 and e.type = 'member.joined' order by e.version desc limit 1), 0)`
+
 const columns = `id, tenant_id, user_id, actor_id, kind, reason, seq, entity_type, entity_id, project_id, title, body, created_at, read_at`
 
 // listSQL reads up to $5 notifications of a user ($2) in a tenant ($1) that
 // come after a position ($3 seq, $4 kind) in the order of newest first.
 const listSQL = `select ` + columns + ` from notifications
-where tenant_id = $1 and user_id = $2 and (seq, kind) < ($3, $4)
+where tenant_id = $1 and user_id = $2 and (seq, kind) < ($3, $4) and seq > ` + sinceSQL + `
 order by seq desc, kind desc limit $5`
 
 // listUnreadSQL is listSQL for those that the user hasn't read.
 const listUnreadSQL = `select ` + columns + ` from notifications
-where tenant_id = $1 and user_id = $2 and (seq, kind) < ($3, $4) and read_at is null
+where tenant_id = $1 and user_id = $2 and (seq, kind) < ($3, $4) and read_at is null and seq > ` + sinceSQL + `
 order by seq desc, kind desc limit $5`
 
 // markSQL marks a notification ($4) of a user ($2) in a tenant ($1) as read if
 // their membership still stands at version $3. It says at which version it
-// stands, and whether there is such a notification.
+// stands, and whether there is such a notification since they joined.
 const markSQL = `with member as (` + memberSQL + ` as version),
 marked as (
   update notifications n set read_at = clock_timestamp() from member
-  where member.version = $3 and n.tenant_id = $1 and n.user_id = $2 and n.id = $4 and n.read_at is null)
+  where member.version = $3 and n.tenant_id = $1 and n.user_id = $2 and n.id = $4 and n.read_at is null
+    and n.seq > ` + sinceSQL + `)
 select member.version, exists (
-  select from notifications n where n.tenant_id = $1 and n.user_id = $2 and n.id = $4) from member`
+  select from notifications n where n.tenant_id = $1 and n.user_id = $2 and n.id = $4
+    and n.seq > ` + sinceSQL + `) from member`
 
 // markAllSQL is markSQL for all that the user hasn't read.
 const markAllSQL = `with member as (` + memberSQL + ` as version),
 marked as (
   update notifications n set read_at = clock_timestamp() from member
-  where member.version = $3 and n.tenant_id = $1 and n.user_id = $2 and n.read_at is null)
+  where member.version = $3 and n.tenant_id = $1 and n.user_id = $2 and n.read_at is null
+    and n.seq > ` + sinceSQL + `)
 select member.version, true from member`
 
-// Inbox is where members find what they were told in the app.
+// Inbox is where members find what they were told in the app. While Postgres is
+// away its methods return domain.CodeOverloaded.
 type Inbox struct {
 	api      *pgxpool.Pool
 	progress *eventstore.Progress
@@ -79,8 +89,8 @@ type Position struct {
 	Kind Kind  `json:"kind"`
 }
 
-// List reads up to limit of the caller's notifications, the newest first, that
-// come after a position (nil: from the start), and where the next page starts
+// List reads up to limit of the caller's notifications since they last joined,
+// the newest first, that come after a position (nil: from the start), and where the next page starts
 // (nil: there is none). It waits at most 250 ms until the subscription has come
 // to seq, the last that the caller has caused, and then answers what there is.
 //
@@ -107,7 +117,7 @@ func (i *Inbox) List(ctx context.Context, s domain.Scope, f Filter, after *Posit
 		items, err = pgx.CollectRows(rows, scan)
 		return err
 	})
-	if err := i.api.SendBatch(ctx, b).Close(); err != nil {
+	if err := eventstore.Unreachable(i.api.SendBatch(ctx, b).Close()); err != nil {
 		return nil, nil, fmt.Errorf("list notifications: %w", err)
 	}
 	if err := holds(s, version); err != nil {
@@ -150,7 +160,7 @@ func (i *Inbox) mark(ctx context.Context, s domain.Scope, sql string, args ...an
 	b.Queue(sql, append([]any{tenant, user, s.MembershipVersion()}, args...)...).QueryRow(func(row pgx.Row) error {
 		return row.Scan(&version, &found)
 	})
-	if err := i.api.SendBatch(ctx, b).Close(); err != nil {
+	if err := eventstore.Unreachable(i.api.SendBatch(ctx, b).Close()); err != nil {
 		return false, fmt.Errorf("mark notifications: %w", err)
 	}
 	return found, holds(s, version)

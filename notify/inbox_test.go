@@ -147,6 +147,51 @@ func TestStaleScope(t *testing.T) {
 	}
 }
 
+// Who left and came back doesn't read, or mark, what was told while they were
+// away, nor what was told before.
+func TestWhoComesBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.replica(nil)
+	tenant, ann, bob := w.told(2)
+	user, by := bob.Actor().ID, ann.Actor().ID
+	told := func() int64 {
+		k := task{newID[domain.TaskID](t), project{newID[domain.ProjectID](t), by}}
+		return w.act(tenant, by, k.stream(), k.created(&user)).Seq
+	}
+	before := w.list(bob, notify.Filter{})
+	stream := domain.Stream(domain.MemberStream, user)
+	left := w.act(tenant, by, stream, domain.MemberLeft{UserID: user, Role: domain.Owner})
+	told()
+	joined := w.act(tenant, by, stream, domain.MemberJoined{
+		UserID: user, Email: domain.About(user, "bob@example.org"), Name: domain.About(user, "Bob"), Role: domain.Viewer,
+	})
+	w.act(tenant, by, stream, domain.MemberRoleChanged{UserID: user, Name: domain.About(user, "Bob"), From: domain.Viewer, To: domain.Member})
+	last := told()
+	w.caught(tenant, last)
+
+	m := domain.Membership{TenantID: tenant, UserID: user, Role: domain.Member, Active: true, Version: joined.Version + 1}
+	back, err := domain.Admit(m)
+	if err != nil || left.Version+1 != joined.Version {
+		t.Fatal(err, left, joined)
+	}
+	for _, f := range []notify.Filter{{}, {Unread: true}} {
+		if got := w.list(back, f); len(got) != 1 || got[0].Seq != last {
+			t.Errorf("they read %+v", got)
+		}
+	}
+	if err := w.inbox.MarkRead(t.Context(), back, before[0].ID); !errors.Is(err, domain.NotFound("notification")) {
+		t.Errorf("they marked what they can't read: %v", err)
+	}
+	if err := w.inbox.MarkAllRead(t.Context(), back); err != nil {
+		t.Fatal(err)
+	}
+	var marked int
+	if err := w.engine.QueryRow(t.Context(), `select count(read_at) from notifications where user_id = $1`, user.UUID()).Scan(&marked); err != nil || marked != 1 {
+		t.Errorf("%d were marked (%v)", marked, err)
+	}
+}
+
 // A list asked for with the seq of an append has what came of it. It waits only
 // so long, and a machine may be busy: but not every time.
 func TestListIsFresh(t *testing.T) {

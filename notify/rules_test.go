@@ -197,8 +197,8 @@ func TestIdentity(t *testing.T) {
 		}
 		return list[0].ID
 	}
-	if again := id(first); again != id(first) {
-		t.Error("the id differs from attempt to attempt")
+	if once, again := id(first), id(first); once != again {
+		t.Errorf("the id is %s at one attempt, %s at another", once, again)
 	}
 	u := id(first).UUID()
 	sec, nsec := u.Time().UnixTime()

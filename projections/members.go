@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"docket/domain"
+	"docket/eventstore"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -97,7 +98,7 @@ func (q *Queries) Memberships(ctx context.Context, u domain.UserID, fresh map[do
 	b.Queue(userSQL, u.String())
 	var list []UserTenant
 	b.Queue(userTenantsSQL, u.UUID()).Query(into(&list, scanUserTenant))
-	if err := q.api.SendBatch(ctx, b).Close(); err != nil {
+	if err := eventstore.Unreachable(q.api.SendBatch(ctx, b).Close()); err != nil {
 		return nil, fmt.Errorf("list memberships: %w", err)
 	}
 	return list, nil

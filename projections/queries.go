@@ -26,7 +26,8 @@ const (
 //
 // Each takes a domain.Scope, whose membership is looked at again together with
 // the query; where it has moved, the error is domain.ErrScopeStale and the
-// caller admits again. What another tenant has isn't there: domain.NotFound.
+// caller admits again. What another tenant has isn't there: domain.NotFound. While
+// Postgres is away the error is domain.CodeOverloaded.
 type Queries struct {
 	api      *pgxpool.Pool
 	progress *eventstore.Progress
@@ -114,12 +115,13 @@ func (q *Queries) scoped(ctx context.Context, s domain.Scope, queue func(*pgx.Ba
 	return err
 }
 
-// inTenant runs queries in one round trip that sees one tenant.
+// inTenant runs queries in one round trip that sees one tenant. Errors:
+// domain.CodeOverloaded where Postgres is away.
 func (q *Queries) inTenant(ctx context.Context, t domain.TenantID, queue func(*pgx.Batch)) error {
 	b := &pgx.Batch{}
 	b.Queue(scopeSQL, t.String())
 	queue(b)
-	return q.api.SendBatch(ctx, b).Close()
+	return eventstore.Unreachable(q.api.SendBatch(ctx, b).Close())
 }
 
 // one answers a query of at most one row, or domain.NotFound(what).

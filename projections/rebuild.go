@@ -2,6 +2,7 @@ package projections
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -30,6 +31,20 @@ func (e *UnknownModelError) Error() string {
 	return fmt.Sprintf("no read model %q; there are %v", e.Name, Models())
 }
 
+// RebuildError says that one read model of one tenant wasn't rebuilt, and why. Its
+// old rows are read on.
+type RebuildError struct {
+	Tenant domain.TenantID
+	Model  string
+	Cause  error
+}
+
+func (e *RebuildError) Error() string {
+	return fmt.Sprintf("rebuild %s of tenant %s: %v", e.Model, e.Tenant, e.Cause)
+}
+
+func (e *RebuildError) Unwrap() error { return e.Cause }
+
 // Progress says how far the rebuild of one read model of one tenant is.
 type Progress struct {
 	Tenant domain.TenantID
@@ -38,6 +53,8 @@ type Progress struct {
 	Seq, Head int64
 	// Done says that the new rows are the ones that are read.
 	Done bool
+	// Err is why it came to nothing, a *RebuildError; nil while it didn't.
+	Err error
 }
 
 // Rebuilder folds read models anew from the log, while the old rows are read and
@@ -57,13 +74,15 @@ func NewRebuilder(engine *pgxpool.Pool) *Rebuilder {
 // is named, all tenants if none is given. report, which may be nil, is called after
 // each page and at the end of each.
 //
-// It may be broken off at any point: each read model of each tenant is then old or
-// new, and the next call goes on with the one that was in hand.
+// What can't be rebuilt keeps its old rows, and the others go on; only the end of
+// ctx ends it all. It may be broken off at any point: each read model of each
+// tenant is then old or new, and the next call goes on with the one that was in hand.
 //
-// Errors: *UnknownModelError before anything is done; *eventstore.TenantError for
-// a tenant without a log; *eventstore.BuildRunningError where another process
-// rebuilds the same; what a fold says of an event that it can't fold, or
-// domain.ErrUnknownEvent for one of a newer version. The old rows then stay.
+// Errors: *UnknownModelError before anything is done, and then a *RebuildError for
+// each that failed, joined. Its cause is *eventstore.TenantError for a tenant
+// without a log; *eventstore.BuildRunningError where another process rebuilds the
+// same; what a fold says of an event that it can't fold; or domain.ErrUnknownEvent
+// for one of a newer version.
 func (r *Rebuilder) Rebuild(ctx context.Context, tenants []domain.TenantID, models []string, report func(Progress)) error {
 	chosen, err := choose(models)
 	if err != nil {
@@ -77,14 +96,20 @@ func (r *Rebuilder) Rebuild(ctx context.Context, tenants []domain.TenantID, mode
 	if report == nil {
 		report = func(Progress) {}
 	}
+	var failures []error
 	for _, t := range tenants {
 		for _, m := range chosen {
+			if err := ctx.Err(); err != nil {
+				return errors.Join(append(failures, err)...)
+			}
 			if err := r.rebuild(ctx, t, m, report); err != nil {
-				return fmt.Errorf("rebuild %s of tenant %s: %w", m.name, t, err)
+				err = &RebuildError{Tenant: t, Model: m.name, Cause: err}
+				failures = append(failures, err)
+				report(Progress{Tenant: t, Model: m.name, Err: err})
 			}
 		}
 	}
-	return nil
+	return errors.Join(failures...)
 }
 
 // choose finds read models by their names; all for none.

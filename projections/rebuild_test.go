@@ -236,12 +236,25 @@ func TestRebuildRefused(t *testing.T) {
 		t.Errorf("an unknown tenant: %v", err)
 	}
 
+	// What fails keeps nobody else waiting.
+	done := 0
+	var failure *RebuildError
+	missing := newID[domain.TenantID](t)
+	err := w.rebuild.Rebuild(t.Context(), []domain.TenantID{missing, c.id}, []string{"tasks", "members"}, func(p Progress) {
+		if p.Done {
+			done++
+		}
+	})
+	if !errors.As(err, &failure) || failure.Tenant != missing || failure.Model != "tasks" || done != 2 {
+		t.Errorf("beside an unknown tenant %d were rebuilt: %v", done, err)
+	}
+
 	// Two at once: the second is refused, at whatever step the first is.
 	var running *eventstore.BuildRunningError
 	again := NewRebuilder(w.db.Engine(t))
 	steps := 0
 	first := &Rebuilder{engine: w.engine, pageSize: 2}
-	err := first.Rebuild(t.Context(), here, []string{"tasks"}, func(p Progress) {
+	err = first.Rebuild(t.Context(), here, []string{"tasks"}, func(p Progress) {
 		steps++
 		if err := again.Rebuild(t.Context(), here, []string{"tasks"}, nil); !errors.As(err, &running) {
 			t.Errorf("a second rebuild during %+v: %v", p, err)

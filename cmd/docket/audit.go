@@ -30,10 +30,13 @@ func (p *program) replayCommand() *cobra.Command {
 		Short: "Print what happened in a tenant, one line an event",
 		Long: `Print what happened in a tenant, oldest first: seq, time, actor, type and what it
 was, one line an event. With --json each line is the event as it is stored, with
-the actor's name, the summary and the changes.`,
+the actor's name, the summary and the changes.
+
+The nil UUID is the platform itself: who registered, and when.`,
 		Example: `  docket audit replay --tenant default
   docket audit replay --tenant default --until 120
-  docket audit replay --tenant default --until 2026-11-23T12:00:00Z --json`,
+  docket audit replay --tenant default --until 2026-11-23T12:00:00Z --json
+  docket audit replay --tenant 00000000-0000-0000-0000-000000000000`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			end, err := parseUntil(until)

@@ -87,6 +87,12 @@ func borrowDatabase(ctx context.Context, s settings, log *slog.Logger) (*databas
 			return nil, fmt.Errorf("there is no data in %s: start docket serve first, or set DATABASE_URL or DOCKET_DATA_DIR", s.DataDir)
 		}
 	}
+	return openOrJoin(ctx, s, log, schemaFits)
+}
+
+// openOrJoin is openDatabase, but where another docket runs on the data directory
+// it waits until that one's Postgres is ready, and uses it.
+func openOrJoin(ctx context.Context, s settings, log *slog.Logger, ready func(context.Context, *database) (bool, error)) (*database, error) {
 	d, err := openDatabase(ctx, s, log)
 	var locked *postgres.LockedError
 	if !errors.As(err, &locked) {
@@ -103,7 +109,7 @@ func borrowDatabase(ctx context.Context, s settings, log *slog.Logger) (*databas
 				Private: true,
 			}
 			// It may have been made this moment, and be without a database yet.
-			if fits, err := schemaFits(ctx, d); err == nil && fits {
+			if is, err := ready(ctx, d); err == nil && is {
 				return d, nil
 			}
 		}

@@ -11,8 +11,6 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-
-	"docket/internal/postgres"
 )
 
 // TestTheWholeWay starts the real program on a private Postgres and walks what
@@ -59,44 +57,15 @@ type walk struct {
 	known map[string]string
 }
 
-// sqlBehind counts the subscriptions, over all tenants, that haven't read their
-// log to the end ($1 are the subscriptions' names).
-const sqlBehind = `
-select count(*) from tenant_logs t cross join unnest($1::text[]) as s(name)
-left join generations g on g.tenant_id = t.tenant_id and g.subscription = s.name
-left join checkpoints c on c.tenant_id = t.tenant_id and c.subscription = s.name and c.generation = coalesce(g.current, 1)
-where coalesce(c.seq, 0) < (select coalesce(max(e.seq), 0) from events e where e.tenant_id = t.tenant_id)`
-
-// settle waits until every subscription has read everything: who reads another's
-// writes isn't promised to see them at once.
-func (w *walk) settle() {
-	w.t.Helper()
-	running, ok := postgres.Running(w.in.data)
-	if !ok {
-		w.t.Fatal("no Postgres runs")
-	}
-	pool, err := postgres.Pool(w.t.Context(), running.URL(postgres.EngineLogin, postgres.Database),
-		postgres.PoolConfig{Role: postgres.EngineRole, MaxConns: 1})
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	defer pool.Close()
-	for behind := 1; behind > 0; {
-		if err := pool.QueryRow(w.t.Context(), sqlBehind, slices.Collect(maps.Keys(subscriptions()))).Scan(&behind); err != nil {
-			w.t.Fatal(err)
-		}
-	}
-}
-
 func (w *walk) usersAndTenants() {
 	t := w.t
 	w.ann, w.bob, w.cem = register(t, w.url, "Ann"), register(t, w.url, "Bob"), register(t, w.url, "Cem")
 	ann, bob, cem := w.ann, w.bob, w.cem
-	w.settle()
+	w.in.settle()
 	w.roles(ann, "owner")
 	w.roles(bob, "member")
 	ann.patch("/v1/members/"+cem.id, object("role", "manager")).want(200)
-	w.settle()
+	w.in.settle()
 	w.roles(cem, "manager")
 	bob.patch("/v1/members/"+bob.id, object("role", "owner")).refused(403, "insufficient-role")
 	anyone(t, w.url).get("/v1/me").refused(401, "unauthenticated")
@@ -113,6 +82,7 @@ func (w *walk) usersAndTenants() {
 	cem.in("nonesuch").get("/v1/members").refused(403, "tenant-access-denied")
 
 	acme.post("/v1/members", object("email", cem.email, "role", "member")).want(201)
+	w.in.settle()
 	if got := acme.get("/v1/members").column("role"); !slices.Equal(got, []string{"owner", "viewer", "member"}) {
 		t.Errorf("members of acme: %v", got)
 	}
@@ -180,7 +150,7 @@ func (w *walk) workflow() {
 	w.finished = other
 
 	visitor := anyone(t, w.url)
-	w.settle()
+	w.in.settle()
 	if got := visitor.get("/v1/catalog/projects").column("name"); !slices.Equal(got, []string{"Website"}) {
 		t.Errorf("catalog: %v", got)
 	}
@@ -208,8 +178,8 @@ func (w *walk) tasks() {
 	cem.post(path, object("title", "x", "assignee_id", "01a208ac-415d-779f-9bb8-a68a1dcb19e5")).refused(422, "validation-failed")
 	bob.patch("/v1/tasks/"+w.tasked[1], object("status", "in_progress")).want(200)
 	cem.delete("/v1/tasks/" + w.tasked[4]).want(204)
+	w.in.settle()
 	cem.get("/v1/tasks/"+w.tasked[4]).refused(404, "not-found")
-	w.settle()
 	if got := bob.get(path + "?status=in_progress&priority=high&label=web&assignee_id=" + bob.id).column("title"); !slices.Equal(got, []string{"Task 1"}) {
 		t.Errorf("filtered: %v", got)
 	}
@@ -231,7 +201,7 @@ func (w *walk) tasks() {
 
 func (w *walk) notifications() {
 	t, bob, cem := w.t, w.bob, w.cem
-	w.settle()
+	w.in.settle()
 	// Cem made five tasks for Bob, and moved his projects twice and three times.
 	unread := bob.get("/v1/notifications?unread=true&limit=200")
 	kinds := map[string]int{}
@@ -258,7 +228,7 @@ func (w *walk) notifications() {
 
 func (w *walk) audit() {
 	t, ann, bob := w.t, w.ann, w.bob
-	w.settle()
+	w.in.settle()
 	activity := ann.get("/v1/admin/activity?limit=200&entity_type=project")
 	var lines []string
 	for _, item := range activity.items() {
@@ -340,10 +310,10 @@ func (w *walk) rebuild() {
 	w.compare(w.known, w.readAll(), "after a rebuild")
 	// And they are kept up to date from then on.
 	w.bob.patch("/v1/tasks/"+w.tasked[1], object("status", "done")).want(200)
+	w.in.settle()
 	if got := w.bob.get("/v1/tasks/" + w.tasked[1]).text("status"); got != "done" {
 		t.Errorf("after the rebuild a task is still %s", got)
 	}
-	w.settle()
 	w.known = w.readAll()
 }
 

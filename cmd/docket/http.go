@@ -11,11 +11,16 @@ import (
 	"time"
 )
 
-// Limits of a connection. A body has its own time limit where it is read, and an
-// answer where it is made: neither a slow upload nor a stream without end is
-// to be cut off by the clock of the connection.
+// Limits of a connection. httpapi sets shorter ones where it reads a body or leaves
+// one unread, and lifts requestTimeout and answerTimeout for answers without end.
 const (
-	headerTimeout  = 5 * time.Second
+	headerTimeout = 5 * time.Second
+	// requestTimeout is for reading a whole request, also the rest of a body that
+	// net/http reads itself because nobody wanted it. A read that fails ends the
+	// request's context, so it is longer than body and handler may take together.
+	requestTimeout = 45 * time.Second
+	// answerTimeout is from the end of the headers to the end of the answer.
+	answerTimeout  = 60 * time.Second
 	idleTimeout    = 2 * time.Minute
 	maxHeaderBytes = 16 << 10
 )
@@ -63,7 +68,8 @@ type httpServer struct {
 func startHTTP(l *listener, h http.Handler, log *slog.Logger) *httpServer {
 	s := &httpServer{
 		Server: &http.Server{
-			Handler: h, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+			Handler: h, ReadHeaderTimeout: headerTimeout, ReadTimeout: requestTimeout, WriteTimeout: answerTimeout,
+			IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
 			ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 		},
 		log:   log,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 
 	"docket/migrations"
 
@@ -18,7 +19,7 @@ func (p *program) migrateCommand() *cobra.Command {
 		Long: `Bring the schema of the database to this version of docket, and say where it
 stands. Any number of replicas may call it at once; on a current database it
 changes nothing. It connects as DOCKET_OWNER_DATABASE_URL, else DATABASE_URL,
-else to the private Postgres.
+else to the private Postgres, that of a running server too.
 
 --to and --down go back. That drops tables with all that is in them, so it asks
 for --yes, and no server may be running meanwhile.`,
@@ -58,16 +59,16 @@ func (p *program) migrate(c *cobra.Command, m migration) (err error) {
 		return errors.New("going back drops tables and all data in them: add --yes")
 	}
 	log := newLogger(p.stderr, s.LogFormat)
-	open := openDatabase
-	if m.status {
-		open = borrowDatabase
-	}
-	d, err := open(ctx, s, log)
+	d, err := m.open(ctx, s, log)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, d.stop(context.WithoutCancel(ctx))) }()
+	defer func() { err = errors.Join(err, d.stop(p.atOnce)) }()
 	if err := checkServer(ctx, d, log); err != nil {
+		return err
+	}
+	before, _, err := migrations.Pending(ctx, d.Owner)
+	if err != nil {
 		return err
 	}
 	switch {
@@ -82,15 +83,34 @@ func (p *program) migrate(c *cobra.Command, m migration) (err error) {
 	if err != nil {
 		return err
 	}
-	current, target, err := migrations.Pending(ctx, d.Owner)
+	after, target, err := migrations.Pending(ctx, d.Owner)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(p.stdout, "schema version %d; this docket's is %d\n", current, target)
-	if m.status && current != target {
+	said := ""
+	if !m.status && before == after {
+		said = ": nothing to do"
+	}
+	fmt.Fprintf(p.stdout, "schema version %d; this docket's is %d%s\n", after, target, said)
+	if m.status && after != target {
 		return errNo
 	}
 	return nil
+}
+
+// open finds the database. Beside a running server its private Postgres is used,
+// but not to go back: that would take away the tables under it.
+func (m migration) open(ctx context.Context, s settings, log *slog.Logger) (*database, error) {
+	switch {
+	case m.status:
+		return borrowDatabase(ctx, s, log)
+	case m.back:
+		return openDatabase(ctx, s, log)
+	}
+	return openOrJoin(ctx, s, log, func(ctx context.Context, d *database) (bool, error) {
+		_, _, err := migrations.Pending(ctx, d.Owner)
+		return err == nil, err
+	})
 }
 
 // target is the version to go back to.

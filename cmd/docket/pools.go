@@ -16,14 +16,18 @@ import (
 const (
 	appendConns = 10
 	readConns   = 20
+	loginConns  = 4
 )
 
 // pools are the connections of one program. The feed has its own, so that pages
 // in work never keep a command waiting.
 type pools struct {
 	Engine *pgxpool.Pool
-	Feed   *pgxpool.Pool // nil for a command that runs no subscription
-	API    *pgxpool.Pool
+	// Login has the sessions and credentials, so that no tenant's appends keep
+	// anyone from being recognised.
+	Login *pgxpool.Pool
+	Feed  *pgxpool.Pool // nil for a command that runs no subscription
+	API   *pgxpool.Pool
 }
 
 // openPools connects; with feed also for subscriptions.
@@ -38,6 +42,7 @@ func openPools(ctx context.Context, d *database, app string, feed bool) (*pools,
 		}
 	}
 	open(&p.Engine, d.Engine, postgres.EngineRole, appendConns)
+	open(&p.Login, d.Engine, postgres.EngineRole, loginConns)
 	open(&p.API, d.API, postgres.APIRole, readConns)
 	if feed {
 		open(&p.Feed, d.Engine, postgres.EngineRole, feedConns())
@@ -51,7 +56,7 @@ func openPools(ctx context.Context, d *database, app string, feed bool) (*pools,
 // close waits for the connections that are in use, as long as ctx does.
 func (p *pools) close(ctx context.Context) error {
 	return within(ctx, poolsBound, "close the pools", func() error {
-		for _, pool := range []*pgxpool.Pool{p.Feed, p.API, p.Engine} {
+		for _, pool := range []*pgxpool.Pool{p.Feed, p.API, p.Login, p.Engine} {
 			if pool != nil {
 				pool.Close()
 			}

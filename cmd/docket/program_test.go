@@ -16,8 +16,11 @@ import (
 	"sync"
 	"testing"
 
+	"docket/domain"
+	"docket/eventstore"
 	"docket/internal/pgtest"
 	"docket/migrations"
+	"docket/projections"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -304,9 +307,9 @@ func TestMigrate(t *testing.T) {
 	}
 	at := func(v int64) string { return fmt.Sprintf("schema version %d;", v) }
 	expect(statusNo, at(0), "--status")
-	expect(statusDone, fmt.Sprintf("schema version %d; this docket's is %d", newest, newest))
-	expect(statusDone, at(newest), "--status")
-	expect(statusDone, at(newest))
+	expect(statusDone, fmt.Sprintf("schema version %d; this docket's is %d\n", newest, newest))
+	expect(statusDone, fmt.Sprintf("schema version %d; this docket's is %d\n", newest, newest), "--status")
+	expect(statusDone, fmt.Sprintf("schema version %d; this docket's is %d: nothing to do\n", newest, newest))
 	expect(statusDone, at(newest-1), "--down", "--yes")
 	expect(statusCouldNot, "goes back only", "--to", strconv.FormatInt(newest, 10), "--yes")
 	expect(statusNo, at(newest-1), "--status")
@@ -316,7 +319,8 @@ func TestMigrate(t *testing.T) {
 
 func TestCommandsBesideAServer(t *testing.T) {
 	t.Parallel()
-	environ := given(pgtest.New(t), nil)
+	db := pgtest.New(t)
+	environ := given(db, nil)
 	try(t, environ, "audit", "replay", "--tenant", "default").refused(t, "no tenant with the slug or id")
 	s := serve(t, environ)
 	defer s.stop()
@@ -341,6 +345,29 @@ func TestCommandsBesideAServer(t *testing.T) {
 		}
 	}
 	try(t, environ, "projections", "rebuild", "--tenant", "acme").refused(t, `"acme"`)
+
+	// One that can't be rebuilt is named, and the others are.
+	id, err := domain.ParseID[any](event.StreamID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	build, err := eventstore.StartBuild(t.Context(), db.Engine(t), domain.TenantID(id), "tasks", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer build.Close()
+	o = try(t, environ, "projections", "rebuild", "--tenant", "default")
+	o.refused(t, "1 read models couldn't be rebuilt")
+	if !strings.Contains(o.stderr, "default  tasks  failed") || strings.Count(o.stdout, "  done: ") != len(projections.Models())-1 {
+		t.Errorf("rebuild of all but one: %q, %q", o.stdout, o.stderr)
+	}
+
+	// The platform's log has the users.
+	register(t, s.url, "Ann")
+	o = try(t, environ, "audit", "replay", "--tenant", domain.Platform.String())
+	if o.status != statusDone || strings.Count(o.stdout, "user.registered") != 1 {
+		t.Errorf("replay of the platform: status %d, %q, %q", o.status, o.stdout, o.stderr)
+	}
 }
 
 func TestCommandsWithoutData(t *testing.T) {

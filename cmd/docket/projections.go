@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -25,8 +26,9 @@ func (p *program) rebuildCommand() *cobra.Command {
 		Short: "Make read models anew from the events",
 		Long: `Make read models anew from the events, the activity log among them: all of them
 for all tenants, or those that are named. The API goes on answering from the old
-rows until the new ones take their place. What was interrupted goes on where it
-stopped when the command is given again.
+rows until the new ones take their place. One that fails keeps its old rows, and the
+others go on. What was interrupted goes on where it stopped when the command is
+given again.
 
 Read models: ` + strings.Join(projections.Models(), ", ") + ".",
 		Example: `  docket projections rebuild
@@ -60,8 +62,9 @@ func (p *program) rebuild(c *cobra.Command, models, tenants []string) error {
 		if err != nil {
 			return err
 		}
-		told := &progress{to: p.stdout, names: names, began: time.Now(), last: time.Now()}
-		if err := projections.NewRebuilder(pools.Engine).Rebuild(ctx, chosen, models, told.tell); err != nil {
+		told := &progress{to: p.stdout, failures: p.stderr, names: names, began: time.Now(), last: time.Now()}
+		err = projections.NewRebuilder(pools.Engine).Rebuild(ctx, chosen, models, told.tell)
+		if err != nil && (ctx.Err() != nil || told.failed == 0) {
 			return err
 		}
 		return told.end()
@@ -71,19 +74,29 @@ func (p *program) rebuild(c *cobra.Command, models, tenants []string) error {
 // progressEvery is how often a long rebuild says that it is alive.
 const progressEvery = 2 * time.Second
 
-// progress writes a line for each read model that is done, and from time to time
-// one for the model in hand.
+// progress writes a line for each read model that is done or failed, and from time
+// to time one for the model in hand.
 type progress struct {
-	to    io.Writer
-	names map[domain.TenantID]string
-	began time.Time
-	last  time.Time
-	done  int
-	total int64
+	to       io.Writer
+	failures io.Writer
+	names    map[domain.TenantID]string
+	began    time.Time
+	last     time.Time
+	done     int
+	failed   int
+	total    int64
 }
 
 func (p *progress) tell(now projections.Progress) {
 	switch {
+	case now.Err != nil:
+		p.failed++
+		why := now.Err
+		var failure *projections.RebuildError
+		if errors.As(why, &failure) {
+			why = failure.Cause
+		}
+		fmt.Fprintf(p.failures, "%s  %s  failed, the old rows are read on: %s\n", p.name(now.Tenant), now.Model, oneLine(why.Error()))
 	case now.Done:
 		p.done++
 		p.total += now.Seq
@@ -106,5 +119,8 @@ func (p *progress) name(t domain.TenantID) string {
 func (p *progress) end() error {
 	took := time.Since(p.began)
 	_, err := fmt.Fprintf(p.to, "rebuilt %d read models from %d events in %s\n", p.done, p.total, took.Round(time.Millisecond))
+	if err == nil && p.failed > 0 {
+		err = fmt.Errorf("%d read models couldn't be rebuilt", p.failed)
+	}
 	return err
 }

@@ -52,7 +52,6 @@ Environment:
   DOCKET_MASTER_KEY          base64 of at least 32 bytes
   DOCKET_SETUP_CODE          what founds the default tenant from another machine
   DOCKET_ISSUER              the issuer in access tokens (default docket)
-  DOCKET_TRUSTED_PROXIES     addresses or networks whose X-Forwarded-For is believed
   DOCKET_SMTP_URL            smtp://user:password@host:587?from=docket@example.org, or smtps://
                              (default: e-mail is written to the log)
   DOCKET_EGRESS_ALLOW        networks that webhooks may reach beside public ones, by http too
@@ -72,7 +71,6 @@ Environment:
 	c.Flags().String("addr", "", "where to listen (DOCKET_ADDR)")
 	c.Flags().Bool("migrate", false, "migrate before serving (DOCKET_MIGRATE)")
 	c.Flags().String("issuer", "", "the issuer in access tokens (DOCKET_ISSUER)")
-	c.Flags().String("trusted-proxies", "", "addresses or networks whose X-Forwarded-For is believed (DOCKET_TRUSTED_PROXIES)")
 	c.Flags().String("egress-allow", "", "networks that webhooks may reach beside public ones (DOCKET_EGRESS_ALLOW)")
 	return c
 }
@@ -198,7 +196,7 @@ func newApp(p *pools, s settings, sec secrets, log *slog.Logger) (*app, error) {
 	if a.delivery, err = newDelivery(p, s, sec, log); err != nil {
 		return nil, err
 	}
-	credentials, err := commands.NewCredentials(p.Engine, log)
+	credentials, err := commands.NewCredentials(p.Login, log)
 	if err != nil {
 		return nil, err
 	}
@@ -209,10 +207,10 @@ func newApp(p *pools, s settings, sec secrets, log *slog.Logger) (*app, error) {
 		return nil, err
 	}
 	a.handler, err = httpapi.New(httpapi.Config{
-		Commands: a.commands, Sessions: commands.NewSessions(p.Engine, a.commands),
+		Commands: a.commands, Sessions: commands.NewSessions(p.Login, a.commands),
 		Queries: projections.NewQueries(p.API, progress), Inbox: notify.NewInbox(p.API, progress), Egress: a.delivery.egress,
 		Keys: sec.SigningKeys, MasterKey: sec.MasterKey, Issuer: s.Issuer, Version: apiVersion,
-		TrustedProxies: s.TrustedProxies, Logger: log, Ready: a.ready.check,
+		Logger: log, Ready: a.ready.check,
 	})
 	return a, err
 }

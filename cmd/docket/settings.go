@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"net"
-	"net/netip"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -37,10 +36,9 @@ type settings struct {
 	DataDir        string `env:"DOCKET_DATA_DIR"`
 	Migrate        bool   `env:"DOCKET_MIGRATE"`
 
-	Addr           string   `env:"DOCKET_ADDR" envDefault:"127.0.0.1:8000"`
-	TrustedProxies []string `env:"DOCKET_TRUSTED_PROXIES"`
-	Issuer         string   `env:"DOCKET_ISSUER" envDefault:"docket"`
-	LogFormat      string   `env:"DOCKET_LOG_FORMAT"`
+	Addr      string `env:"DOCKET_ADDR" envDefault:"127.0.0.1:8000"`
+	Issuer    string `env:"DOCKET_ISSUER" envDefault:"docket"`
+	LogFormat string `env:"DOCKET_LOG_FORMAT"`
 
 	// The mail server; empty: e-mail goes to the log.
 	SMTPURL string `env:"DOCKET_SMTP_URL"`
@@ -112,15 +110,6 @@ func (s *settings) check(wrong func(name, problem string, args ...any) error) er
 	}
 	if err := checkAddr(s.Addr); err != nil {
 		return wrong("DOCKET_ADDR", "must be host:port, such as 127.0.0.1:8000: %v", err)
-	}
-	for i, p := range s.TrustedProxies {
-		p = strings.TrimSpace(p)
-		s.TrustedProxies[i] = p
-		_, addrErr := netip.ParseAddr(p)
-		_, prefixErr := netip.ParsePrefix(p)
-		if addrErr != nil && prefixErr != nil {
-			return wrong("DOCKET_TRUSTED_PROXIES", "must be addresses or networks, such as 10.0.0.0/8, separated by commas: %q is neither", p)
-		}
 	}
 	if strings.ContainsFunc(s.Issuer, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) {
 		return wrong("DOCKET_ISSUER", "must be a word")

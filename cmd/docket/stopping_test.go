@@ -17,6 +17,7 @@ func TestKilledServer(t *testing.T) {
 			in := newInstall(t, by)
 			first := in.serve()
 			ann := register(t, first.url, "Ann")
+			in.settle()
 			before := ann.get("/v1/me").want(200).body
 			first.stop(syscall.SIGKILL, false)
 			left, ok := in.postmaster()
@@ -49,8 +50,33 @@ func TestSecondServer(t *testing.T) {
 	if strings.Count(o.stderr, "\n") != 1 {
 		t.Errorf("more than a line: %s", o.stderr)
 	}
+	// What needs only the database uses the first one's.
+	if o := in.run("migrate"); o.status != statusDone || !strings.Contains(o.stdout, "nothing to do") {
+		t.Errorf("migrate: status %d: %s%s", o.status, o.stdout, o.stderr)
+	}
+	in.run("migrate", "--down", "--yes").refused(t, "another docket is running on")
 	register(t, first.url, "Ann").get("/v1/me").want(200)
 	first.stopped(first.stop(syscall.SIGINT, false))
+}
+
+// TestPostgresDies ends a server's Postgres under it.
+func TestPostgresDies(t *testing.T) {
+	t.Parallel()
+	in := newInstall(t, accounts(t)[0])
+	p := in.serve()
+	pid, ok := in.postmaster()
+	if !ok {
+		t.Fatal("no Postgres runs")
+	}
+	if err := syscall.Kill(pid, syscall.SIGQUIT); err != nil {
+		t.Fatal(err)
+	}
+	o := <-p.ended
+	if o.status != statusCouldNot || !strings.Contains(o.stderr, "docket: the private Postgres ended") {
+		t.Errorf("status %d: %s", o.status, o.stderr)
+	}
+	again := in.serve()
+	again.stopped(again.stop(syscall.SIGINT, false))
 }
 
 // TestStopWhileStarting asks a server to stop before it listens, at moments that

@@ -36,8 +36,12 @@ func tenantNames(ctx context.Context, p *pools) (map[domain.TenantID]string, err
 	return names, rows.Err()
 }
 
-// findTenant finds a tenant by what an operator calls it: its id, or its slug.
+// findTenant finds a tenant by what an operator calls it: its id, or its slug. The
+// nil UUID is the platform, whose log has the users.
 func findTenant(ctx context.Context, p *pools, name string) (domain.TenantID, error) {
+	if id, err := domain.ParseID[any](name); err == nil && domain.TenantID(id) == domain.Platform {
+		return domain.Platform, nil
+	}
 	c, err := commands.New(commands.Config{Store: eventstore.New(p.Engine, p.API, nil)})
 	if err != nil {
 		return domain.TenantID{}, err

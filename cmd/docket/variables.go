@@ -20,13 +20,12 @@ var variables = func() []string {
 // flagFor is the flag that overrides a variable. Secrets, and the URLs that
 // hold passwords, have none.
 var flagFor = map[string]string{
-	"DOCKET_DATA_DIR":        "--data-dir",
-	"DOCKET_LOG_FORMAT":      "--log-format",
-	"DOCKET_ADDR":            "--addr",
-	"DOCKET_MIGRATE":         "--migrate",
-	"DOCKET_ISSUER":          "--issuer",
-	"DOCKET_TRUSTED_PROXIES": "--trusted-proxies",
-	"DOCKET_EGRESS_ALLOW":    "--egress-allow",
+	"DOCKET_DATA_DIR":     "--data-dir",
+	"DOCKET_LOG_FORMAT":   "--log-format",
+	"DOCKET_ADDR":         "--addr",
+	"DOCKET_MIGRATE":      "--migrate",
+	"DOCKET_ISSUER":       "--issuer",
+	"DOCKET_EGRESS_ALLOW": "--egress-allow",
 }
 
 // serviceLink are the variables that Kubernetes sets in every pod of a

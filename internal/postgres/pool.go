@@ -25,10 +25,12 @@ type PoolConfig struct {
 // are not the deadline of a request: that is the context's.
 const (
 	engineStatement = 60_000 // a page of a rebuild
-	engineLock      = 10_000
+	// Below the time that an append is waited for, so that one that couldn't get its
+	// tenant's lock hears that nothing was done.
+	engineLock = 5_000
 	// A replica that stopped in the middle of a page loses its checkpoint lock
-	// after this.
-	engineIdleInTx = 30_000
+	// after this. It is above what a handler may take for a page.
+	engineIdleInTx = 45_000
 	apiStatement   = 15_000
 	apiLock        = 5_000
 	apiIdleInTx    = 10_000

@@ -17,6 +17,13 @@ SELECT 'is a superuser' FROM pg_roles WHERE rolname = session_user AND rolsuper
 UNION ALL
 SELECT 'bypasses row-level security' FROM pg_roles WHERE rolname = session_user AND rolbypassrls
 UNION ALL
+SELECT 'may make roles' FROM pg_roles WHERE rolname = session_user AND rolcreaterole AND NOT rolsuper
+UNION ALL
+SELECT 'may replicate everything' FROM pg_roles WHERE rolname = session_user AND rolreplication AND NOT rolsuper
+UNION ALL
+SELECT 'its role ' || rolname || ' is a superuser or bypasses row-level security' FROM pg_roles
+WHERE rolname = $1 AND (rolsuper OR rolbypassrls)
+UNION ALL
 SELECT 'may become ' || r.rolname FROM pg_roles r
 WHERE r.rolname <> $1 AND r.rolname <> session_user
   AND pg_has_role(session_user, r.oid, 'MEMBER')

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"testing"
+)
+
+// stuck is a server in the middle of a request.
+type stuck struct {
+	*httpServer
+	addr string
+	// release lets the request end by itself.
+	release chan struct{}
+	// answered gets the status, or why there was none.
+	answered chan error
+}
+
+var errStatus = errors.New("another status than 200")
+
+func startStuck(t *testing.T) *stuck {
+	t.Helper()
+	l, err := listen(t.Context(), "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &stuck{addr: l.Addr().String(), release: make(chan struct{}), answered: make(chan error, 1)}
+	entered := make(chan struct{})
+	s.httpServer = startHTTP(l, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		close(entered)
+		select {
+		case <-s.release:
+		case <-r.Context().Done():
+		}
+	}), slog.New(slog.DiscardHandler))
+	go func() {
+		got, err := http.Get(l.url())
+		if err == nil {
+			_, err = io.Copy(io.Discard, got.Body)
+			got.Body.Close()
+			if got.StatusCode != http.StatusOK {
+				err = errStatus
+			}
+		}
+		s.answered <- err
+	}()
+	<-entered
+	return s
+}
+
+func TestRequestsInWorkAreAnswered(t *testing.T) {
+	t.Parallel()
+	s := startStuck(t)
+	stopped := make(chan error, 1)
+	go func() { stopped <- s.stop(t.Context()) }()
+	for accepting := true; accepting; {
+		c, err := net.Dial("tcp", s.addr)
+		if accepting = err == nil; accepting {
+			c.Close()
+		}
+	}
+	select {
+	case err := <-stopped:
+		t.Fatalf("it stopped with a request in work: %v", err)
+	case err := <-s.answered:
+		t.Fatalf("the request was cut off: %v", err)
+	default:
+	}
+	close(s.release)
+	if err := errors.Join(<-s.answered, <-stopped); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestRequestsInWorkAreCutOffWhenNobodyWaits(t *testing.T) {
+	t.Parallel()
+	s := startStuck(t)
+	atOnce, cancel := context.WithCancel(t.Context())
+	stopped := make(chan error, 1)
+	go func() { stopped <- s.stop(atOnce) }()
+	cancel()
+	if err := <-stopped; err != nil {
+		t.Error(err)
+	}
+	if err := <-s.answered; err == nil {
+		t.Error("the request was answered")
+	}
+}
+
+func TestURL(t *testing.T) {
+	t.Parallel()
+	for addr, want := range map[string]string{"127.0.0.1:0": "http://127.0.0.1:", ":0": "http://localhost:"} {
+		l, err := listen(t.Context(), addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := l.url(); got[:len(want)] != want {
+			t.Errorf("%s: %s", addr, got)
+		}
+		if err := errors.Join(l.close(), l.close()); err != nil {
+			t.Error(err)
+		}
+	}
+}

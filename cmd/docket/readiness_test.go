@@ -1,0 +1,39 @@
+package main
+
+import (
+	"errors"
+	"log/slog"
+	"testing"
+	"time"
+
+	"docket/internal/pgtest"
+)
+
+func TestReadiness(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	api := db.API(t)
+	r := newReadiness(api, slog.New(slog.DiscardHandler))
+	expect := func(want error, when string) {
+		t.Helper()
+		r.looked = time.Time{}
+		if got := r.check(t.Context()); !errors.Is(got, want) {
+			t.Errorf("%s: %v, want %v", when, got, want)
+		}
+	}
+	expect(errNotServing, "before it serves")
+	r.begin()
+	expect(nil, "serving")
+	execute(t, db.OwnerURL, `insert into goose_db_version (version_id, is_applied) values (999, true)`)
+	expect(nil, "migrated by a newer docket")
+	execute(t, db.OwnerURL, `delete from goose_db_version where version_id > 5`)
+	r.looked = time.Now().Add(time.Hour) // however long this test takes
+	if err := r.check(t.Context()); err != nil {
+		t.Errorf("asked again at once it looked again: %v", err)
+	}
+	expect(errSchemaMoved, "gone back")
+	api.Close()
+	expect(errNoDatabase, "without a database")
+	r.end()
+	expect(errNotServing, "stopping")
+}

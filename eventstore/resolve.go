@@ -1,0 +1,65 @@
+package eventstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"docket/domain"
+)
+
+const (
+	// resolveAttempts is how often a Commit is sent again whose answer was lost.
+	resolveAttempts = 3
+	// resolvePause is what is waited before each: a server that was killed needs a
+	// moment to come back.
+	resolvePause = 500 * time.Millisecond
+)
+
+// resolve finds out what became of a Commit whose answer was lost, by sending it
+// again: if it was applied, its streams have moved, and what stands after the
+// expected version carries its command id; if it wasn't, it is applied now. The
+// tenant's lock puts the two in an order, should the first still be under way.
+func (s *Store) resolve(ctx context.Context, b *batch, unknown error) (Appended, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), appendTimeout)
+	defer cancel()
+	for range resolveAttempts {
+		if !sleep(ctx, resolvePause) {
+			break
+		}
+		appended, err := s.attempt(ctx, b)
+		switch {
+		case err == nil:
+			return appended, nil
+		case errors.Is(err, ErrOutcomeUnknown), errors.Is(err, ErrUnavailable):
+			continue // and the first answer is as unknown as before
+		}
+		appended, found, findErr := s.find(ctx, b.commit)
+		switch {
+		case findErr != nil:
+			continue
+		case found:
+			return appended, nil
+		}
+		return Appended{}, err // refused, and so it was the first time
+	}
+	return Appended{}, fmt.Errorf("%w: Postgres stayed away", unknown)
+}
+
+// find looks for the events of a Commit in their streams. A Commit is applied
+// whole, so its first part tells of all.
+func (s *Store) find(ctx context.Context, c Commit) (_ Appended, found bool, _ error) {
+	var events []domain.Recorded
+	for _, p := range c.Parts {
+		after, err := s.Load(ctx, p.Tenant, p.Stream, p.Expected)
+		if err != nil {
+			return Appended{}, false, err
+		}
+		if len(after) < len(p.Events) || after[0].Command != c.Command {
+			return Appended{}, false, nil
+		}
+		events = append(events, after[:len(p.Events)]...)
+	}
+	return Appended{Events: events}, true, nil
+}

@@ -1,0 +1,92 @@
+package httpapi
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+
+	"docket/projections"
+)
+
+// A rebuild of everything while the API answers: all answers are byte for byte
+// the same before, during and after.
+func TestReadsDuringRebuild(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	type reading struct {
+		by     person
+		target string
+	}
+	var readings []reading
+	for _, word := range []string{"acme", "bolt"} {
+		e := newEstate(w, word)
+		for target, p := range e.reads {
+			readings = append(readings, reading{p, target})
+		}
+		for _, p := range e.staff {
+			readings = append(readings, reading{p, "/v1/me"}, reading{p, "/v1/tenants"}, reading{p, "/v1/notifications"}, reading{p, "/v1/projects?limit=1"})
+		}
+	}
+	l := newListed(w, "coil")
+	for _, target := range l.lists {
+		readings = append(readings, reading{l.reader(target), target}, reading{l.reader(target), withQuery(target, "limit", 2)})
+	}
+	read := func(r reading) string {
+		a := r.by.get(r.target)
+		return fmt.Sprint(a.Code, a.Header().Get("ETag"), a.Body)
+	}
+	before := make([]string, len(readings))
+	for i, r := range readings {
+		if before[i] = read(r); before[i][:3] != "200" {
+			t.Fatal(r.target, before[i])
+		}
+	}
+
+	var reader sync.WaitGroup
+	done := make(chan struct{})
+	rounds := 0
+	same := func(when string) {
+		for i, r := range readings {
+			if now := read(r); now != before[i] {
+				t.Errorf("%s of %s %s:\n%s\n%s", r.target, r.by.name, when, before[i], now)
+			}
+		}
+	}
+	reader.Go(func() {
+		for {
+			select {
+			case <-done:
+				return
+			default:
+				same("during the rebuild")
+				rounds++
+			}
+		}
+	})
+	rebuilt := map[string]int{}
+	for range 5 {
+		err := w.rebuild.Rebuild(t.Context(), nil, nil, func(p projections.Progress) {
+			if p.Done {
+				rebuilt[p.Model]++
+			}
+		})
+		if err != nil {
+			t.Error(err)
+			break
+		}
+	}
+	close(done)
+	reader.Wait()
+	same("after the rebuild")
+	for _, model := range projections.Models() {
+		if rebuilt[model] < 5*4 { // four tenants
+			t.Errorf("%s was rebuilt %d times", model, rebuilt[model])
+		}
+	}
+	if rounds == 0 {
+		t.Error("nobody read during the rebuild")
+	}
+	// The rebuilt rows go on being kept up to date.
+	p := readings[0].by.project("after the rebuild")
+	readings[0].by.get("/v1/projects/" + p.ID.String()).want(200)
+}

@@ -1,0 +1,29 @@
+package projections
+
+import (
+	"testing"
+
+	"docket/domain"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// Who reads while Postgres is away is told to come again, and not that the
+// server is broken.
+func TestReadsWhilePostgresIsAway(t *testing.T) {
+	t.Parallel()
+	nowhere, err := pgxpool.New(t.Context(), "postgres://docket@127.0.0.1:1/docket?sslmode=disable")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nowhere.Close()
+	q, s := NewQueries(nowhere, nil), domain.Operate(newID[domain.TenantID](t))
+	_, one := q.Project(t.Context(), s, newID[domain.ProjectID](t), Fresh{})
+	_, _, list := q.Members(t.Context(), s, Page{}, Fresh{})
+	_, own := q.Memberships(t.Context(), newID[domain.UserID](t), nil)
+	for what, err := range map[string]error{"one": one, "list": list, "own": own} {
+		if domain.CodeOf(err) != domain.CodeOverloaded {
+			t.Errorf("%s: got %v", what, err)
+		}
+	}
+}
