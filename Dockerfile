@@ -4,8 +4,8 @@ WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
-ARG VERSION=devel
-RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=${VERSION}" -o /docket ./cmd/docket
+
+RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o /docket ./cmd/docket
 
 # Nothing but the program, the certificates that outgoing TLS needs, and a user who isn't root.
 FROM scratch

@@ -85,7 +85,7 @@ Exit status: 0 done, 1 the answer is no, 2 could not.`,
 	root.PersistentFlags().String("data-dir", "", "where keys and the private Postgres are kept (DOCKET_DATA_DIR)")
 	root.PersistentFlags().String("log-format", "", "text or json; text on a terminal, else json (DOCKET_LOG_FORMAT)")
 	root.AddCommand(p.serveCommand(), p.migrateCommand(), p.projectionsCommand(), p.auditCommand(),
-		p.openAPICommand(), p.versionCommand())
+		p.openAPICommand(), p.healthCommand(), p.versionCommand())
 	return root
 }
 
