@@ -71,9 +71,14 @@ func newListed(w *world, slug string) *listed {
 	owner.patch("/v1/projects/"+l.project.ID.String(), `{"description":"x"}`).want(200)
 	w.caughtUp(l.id, owner.patch("/v1/admin/tenant", `{"name":"`+slug+`!"}`).want(200).seq())
 
+	for i := range 3 {
+		another := owner.post("/v1/tenants", fmt.Sprintf(`{"name":"Another","slug":"%s-%d"}`, slug, i)).want(201)
+		w.caughtUp(as[tenantBody](another).ID, another.seq())
+	}
+
 	project, task := "/v1/projects/"+l.project.ID.String(), "/v1/tasks/"+l.task.ID.String()
 	l.lists = []string{
-		"/v1/members", "/v1/catalog/projects",
+		"/v1/tenants", "/v1/members", "/v1/catalog/projects",
 		"/v1/projects", "/v1/projects?visibility=public&status=draft&owner_id=" + owner.id.String(),
 		project + "/tasks", project + "/tasks?status=todo&priority=normal&label=x", project + "/tasks?assignee_id=" + member.id.String(),
 		project + "/history", task + "/history",

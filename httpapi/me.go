@@ -5,12 +5,13 @@ import (
 	"net/http"
 
 	"docket/domain"
+	"docket/projections"
 )
 
 // meBody is the caller, whatever the tenant.
 type meBody struct {
 	UserBody
-	Memberships []membershipBody `json:"memberships"`
+	Memberships []membershipBody `json:"memberships" doc:"In the order of joining, up to 1,000; all of them are in /v1/tenants."`
 }
 
 type membershipBody struct {
@@ -31,7 +32,7 @@ func (s *Server) me(ctx context.Context, u domain.UserID, _ *struct{}) (*plain[m
 	if err != nil {
 		return nil, err
 	}
-	memberships, err := s.queries.Memberships(ctx, u, s.positions.all(u))
+	memberships, _, err := s.queries.Memberships(ctx, u, projections.Page{Limit: projections.MaxLimit}, s.positions.all(u))
 	if err != nil {
 		return nil, err
 	}

@@ -74,8 +74,6 @@ func TestScopeReachesOneTenant(t *testing.T) {
 	isNotFound(t, err)
 	_, err = w.queries.Task(t.Context(), s, two.taskIDs[0], Fresh{})
 	isNotFound(t, err)
-	_, err = w.queries.Member(t.Context(), s, two.userIDs[0], Fresh{})
-	isNotFound(t, err)
 	_, _, err = w.queries.Tasks(t.Context(), s, TaskFilter{ProjectID: &two.projectIDs[0]}, Page{}, Fresh{})
 	isNotFound(t, err)
 	_, _, err = w.queries.History(t.Context(), s, domain.Stream(domain.ProjectStream, two.projectIDs[0]), 0, 0)

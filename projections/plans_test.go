@@ -45,7 +45,6 @@ func hot() map[string]statement {
 		"projectTasksSQL":   onAPI(projectTasksSQL, "tasks_by_project"),
 		"assigneeTasksSQL":  onAPI(assigneeTasksSQL, "tasks_by_assignee"),
 		"projectThereSQL":   onAPI(projectThereSQL, "projects_pk"),
-		"memberSQL":         onAPI(memberSQL, "members_pk"),
 		"membersSQL":        onAPI(membersSQL, "members_by_joined"),
 		"userTenantsSQL":    onAPI(userTenantsSQL, "members_by_user"),
 		"tenantSQL":         onAPI(tenantSQL, "tenants_pk"),
