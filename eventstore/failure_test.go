@@ -143,7 +143,7 @@ func TestHandlersThatEndBadly(t *testing.T) {
 			f.journal()
 			tenant := f.tenant()
 			head := f.grow(f.store, tenant, 4)
-			r := f.replica(eventstore.FeedConfig{Timeout: 100 * time.Millisecond})
+			r := f.replica(eventstore.FeedConfig{Timeout: 2 * time.Second})
 			router, err := message.NewRouter(message.RouterConfig{}, watermill.NopLogger{})
 			if err != nil {
 				t.Fatal(err)

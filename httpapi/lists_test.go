@@ -75,10 +75,14 @@ func newListed(w *world, slug string) *listed {
 		owner.comment(l.task.ID, fmt.Sprint(slug, i))
 	}
 	w.caughtUp(l.id, owner.patch("/v1/admin/tenant", `{"name":"`+slug+`?"}`).want(200).seq())
+	for i := range 3 {
+		another := owner.post("/v1/tenants", fmt.Sprintf(`{"name":"Another","slug":"%s-%d"}`, slug, i)).want(201)
+		w.caughtUp(as[tenantBody](another).ID, another.seq())
+	}
 
 	project, task := "/v1/projects/"+l.project.ID.String(), "/v1/tasks/"+l.task.ID.String()
 	l.lists = []string{
-		"/v1/members", "/v1/catalog/projects",
+		"/v1/tenants", "/v1/members", "/v1/catalog/projects",
 		"/v1/projects", "/v1/projects?visibility=public&status=draft&owner_id=" + owner.id.String(),
 		project + "/tasks", project + "/tasks?status=todo&priority=normal&label=x", project + "/tasks?assignee_id=" + member.id.String(),
 		"/v1/tasks", "/v1/tasks?status=todo&priority=normal&label=x", "/v1/tasks?assignee_id=" + member.id.String(), "/v1/tasks?due_before=2030-01-01",

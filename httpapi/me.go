@@ -5,12 +5,13 @@ import (
 	"net/http"
 
 	"docket/domain"
+	"docket/projections"
 )
 
 // meBody is the caller, whatever the tenant.
 type meBody struct {
 	UserBody
-	Memberships []membershipBody `json:"memberships"`
+	Memberships []membershipBody `json:"memberships" doc:"In the order of joining, up to 1,000; all of them are in /v1/tenants."`
 }
 
 type membershipBody struct {
@@ -52,7 +53,7 @@ func (s *Server) editMe(ctx context.Context, u domain.UserID, in *struct{ Body e
 }
 
 func (s *Server) answerMe(ctx context.Context, who domain.User) (*plain[meBody], error) {
-	memberships, err := s.queries.Memberships(ctx, who.ID, s.positions.all(who.ID))
+	memberships, _, err := s.queries.Memberships(ctx, who.ID, projections.Page{Limit: projections.MaxLimit}, s.positions.all(who.ID))
 	if err != nil {
 		return nil, err
 	}

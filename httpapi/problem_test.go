@@ -171,7 +171,7 @@ func TestExplanations(t *testing.T) {
 	t.Parallel()
 	s := newSample(t)
 	rec := s.send("GET", "/problems", "")
-	var list problemList
+	var list list[problemEntry]
 	if err := json.Unmarshal(rec.Body.Bytes(), &list); err != nil || len(list.Items) != len(problems) {
 		t.Error(rec.Code, err, len(list.Items))
 	}

@@ -103,10 +103,6 @@ type problemEntry struct {
 	Explanation string `json:"explanation"`
 }
 
-type problemList struct {
-	Items []problemEntry `json:"items"`
-}
-
 func problemType(code domain.Code) string { return "/problems/" + string(code) }
 
 func explain(code domain.Code) problemEntry {
@@ -115,18 +111,18 @@ func explain(code domain.Code) problemEntry {
 }
 
 // explainAll is every code, by status and then by name.
-func explainAll() problemList {
-	list := problemList{}
+func explainAll() list[problemEntry] {
+	var all list[problemEntry]
 	for code := range problems {
-		list.Items = append(list.Items, explain(code))
+		all.Items = append(all.Items, explain(code))
 	}
-	slices.SortFunc(list.Items, func(a, b problemEntry) int {
+	slices.SortFunc(all.Items, func(a, b problemEntry) int {
 		if a.Status != b.Status {
 			return a.Status - b.Status
 		}
 		return strings.Compare(a.Code, b.Code)
 	})
-	return list
+	return all
 }
 
 // problemPage is for the browser of someone who clicks on a type.
@@ -172,11 +168,11 @@ func registerProblems(r *router) {
 	}
 	register(r, operation{
 		Method: http.MethodGet, Path: "/problems", ID: "list-problems", Tag: "service", Access: public,
-		Summary: "What each problem code means",
-		Content: content(schemas.Schema(typeOf[problemList](), true, "")),
+		Summary: "What each problem code means", Description: "All of them, without pages: next_cursor is null.",
+		Content: content(schemas.Schema(typeOf[list[problemEntry]](), true, "")),
 	}, func(_ context.Context, in *struct{ Accepted }) (*document, error) {
-		list := explainAll()
-		return explanation(in.Accepted, list, list.Items...)
+		all := explainAll()
+		return explanation(in.Accepted, all, all.Items...)
 	})
 	register(r, operation{
 		Method: http.MethodGet, Path: "/problems/{code}", ID: "get-problem", Tag: "service", Access: public,

@@ -7,6 +7,7 @@ import (
 
 	"docket/commands"
 	"docket/domain"
+	"docket/projections"
 )
 
 // tenantBody is a tenant as its members see it; role is the caller's.
@@ -36,6 +37,7 @@ func registerTenants(s *Server) {
 	}, s.createTenant)
 	registerUser(s, operation{
 		Method: http.MethodGet, Path: "/v1/tenants", ID: "list-tenants", Tag: "tenants", Summary: "The caller's tenants",
+		Description: "In the order of joining.", Errors: []domain.Code{domain.CodeCursorInvalid},
 	}, s.listTenants)
 	registerUser(s, operation{
 		Method: http.MethodPost, Path: "/v1/tenants/join", ID: "join-tenant", Tag: "tenants", Resolves: true, Status: http.StatusCreated,
@@ -56,16 +58,17 @@ func (s *Server) createTenant(ctx context.Context, u domain.UserID, in *struct{ 
 	}, nil
 }
 
-func (s *Server) listTenants(ctx context.Context, u domain.UserID, _ *struct{}) (*plain[list[tenantBody]], error) {
-	memberships, err := s.queries.Memberships(ctx, u, s.positions.all(u))
+func (s *Server) listTenants(ctx context.Context, u domain.UserID, in *struct{ Paged }) (*plain[list[tenantBody]], error) {
+	l := listing{Route: "list-tenants/" + u.String()}
+	page, err := s.page(in.Paged, l)
 	if err != nil {
 		return nil, err
 	}
-	out := &plain[list[tenantBody]]{Body: list[tenantBody]{Items: []tenantBody{}}}
-	for _, m := range memberships {
-		out.Body.Items = append(out.Body.Items, renderTenant(m.Tenant, m.Role))
+	items, next, err := s.queries.Memberships(ctx, u, page, s.positions.all(u))
+	if err != nil {
+		return nil, err
 	}
-	return out, nil
+	return answerList(s, l, items, next, func(m projections.UserTenant) tenantBody { return renderTenant(m.Tenant, m.Role) })
 }
 
 func (s *Server) joinTenant(ctx context.Context, u domain.UserID, in *struct{ Visit }) (*changed[memberBody], error) {

@@ -27,7 +27,7 @@ func registerTransitions(s *Server) {
 	}, s.moveProject)
 	registerScoped(s, operation{
 		Method: http.MethodGet, Path: "/v1/projects/{id}/transitions", ID: "list-transitions", Tag: "projects", Action: domain.ProjectRead,
-		Summary: "Where a project can go from here",
+		Summary: "Where a project can go from here", Description: "A few items at most, without pages: next_cursor is null.",
 	}, s.listTransitions)
 }
 

@@ -111,9 +111,7 @@ var (
 // Activity lists the activity log, oldest first, up to limit items (DefaultLimit
 // if 0). more says whether there are others after the last.
 func (q *Queries) Activity(ctx context.Context, s domain.Scope, filter ActivityFilter, limit int, f Fresh) (items []Activity, more bool, err error) {
-	if err := q.await(ctx, s, f, activity.Name); err != nil {
-		return nil, false, err
-	}
+	q.await(ctx, s, f, activity.Name)
 	sql := allActivitySQL
 	switch {
 	case filter.EntityID != nil:

@@ -74,8 +74,6 @@ func TestScopeReachesOneTenant(t *testing.T) {
 	isNotFound(t, err)
 	_, err = w.queries.Task(t.Context(), s, two.taskIDs[0], Fresh{})
 	isNotFound(t, err)
-	_, err = w.queries.Member(t.Context(), s, two.userIDs[0], Fresh{})
-	isNotFound(t, err)
 	_, err = w.queries.Comment(t.Context(), s, two.commentIDs[0], Fresh{})
 	isNotFound(t, err)
 	_, _, err = w.queries.Comments(t.Context(), s, two.taskIDs[0], Page{}, Fresh{})

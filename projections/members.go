@@ -36,18 +36,6 @@ var members = define(model[uuid.UUID, domain.Membership]{
 // membersGeneration is the generation of members that a tenant ($1) reads.
 const membersGeneration = `(select coalesce(max(g.current), 1) from generations g where g.tenant_id = $1 and g.subscription = 'members')`
 
-// memberSQL reads the membership of a user ($2) in a tenant ($1).
-var memberSQL = `select ` + members.columns("m.") + ` from members m
-where m.tenant_id = $1 and m.generation = ` + membersGeneration + ` and m.user_id = $2`
-
-// Member reads a user's membership, if it hasn't ended.
-func (q *Queries) Member(ctx context.Context, s domain.Scope, u domain.UserID, f Fresh) (domain.Membership, error) {
-	if err := q.await(ctx, s, f, members.Name); err != nil {
-		return domain.Membership{}, err
-	}
-	return one(ctx, q, s, "member", members.scan(s.Tenant()), memberSQL, s.Tenant().UUID(), u.UUID())
-}
-
 // membersSQL lists the members of a tenant ($1) after a keyset ($2, $3), up to $4.
 var membersSQL = `select ` + members.columns("m.") + ` from members m
 where m.tenant_id = $1 and m.generation = ` + membersGeneration + `
@@ -56,9 +44,7 @@ order by m.joined_at, m.user_id limit $4`
 
 // Members lists the members by joined_at.
 func (q *Queries) Members(ctx context.Context, s domain.Scope, p Page, f Fresh) ([]domain.Membership, *Keyset, error) {
-	if err := q.await(ctx, s, f, members.Name); err != nil {
-		return nil, nil, err
-	}
+	q.await(ctx, s, f, members.Name)
 	after := p.after(firstTime)
 	return list(ctx, q, s, "members", p, members.scan(s.Tenant()), memberKey, nil, membersSQL,
 		s.Tenant().UUID(), after.Value, after.ID, p.limit()+1)
@@ -79,29 +65,33 @@ type UserTenant struct {
 // those tenants, until the end of the batch.
 const userSQL = `select set_config('docket.user', $1, true)`
 
-// userTenantsSQL lists the tenants of a user ($1). Each tenant has generations of
-// its own.
+// userTenantsSQL lists the tenants of a user ($1) after a keyset ($2, $3), up to $4.
+// Each tenant has generations of its own.
 var userTenantsSQL = `select t.tenant_id, m.role, m.joined_at, ` + tenants.columns("t.") + `
 from members m join tenants t on t.tenant_id = m.tenant_id and t.id = m.tenant_id
-where m.user_id = $1
+where m.user_id = $1 and (m.joined_at, m.tenant_id) > ($2::timestamptz, $3::uuid)
   and m.generation = (select coalesce(max(g.current), 1) from generations g where g.tenant_id = m.tenant_id and g.subscription = 'members')
   and t.generation = (select coalesce(max(g.current), 1) from generations g where g.tenant_id = m.tenant_id and g.subscription = 'tenants')
-order by m.joined_at, m.tenant_id`
+order by m.joined_at, m.tenant_id limit $4`
 
 // Memberships lists the tenants that a user is a member of, in the order of
 // joining. The user is who the caller is, proved by a session: there is no tenant
 // whose Scope could be asked for. fresh is the last seq that was acknowledged to
 // the user in each tenant; all are waited for together, up to 250 ms.
-func (q *Queries) Memberships(ctx context.Context, u domain.UserID, fresh map[domain.TenantID]int64) ([]UserTenant, error) {
+func (q *Queries) Memberships(ctx context.Context, u domain.UserID, p Page, fresh map[domain.TenantID]int64) ([]UserTenant, *Keyset, error) {
 	q.awaitAll(ctx, fresh, members.Name, tenants.Name)
 	b := &pgx.Batch{}
 	b.Queue(userSQL, u.String())
-	var list []UserTenant
-	b.Queue(userTenantsSQL, u.UUID()).Query(into(&list, scanUserTenant))
+	after := p.after(firstTime)
+	var items []UserTenant
+	b.Queue(userTenantsSQL, u.UUID(), after.Value, after.ID, p.limit()+1).Query(into(&items, scanUserTenant))
 	if err := eventstore.Unreachable(q.api.SendBatch(ctx, b).Close()); err != nil {
-		return nil, fmt.Errorf("list memberships: %w", err)
+		return nil, nil, fmt.Errorf("list memberships: %w", err)
 	}
-	return list, nil
+	items, next := paged(items, p.limit(), func(t UserTenant) Keyset {
+		return Keyset{Value: timeKey(t.JoinedAt), ID: t.Tenant.ID.UUID()}
+	})
+	return items, next, nil
 }
 
 func (q *Queries) awaitAll(ctx context.Context, fresh map[domain.TenantID]int64, models ...string) {

@@ -20,7 +20,7 @@ func TestReadsWhilePostgresIsAway(t *testing.T) {
 	q, s := NewQueries(nowhere, nil), domain.Operate(newID[domain.TenantID](t))
 	_, one := q.Project(t.Context(), s, newID[domain.ProjectID](t), Fresh{})
 	_, _, list := q.Members(t.Context(), s, Page{}, Fresh{})
-	_, own := q.Memberships(t.Context(), newID[domain.UserID](t), nil)
+	_, _, own := q.Memberships(t.Context(), newID[domain.UserID](t), Page{}, nil)
 	for what, err := range map[string]error{"one": one, "list": list, "own": own} {
 		if domain.CodeOf(err) != domain.CodeOverloaded {
 			t.Errorf("%s: got %v", what, err)

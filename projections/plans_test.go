@@ -53,7 +53,6 @@ func hot() map[string]statement {
 		"taskCountsSQL":     onAPI(taskCountsSQL, "tasks_"),
 		"commentCountSQL":   onAPI(commentCountSQL, "comments_"),
 		"positionsSQL":      onAPI(positionsSQL, "checkpoints_pk"),
-		"memberSQL":         onAPI(memberSQL, "members_pk"),
 		"membersSQL":        onAPI(membersSQL, "members_by_joined"),
 		"userTenantsSQL":    onAPI(userTenantsSQL, "members_by_user"),
 		"tenantSQL":         onAPI(tenantSQL, "tenants_pk"),

@@ -13,13 +13,9 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-const (
-	// ownWait is how long a read waits for what the caller itself wrote; after
-	// that it answers what there is.
-	ownWait = 250 * time.Millisecond
-	// minWait is how long a read waits for what the client asked for.
-	minWait = 2 * time.Second
-)
+// ownWait is how long a read waits for what the caller itself wrote; after that
+// it answers what there is.
+const ownWait = 250 * time.Millisecond
 
 // Queries answers reads, as the api role and in one round trip each. Its methods
 // may be called from any goroutine.
@@ -46,44 +42,15 @@ type Fresh struct {
 	// Seq is the last seq that was acknowledged to the caller in this tenant. The
 	// read waits for it up to 250 ms and then answers what there is.
 	Seq int64
-	// Min is a seq that the client insists on. The read waits for it up to 2 s; then
-	// the error is domain.CodeReadModelLagging. Above the log's head it is
-	// domain.CodeMalformed at once.
-	Min int64
 }
 
 // await waits until the read models have seen what the reader wants.
-func (q *Queries) await(ctx context.Context, s domain.Scope, f Fresh, models ...string) error {
-	if f.Min > 0 {
-		if err := q.awaitMin(ctx, s, f.Min, models); err != nil {
-			return err
-		}
-	}
-	if f.Seq > f.Min {
+func (q *Queries) await(ctx context.Context, s domain.Scope, f Fresh, models ...string) {
+	if f.Seq > 0 {
 		ctx, cancel := context.WithTimeout(ctx, ownWait)
 		defer cancel()
 		q.progress.Await(ctx, s.Tenant(), f.Seq, models...)
 	}
-	return nil
-}
-
-func (q *Queries) awaitMin(ctx context.Context, s domain.Scope, seq int64, models []string) error {
-	head, err := q.SeqHead(ctx, s)
-	if err != nil {
-		return err
-	}
-	if seq > head {
-		return domain.Refuse(domain.CodeMalformed, "min_seq %d is above the log's head, %d", seq, head)
-	}
-	waiting, cancel := context.WithTimeout(ctx, minWait)
-	defer cancel()
-	if q.progress.Await(waiting, s.Tenant(), seq, models...) {
-		return nil
-	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	return domain.Refuse(domain.CodeReadModelLagging, "the read model hasn't come to seq %d yet", seq)
 }
 
 // scopeSQL limits what the api role sees to one tenant ($1) until the end of the

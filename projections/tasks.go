@@ -51,9 +51,7 @@ where t.tenant_id = $1 and t.generation = ` + tasksGeneration + ` and t.id = $2 
 
 // Task reads a task that wasn't deleted, in a project that wasn't.
 func (q *Queries) Task(ctx context.Context, s domain.Scope, id domain.TaskID, f Fresh) (domain.Task, error) {
-	if err := q.await(ctx, s, f, tasks.Name, projects.Name); err != nil {
-		return domain.Task{}, err
-	}
+	q.await(ctx, s, f, tasks.Name, projects.Name)
 	return one(ctx, q, s, "task", tasks.scan(s.Tenant()), taskSQL, s.Tenant().UUID(), id.UUID())
 }
 
@@ -100,9 +98,7 @@ where p.tenant_id = $1 and p.generation = ` + projectsGeneration + ` and p.id = 
 // created_at. Asked for the tasks of a project that isn't there, it returns
 // domain.NotFound.
 func (q *Queries) Tasks(ctx context.Context, s domain.Scope, filter TaskFilter, p Page, f Fresh) ([]domain.Task, *Keyset, error) {
-	if err := q.await(ctx, s, f, tasks.Name, projects.Name); err != nil {
-		return nil, nil, err
-	}
+	q.await(ctx, s, f, tasks.Name, projects.Name)
 	var (
 		sql   = allTasksSQL
 		there = true

@@ -41,8 +41,6 @@ where t.tenant_id = $1 and t.id = $1
 
 // Tenant reads the scope's tenant.
 func (q *Queries) Tenant(ctx context.Context, s domain.Scope, f Fresh) (domain.Tenant, error) {
-	if err := q.await(ctx, s, f, tenants.Name); err != nil {
-		return domain.Tenant{}, err
-	}
+	q.await(ctx, s, f, tenants.Name)
 	return one(ctx, q, s, "tenant", tenants.scan(s.Tenant()), tenantSQL, s.Tenant().UUID())
 }
