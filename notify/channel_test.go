@@ -62,7 +62,8 @@ func TestChannelIsThatOfTheEvent(t *testing.T) {
 	check := func(when string) {
 		t.Helper()
 		rows, err := w.engine.Query(t.Context(), `select seq, channel, message->>'to_name', coalesce(message->>'email_from', ''),
-			coalesce(message->>'slack_webhook', '') from deliveries where tenant_id = $1`, tenant.UUID())
+			coalesce(message->>'slack_webhook', '') from deliveries
+			where tenant_id = $1 and state = 'queued' and attempts = 0 and problem is null`, tenant.UUID())
 		if err != nil {
 			t.Fatal(err)
 		}

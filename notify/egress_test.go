@@ -98,13 +98,22 @@ func TestNothingReachesTheInside(t *testing.T) {
 	t.Cleanup(secure.Close)
 	port := func(s *httptest.Server) string { return s.URL[strings.LastIndexByte(s.URL, ':'):] }
 
-	e := notify.NewEgress(nil)
+	none := notify.NewEgress(nil)
+	// Where one network may be reached by http, the others may not.
+	other := notify.NewEgress([]netip.Prefix{netip.MustParsePrefix("10.1.0.0/16")})
 	for _, host := range []string{
 		"127.0.0.1", "127.1", "2130706433", "0x7f000001", "0177.0.0.1", "0", "0.0.0.0", "localhost", "LOCALHOST.", "[::1]", "[::]",
 		"[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "169.254.169.254", "100.64.0.1", "10.0.0.1", "[64:ff9b::7f00:1]", "[2002:7f00:1::]",
 	} {
-		for _, address := range []string{"https://" + host + port(secure) + "/", "https://" + host + "/", "http://" + host + port(inside) + "/"} {
-			err := w.post(e, address)
+		for _, c := range []struct {
+			e       *notify.Egress
+			address string
+		}{
+			{none, "https://" + host + port(secure) + "/"}, {none, "https://" + host + "/"}, {none, "http://" + host + port(inside) + "/"},
+			{other, "https://" + host + port(secure) + "/"}, {other, "http://" + host + port(inside) + "/"},
+		} {
+			address := c.address
+			err := w.post(c.e, address)
 			var f *notify.Failure
 			if !errors.As(err, &f) {
 				t.Errorf("%s: got %v", address, err)
@@ -173,8 +182,10 @@ func TestNoProxyOfTheEnvironment(t *testing.T) {
 		t.Setenv(name, proxy.URL)
 	}
 	w := newWorld(t)
-	if err := w.post(notify.NewEgress(nil), "https://10.0.0.1/"); err == nil {
-		t.Error("it was reached")
+	for _, address := range []string{"http://hooks.invalid/", "https://hooks.invalid/"} {
+		if err := w.post(notify.NewEgress(loopback), address); err == nil {
+			t.Errorf("%s was reached", address)
+		}
 	}
 }
 

@@ -165,10 +165,12 @@ func TestHeadersCannotBeForged(t *testing.T) {
 func TestMailNeedsTLS(t *testing.T) {
 	t.Parallel()
 	plain := newMailServer(t, mailConfig{login: "us er"})
+	open := newMailServer(t, mailConfig{})
 	strange := newMailServer(t, mailConfig{startTLS: true, login: "us er"})
 	secure := newMailServer(t, mailConfig{implicit: true, login: "us er"})
 	for name, e := range map[string]*notify.Email{
 		"no STARTTLS":                 mailer(t, "smtp://us:er@"+plain.Addr+sender, plain.Trust),
+		"no STARTTLS, no login":       mailer(t, "smtp://"+open.Addr+sender, open.Trust),
 		"no TLS":                      mailer(t, "smtps://us:er@"+plain.Addr+sender, plain.Trust),
 		"strange certificate":         mailer(t, "smtp://us:er@"+strange.Addr+sender, nil),
 		"strange certificate, by TLS": mailer(t, "smtps://us:er@"+secure.Addr+sender, nil),
@@ -179,7 +181,7 @@ func TestMailNeedsTLS(t *testing.T) {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}
-	for _, s := range []*mailServer{plain, strange, secure} {
+	for _, s := range []*mailServer{plain, open, strange, secure} {
 		if len(s.got) > 0 {
 			t.Errorf("it was sent: %+v", <-s.got)
 		}
@@ -232,7 +234,7 @@ func TestMailGivesUpWithItsContext(t *testing.T) {
 	<-cfg.reached
 	cancel()
 	var f *notify.Failure
-	if err := <-failed; !errors.As(err, &f) || f.Verdict != notify.Transient {
+	if err := <-failed; !errors.As(err, &f) || f.Verdict != notify.Transient || f.Problem != "the mail server can't be reached" {
 		t.Errorf("got %v", err)
 	}
 	<-cfg.closed

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"docket/domain"
+	"docket/eventstore"
 )
 
 func TestStats(t *testing.T) {
@@ -76,6 +77,15 @@ func TestStats(t *testing.T) {
 
 	// Neither another generation nor its checkpoint counts.
 	if err := w.rebuild.Rebuild(t.Context(), []domain.TenantID{c.id}, nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	same(t, stats(), want)
+	build, err := eventstore.StartBuild(t.Context(), w.engine, c.id, "projects", projects.FoldVersion)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer build.Close()
+	if _, err := build.Page(t.Context(), 3, projects.erase().handle); err != nil {
 		t.Fatal(err)
 	}
 	same(t, stats(), want)

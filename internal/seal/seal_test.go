@@ -23,7 +23,7 @@ func TestOpensWhatItSealed(t *testing.T) {
 	b := box(t, 'm', "test")
 	for _, value := range []string{"", "x", "https://hooks.example.org/services/T/B/secret"} {
 		sealed := b.Seal([]byte(value), "tenant/secret")
-		if value != "" && bytes.Contains(sealed, []byte(value)) {
+		if len(value) > 8 && bytes.Contains(sealed, []byte(value)) {
 			t.Errorf("%q stands in what was sealed", value)
 		}
 		if again := b.Seal([]byte(value), "tenant/secret"); bytes.Equal(sealed, again) {
