@@ -45,6 +45,14 @@ func TestCommentsWalk(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 
+	// A cursor is of one task's comments.
+	cursor := *as[page](member.get(comments + "?limit=1").want(200)).NextCursor
+	if got := items[commentBody](member.get(comments + "?cursor=" + cursor)); len(got) != 2 || got[0].Body != "Second" {
+		t.Errorf("the second page: %+v", got)
+	}
+	other := manager.task(project.ID, "Other")
+	member.get("/v1/tasks/" + other.ID.String() + "/comments?cursor=" + cursor).refused(domain.CodeCursorInvalid)
+
 	edited := member.patch(at, `{"body":"First"}`, "If-Match", `"1"`).want(200)
 	if got := as[commentBody](edited); got.Body != "First" || got.Version != 2 || !got.CreatedAt.Equal(comment.CreatedAt) || !got.UpdatedAt.After(got.CreatedAt) {
 		t.Errorf("%+v", got)
