@@ -63,6 +63,9 @@ func checkFold(t *testing.T, s string) {
 	if again := domain.FoldEmail(folded); again != folded {
 		t.Errorf("%+q folds to %+q, and that to %+q", s, folded, again)
 	}
+	if !norm.NFC.IsNormalString(folded) {
+		t.Errorf("%+q folds to %+q, which isn't in NFC", s, folded)
+	}
 	for _, form := range []norm.Form{norm.NFC, norm.NFD} {
 		if other := domain.FoldEmail(form.String(s)); other != folded {
 			t.Errorf("%+q folds to %+q, another form of it to %+q", s, folded, other)
