@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"docket/commands"
 	"docket/eventstore"
 	"docket/notify"
 	"docket/projections"
@@ -20,18 +21,20 @@ import (
 // feedWorkers is how many tenants one subscription handles at once.
 const feedWorkers = 2
 
-// subscriptions are all that this program runs, by name.
-func subscriptions() map[string]message.NoPublishHandlerFunc {
+// subscriptions are all that this program runs, by name. Those that append do it
+// through cmds, which may be nil for one who only wants to know which there are.
+func subscriptions(cmds *commands.Commands) map[string]message.NoPublishHandlerFunc {
 	all := projections.Subscriptions()
 	name, handler := notify.Subscription()
 	all[name] = handler
+	all[commands.Renames] = eventstore.Handle(cmds.CarryRenames)
 	return all
 }
 
 // feedConns is the size of the feed's pool: one for each worker, one to listen
 // for news and one to tell them, two for sweeps, and those of the delivery queue.
 func feedConns() int32 {
-	return int32(len(subscriptions())*feedWorkers + 4 + notify.QueueConns(outsideChannels))
+	return int32(len(subscriptions(nil))*feedWorkers + 4 + notify.QueueConns(outsideChannels))
 }
 
 func newFeed(pool *pgxpool.Pool, progress *eventstore.Progress, log *slog.Logger) *eventstore.Feed {
@@ -46,7 +49,7 @@ type router struct {
 }
 
 // startRouter returns when every subscription and every channel is running.
-func startRouter(ctx context.Context, feed *eventstore.Feed, queue *notify.Queue, log *slog.Logger) (*router, error) {
+func startRouter(ctx context.Context, feed *eventstore.Feed, cmds *commands.Commands, queue *notify.Queue, log *slog.Logger) (*router, error) {
 	// Watermill says a lot at "info" that matters only to its own developers.
 	logger := watermill.NewSlogLoggerWithLevelMapping(log, map[slog.Level]slog.Level{slog.LevelInfo: slog.LevelDebug})
 	m, err := message.NewRouter(message.RouterConfig{CloseTimeout: feedBound}, logger)
@@ -54,7 +57,7 @@ func startRouter(ctx context.Context, feed *eventstore.Feed, queue *notify.Queue
 		return nil, fmt.Errorf("router: %w", err)
 	}
 	m.AddMiddleware(middleware.Recoverer)
-	for name, handler := range subscriptions() {
+	for name, handler := range subscriptions(cmds) {
 		m.AddConsumerHandler(name, name, feed, handler)
 	}
 	for _, c := range queue.Channels() {

@@ -135,7 +135,7 @@ func (p *program) serve(ctx context.Context, s settings, log *slog.Logger) (err 
 	if err != nil {
 		return err
 	}
-	router, err := startRouter(ctx, app.feed, app.delivery.queue, log)
+	router, err := startRouter(ctx, app.feed, app.commands, app.delivery.queue, log)
 	if err != nil {
 		return err
 	}

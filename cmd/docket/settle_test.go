@@ -30,7 +30,7 @@ func (in *install) settle() {
 	}
 	defer pool.Close()
 	for behind := 1; behind > 0; {
-		if err := pool.QueryRow(in.t.Context(), sqlBehind, slices.Collect(maps.Keys(subscriptions()))).Scan(&behind); err != nil {
+		if err := pool.QueryRow(in.t.Context(), sqlBehind, slices.Collect(maps.Keys(subscriptions(nil)))).Scan(&behind); err != nil {
 			in.t.Fatal(err)
 		}
 	}
