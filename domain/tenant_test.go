@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"docket/domain"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 var tenants = subject[domain.Tenant, domain.TenantCommand]{
@@ -207,5 +209,32 @@ func TestTenantAdmits(t *testing.T) {
 	_, closed := fold[domain.Tenant](t, tenants.stream, tenants.author, tenantCreated()).Admits()
 	if absent.Error() != closed.Error() {
 		t.Errorf("a tenant that isn't there answers %q, a closed one %q: that tells which tenants exist", absent, closed)
+	}
+}
+
+func TestDefaultRoles(t *testing.T) {
+	t.Parallel()
+	state := fold[domain.Tenant](t, tenants.stream, tenants.author, tenantCreated())
+	for _, r := range domain.Roles() {
+		_, err := domain.DecideTenant(state, actor(1, domain.Owner), domain.EditTenant{DefaultRole: domain.To(r)})
+		if (err == nil) != (r != domain.Owner) {
+			t.Errorf("%s by default: %v", r, err)
+		}
+	}
+}
+
+func TestTenantFold(t *testing.T) {
+	t.Parallel()
+	created := tenantCreated()
+	created.AwaitsFounder = true
+	got := fold[domain.Tenant](t, tenants.stream, tenants.author, created,
+		domain.TenantFounded{Name: "Harbour", OwnerID: person(1)},
+		domain.TenantUpdated{Name: "Port", Changes: []domain.Change{{Field: "name", From: []byte(`"Harbour"`), To: []byte(`"Port"`)}}})
+	want := domain.Tenant{
+		ID: tenantID, Slug: "harbour", Name: "Port", Registration: domain.RegistrationClosed, DefaultRole: domain.Member,
+		Channel: domain.ChannelInApp, CreatedAt: moment(1), UpdatedAt: moment(3), Version: 3,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("state (-want +got):\n%s", diff)
 	}
 }
