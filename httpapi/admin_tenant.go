@@ -92,7 +92,7 @@ func (c editConfigBody) slackWebhook() domain.Edit[*string] {
 func registerAdminTenant(s *Server) {
 	registerScoped(s, operation{
 		Method: http.MethodGet, Path: "/v1/admin/tenant", ID: "get-tenant", Tag: "admin", Action: domain.TenantRead,
-		Summary: "The tenant's settings",
+		Summary: "The tenant's settings", Errors: []domain.Code{domain.CodeReadModelLagging},
 	}, s.getTenant)
 	registerScoped(s, operation{
 		Method: http.MethodPatch, Path: "/v1/admin/tenant", ID: "edit-tenant", Tag: "admin", Action: domain.TenantEdit,

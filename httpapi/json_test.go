@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"bufio"
+	"bytes"
 	stdjson "encoding/json"
 	"fmt"
 	"net"
@@ -225,6 +226,16 @@ func TestAnswersAreDeterministic(t *testing.T) {
 		if got := s.send("GET", "/v1/things", "", "Accept", "text/html, json;q=0.1").Body.String(); got != `{"a":[],"b":[],"c":[],"items":[]}` {
 			t.Fatal(got)
 		}
+	}
+}
+
+// What is JSON already keeps its bytes: an event is hashed as it stands in the log.
+func TestRawJSONIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	raw := `{"b":"\u00e9\/<&>\u2028","a":1.0,"a.b":1e2}`
+	var out bytes.Buffer
+	if err := (jsonAPI{}).Marshal(&out, "", map[string]stdjson.RawMessage{"data": stdjson.RawMessage(raw)}); err != nil || out.String() != `{"data":`+raw+`}` {
+		t.Error(out.String(), err)
 	}
 }
 

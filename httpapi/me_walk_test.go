@@ -14,7 +14,8 @@ func TestRenamingReachesEveryTenant(t *testing.T) {
 	root := w.user("Root")
 	acme, bolt := w.company("acme", "Acme"), w.company("bolt", "Bolt")
 	ann := acme.as(domain.Member)
-	bolt.as(domain.Owner).post("/v1/members", `{"email":"`+ann.email+`","role":"viewer"}`).want(201)
+	added := bolt.as(domain.Owner).post("/v1/members", `{"email":"`+ann.email+`","role":"viewer"}`).want(201)
+	w.caughtUp(bolt.id, added.seq())
 	left := as[tenantBody](root.post("/v1/tenants", `{"name":"Left","slug":"left"}`).want(201)).ID
 	root.in(left).post("/v1/members", `{"email":"`+ann.email+`","role":"member"}`).want(201)
 	ann.in(left).delete("/v1/members/" + ann.id.String()).want(204)

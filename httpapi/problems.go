@@ -87,7 +87,7 @@ var problems = map[domain.Code]problemKind{
 	domain.CodeInternal: {Status: 500, Title: "Internal error",
 		Explanation: "The server failed; the cause is in its log under the request_id."},
 	domain.CodeReadModelLagging: {Status: 503, Title: "Read model lagging", RetryAfter: 1,
-		Explanation: "The read model hasn't reached min_seq in time. Try again after Retry-After seconds."},
+		Explanation: "The read model hasn't come so far in the log yet that this could be read. Try again after Retry-After seconds."},
 	domain.CodeOverloaded: {Status: 503, Title: "Overloaded", RetryAfter: 1,
 		Explanation: "The server has too much to do and did nothing of this, or a read took too long. Try again after Retry-After seconds."},
 	domain.CodeOutcomeUnknown: {Status: 503, Title: "Outcome unknown", RetryAfter: 1,

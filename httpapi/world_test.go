@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -40,6 +41,8 @@ type world struct {
 	// replica makes another Server, which shares nothing with the first but the
 	// database.
 	replica func() *Server
+	// stop stops the subscriptions; resume runs them again, as another process would.
+	stop, resume func()
 	// beginSession makes a user's session, as a login does.
 	beginSession func(uuid.UUID, domain.UserID)
 	// events counts the events of all logs, the platform's included.
@@ -58,7 +61,8 @@ func newWorld(t testing.TB) *world {
 	engine, api := db.Engine(t), db.API(t)
 	progress := eventstore.NewProgress(api)
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
-	feed := eventstore.NewFeed(eventstore.FeedConfig{Pool: db.Engine(t), Workers: 1, Sweep: 50 * time.Millisecond, Logger: log}, progress)
+	feeds := eventstore.FeedConfig{Pool: db.Engine(t), Workers: 1, Sweep: 50 * time.Millisecond, Logger: log}
+	feed := eventstore.NewFeed(feeds, progress)
 	handlers := projections.Subscriptions()
 	name, handler := notify.Subscription()
 	handlers[name] = handler
@@ -103,7 +107,8 @@ func newWorld(t testing.TB) *world {
 	}
 	w.store = eventstore.New(engine, api, feed)
 	handlers[commands.Renames] = eventstore.Handle(cmds.CarryRenames)
-	runSubscriptions(t, feed, handlers, log)
+	w.stop = runSubscriptions(t, feed, handlers, log)
+	w.resume = func() { runSubscriptions(t, eventstore.NewFeed(feeds, progress), handlers, log) }
 	w.beginSession = func(id uuid.UUID, user domain.UserID) {
 		t.Helper()
 		_, err := engine.Exec(context.Background(),
@@ -145,8 +150,8 @@ func newWorld(t testing.TB) *world {
 // testKey signs the access tokens of every world.
 var testKey = SigningKey{ID: "k", Secret: bytes.Repeat([]byte("k"), minSigningKey)}
 
-// runSubscriptions runs them until the test ends.
-func runSubscriptions(t testing.TB, feed *eventstore.Feed, handlers map[string]message.NoPublishHandlerFunc, log *slog.Logger) {
+// runSubscriptions runs them until stop, at the latest until the test ends.
+func runSubscriptions(t testing.TB, feed *eventstore.Feed, handlers map[string]message.NoPublishHandlerFunc, log *slog.Logger) (stop func()) {
 	t.Helper()
 	router, err := message.NewRouter(message.RouterConfig{}, watermill.NewSlogLogger(log))
 	if err != nil {
@@ -159,7 +164,7 @@ func runSubscriptions(t testing.TB, feed *eventstore.Feed, handlers map[string]m
 	ended := make(chan error, 1)
 	go func() { ended <- router.Run(context.Background()) }()
 	<-router.Running()
-	t.Cleanup(func() {
+	stop = sync.OnceFunc(func() {
 		if err := router.Close(); err != nil {
 			t.Error(err)
 		}
@@ -167,6 +172,8 @@ func runSubscriptions(t testing.TB, feed *eventstore.Feed, handlers map[string]m
 			t.Error(err)
 		}
 	})
+	t.Cleanup(stop)
+	return stop
 }
 
 // person is somebody who sends requests: with a token or none, in a tenant or
@@ -278,14 +285,16 @@ func (w *world) company(slug, prefix string) *company {
 	owner := w.user(prefix + " owner")
 	made := as[tenantBody](owner.post("/v1/tenants", jsonOf(map[string]any{"name": prefix + " company", "slug": slug})).want(201))
 	c := &company{w: w, id: made.ID, slug: slug, staff: map[domain.Role]person{domain.Owner: owner.in(made.ID)}}
+	var last int64
 	for _, role := range domain.Roles() {
 		if role == domain.Owner {
 			continue
 		}
 		p := w.user(prefix + " " + string(role))
-		c.as(domain.Owner).post("/v1/members", jsonOf(map[string]any{"email": p.email, "role": role})).want(201)
+		last = c.as(domain.Owner).post("/v1/members", jsonOf(map[string]any{"email": p.email, "role": role})).want(201).seq()
 		c.staff[role] = p.in(c.id)
 	}
+	w.caughtUp(c.id, last) // so that each sees themselves
 	return c
 }
 

@@ -39,8 +39,13 @@ var tenantSQL = `select ` + tenants.columns("t.") + ` from tenants t
 where t.tenant_id = $1 and t.id = $1
   and t.generation = (select coalesce(max(g.current), 1) from generations g where g.tenant_id = $1 and g.subscription = 'tenants')`
 
-// Tenant reads the scope's tenant.
+// Tenant reads the scope's tenant. The scope proves that there is one: where the
+// read model has no row yet, the error is domain.CodeReadModelLagging.
 func (q *Queries) Tenant(ctx context.Context, s domain.Scope, f Fresh) (domain.Tenant, error) {
 	q.await(ctx, s, f, tenants.Name)
-	return one(ctx, q, s, "tenant", tenants.scan(s.Tenant()), tenantSQL, s.Tenant().UUID())
+	t, err := one(ctx, q, s, "tenant", tenants.scan(s.Tenant()), tenantSQL, s.Tenant().UUID())
+	if domain.CodeOf(err) == domain.CodeNotFound {
+		return t, domain.Refuse(domain.CodeReadModelLagging, "the tenant is too new to be read")
+	}
+	return t, err
 }
