@@ -87,9 +87,12 @@ func newWorld(t testing.TB) *world {
 		if _, err := cmds.EnsureDefaultTenant(context.Background(), commands.NewTenant{Name: "Default Org", Slug: defaultSlug}); err != nil {
 			t.Fatal(err)
 		}
+		// A read that never sees its write fails its test all the same, later.
+		queries := projections.NewQueries(api, progress)
+		queries.OwnWait = 5 * time.Second
 		s, err := New(Config{
 			Commands: cmds, Sessions: commands.NewSessions(engine, cmds),
-			Queries: projections.NewQueries(api, progress), Inbox: notify.NewInbox(api, progress),
+			Queries: queries, Inbox: notify.NewInbox(api, progress),
 			Egress: notify.NewEgress(nil),
 			Keys:   []SigningKey{testKey}, MasterKey: master, Issuer: "docket", Version: "test",
 			Ready: func(context.Context) error { return nil }, Logger: log,

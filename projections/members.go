@@ -95,7 +95,7 @@ func (q *Queries) Memberships(ctx context.Context, u domain.UserID, p Page, fres
 }
 
 func (q *Queries) awaitAll(ctx context.Context, fresh map[domain.TenantID]int64, models ...string) {
-	ctx, cancel := context.WithTimeout(ctx, ownWait)
+	ctx, cancel := context.WithTimeout(ctx, q.OwnWait)
 	defer cancel()
 	for t, seq := range fresh {
 		if seq > 0 && !q.progress.Await(ctx, t, seq, models...) {

@@ -13,9 +13,9 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// ownWait is how long a read waits for what the caller itself wrote; after that
+// OwnWait is how long a read waits for what the caller itself wrote; after that
 // it answers what there is.
-const ownWait = 250 * time.Millisecond
+const OwnWait = 250 * time.Millisecond
 
 // Queries answers reads, as the api role and in one round trip each. Its methods
 // may be called from any goroutine.
@@ -25,6 +25,10 @@ const ownWait = 250 * time.Millisecond
 // caller admits again. What another tenant has isn't there: domain.NotFound. While
 // Postgres is away the error is domain.CodeOverloaded.
 type Queries struct {
+	// OwnWait is how long reads wait; NewQueries sets the contract's. Tests, which
+	// run on machines of any speed, wait longer.
+	OwnWait time.Duration
+
 	api      *pgxpool.Pool
 	progress *eventstore.Progress
 }
@@ -33,7 +37,7 @@ type Queries struct {
 // to close. progress says how far the subscriptions are; it may be nil where no
 // read asks for anything by Fresh.
 func NewQueries(api *pgxpool.Pool, progress *eventstore.Progress) *Queries {
-	return &Queries{api: api, progress: progress}
+	return &Queries{OwnWait: OwnWait, api: api, progress: progress}
 }
 
 // Fresh says how much of the log a read must have seen; the zero value asks for
@@ -47,7 +51,7 @@ type Fresh struct {
 // await waits until the read models have seen what the reader wants.
 func (q *Queries) await(ctx context.Context, s domain.Scope, f Fresh, models ...string) {
 	if f.Seq > 0 {
-		ctx, cancel := context.WithTimeout(ctx, ownWait)
+		ctx, cancel := context.WithTimeout(ctx, q.OwnWait)
 		defer cancel()
 		q.progress.Await(ctx, s.Tenant(), f.Seq, models...)
 	}
