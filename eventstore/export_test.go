@@ -10,19 +10,17 @@ import (
 
 // AppendIn calls the append function inside a transaction, which Append never does.
 func AppendIn(ctx context.Context, tx pgx.Tx, c Commit) error {
-	b, err := encode(c)
+	e, err := encode(c)
 	if err != nil {
 		return err
 	}
-	rows, err := tx.Query(ctx, appendSQL, b.args()...)
+	b := newBatch()
+	b.add(&waiting{encoded: e})
+	r, err := send(tx.Conn(), b, nil)
 	if err != nil {
 		return err
 	}
-	lines, err := pgx.CollectRows(rows, pgx.RowToStructByPos[appendLine])
-	if err != nil {
-		return err
-	}
-	return b.refusal(lines)
+	return b.settle(r)[0]
 }
 
 // RetryDelay is the pause before a failed event is tried again.
