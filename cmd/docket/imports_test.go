@@ -31,6 +31,7 @@ var arrows = map[string][]string{
 	"internal/pgtest":   {"internal/postgres", "migrations"},
 	"cmd/docket": {"domain", "eventstore", "commands", "projections", "notify", "httpapi",
 		"internal/postgres", "migrations"},
+	"cmd/docketbench": {"domain", "eventstore", "internal/postgres", "migrations"},
 }
 
 // testArrows are what test files may import beside those.
@@ -46,14 +47,14 @@ var confined = map[string][]string{
 	"github.com/gin-gonic/gin":               {"httpapi"},
 	"github.com/danielgtaylor/huma":          {"httpapi"},
 	"github.com/golang-jwt/jwt":              {"httpapi"},
-	"github.com/jackc/pgx":                   {"eventstore", "commands", "projections", "notify", "migrations", "internal/postgres", "internal/pgtest", "cmd/docket"},
+	"github.com/jackc/pgx":                   {"eventstore", "commands", "projections", "notify", "migrations", "internal/postgres", "internal/pgtest", "cmd/docket", "cmd/docketbench"},
 	"github.com/ThreeDotsLabs/watermill":     {"eventstore", "projections", "notify", "cmd/docket"},
 	"github.com/ThreeDotsLabs/watermill-sql": {"notify"},
 	"github.com/wneessen/go-mail":            {"notify"},
 	"code.dny.dev/ssrf":                      {"notify"},
 	"github.com/pressly/goose":               {"migrations"},
-	"github.com/spf13/cobra":                 {"cmd/docket"},
-	"github.com/caarlos0/env":                {"cmd/docket"},
+	"github.com/spf13/cobra":                 {"cmd/docket", "cmd/docketbench"},
+	"github.com/caarlos0/env":                {"cmd/docket", "cmd/docketbench"},
 }
 
 // impure are packages of the standard library that a pure package has no use
