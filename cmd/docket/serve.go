@@ -68,11 +68,16 @@ Environment:
 			return p.serve(c.Context(), s, newLogger(p.stderr, s.LogFormat))
 		},
 	}
+	serveFlags(c)
+	return c
+}
+
+// serveFlags are the flags of serve, and of who asks what serve would do.
+func serveFlags(c *cobra.Command) {
 	c.Flags().String("addr", "", "where to listen (DOCKET_ADDR)")
 	c.Flags().Bool("migrate", false, "migrate before serving (DOCKET_MIGRATE)")
 	c.Flags().String("issuer", "", "the issuer in access tokens (DOCKET_ISSUER)")
 	c.Flags().String("egress-allow", "", "networks that webhooks may reach beside public ones (DOCKET_EGRESS_ALLOW)")
-	return c
 }
 
 // closers end what was started, the last first.
