@@ -53,8 +53,8 @@ The nil UUID is the platform itself: who registered, and when.`,
 			return p.replay(c, tenant, end, line)
 		},
 	}
-	c.Flags().StringVar(&tenant, "tenant", "", "the tenant's slug or id")
-	c.Flags().StringVar(&until, "until", "", "stop after this seq or time (RFC 3339), that one included")
+	c.Flags().StringVar(&tenant, "tenant", "", "the `tenant`'s slug or id")
+	c.Flags().StringVar(&until, "until", "", "stop after this `seq-or-time` (RFC 3339), that one included")
 	jsonFlag(c, &asJSON, "one JSON object an event")
 	completeFlag(c, "tenant", p.completeTenants)
 	_ = c.MarkFlagRequired("tenant") // it is there

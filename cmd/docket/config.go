@@ -141,8 +141,8 @@ func (s setting) shown() string {
 }
 
 func (r configReport) write(to screen) error {
-	// The value last: it may be long, and then goes on in the next line.
-	t := &table{to: to, columns: []column{{title: "SETTING"}, {title: "SOURCE"}, {title: "VALUE"}}}
+	// The value last, since it may be long.
+	t := &table{to: to, columns: []column{{title: "SETTING"}, {title: "SOURCE"}, {title: "VALUE", flows: true}}}
 	var rows [][]cell
 	for _, s := range r.Settings {
 		rows = append(rows, []cell{{text: s.Name}, {text: s.Source}, {text: s.shown()}})
@@ -153,7 +153,7 @@ func (r configReport) write(to screen) error {
 	if _, err := fmt.Fprintln(to); err != nil {
 		return err
 	}
-	t = &table{to: to, columns: []column{{title: "RESULT"}, {title: "CHECK"}, {title: "FOUND"}}}
+	t = &table{to: to, columns: []column{{title: "RESULT"}, {title: "CHECK"}, {title: "FOUND", flows: true}}}
 	colours := map[result]style{good: green, doubt: yellow, bad: red, unknown: yellow}
 	rows = nil
 	for _, f := range r.Checks {

@@ -3,10 +3,12 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -41,7 +43,7 @@ checks, where there is no curl.`,
 			return p.tellHealth(h, asJSON)
 		},
 	}
-	c.Flags().String("addr", "", "where the server listens (DOCKET_ADDR)")
+	c.Flags().String("addr", "", "where the server listens, `host:port` (DOCKET_ADDR)")
 	jsonFlag(c, &asJSON, "one JSON object")
 	return c
 }
@@ -70,6 +72,10 @@ func askHealth(ctx context.Context, addr string) (health, error) {
 	}
 	answer, err := client.Do(req)
 	if err != nil {
+		var sent *url.Error // it says only what we asked
+		if errors.As(err, &sent) {
+			err = sent.Err
+		}
 		return h, fmt.Errorf("nobody answers: %w", err)
 	}
 	defer answer.Body.Close()

@@ -63,7 +63,7 @@ func (p *program) help(c *cobra.Command) {
 	if about == "" {
 		about = c.Short + "."
 	}
-	out.WriteString(wrap(about, width) + "\n")
+	out.WriteString(wrap(strings.TrimSpace(about), width) + "\n")
 	section := func(title, text string) {
 		out.WriteString("\n" + s.paint(bold, title+":") + "\n" + strings.TrimRight(text, "\n") + "\n")
 	}
@@ -123,6 +123,9 @@ func wrap(text string, width int) string {
 	}
 	for line := range strings.SplitSeq(text, "\n") {
 		switch {
+		case strings.HasPrefix(line, "\t"):
+			flush()
+			out = append(out, "  "+line[1:])
 		case strings.HasPrefix(line, " "):
 			flush()
 			out = append(out, fill(line, lastColumn(line), width))

@@ -54,8 +54,6 @@ func (r *refusal) Error() string { return r.reason }
 func (p *program) run(ctx context.Context, args []string) int {
 	root := p.root()
 	root.SetArgs(args)
-	root.SetOut(p.stdout)
-	root.SetErr(p.stderr)
 	err := root.ExecuteContext(ctx)
 	status := statusCouldNot
 	var refused *refusal
@@ -97,9 +95,12 @@ Exit status: 0 done, 1 the answer is no, 2 could not.`,
 		SilenceUsage:  true,
 	}, p.serveCommand(), p.migrateCommand(), p.tenantsCommand(), p.projectionsCommand(), p.auditCommand(),
 		p.configCommand(), p.openAPICommand(), p.healthCommand(), p.versionCommand())
+	// First of all: the completion scripts go to where output goes when they are added.
+	root.SetOut(p.stdout)
+	root.SetErr(p.stderr)
 	root.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
-	root.PersistentFlags().String("data-dir", "", "where keys and the private Postgres are kept (DOCKET_DATA_DIR)")
-	root.PersistentFlags().String("log-format", "", "text or json; text on a terminal, else json (DOCKET_LOG_FORMAT)")
+	root.PersistentFlags().String("data-dir", "", "the `directory` of keys and the private Postgres (DOCKET_DATA_DIR)")
+	root.PersistentFlags().String("log-format", "", "the log's `format`: text, on a terminal the default, or json (DOCKET_LOG_FORMAT)")
 	root.SetHelpCommand(helpCommand())
 	root.SetHelpFunc(func(c *cobra.Command, _ []string) { p.help(c) })
 	addCompletion(root)

@@ -33,7 +33,7 @@ for --yes, and no server may be running meanwhile.`,
 		},
 	}
 	c.Flags().BoolVar(&m.status, "status", false, "only say where the schema stands; exit status 1 if it isn't this docket's")
-	c.Flags().Int64Var(&m.to, "to", 0, "go back to this version; 0 leaves nothing")
+	c.Flags().Int64Var(&m.to, "to", 0, "go back to this `version`; 0 leaves nothing")
 	c.Flags().BoolVar(&m.down, "down", false, "go back by one version")
 	c.Flags().BoolVar(&m.yes, "yes", false, "really go back, and lose data")
 	jsonFlag(c, &m.json, "one JSON object")

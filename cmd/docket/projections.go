@@ -49,8 +49,8 @@ Read models: ` + strings.Join(projections.Models(), ", ") + ".",
 			return p.rebuild(c, models, tenants, asJSON)
 		},
 	}
-	c.Flags().StringArrayVar(&models, "projection", nil, "a read model; may be repeated")
-	c.Flags().StringArrayVar(&tenants, "tenant", nil, "a tenant's slug or id; may be repeated")
+	c.Flags().StringArrayVar(&models, "projection", nil, "a read `model`; may be repeated")
+	c.Flags().StringArrayVar(&tenants, "tenant", nil, "a `tenant`'s slug or id; may be repeated")
 	jsonFlag(c, &asJSON, "one JSON object for each read model, and one with the totals")
 	completeFlag(c, "tenant", p.completeTenants)
 	completeFlag(c, "projection", completeModels)

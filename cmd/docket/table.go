@@ -11,7 +11,8 @@ import (
 // columnGap is what stands between two columns.
 const columnGap = "  "
 
-// leastCell is how far a flexible column is cut before whole columns are left out.
+// leastCell is how far a flexible column is cut before whole columns are left out,
+// and how narrow one that flows may be.
 const leastCell = 12
 
 // column is one of a table.
@@ -19,6 +20,8 @@ type column struct {
 	title string
 	// flexible: its cells are cut where the screen is narrow. One column may be.
 	flexible bool
+	// flows: it is the last, and goes on below itself where the screen is narrow.
+	flows bool
 	// right: it holds numbers.
 	right bool
 	// spare columns are left out where the screen is too narrow for all: first
@@ -103,6 +106,16 @@ func (t *table) total() int {
 	return total - len(columnGap)
 }
 
+// flow breaks the text of the last column so that it stays in it.
+func (t *table) flow(text string) string {
+	last := len(t.columns) - 1
+	indent := t.total() - t.widths[last]
+	if t.to.width-indent < leastCell {
+		return text
+	}
+	return strings.TrimLeft(fill(strings.Repeat(" ", indent)+text, indent, t.to.width), " ")
+}
+
 func (t *table) line(out *strings.Builder, row []cell) {
 	var line strings.Builder
 	pending := 0 // spaces that are written only before something else
@@ -114,6 +127,9 @@ func (t *table) line(out *strings.Builder, row []cell) {
 		text := printable(row[i].text)
 		if c.flexible && t.to.width > 0 {
 			text = runewidth.Truncate(text, width, "…")
+		}
+		if c.flows {
+			text = t.flow(text)
 		}
 		rest := max(width-runewidth.StringWidth(text), 0)
 		if c.right {

@@ -31,9 +31,9 @@ within seconds.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return p.createTenant(c, n, owner, asJSON) },
 	}
-	c.Flags().StringVar(&n.Name, "name", "", "what it is called, 1 to 200 characters")
-	c.Flags().StringVar(&n.Slug, "slug", "", "its name in requests: 2 to 40 of a-z, 0-9 and inner hyphens; it stays")
-	c.Flags().StringVar(&owner, "owner", "", "the e-mail address of the registered user who becomes its owner")
+	c.Flags().StringVar(&n.Name, "name", "", "the `name` that people see, 1 to 200 characters")
+	c.Flags().StringVar(&n.Slug, "slug", "", "the `slug` that requests name it by: 2 to 40 of a-z, 0-9 and inner hyphens; it stays")
+	c.Flags().StringVar(&owner, "owner", "", "the e-mail `address` of the registered user who becomes its owner")
 	jsonFlag(c, &asJSON, "one JSON object, as in tenants list")
 	for _, name := range []string{"name", "slug", "owner"} {
 		_ = c.MarkFlagRequired(name) // it is there
