@@ -187,6 +187,10 @@ func TestConfigCheckOfADataDirectory(t *testing.T) {
 	p := in.serve()
 	check(statusDone, "is running")
 	check(statusDone, "which is this docket's")
+	// Who presses Tab is answered by the running server's Postgres too.
+	if o := in.run("__completeNoDesc", "audit", "replay", "--tenant", "de"); !strings.HasPrefix(o.stdout, "default\n") {
+		t.Errorf("completed to %q, %q", o.stdout, o.stderr)
+	}
 	p.stopped(p.stop(syscall.SIGTERM, false))
 	check(statusDone, "which isn't running")
 	check(statusDone, `" signs`)

@@ -76,6 +76,41 @@ func TestEveryCommandHasExamplesThatHold(t *testing.T) {
 	}
 }
 
+func TestUnknownCommands(t *testing.T) {
+	t.Parallel()
+	for args, want := range map[string]string{
+		"sever":                   `unknown command "sever" for "docket" (did you mean serve?)`,
+		"zzz":                     `unknown command "zzz" for "docket" (see docket --help)`,
+		"help sever":              `unknown command "sever" for "docket" (did you mean serve?)`,
+		"help tenants make":       `unknown command "make" for "docket tenants" (see docket tenants --help)`,
+		"tenants crate":           `unknown command "crate" for "docket tenants" (did you mean create?)`,
+		"tenants":                 "docket tenants: a command is needed (see docket tenants --help)",
+		"config":                  "a command is needed",
+		"completion":              "a command is needed",
+		"completion csh":          `unknown command "csh" for "docket completion"`,
+		"tenants list acme":       `unknown command "acme"`,
+		"version --yaml":          "unknown flag: --yaml",
+		"config check --tenant x": "unknown flag: --tenant",
+	} {
+		o := try(t, map[string]string{"HOME": t.TempDir()}, strings.Fields(args)...)
+		o.refused(t, want)
+		if o.stdout != "" || strings.Count(o.stderr, "\n") != 1 {
+			t.Errorf("%s: printed %q and %q", args, o.stdout, o.stderr)
+		}
+	}
+}
+
+func TestOneLine(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"a\tb  c": "a b c", "failed:\n\thost: refused\n\thost: refused\n": "failed: host: refused", "\n": "", "a\nb": "a b",
+	} {
+		if got := oneLine(text); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}
+
 func TestWrap(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -154,5 +155,15 @@ func settingFlags(c *cobra.Command) map[string]string {
 	return flags
 }
 
-// oneLine joins the lines of a text, for errors that drivers print over several.
-func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+// oneLine joins the lines of a text, for errors that drivers print over several;
+// a line that was there already, as after a second try, is left out.
+func oneLine(s string) string {
+	var lines []string
+	for line := range strings.Lines(s) {
+		line = strings.Join(strings.Fields(line), " ")
+		if line != "" && !slices.Contains(lines, line) {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, " ")
+}
