@@ -103,13 +103,17 @@ func (c *Commands) execute(ctx context.Context, o Origin, build func(context.Con
 		}
 	}
 	var conflict *eventstore.ConflictError
+	attempts := 0
+	defer func() { c.metrics.attempts.Observe(float64(attempts)) }()
 	for n := range maxAttempts {
 		if n > 0 && !pause(ctx, n) {
 			return nil, fmt.Errorf("command given up: %w", ctx.Err())
 		}
+		attempts++
 		a := &attempt{cmds: c, fresh: n > 0, seen: map[streamKey]*sight{}}
 		actor, err := build(ctx, a)
 		if a.cached && (err != nil || len(a.commit.Parts) == 0) {
+			c.metrics.stale.Inc()
 			continue // perhaps the cache was out of date
 		}
 		if err != nil || len(a.commit.Parts) == 0 {
@@ -123,6 +127,7 @@ func (c *Commands) execute(ctx context.Context, o Origin, build func(context.Con
 		}
 		appended, err := c.append(ctx, a)
 		if errors.As(err, &conflict) {
+			c.metrics.conflicts.Inc()
 			continue
 		}
 		if err != nil {
@@ -130,6 +135,7 @@ func (c *Commands) execute(ctx context.Context, o Origin, build func(context.Con
 		}
 		return a, a.settle(appended)
 	}
+	c.metrics.givenUp.Inc()
 	return nil, domain.Refuse(domain.CodeConcurrentUpdate, "others kept changing the same thing; try again")
 }
 
