@@ -1,10 +1,8 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
 	"io"
-	"slices"
 	"text/tabwriter"
 )
 
@@ -66,17 +64,8 @@ func summarize(rounds []appendRound) appendFigures {
 		}
 		return median(all)
 	}
-	latency := func(figure func(percentiles) float64) float64 {
-		return over(func(r appendRound) float64 { return figure(r.Append.Latencies.percentiles()) })
-	}
 	f.OpsPerS = over(func(r appendRound) float64 { return r.Append.perSecond() })
-	f.percentiles = percentiles{
-		P50:  latency(func(p percentiles) float64 { return p.P50 }),
-		P90:  latency(func(p percentiles) float64 { return p.P90 }),
-		P99:  latency(func(p percentiles) float64 { return p.P99 }),
-		P999: latency(func(p percentiles) float64 { return p.P999 }),
-		Max:  latency(func(p percentiles) float64 { return p.Max }),
-	}
+	f.percentiles = medianPercentiles(rounds, func(r appendRound) latencies { return r.Append.Latencies })
 	if len(rounds) == 0 || rounds[0].Single.Ops == 0 || rounds[0].Batch.Ops == 0 {
 		return f
 	}
@@ -95,15 +84,6 @@ func ratio(a, b float64) float64 {
 		return 0
 	}
 	return a / b
-}
-
-// median of an even number is the mean of the two in the middle; of none it is 0.
-func median[N cmp.Ordered](all []N) (m N) {
-	if len(all) == 0 {
-		return m
-	}
-	sorted := slices.Sorted(slices.Values(all))
-	return sorted[(len(sorted)-1)/2]
 }
 
 // write is for people.
