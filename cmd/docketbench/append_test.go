@@ -101,6 +101,23 @@ from events l`
 	}
 }
 
+// A run in which appends fail is reported, and not as a good one.
+func TestAppendsThatFail(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	if _, err := db.Owner(t).Exec(t.Context(), `alter table events add constraint refused check (type <> 'task.updated')`); err != nil {
+		t.Fatal(err)
+	}
+	r := run(t, on(db), append(short, "--json", "--raw=false")...)
+	var report struct{ Errors int }
+	if err := json.Unmarshal([]byte(r.stdout), &report); err != nil || report.Errors == 0 {
+		t.Errorf("%d errors, %v: %s", report.Errors, err, r.stdout)
+	}
+	if r.status != statusFailures || !strings.Contains(r.stderr, "some operations failed") {
+		t.Errorf("status %d: %s", r.status, r.stderr)
+	}
+}
+
 // TestAppendOnAPrivatePostgres has to leave nothing.
 func TestAppendOnAPrivatePostgres(t *testing.T) {
 	t.Parallel()
@@ -170,10 +187,16 @@ func TestRawRowsAreEvents(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, kind := range []func(context.Context, window) (sample, error){raw.single, raw.batch} {
-		if s, err := kind(t.Context(), window{Measure: 200 * time.Millisecond}); err != nil || len(s.Failures) > 0 {
-			t.Fatalf("%v, %v", s.Failures, err)
-		}
+	single, err := raw.single(t.Context(), window{Measure: 200 * time.Millisecond})
+	if err != nil || len(single.Failures) > 0 {
+		t.Fatalf("%v, %v", single.Failures, err)
+	}
+	batch, err := raw.batch(t.Context(), window{Measure: 500 * time.Millisecond})
+	if err != nil || len(batch.Failures) > 0 {
+		t.Fatalf("%v, %v", batch.Failures, err)
+	}
+	if batch.Ops != batch.Latencies.count()*rawBatch {
+		t.Errorf("%d rows in %d transactions", batch.Ops, batch.Latencies.count())
 	}
 	const sql = `select count(*) > 0, count(distinct tenant_id), bool_and(type = 'task.created') from docketbench_raw`
 	var some, created bool
