@@ -210,9 +210,11 @@ func (p *program) appendRounds(ctx context.Context, b *appendBench) (appendFigur
 				return appendFigures{}, err
 			}
 		}
+		cpu := watchCPU(0, b.db.pid())
 		if r.Append, err = closedLoop(ctx, b.plan.window().begin(), b.steps()); err != nil {
 			return appendFigures{}, err
 		}
+		r.Cores = cpu.cores()
 		rounds = append(rounds, r)
 		p.note("round %d: append %.0f/s, raw single %.0f/s, raw batch %.0f rows/s", i+1,
 			r.Append.perSecond(), r.Single.perSecond(), r.Batch.perSecond())

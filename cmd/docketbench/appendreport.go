@@ -42,10 +42,15 @@ type appendFigures struct {
 	RatioBatch       float64          `json:"ratio_batch"`
 	Errors           int64            `json:"errors"`
 	Failures         map[string]int64 `json:"failures"`
+	// Cores are those of the appends' turns; the store is in the client.
+	Cores cores `json:"cores"`
 }
 
 // appendRound is one turn of each kind.
-type appendRound struct{ Append, Single, Batch sample }
+type appendRound struct {
+	Append, Single, Batch sample
+	Cores                 cores
+}
 
 func summarize(rounds []appendRound) appendFigures {
 	f := appendFigures{Failures: map[string]int64{}}
@@ -66,6 +71,7 @@ func summarize(rounds []appendRound) appendFigures {
 	}
 	f.OpsPerS = over(func(r appendRound) float64 { return r.Append.perSecond() })
 	f.percentiles = medianPercentiles(rounds, func(r appendRound) latencies { return r.Append.Latencies })
+	f.Cores = medianCores(rounds, func(r appendRound) cores { return r.Cores })
 	if len(rounds) == 0 || rounds[0].Single.Ops == 0 || rounds[0].Batch.Ops == 0 {
 		return f
 	}
@@ -109,6 +115,7 @@ func (r appendReport) write(w io.Writer) error {
 	if r.Baseline != nil {
 		fmt.Fprintf(t, "appends to baseline\t%.2f\n", r.RatioToBaseline)
 	}
+	fmt.Fprintf(t, "cores\tstore and load %.2f, Postgres %.2f, others %.2f\n", r.Cores.Client, r.Cores.Postgres, r.Cores.Others)
 	fmt.Fprintf(t, "errors\t%d %v\n", r.Errors, r.Failures)
 	return t.Flush()
 }

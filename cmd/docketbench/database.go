@@ -157,3 +157,11 @@ func (d *database) checkpoint(ctx context.Context) error {
 	_, err = c.Exec(ctx, `CHECKPOINT`)
 	return err
 }
+
+// pid of a private Postgres; 0 of another.
+func (d *database) pid() int {
+	if d == nil || d.server == nil {
+		return 0
+	}
+	return d.server.PID()
+}

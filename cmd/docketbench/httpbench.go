@@ -24,7 +24,9 @@ type httpBench struct {
 	companies []*company
 	raw       *rawLog
 	rawConns  int // as many as the server has for it
-	lag       *lagWatch
+	// checkpoints is nil where the database isn't asked.
+	checkpoints *checkpoints
+	lag         *lagWatch // nil: not wanted
 }
 
 // prepare starts the server and makes the tenants.
@@ -69,12 +71,15 @@ func (b *httpBench) prepare(ctx context.Context, environ map[string]string) erro
 			return err
 		}
 	}
-	if b.plan.Lag {
-		if b.lag, err = newLagWatch(ctx, b.db, b.companies); err != nil {
+	if b.db != nil {
+		if b.checkpoints, err = newCheckpoints(ctx, b.db, b.companies); err != nil {
 			return err
 		}
 	}
-	return nil
+	if b.plan.Lag {
+		b.lag = &lagWatch{checkpoints: b.checkpoints}
+	}
+	return b.settle(ctx)
 }
 
 // outlast refuses a run that takes longer than the access tokens are good for.
@@ -133,6 +138,11 @@ func (b *httpBench) run(ctx context.Context, op string, conns int) (httpRun, err
 		if err := b.round(ctx, &r, next, conns); err != nil {
 			return httpRun{}, err
 		}
+		begin := time.Now()
+		if err := b.settle(ctx); err != nil {
+			return httpRun{}, err
+		}
+		r.CatchUp = time.Since(begin)
 		rounds = append(rounds, r)
 	}
 	run := summarizeHTTP(rounds)
@@ -161,14 +171,11 @@ func (b *httpBench) round(ctx context.Context, r *httpRound, next func(*desk) re
 	if b.lag != nil {
 		b.lag.begin(ctx, in)
 	}
-	var server, postgres int
+	server := 0
 	if b.server != nil {
 		server = b.server.pid()
 	}
-	if b.db != nil && b.db.server != nil {
-		postgres = b.db.server.PID()
-	}
-	cpu := watchCPU(server, postgres)
+	cpu := watchCPU(server, b.db.pid())
 	if b.plan.Rate > 0 {
 		r.HTTP, err = openLoop(ctx, in, b.plan.Rate, steps)
 	} else {
@@ -201,6 +208,15 @@ func (b *httpBench) step(c *client, d *desk, next func(*desk) request) step {
 	}
 }
 
+// settle waits for the subscriptions, so that what one run has left to them doesn't
+// take time from the next, and its reads don't wait.
+func (b *httpBench) settle(ctx context.Context) error {
+	if b.checkpoints == nil {
+		return nil
+	}
+	return b.checkpoints.settle(ctx)
+}
+
 // memory of the server's process; zero where it isn't ours.
 func (b *httpBench) memory() memory {
 	if b.server == nil {
@@ -219,8 +235,8 @@ func (b *httpBench) forgetPeak() {
 // close ends what was started, the last first.
 func (b *httpBench) close(ctx context.Context) error {
 	var errs []error
-	if b.lag != nil {
-		b.lag.close()
+	if b.checkpoints != nil {
+		b.checkpoints.close()
 	}
 	if b.raw != nil {
 		errs = append(errs, b.raw.drop(ctx))

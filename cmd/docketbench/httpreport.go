@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 )
 
 // httpReport is what docketbench http prints.
@@ -41,10 +42,13 @@ type httpRun struct {
 	Failures map[string]int64 `json:"failures"`
 	Cores    cores            `json:"cores"`
 	// The raw limit; 0 where it wasn't measured.
-	RawSinglePerS  float64    `json:"raw_single_per_s"`
-	RawConnections int        `json:"raw_connections"`
-	RatioSingle    float64    `json:"ratio_single"`
-	Lag            *lagReport `json:"lag"` // null: not measured
+	RawSinglePerS  float64 `json:"raw_single_per_s"`
+	RawConnections int     `json:"raw_connections"`
+	RatioSingle    float64 `json:"ratio_single"`
+	// CatchUpS is how long, when the load was over, the subscriptions took to handle
+	// the rest, in seconds; 0 where the database isn't asked.
+	CatchUpS float64    `json:"catch_up_s"`
+	Lag      *lagReport `json:"lag"` // null: not measured
 }
 
 // lagReport is how long after a write was acknowledged all subscriptions had
@@ -66,6 +70,7 @@ type httpRound struct {
 	Raw, HTTP sample
 	Cores     cores
 	Lag       lagFigures
+	CatchUp   time.Duration
 }
 
 func summarizeHTTP(rounds []httpRound) httpRun {
@@ -86,11 +91,8 @@ func summarizeHTTP(rounds []httpRound) httpRun {
 	}
 	run.RequestsPerS = over(func(r httpRound) float64 { return r.HTTP.perSecond() })
 	run.percentiles = medianPercentiles(rounds, func(r httpRound) latencies { return r.HTTP.Latencies })
-	run.Cores = cores{
-		Client:   over(func(r httpRound) float64 { return r.Cores.Client }),
-		Server:   over(func(r httpRound) float64 { return r.Cores.Server }),
-		Postgres: over(func(r httpRound) float64 { return r.Cores.Postgres }),
-	}
+	run.Cores = medianCores(rounds, func(r httpRound) cores { return r.Cores })
+	run.CatchUpS = over(func(r httpRound) float64 { return r.CatchUp.Seconds() })
 	if len(rounds) > 0 && rounds[0].Raw.Ops > 0 {
 		run.RawSinglePerS = over(func(r httpRound) float64 { return r.Raw.perSecond() })
 		run.RatioSingle = over(func(r httpRound) float64 { return ratio(r.HTTP.perSecond(), r.Raw.perSecond()) })
@@ -140,15 +142,15 @@ func (r httpReport) failed() bool {
 // write is for people, and for docs/performance.md: tables in Markdown.
 func (r httpReport) write(w io.Writer) error {
 	var b strings.Builder
-	b.WriteString("| operation | connections | requests/s | p50 ms | p90 ms | p99 ms | p99.9 ms | errors | cores: client, server, Postgres | raw/s | of raw |\n")
-	b.WriteString("|---|---|---|---|---|---|---|---|---|---|---|\n")
+	b.WriteString("| operation | connections | requests/s | p50 ms | p90 ms | p99 ms | p99.9 ms | errors | cores: client, server, Postgres, others | catch-up s | raw/s | of raw |\n")
+	b.WriteString("|---|---|---|---|---|---|---|---|---|---|---|---|\n")
 	for _, run := range r.Runs {
 		raw := "| – | – |"
 		if run.RawSinglePerS > 0 {
 			raw = fmt.Sprintf("| %.0f | %.2f |", run.RawSinglePerS, run.RatioSingle)
 		}
-		fmt.Fprintf(&b, "| %s | %d | %.0f | %.2f | %.2f | %.2f | %.2f | %d | %.2f, %.2f, %.2f %s\n", run.Operation, run.Connections,
-			run.RequestsPerS, run.P50, run.P90, run.P99, run.P999, run.Errors, run.Cores.Client, run.Cores.Server, run.Cores.Postgres, raw)
+		fmt.Fprintf(&b, "| %s | %d | %.0f | %.2f | %.2f | %.2f | %.2f | %d | %s | %.2f %s\n", run.Operation, run.Connections,
+			run.RequestsPerS, run.P50, run.P90, run.P99, run.P999, run.Errors, run.Cores, run.CatchUpS, raw)
 	}
 	for _, run := range r.Runs {
 		if run.Errors > 0 {

@@ -8,16 +8,11 @@ import (
 	"sync"
 	"time"
 
-	"docket/domain"
-	"docket/internal/postgres"
-
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// How often the checkpoints are looked at, and how long the subscriptions may take
-// to handle the rest when the load is over.
+// lagEvery is the pause between two looks at the checkpoints, and drainBound how long
+// the subscriptions may take to handle the rest when the load is over.
 const (
 	lagEvery   = 2 * time.Millisecond
 	drainBound = 30 * time.Second
@@ -26,25 +21,12 @@ const (
 // lagQuarters is in how many parts a run is cut, to see whether the lag grows.
 const lagQuarters = 4
 
-// sqlCheckpoints reads how far the live checkpoints of the tenants $1 have come.
-const sqlCheckpoints = `
-SELECT c.tenant_id, c.subscription, c.seq FROM checkpoints c
-LEFT JOIN generations g ON g.tenant_id = c.tenant_id AND g.subscription = c.subscription
-WHERE c.tenant_id = ANY ($1) AND c.generation = coalesce(g.current, 1)`
-
-// sqlHeads reads the last seq of each of the tenants $1.
-const sqlHeads = `
-SELECT t.id, (SELECT e.seq FROM events e WHERE e.tenant_id = t.id ORDER BY e.seq DESC LIMIT 1)
-FROM unnest($1::uuid[]) AS t (id)`
-
 // lagWatch measures how long after its acknowledgement a write has been handled by
 // each subscription, from their checkpoints: they commit together with what the
 // subscription writes. What is found at a look has happened since the one before,
 // so lags come out up to lagEvery, and the time of a look, too long.
 type lagWatch struct {
-	pool          *pgxpool.Pool
-	tenants       []uuid.UUID
-	subscriptions []string
+	*checkpoints
 
 	mu    sync.Mutex
 	fresh []*written // acknowledged, not yet seen by the looking goroutine
@@ -82,96 +64,6 @@ func newLagFigures(subscriptions int) lagFigures {
 		f.byQuarter[i] = newLatencies()
 	}
 	return f
-}
-
-func newLagWatch(ctx context.Context, d *database, companies []*company) (*lagWatch, error) {
-	l := &lagWatch{}
-	for _, c := range companies {
-		id, err := domain.ParseID[any](c.id)
-		if err != nil {
-			return nil, err
-		}
-		l.tenants = append(l.tenants, id.UUID())
-	}
-	var err error
-	l.pool, err = postgres.Pool(ctx, d.Engine, postgres.PoolConfig{Role: postgres.EngineRole, MaxConns: 1, AppName: "docketbench"})
-	if err != nil {
-		return nil, err
-	}
-	if err := l.settle(ctx); err != nil {
-		l.pool.Close()
-		return nil, err
-	}
-	return l, nil
-}
-
-// position is a subscription's, in a tenant's log.
-type position struct {
-	Tenant       uuid.UUID
-	Subscription string
-	Seq          int64
-}
-
-func (l *lagWatch) look(ctx context.Context) ([]position, error) {
-	rows, err := l.pool.Query(ctx, sqlCheckpoints, l.tenants)
-	if err != nil {
-		return nil, err
-	}
-	return pgx.CollectRows(rows, pgx.RowToStructByPos[position])
-}
-
-// settle waits until all subscriptions have read all that there is, and so learns
-// which there are: each has then a checkpoint for each tenant.
-func (l *lagWatch) settle(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, drainBound)
-	defer cancel()
-	rows, err := l.pool.Query(ctx, sqlHeads, l.tenants)
-	if err != nil {
-		return err
-	}
-	heads := map[uuid.UUID]int64{}
-	var id uuid.UUID
-	var head int64
-	if _, err := pgx.ForEachRow(rows, []any{&id, &head}, func() error { heads[id] = head; return nil }); err != nil {
-		return err
-	}
-	for {
-		all, err := l.look(ctx)
-		if err != nil {
-			return fmt.Errorf("wait for the subscriptions: %w", err)
-		}
-		behind := len(all) == 0
-		names := map[string]int{}
-		for _, p := range all {
-			names[p.Subscription]++
-			behind = behind || p.Seq < heads[p.Tenant]
-		}
-		for _, n := range names {
-			behind = behind || n < len(l.tenants)
-		}
-		if !behind {
-			for name := range names {
-				l.subscriptions = append(l.subscriptions, name)
-			}
-			slices.Sort(l.subscriptions)
-			return nil
-		}
-		if err := pause(ctx, lagEvery); err != nil {
-			return fmt.Errorf("wait for the subscriptions: %w", err)
-		}
-	}
-}
-
-// pause waits; its error is ctx's.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // acknowledged says that a write was answered this moment.
@@ -279,5 +171,3 @@ func (l *lagWatch) end(ctx context.Context) (lagFigures, error) {
 		}
 	}
 }
-
-func (l *lagWatch) close() { l.pool.Close() }

@@ -12,7 +12,7 @@ import (
 func TestLagIsThatOfTheSlowest(t *testing.T) {
 	t.Parallel()
 	acme, other := uuid.New(), uuid.New()
-	l := &lagWatch{tenants: []uuid.UUID{acme, other}, subscriptions: []string{"activity", "tasks"}}
+	l := &lagWatch{checkpoints: &checkpoints{tenants: []uuid.UUID{acme, other}, subscriptions: []string{"activity", "tasks"}}}
 	l.in, l.pending = always(), map[uuid.UUID][]*written{}
 	l.figures = newLagFigures(2)
 	l.acknowledged(acme.String(), 6)
@@ -76,5 +76,25 @@ func TestLagsOfAllRoundsCount(t *testing.T) {
 	}
 	if !(httpReport{Runs: []httpRun{{Lag: r}}}).failed() {
 		t.Error("what was never handled is no failure")
+	}
+}
+
+func TestBehind(t *testing.T) {
+	t.Parallel()
+	acme, other := uuid.New(), uuid.New()
+	c := &checkpoints{tenants: []uuid.UUID{acme, other}}
+	heads := map[uuid.UUID]int64{acme: 5, other: 7}
+	for name, tc := range map[string]struct {
+		at   []position
+		want bool
+	}{
+		"nothing yet":       {nil, true},
+		"one behind":        {[]position{{acme, "tasks", 5}, {other, "tasks", 6}}, true},
+		"one not yet begun": {[]position{{acme, "tasks", 5}, {other, "tasks", 7}, {acme, "activity", 5}}, true},
+		"all there":         {[]position{{acme, "tasks", 5}, {other, "tasks", 9}}, false},
+	} {
+		if _, behind := c.behind(tc.at, heads); behind != tc.want {
+			t.Errorf("%s: behind %t", name, behind)
+		}
 	}
 }

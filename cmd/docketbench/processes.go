@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -69,20 +70,61 @@ func cpuOfUs() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
+// cpuOfMachine is the processor time of everything that runs on the machine.
+func cpuOfMachine() time.Duration {
+	raw, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0
+	}
+	line, _, _ := strings.Cut(string(raw), "\n")
+	var sum time.Duration
+	for i, field := range strings.Fields(line) {
+		n, _ := strconv.Atoi(field)
+		// cpu, user, nice, system, idle, iowait, irq, softirq, steal
+		if i >= 1 && i <= 8 && i != 4 && i != 5 {
+			sum += time.Duration(n) * clockTick
+		}
+	}
+	return sum
+}
+
 // cores are processor times per time passed: 1 is one core, fully used. A figure is
-// 0 where it can't be known: of a server that isn't ours, or on another system
+// 0 where it can't be known: of a process that isn't ours, or on another system
 // than Linux.
 type cores struct {
 	Client   float64 `json:"client"`
 	Server   float64 `json:"server"`
 	Postgres float64 `json:"postgres"`
+	// Others are whatever else ran on the machine. Where they took much, the other
+	// figures of the report aren't worth much.
+	Others float64 `json:"others"`
+}
+
+func (c cores) String() string {
+	return fmt.Sprintf("%.2f, %.2f, %.2f, %.2f", c.Client, c.Server, c.Postgres, c.Others)
+}
+
+func medianCores[R any](rounds []R, of func(R) cores) (c cores) {
+	over := func(figure func(cores) float64) float64 {
+		var all []float64
+		for _, r := range rounds {
+			all = append(all, figure(of(r)))
+		}
+		return median(all)
+	}
+	return cores{
+		Client:   over(func(c cores) float64 { return c.Client }),
+		Server:   over(func(c cores) float64 { return c.Server }),
+		Postgres: over(func(c cores) float64 { return c.Postgres }),
+		Others:   over(func(c cores) float64 { return c.Others }),
+	}
 }
 
 // cpuWatch measures cores from its making.
 type cpuWatch struct {
 	server, postgres int // pids; 0: unknown
 	begin            time.Time
-	at               [3]time.Duration
+	at               [4]time.Duration
 }
 
 func watchCPU(server, postgres int) *cpuWatch {
@@ -91,8 +133,8 @@ func watchCPU(server, postgres int) *cpuWatch {
 	return w
 }
 
-func (w *cpuWatch) read() (now [3]time.Duration) {
-	now[0] = cpuOfUs()
+func (w *cpuWatch) read() (now [4]time.Duration) {
+	now[0], now[3] = cpuOfUs(), cpuOfMachine()
 	if w.server != 0 {
 		now[1] = cpuOfTree(w.server)
 	}
@@ -105,7 +147,9 @@ func (w *cpuWatch) read() (now [3]time.Duration) {
 func (w *cpuWatch) cores() cores {
 	now, passed := w.read(), time.Since(w.begin)
 	of := func(i int) float64 { return float64(now[i]-w.at[i]) / float64(passed) }
-	return cores{Client: of(0), Server: of(1), Postgres: of(2)}
+	c := cores{Client: of(0), Server: of(1), Postgres: of(2)}
+	c.Others = max(0, of(3)-c.Client-c.Server-c.Postgres)
+	return c
 }
 
 // residentMemory is what a process has in memory, in bytes: now, and at most so

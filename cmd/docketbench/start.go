@@ -125,6 +125,7 @@ func (r startReport) write(w io.Writer) error {
 | stop | %.2f s |
 | the server's memory at rest | %.0f MB |
 | its processor time at rest | %.1f %% of a core |
-`, r.FromNothing/1000, r.Again/1000, r.Stop/1000, megabytes(r.Memory.Now), 100*r.Cores.Server)
+| everything else on the machine meanwhile | %.1f %% of a core |
+`, r.FromNothing/1000, r.Again/1000, r.Stop/1000, megabytes(r.Memory.Now), 100*r.Cores.Server, 100*r.Cores.Others)
 	return err
 }
