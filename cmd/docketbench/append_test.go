@@ -49,7 +49,7 @@ func TestAppend(t *testing.T) {
 func TestAppendForPeople(t *testing.T) {
 	t.Parallel()
 	r := run(t, on(pgtest.New(t)), append(short, "--raw=false")...)
-	if r.status != statusDone || !strings.Contains(r.stdout, "appends  ") || strings.Contains(r.stdout, "raw") {
+	if r.status != statusDone || !strings.Contains(r.stdout, "\n| append | 4 | 2 | ") || !strings.Contains(r.stdout, " | – | – | – | – | – | 0 | ") {
 		t.Errorf("status %d: %s", r.status, r.stdout)
 	}
 	if !strings.Contains(r.stderr, "WARNING: this Postgres is not durable") {

@@ -3,7 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
-	"text/tabwriter"
+	"strings"
 )
 
 // appendReport is what docketbench append prints.
@@ -92,35 +92,44 @@ func ratio(a, b float64) float64 {
 	return a / b
 }
 
-// write is for people.
+// write is for people, and for docs/performance.md: a table in Markdown.
 func (r appendReport) write(w io.Writer) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(t, "append\t%d writers, %d tenants, one event of %d bytes a Commit\n", r.Writers, r.Tenants, r.EventBytes)
+	var b strings.Builder
+	b.WriteString("| what | writers | tenants | appends/s | p50 ms | p90 ms | p99 ms | p99.9 ms | raw, a row a commit, /s | appends to that | " +
+		"raw, 100 rows a commit, rows/s | appends to that | to baseline | errors | cores: store and load, Postgres, others |\n")
+	b.WriteString("|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n")
 	if r.Baseline != nil {
-		fmt.Fprintf(t, "baseline\t%s\n", r.Baseline.line())
+		r.writeRow(&b, "baseline", *r.Baseline, 0)
 	}
-	if r.PreloadedEvents > 0 {
-		fmt.Fprintf(t, "preloaded\t%d events of %d tenants\n", r.PreloadedEvents, r.PreloadedTenants)
+	r.writeRow(&b, r.what(), r.appendFigures, r.RatioToBaseline)
+	fmt.Fprintf(&b, "\nOne event of %d bytes a Commit; raw, a row a commit, at %d connections.\n", r.EventBytes, r.RawConnections)
+	if r.Errors > 0 {
+		fmt.Fprintf(&b, "\nFailed: %v\n", r.Failures)
 	}
-	if r.LongSnapshot != "" {
-		fmt.Fprintf(t, "long transaction\tin the %s database\n", r.LongSnapshot)
-	}
-	fmt.Fprintf(t, "appends\t%s\n", r.line())
-	if r.RawSinglePerS > 0 {
-		fmt.Fprintf(t, "raw, a row a commit\t%.0f/s at %d connections; p50 %.2f ms, p99 %.2f ms\n",
-			r.RawSinglePerS, r.RawConnections, r.RawSingleP50, r.RawSingleP99)
-		fmt.Fprintf(t, "raw, %d rows a commit\t%.0f rows/s on one connection\n", rawBatch, r.RawBatchRowsPerS)
-		fmt.Fprintf(t, "appends to raw\t%.2f of a row a commit, %.2f of %d rows a commit\n", r.RatioSingle, r.RatioBatch, rawBatch)
-	}
-	if r.Baseline != nil {
-		fmt.Fprintf(t, "appends to baseline\t%.2f\n", r.RatioToBaseline)
-	}
-	fmt.Fprintf(t, "cores\tstore and load %.2f, Postgres %.2f, others %.2f\n", r.Cores.Client, r.Cores.Postgres, r.Cores.Others)
-	fmt.Fprintf(t, "errors\t%d %v\n", r.Errors, r.Failures)
-	return t.Flush()
+	_, err := io.WriteString(w, b.String())
+	return err
 }
 
-func (f appendFigures) line() string {
-	return fmt.Sprintf("%.0f/s; p50 %.2f ms, p90 %.2f ms, p99 %.2f ms, p99.9 %.2f ms, max %.2f ms",
-		f.OpsPerS, f.P50, f.P90, f.P99, f.P999, f.Max)
+func (r appendReport) what() string {
+	what := "append"
+	if r.PreloadedEvents > 0 {
+		what += fmt.Sprintf(", %d events of %d tenants before", r.PreloadedEvents, r.PreloadedTenants)
+	}
+	if r.LongSnapshot != "" {
+		what += ", long transaction in the " + r.LongSnapshot + " database"
+	}
+	return what
+}
+
+func (r appendReport) writeRow(b *strings.Builder, what string, f appendFigures, toBaseline float64) {
+	known := func(format string, x float64) string {
+		if x == 0 {
+			return "–"
+		}
+		return fmt.Sprintf(format, x)
+	}
+	fmt.Fprintf(b, "| %s | %d | %d | %.0f | %.2f | %.2f | %.2f | %.2f | %s | %s | %s | %s | %s | %d | %.2f, %.2f, %.2f |\n",
+		what, r.Writers, r.Tenants, f.OpsPerS, f.P50, f.P90, f.P99, f.P999,
+		known("%.0f", f.RawSinglePerS), known("%.2f", f.RatioSingle), known("%.0f", f.RawBatchRowsPerS), known("%.2f", f.RatioBatch),
+		known("%.2f", toBaseline), f.Errors, f.Cores.Client, f.Cores.Postgres, f.Cores.Others)
 }
