@@ -122,13 +122,17 @@ func (c *Commands) execute(ctx context.Context, o Origin, build func(context.Con
 		}
 	}
 	var conflict *eventstore.ConflictError
+	attempts := 0
+	defer func() { c.metrics.attempts.Observe(float64(attempts)) }()
 	for n := range maxAttempts {
 		if n > 0 && !pause(ctx, n) {
 			return nil, fmt.Errorf("command given up: %w", ctx.Err())
 		}
+		attempts++
 		a := &attempt{cmds: c, fresh: n > 0, seen: map[streamKey]*sight{}}
 		actor, err := build(ctx, a)
 		if a.cached && (err != nil || len(a.commit.Parts) == 0) {
+			c.metrics.stale.Inc()
 			continue // perhaps the cache was out of date
 		}
 		if err != nil || len(a.commit.Parts) == 0 && o.Key == nil {
@@ -143,6 +147,7 @@ func (c *Commands) execute(ctx context.Context, o Origin, build func(context.Con
 		appended, err := c.append(ctx, a, o.Key)
 		switch {
 		case errors.As(err, &conflict):
+			c.metrics.conflicts.Inc()
 			continue
 		case errors.As(err, new(*eventstore.RememberedError)):
 			return c.twin(ctx, o.Key)
@@ -151,6 +156,7 @@ func (c *Commands) execute(ctx context.Context, o Origin, build func(context.Con
 		}
 		return a, a.settle(appended)
 	}
+	c.metrics.givenUp.Inc()
 	return nil, domain.Refuse(domain.CodeConcurrentUpdate, "others kept changing the same thing; try again")
 }
 

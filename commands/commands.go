@@ -10,6 +10,7 @@ import (
 	"docket/eventstore"
 
 	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // Store is what commands need of the event store.
@@ -39,6 +40,8 @@ type Config struct {
 	// FoldsKept is how many folded aggregates are kept in memory; 20,000 if 0.
 	FoldsKept int
 	Logger    *slog.Logger
+	// Metrics is where Commands register what they count; nowhere if nil.
+	Metrics prometheus.Registerer
 }
 
 // Commands carries out commands. Its methods may be called from any goroutine.
@@ -50,6 +53,7 @@ type Commands struct {
 	secrets     Secrets
 	setupCode   string
 	log         *slog.Logger
+	metrics     *metrics
 }
 
 // New makes Commands.
@@ -70,7 +74,7 @@ func New(cfg Config) (*Commands, error) {
 	}
 	return &Commands{
 		store: cfg.Store, folds: folds, slugs: slugs, credentials: cfg.Credentials, secrets: cfg.Secrets,
-		setupCode: cfg.SetupCode, log: cfg.Logger,
+		setupCode: cfg.SetupCode, log: cfg.Logger, metrics: newMetrics(cfg.Metrics, folds),
 	}, nil
 }
 
