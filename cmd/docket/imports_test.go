@@ -25,6 +25,7 @@ var arrows = map[string][]string{
 	"projections":       {"domain", "eventstore"},
 	"notify":            {"domain", "eventstore", "internal/seal"},
 	"httpapi":           {"domain", "commands", "projections", "notify"},
+	"internal/apitest":  {},
 	"internal/postgres": {},
 	"internal/seal":     {},
 	"migrations":        {"internal/postgres"},
@@ -35,7 +36,7 @@ var arrows = map[string][]string{
 
 // testArrows are what test files may import beside those.
 var testArrows = map[string][]string{
-	"*": {"internal/pgtest", "internal/postgres"},
+	"*": {"internal/apitest", "internal/pgtest", "internal/postgres"},
 	// Its tests go through the real router down to Postgres, so they wire it all.
 	"httpapi": {"eventstore"},
 }
@@ -52,6 +53,7 @@ var confined = map[string][]string{
 	"github.com/wneessen/go-mail":            {"notify"},
 	"code.dny.dev/ssrf":                      {"notify"},
 	"github.com/pressly/goose":               {"migrations"},
+	"github.com/pb33f":                       {"internal/apitest"},
 	"github.com/spf13/cobra":                 {"cmd/docket"},
 	"github.com/caarlos0/env":                {"cmd/docket"},
 }
