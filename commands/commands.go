@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"docket/domain"
 	"docket/eventstore"
@@ -18,6 +19,8 @@ type Store interface {
 	Load(ctx context.Context, t domain.TenantID, s domain.StreamID, after int) ([]domain.Recorded, error)
 	Claimant(ctx context.Context, t domain.TenantID, kind eventstore.ClaimKind, value string) (uuid.UUID, bool, error)
 	ClaimantsBut(ctx context.Context, t domain.TenantID, kind eventstore.ClaimKind, but uuid.UUID, limit int) ([]uuid.UUID, error)
+	Remembered(ctx context.Context, t domain.TenantID, key eventstore.Hash) (eventstore.Entry, bool, error)
+	Forget(ctx context.Context, before time.Time, limit int) (int, error)
 }
 
 // Secrets keeps tenants' secrets, sealed, under names that events may carry.
@@ -82,6 +85,8 @@ type Origin struct {
 	// Command is the command's id where it follows from something else, so that
 	// doing it twice can be told; zero: a new one.
 	Command domain.CommandID
+	// Key, if not nil, is what the answer is remembered under.
+	Key *Key
 }
 
 // Done is the answer to an accepted command.

@@ -49,6 +49,9 @@ type routerConfig struct {
 	// authentication, tenant, role. operationOf tells them what is called.
 	Gates []middleware
 
+	// Recall, if not nil, runs when the body was read, and before it is looked at.
+	Recall middleware
+
 	// Timeout bounds an operation that doesn't stream; 0 is 15 s.
 	Timeout time.Duration
 
@@ -63,6 +66,7 @@ type router struct {
 	api     huma.API
 	log     *slog.Logger
 	gates   huma.Middlewares
+	recall  huma.Middlewares
 	timeout time.Duration
 	openAPI func() ([]byte, error)
 	metrics *metrics
@@ -78,6 +82,9 @@ func newRouter(cfg routerConfig) *router {
 		timeout: cfg.Timeout, bodyTimeout: bodyTimeout, metrics: newMetrics(cfg.Metrics)}
 	if r.timeout == 0 {
 		r.timeout = defaultTimeout
+	}
+	if cfg.Recall != nil {
+		r.recall = huma.Middlewares{cfg.Recall}
 	}
 
 	// The request's context is the handlers' context: without it a client that
