@@ -138,11 +138,10 @@ func (b *httpBench) run(ctx context.Context, op string, conns int) (httpRun, err
 		if err := b.round(ctx, &r, next, conns); err != nil {
 			return httpRun{}, err
 		}
-		begin := time.Now()
 		if err := b.settle(ctx); err != nil {
 			return httpRun{}, err
 		}
-		r.CatchUp = time.Since(begin)
+		r.CatchUp = time.Since(r.Ended)
 		rounds = append(rounds, r)
 	}
 	run := summarizeHTTP(rounds)
@@ -181,7 +180,7 @@ func (b *httpBench) round(ctx context.Context, r *httpRound, next func(*desk) re
 	} else {
 		r.HTTP, err = closedLoop(ctx, in, steps)
 	}
-	r.Cores = cpu.cores()
+	r.Cores, r.Ended = cpu.cores(), time.Now()
 	if b.lag != nil {
 		var lagErr error
 		r.Lag, lagErr = b.lag.end(ctx)
