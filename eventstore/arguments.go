@@ -1,11 +1,13 @@
 package eventstore
 
 import (
-	"encoding/json"
+	"bytes"
+	"slices"
 
 	"docket/domain"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgtype"
 )
 
 // arguments are what the append function takes; migrations/0002_events.sql says
@@ -13,49 +15,57 @@ import (
 type arguments struct {
 	commits  int32
 	patience *int32 // ms; nil: the session's lock_timeout
-	tenants  []uuid.UUID
+	tenants  ids
 
 	newCommit, newTenant []int32
 
 	streamTenant []int32
 	streamType   []string
-	stream       []uuid.UUID
+	stream       ids
 
 	checkCommit, checkStream, checkVersion []int32
 
 	claimCommit, claimTenant []int32
 	claimKind, claimValue    []string
-	claimHolder              []uuid.UUID
+	claimHolder              ids
 	claimRelease             []bool
 
-	keyCommit, keyTenant      []int32
-	keyHash, keyFingerprint   [][]byte
-	keyCommand                []uuid.UUID
-	keySeq                    []*int64
-	keyStreamTenant           []*uuid.UUID
-	keyStreamType             []*string
-	keyStream                 []*uuid.UUID
-	keyVersion                []*int32
-	keyRefusal                []*string
+	keyCommit, keyTenant       []int32
+	keyHash, keyFingerprint    pgtype.FlatArray[[]byte]
+	keyCommand                 ids
+	keySeq                     pgtype.FlatArray[pgtype.Int8]
+	keyStreamTenant, keyStream ids
+	keyStreamType, keyRefusal  pgtype.FlatArray[pgtype.Text]
+	keyVersion                 pgtype.FlatArray[pgtype.Int4]
+
 	eventCommit, eventTenant  []int32
 	eventStream, eventVersion []int32
 	eventType                 []string
 	eventSchema               []int16
-	eventActor                []*uuid.UUID
-	eventCommand              []uuid.UUID
-	eventData, eventMeta      []json.RawMessage
+	eventActor, eventCommand  ids
+	eventData, eventMeta      pgtype.FlatArray[[]byte]
 }
+
+// ids are UUIDs in the form that pgx sends as they are: the package uuid's own it
+// turns into text and back.
+type ids = pgtype.FlatArray[pgtype.UUID]
+
+func idOf(id uuid.UUID) pgtype.UUID { return pgtype.UUID{Bytes: id, Valid: true} }
 
 // arguments lays a batch out in arrays, and notes in each Commit where its checks
 // and claims begin.
 func (b *batch) arguments(patience *int32) *arguments {
-	a := &arguments{commits: int32(len(b.commits)), patience: patience, tenants: make([]uuid.UUID, len(b.tenants))}
-	for t, position := range b.tenants {
-		a.tenants[position-1] = t.UUID()
+	a := &arguments{commits: int32(len(b.commits)), patience: patience, tenants: make(ids, 0, len(b.tenants))}
+	for t := range b.tenants {
+		a.tenants = append(a.tenants, idOf(t.UUID()))
+	}
+	slices.SortFunc(a.tenants, func(a, b pgtype.UUID) int { return bytes.Compare(a.Bytes[:], b.Bytes[:]) })
+	for i, t := range a.tenants {
+		b.tenants[domain.TenantID(t.Bytes)] = i + 1
 	}
 	a.streamTenant = make([]int32, len(b.streams))
 	a.streamType = make([]string, len(b.streams))
-	a.stream = make([]uuid.UUID, len(b.streams))
+	a.stream = make(ids, len(b.streams))
 	for i, w := range b.commits {
 		b.lay(a, int32(i+1), w)
 	}
@@ -71,7 +81,7 @@ func (b *batch) lay(a *arguments, no int32, w *waiting) {
 	w.firstCheck = len(a.checkCommit)
 	for _, k := range w.checks {
 		position := int32(b.streams[streamKey{k.Tenant, k.Stream.ID}].position)
-		a.streamTenant[position-1], a.streamType[position-1], a.stream[position-1] = at(k.Tenant), string(k.Stream.Type), k.Stream.ID
+		a.streamTenant[position-1], a.streamType[position-1], a.stream[position-1] = at(k.Tenant), string(k.Stream.Type), idOf(k.Stream.ID)
 		a.checkCommit = append(a.checkCommit, no)
 		a.checkStream = append(a.checkStream, position)
 		a.checkVersion = append(a.checkVersion, int32(k.Version))
@@ -80,16 +90,13 @@ func (b *batch) lay(a *arguments, no int32, w *waiting) {
 	for _, k := range c.Claims {
 		a.claimCommit, a.claimTenant = append(a.claimCommit, no), append(a.claimTenant, at(k.Tenant))
 		a.claimKind, a.claimValue = append(a.claimKind, string(k.Kind)), append(a.claimValue, k.Value)
-		a.claimHolder, a.claimRelease = append(a.claimHolder, k.Holder), append(a.claimRelease, k.Release)
+		a.claimHolder, a.claimRelease = append(a.claimHolder, idOf(k.Holder)), append(a.claimRelease, k.Release)
 	}
 	if c.Entry != nil {
 		a.remember(no, at(c.Entry.Tenant), c.Command, c.Entry)
 	}
-	var actor *uuid.UUID
-	if !c.Actor.IsZero() {
-		id := c.Actor.UUID()
-		actor = &id
-	}
+	actor := idOf(c.Actor.UUID())
+	actor.Valid = !c.Actor.IsZero()
 	for i, e := range w.events {
 		a.eventCommit, a.eventTenant = append(a.eventCommit, no), append(a.eventTenant, at(e.Tenant))
 		a.eventStream = append(a.eventStream, a.checkStream[w.firstCheck+w.part[i]])
@@ -97,33 +104,33 @@ func (b *batch) lay(a *arguments, no int32, w *waiting) {
 		a.eventType = append(a.eventType, e.Event.EventType())
 		a.eventSchema = append(a.eventSchema, w.schema[i])
 		a.eventActor = append(a.eventActor, actor)
-		a.eventCommand = append(a.eventCommand, c.Command.UUID())
+		a.eventCommand = append(a.eventCommand, idOf(c.Command.UUID()))
 		a.eventData, a.eventMeta = append(a.eventData, w.data[i]), append(a.eventMeta, w.meta)
 	}
 }
 
-func (a *arguments) remember(no, tenant int32, command domain.CommandID, e *Entry) {
-	a.keyCommit, a.keyTenant = append(a.keyCommit, no), append(a.keyTenant, tenant)
+func (a *arguments) remember(no, log int32, command domain.CommandID, e *Entry) {
+	a.keyCommit, a.keyTenant = append(a.keyCommit, no), append(a.keyTenant, log)
 	a.keyHash, a.keyFingerprint = append(a.keyHash, e.Key[:]), append(a.keyFingerprint, e.Fingerprint[:])
-	a.keyCommand = append(a.keyCommand, command.UUID())
-	a.keySeq = append(a.keySeq, e.Seq)
+	a.keyCommand = append(a.keyCommand, idOf(command.UUID()))
 	var (
-		tenantID, id *uuid.UUID
-		kind         *string
-		version      *int32
-		refusal      *string
+		seq        pgtype.Int8
+		tenant, id pgtype.UUID
+		kind       pgtype.Text
+		version    pgtype.Int4
 	)
+	if e.Seq != nil {
+		seq = pgtype.Int8{Int64: *e.Seq, Valid: true}
+	}
 	if of := e.Answer; of != nil {
-		t, s, k, v := of.Tenant.UUID(), of.Stream.ID, string(of.Stream.Type), int32(of.Version)
-		tenantID, id, kind, version = &t, &s, &k, &v
+		tenant, id = idOf(of.Tenant.UUID()), idOf(of.Stream.ID)
+		kind = pgtype.Text{String: string(of.Stream.Type), Valid: true}
+		version = pgtype.Int4{Int32: int32(of.Version), Valid: true}
 	}
-	if e.Refusal != nil {
-		r := string(e.Refusal)
-		refusal = &r
-	}
-	a.keyStreamTenant, a.keyStreamType = append(a.keyStreamTenant, tenantID), append(a.keyStreamType, kind)
-	a.keyStream, a.keyVersion = append(a.keyStream, id), append(a.keyVersion, version)
-	a.keyRefusal = append(a.keyRefusal, refusal)
+	a.keySeq = append(a.keySeq, seq)
+	a.keyStreamTenant, a.keyStream = append(a.keyStreamTenant, tenant), append(a.keyStream, id)
+	a.keyStreamType, a.keyVersion = append(a.keyStreamType, kind), append(a.keyVersion, version)
+	a.keyRefusal = append(a.keyRefusal, pgtype.Text{String: string(e.Refusal), Valid: e.Refusal != nil})
 }
 
 // list is the arguments in the order of the function's parameters.
@@ -143,9 +150,9 @@ func (a *arguments) list() []any {
 	}
 }
 
-func given[T any](s []T) []T {
+func given[S ~[]T, T any](s S) S {
 	if s == nil {
-		return []T{}
+		return S{}
 	}
 	return s
 }

@@ -25,7 +25,7 @@ type batch struct {
 	commits []*waiting
 	size    int
 
-	tenants map[domain.TenantID]int // position in the arguments, from 1
+	tenants map[domain.TenantID]int // position in the arguments, from 1; given by arguments
 	streams map[streamKey]streamUse
 	claims  map[claimKey]struct{}
 	keys    map[keyKey]struct{}
@@ -69,9 +69,7 @@ func (b *batch) add(w *waiting) bool {
 	}
 	c := w.commit
 	for _, t := range w.tenants {
-		if _, ok := b.tenants[t]; !ok {
-			b.tenants[t] = len(b.tenants) + 1
-		}
+		b.tenants[t] = 0
 	}
 	for i, k := range w.checks {
 		key := streamKey{k.Tenant, k.Stream.ID}

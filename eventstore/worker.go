@@ -33,6 +33,7 @@ type worker struct {
 	subscription string
 	news         *news
 	out          chan<- *message.Message
+	metrics      *subscriptionMetrics
 }
 
 func (w *worker) run(ctx context.Context) {
@@ -87,7 +88,7 @@ func (w *worker) page(ctx context.Context, t domain.TenantID) (look, error) {
 		}
 		return lookLater, nil
 	}
-	p := &Page{Subscription: w.subscription, Tenant: t, Generation: at.generation, Tx: tx}
+	p := &Page{Subscription: w.subscription, Tenant: t, Generation: at.generation, Tx: tx, begun: time.Now()}
 	p.Events, err = readPage(ctx, tx, t, at.seq, w.limit(at))
 	if errors.Is(err, domain.ErrUnknownEvent) {
 		w.leftToNewer(t, at.seq+int64(len(p.Events)), err)
@@ -193,6 +194,7 @@ func (w *worker) advance(ctx context.Context, conn *pgxpool.Conn, tx pgx.Tx, p *
 	default:
 		return lookLater, fmt.Errorf("advance checkpoint: %w", err)
 	}
+	w.metrics.handled(p)
 	w.feed.progress.advanced(p.Tenant, w.subscription, last)
 	if len(p.Events) == w.limit(at) {
 		return lookNow, nil

@@ -159,16 +159,16 @@ func registerPublic[I, O any](s *Server, op operation, handle func(context.Conte
 // registerUser adds an operation of a user, whatever their memberships.
 func registerUser[I, O any](s *Server, op operation, handle func(context.Context, domain.UserID, *I) (*O, error)) {
 	op.Access = user
-	register(s.router, withTenantHeaders(op), func(ctx context.Context, in *I) (*O, error) {
+	register(s.router, withIdempotencyKey(withTenantHeaders(op)), remembering(s, func(ctx context.Context, in *I) (*O, error) {
 		return handle(ctx, callerOf(ctx).identity.User, in)
-	})
+	}))
 }
 
 // registerScoped adds an operation of a tenant's members, and makes a read
 // again where the membership changed under it.
 func registerScoped[I, O any](s *Server, op operation, handle func(context.Context, domain.Scope, *I) (*O, error)) {
 	op.Access = tenant
-	register(s.router, withTenantHeaders(op), func(ctx context.Context, in *I) (*O, error) {
+	register(s.router, withIdempotencyKey(withTenantHeaders(op)), remembering(s, func(ctx context.Context, in *I) (*O, error) {
 		c := callerOf(ctx)
 		for range scopeAttempts {
 			out, err := handle(ctx, c.scope, in)
@@ -180,7 +180,7 @@ func registerScoped[I, O any](s *Server, op operation, handle func(context.Conte
 			}
 		}
 		return nil, domain.Refuse(domain.CodeConcurrentUpdate, "your membership kept changing; try again")
-	})
+	}))
 }
 
 // withTenantHeaders documents the headers that resolveTenant reads.

@@ -53,6 +53,7 @@ var confined = map[string][]string{
 	"github.com/wneessen/go-mail":            {"notify"},
 	"code.dny.dev/ssrf":                      {"notify"},
 	"github.com/pressly/goose":               {"migrations"},
+	"github.com/prometheus/client_golang":    {"eventstore", "commands", "httpapi", "cmd/docket"},
 	"github.com/spf13/cobra":                 {"cmd/docket", "cmd/docketbench"},
 	"github.com/caarlos0/env":                {"cmd/docket", "cmd/docketbench"},
 }
@@ -132,6 +133,7 @@ func TestTheTableOfArrowsBites(t *testing.T) {
 		{"httpapi", "docket/eventstore", false, false},
 		{"httpapi", "github.com/jackc/pgx/v5/pgxpool", false, false},
 		{"httpapi", "github.com/gin-gonic/gin", false, true},
+		{"domain", "github.com/prometheus/client_golang/prometheus", false, false},
 		{"projections", "github.com/gin-gonic/gin", false, false},
 		{"eventstore", "docket/internal/pgtest", false, false},
 		{"eventstore", "docket/internal/pgtest", true, true},
