@@ -9,6 +9,8 @@ import (
 	"os"
 	"slices"
 	"time"
+
+	"docket/domain"
 )
 
 // httpBench is what the runs of one docketbench http share.
@@ -72,7 +74,15 @@ func (b *httpBench) prepare(ctx context.Context, environ map[string]string) erro
 		}
 	}
 	if b.db != nil {
-		if b.checkpoints, err = newCheckpoints(ctx, b.db, b.companies); err != nil {
+		var tenants []domain.TenantID
+		for _, c := range b.companies {
+			id, err := domain.ParseID[any](c.id)
+			if err != nil {
+				return err
+			}
+			tenants = append(tenants, domain.TenantID(id))
+		}
+		if b.checkpoints, err = newCheckpoints(ctx, b.db, tenants); err != nil {
 			return err
 		}
 	}
@@ -213,7 +223,7 @@ func (b *httpBench) settle(ctx context.Context) error {
 	if b.checkpoints == nil {
 		return nil
 	}
-	return b.checkpoints.settle(ctx)
+	return b.checkpoints.settle(ctx, lagEvery)
 }
 
 // memory of the server's process; zero where it isn't ours.
