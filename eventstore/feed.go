@@ -65,6 +65,7 @@ type Feed struct {
 	started bool
 	subs    map[string]*news
 	outbox  *news
+	tail    *tail
 	// soon is closed, and replaced, to sweep before its time.
 	soon chan struct{}
 	// unknown is, by place, after which seq an event was left to a newer version.
@@ -93,7 +94,7 @@ func NewFeed(cfg FeedConfig, progress *Progress) *Feed {
 	ctx, stop := context.WithCancel(context.Background())
 	return &Feed{
 		id: uuid.NewString(), cfg: cfg, log: cfg.Logger, progress: progress, metrics: newFeedMetrics(cfg.Metrics),
-		ctx: ctx, stop: stop, subs: map[string]*news{}, outbox: newNews(), soon: make(chan struct{}),
+		ctx: ctx, stop: stop, subs: map[string]*news{}, outbox: newNews(), tail: newTail(), soon: make(chan struct{}),
 	}
 }
 
@@ -144,8 +145,17 @@ func (f *Feed) Close() error {
 	return nil
 }
 
-// news tells every subscription, here and on other replicas, that these
-// tenants' logs have grown. It never waits.
+// appended tells every subscription, here and on other replicas, that these
+// tenants' logs have grown by these events. It never waits.
+func (f *Feed) appended(tenants []domain.TenantID, events []domain.Recorded) {
+	if f == nil {
+		return
+	}
+	f.tail.add(events)
+	f.news(tenants)
+}
+
+// news is appended where the events aren't at hand.
 func (f *Feed) news(tenants []domain.TenantID) {
 	if f == nil {
 		return

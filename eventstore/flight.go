@@ -101,11 +101,13 @@ func send(conn *pgx.Conn, b *batch, patience *int32) (result, error) {
 // has heard of the news.
 func (s *Store) land(b *batch, outcomes []error, moved map[streamKey]int) {
 	var grown []domain.TenantID
+	var events []domain.Recorded
 	seen := map[domain.TenantID]bool{}
 	for i, w := range b.commits {
 		if outcomes[i] != nil {
 			continue
 		}
+		events = append(events, w.events...)
 		for _, p := range w.commit.Parts {
 			moved[streamKey{p.Tenant, p.Stream.ID}] = p.Expected + len(p.Events)
 			if !seen[p.Tenant] {
@@ -114,7 +116,7 @@ func (s *Store) land(b *batch, outcomes []error, moved map[streamKey]int) {
 			}
 		}
 	}
-	s.feed.news(grown)
+	s.feed.appended(grown, events)
 	for i, w := range b.commits {
 		w.answer <- outcomes[i]
 	}

@@ -89,7 +89,7 @@ func (w *worker) page(ctx context.Context, t domain.TenantID) (look, error) {
 		return lookLater, nil
 	}
 	p := &Page{Subscription: w.subscription, Tenant: t, Generation: at.generation, Tx: tx, begun: time.Now()}
-	p.Events, err = readPage(ctx, tx, t, at.seq, w.limit(at))
+	p.Events, err = w.read(ctx, tx, t, at)
 	if errors.Is(err, domain.ErrUnknownEvent) {
 		w.leftToNewer(t, at.seq+int64(len(p.Events)), err)
 		err = nil
@@ -116,6 +116,17 @@ func (w *worker) page(ctx context.Context, t domain.TenantID) (look, error) {
 	default:
 		return lookOnNews, nil
 	}
+}
+
+// read is the page after a checkpoint: what the tail has of it, and the rest from
+// the log, to which other replicas may have added.
+func (w *worker) read(ctx context.Context, tx pgx.Tx, t domain.TenantID, at standing) ([]domain.Recorded, error) {
+	events := w.feed.tail.after(t, at.seq, w.limit(at))
+	if len(events) == w.limit(at) {
+		return events, nil
+	}
+	rest, err := readPage(ctx, tx, t, at.seq+int64(len(events)), w.limit(at)-len(events))
+	return append(events, rest...), err
 }
 
 // answer is how the delivery of a page ended.

@@ -11,7 +11,6 @@ import (
 
 	"docket/commands"
 	"docket/domain"
-	"docket/eventstore"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humagin"
@@ -97,14 +96,14 @@ func (s *Server) recall(ctx huma.Context, next func(huma.Context)) {
 
 // fingerprint is the hash of what makes a request the same: what it asks of what,
 // in which tenant, and on which condition.
-func fingerprint(ctx huma.Context) eventstore.Hash {
+func fingerprint(ctx huma.Context) [32]byte {
 	r := humagin.Unwrap(ctx).Request
 	return hashOf(r.Method, r.URL.EscapedPath(), r.URL.RawQuery,
 		strings.Join(r.Header.Values(ifMatchHeader), ","), r.Header.Get(tenantIDHeader), r.Header.Get(tenantSlugHeader), string(bodyOf(ctx)))
 }
 
 // hashOf is the SHA-256 of some strings, each with its length before it.
-func hashOf(parts ...string) eventstore.Hash {
+func hashOf(parts ...string) [32]byte {
 	var all []byte
 	for _, p := range parts {
 		all = binary.AppendUvarint(all, uint64(len(p)))
