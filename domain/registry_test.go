@@ -185,6 +185,8 @@ func TestDecodeRefuses(t *testing.T) {
 		{"a newer version", "task.created", 2, `{}`, true},
 		{"a newer version than the second", "member.joined", 3, `{}`, true},
 		{"a personal key it doesn't know", "member.left", 1, user + `{"$p":{"subject":"` + person(1).String() + `","key":"k7","value":"c2VjcmV0"}}}`, true},
+		{"a value of another kind under such a key", "member.left", 1, user + `{"$p":{"key":"k7","value":{"ct":"c2VjcmV0"}}}}`, true},
+		{"a value of another kind", "member.left", 1, user + `{"$p":{"key":"none","value":{"ct":"c2VjcmV0"}}}}`, false},
 		{"no version", "task.created", 0, `{}`, false},
 		{"a negative version", "task.created", -1, `{}`, false},
 		{"nothing", "task.created", 1, ``, false},
