@@ -49,10 +49,13 @@ func TestRenameCarriedAfterJoining(t *testing.T) {
 	if err := w.two.CarryRenames(ctx, &eventstore.Page{Tenant: domain.Platform, Events: events}); err != nil {
 		t.Fatal(err)
 	}
-	for tenant, want := range map[domain.TenantID]int{w.def: 3, since: 1, older: 3} {
+	for tenant, want := range map[domain.TenantID]struct{ events, joinedWith int }{w.def: {3, 1}, since: {1, 3}, older: {3, 0}} {
 		got, err := w.store.Load(ctx, tenant, domain.Stream(domain.MemberStream, bob), 0)
-		if err != nil || len(got) != want {
-			t.Errorf("%d events in %s, want %d: %v", len(got), tenant, want, err)
+		if err != nil || len(got) != want.events {
+			t.Fatalf("%d events in %s, want %d: %v", len(got), tenant, want.events, err)
+		}
+		if joined := got[0].Event.(domain.MemberJoined); joined.UserVersion != want.joinedWith {
+			t.Errorf("joined %s with version %d of the user, want %d", tenant, joined.UserVersion, want.joinedWith)
 		}
 		if s, err := w.two.Admit(ctx, tenant, bob, true); err != nil || s.Actor().Name != "Rob" {
 			t.Errorf("the name in %s is %q, %v", tenant, s.Actor().Name, err)
