@@ -89,6 +89,14 @@ func TestLearnedVersion(t *testing.T) {
 	if err != nil || d.Version != 2 || d.Reads != 3 || string(data) != `{"body":"x","via":"text "}` {
 		t.Errorf("written in version %d of %d as %s, %v", d.Version, d.Reads, data, err)
 	}
+	// What only the learned version can say isn't there when it comes back.
+	if e, err := d.AsStored(noted{Text: "x", Via: "y"}, json.RawMessage(`{"body":"x","via":"z "}`)); err != nil || e != (noted{"x", "z body "}) {
+		t.Errorf("as stored: %+v, %v", e, err)
+	}
+	plain := register(define[noted]("test"))["test.noted"]
+	if e, err := plain.AsStored(noted{Text: "x"}, nil); err != nil || e != (noted{Text: "x"}) {
+		t.Errorf("as stored: %+v, %v", e, err)
+	}
 	for version, data := range map[int]string{1: `{"note":"x"}`, 2: `{"body":"x"}`, 3: `{"text":"x"}`} {
 		if e, err := reg.decode("test.noted", version, json.RawMessage(data)); err != nil || e.(noted).Text != "x" {
 			t.Errorf("version %d: %+v, %v", version, e, err)

@@ -23,13 +23,23 @@ const appendTimeout = 10 * time.Second
 // ctx bounds the wait in the queue. Once the append is under way it isn't
 // cancelled with ctx.
 func (s *Store) Append(ctx context.Context, c Commit) (Appended, error) {
+	appended, err := s.append(ctx, c)
+	s.metrics.answered(err, len(appended.Events))
+	return appended, err
+}
+
+func (s *Store) append(ctx context.Context, c Commit) (Appended, error) {
 	e, err := encode(c)
 	if err != nil {
 		return Appended{}, err
 	}
 	appended, err := s.attempt(ctx, e)
 	if errors.Is(err, ErrOutcomeUnknown) {
+		s.metrics.lost.Inc()
 		appended, err = s.resolve(ctx, e, err)
+		if !errors.Is(err, ErrOutcomeUnknown) {
+			s.metrics.resolved.Inc()
+		}
 	}
 	return appended, err
 }
@@ -39,7 +49,7 @@ func (s *Store) attempt(ctx context.Context, e *encoded) (Appended, error) {
 	if err := ctx.Err(); err != nil {
 		return Appended{}, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
-	w := &waiting{encoded: e, answer: make(chan error, 1)}
+	w := &waiting{encoded: e, answer: make(chan error, 1), entered: time.Now()}
 	f, err := s.queue.enter(w)
 	if err != nil {
 		return Appended{}, err

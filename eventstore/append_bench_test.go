@@ -36,7 +36,7 @@ func BenchmarkCall(b *testing.B) {
 					commits[i] = commit(b, part(t, newStream(b), 0, 1))
 					commits[i].Guards = []eventstore.Guard{{Tenant: t, Stream: guards[t], Version: 1}}
 				}
-				if err := store.Call(b.Context(), commits); err != nil {
+				if _, err := store.CallEach(b.Context(), commits); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"docket/domain"
 
@@ -41,6 +42,7 @@ func (s *Store) carry(f *flight) (moved map[streamKey]int, held bool) {
 		return nil, f.alone
 	}
 	defer conn.Release()
+	s.metrics.boarded(f)
 	patience := &flightPatience
 	if f.alone {
 		patience = nil
@@ -50,7 +52,9 @@ func (s *Store) carry(f *flight) (moved map[streamKey]int, held bool) {
 	for len(todo) > 0 {
 		b := todo[0]
 		todo = todo[1:]
+		start := time.Now()
 		r, err := send(conn.Conn(), b, patience)
+		s.metrics.called(b, start)
 		switch {
 		case err == nil:
 			s.land(b, b.settle(r), moved)
@@ -59,10 +63,12 @@ func (s *Store) carry(f *flight) (moved map[streamKey]int, held bool) {
 			for _, b := range todo {
 				f.commits = append(f.commits, b.commits...)
 			}
+			s.metrics.lockedOut.Inc()
 			s.queue.again(f)
 			return moved, true
 		case len(b.commits) > 1 && !errors.Is(err, ErrOutcomeUnknown) && !errors.Is(err, ErrUnavailable):
 			// Something in it can't be written. That is one Commit's fault, not all its companions'.
+			s.metrics.splits.Inc()
 			halves := b.halves()
 			todo = append(halves[:], todo...)
 		default:
@@ -95,11 +101,13 @@ func send(conn *pgx.Conn, b *batch, patience *int32) (result, error) {
 // has heard of the news.
 func (s *Store) land(b *batch, outcomes []error, moved map[streamKey]int) {
 	var grown []domain.TenantID
+	var events []domain.Recorded
 	seen := map[domain.TenantID]bool{}
 	for i, w := range b.commits {
 		if outcomes[i] != nil {
 			continue
 		}
+		events = append(events, w.events...)
 		for _, p := range w.commit.Parts {
 			moved[streamKey{p.Tenant, p.Stream.ID}] = p.Expected + len(p.Events)
 			if !seen[p.Tenant] {
@@ -108,7 +116,7 @@ func (s *Store) land(b *batch, outcomes []error, moved map[streamKey]int) {
 			}
 		}
 	}
-	s.feed.news(grown)
+	s.feed.appended(grown, events)
 	for i, w := range b.commits {
 		w.answer <- outcomes[i]
 	}

@@ -29,7 +29,7 @@ type Entry struct {
 	// Command is the Commit's, given by Append.
 	Command domain.CommandID
 	// Seq is the position that was answered; nil: that of the Commit's last event
-	// in Tenant's log.
+	// in the log of Answer's stream.
 	Seq *int64
 	// Answer is the state that was the answer; nil where it had no body.
 	Answer *Version

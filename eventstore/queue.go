@@ -3,6 +3,7 @@ package eventstore
 import (
 	"slices"
 	"sync"
+	"time"
 
 	"docket/domain"
 )
@@ -25,9 +26,10 @@ const (
 // waiting is a Commit on its way through the queue.
 type waiting struct {
 	*encoded
-	answer chan error // gets the outcome, once; room for it
-	taken  bool       // in a batch: its outcome will be known
-	gone   bool       // its caller has left
+	answer  chan error // gets the outcome, once; room for it
+	entered time.Time
+	taken   bool // in a batch: its outcome will be known
+	gone    bool // its caller has left
 
 	firstCheck, firstClaim int // position of its first check and claim in the arguments, from 0
 }

@@ -132,7 +132,7 @@ create trigger tenant_logs_append_only before update or delete or truncate on te
 --                  that the same Commit gives back can be taken, and what somebody
 --                  else holds isn't given back
 --   p_key_*        what to remember under a key; where seq is null, that of the
---                  Commit's last event in the key's log
+--                  Commit's last event in the log of the stream that is the answer
 --   p_event_*      the events, in the order of the log
 --
 -- It returns one row. heads and times are parallel to p_tenants: the seq that the
@@ -324,8 +324,7 @@ begin
     continue when not accepted[c];
     h := p_key_seq[i];
     if h is null then
-      -- That of the Commit's last event in the key's log.
-      t := p_key_tenant[i];
+      t := coalesce(array_position(p_tenants, p_key_stream_tenant[i]), p_key_tenant[i]);
       h := heads[t];
       for s in 1 .. cardinality(p_event_commit) loop
         exit when p_event_commit[s] > c;

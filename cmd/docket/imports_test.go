@@ -25,6 +25,7 @@ var arrows = map[string][]string{
 	"projections":       {"domain", "eventstore"},
 	"notify":            {"domain", "eventstore", "internal/seal"},
 	"httpapi":           {"domain", "commands", "projections", "notify"},
+	"internal/apitest":  {},
 	"internal/postgres": {},
 	"internal/seal":     {},
 	"migrations":        {"internal/postgres"},
@@ -37,7 +38,7 @@ var arrows = map[string][]string{
 
 // testArrows are what test files may import beside those.
 var testArrows = map[string][]string{
-	"*": {"internal/pgtest", "internal/postgres"},
+	"*": {"internal/apitest", "internal/pgtest", "internal/postgres"},
 	// Its tests go through the real router down to Postgres, so they wire it all.
 	"httpapi": {"eventstore"},
 }
@@ -54,6 +55,8 @@ var confined = map[string][]string{
 	"github.com/wneessen/go-mail":            {"notify"},
 	"code.dny.dev/ssrf":                      {"notify"},
 	"github.com/pressly/goose":               {"migrations"},
+	"github.com/pb33f":                       {"internal/apitest"},
+	"github.com/prometheus/client_golang":    {"eventstore", "commands", "httpapi", "cmd/docket"},
 	"github.com/spf13/cobra":                 {"cmd/docket", "cmd/docketbench"},
 	"github.com/caarlos0/env":                {"cmd/docket", "cmd/docketbench"},
 }
@@ -133,6 +136,7 @@ func TestTheTableOfArrowsBites(t *testing.T) {
 		{"httpapi", "docket/eventstore", false, false},
 		{"httpapi", "github.com/jackc/pgx/v5/pgxpool", false, false},
 		{"httpapi", "github.com/gin-gonic/gin", false, true},
+		{"domain", "github.com/prometheus/client_golang/prometheus", false, false},
 		{"projections", "github.com/gin-gonic/gin", false, false},
 		{"eventstore", "docket/internal/pgtest", false, false},
 		{"eventstore", "docket/internal/pgtest", true, true},

@@ -114,10 +114,6 @@ func (a *appendPlan) check() error {
 // maxWriters bounds the connections that the raw limits want.
 const maxWriters = 1000
 
-// spareConnections are left for everything but the raw limits: the store's, the
-// superuser's, the long snapshot's, the preload's, and whoever looks.
-const spareConnections = 60
-
 // window of one turn.
 func (a *appendPlan) window() window {
 	return window{Warmup: a.Warmup, Measure: a.Duration / time.Duration(a.Rounds)}
@@ -214,9 +210,11 @@ func (p *program) appendRounds(ctx context.Context, b *appendBench) (appendFigur
 				return appendFigures{}, err
 			}
 		}
-		if r.Append, err = closedLoop(ctx, b.plan.window(), b.steps()); err != nil {
+		cpu := watchCPU(0, b.db.pid())
+		if r.Append, err = closedLoop(ctx, b.plan.window().begin(), b.steps()); err != nil {
 			return appendFigures{}, err
 		}
+		r.Cores = cpu.cores()
 		rounds = append(rounds, r)
 		p.note("round %d: append %.0f/s, raw single %.0f/s, raw batch %.0f rows/s", i+1,
 			r.Append.perSecond(), r.Single.perSecond(), r.Batch.perSecond())
@@ -250,7 +248,10 @@ func newAppendBench(ctx context.Context, d *database, a appendPlan) (_ *appendBe
 	if b.writers, err = newWriters(ctx, b.store, a.Writers, newTenants(a.Tenants)); err != nil {
 		return nil, err
 	}
-	if b.raw, b.facts, err = newRawLog(ctx, d, a); err != nil {
+	if b.facts, err = readServerFacts(ctx, d); err != nil {
+		return nil, err
+	}
+	if b.raw, err = newRawLog(ctx, d, a.Tenants, b.facts.connsFor(a.Writers)); err != nil {
 		return nil, err
 	}
 	return b, nil

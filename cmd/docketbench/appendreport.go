@@ -1,11 +1,9 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
 	"io"
-	"slices"
-	"text/tabwriter"
+	"strings"
 )
 
 // appendReport is what docketbench append prints.
@@ -44,10 +42,15 @@ type appendFigures struct {
 	RatioBatch       float64          `json:"ratio_batch"`
 	Errors           int64            `json:"errors"`
 	Failures         map[string]int64 `json:"failures"`
+	// Cores are those of the appends' turns; the store is in the client.
+	Cores cores `json:"cores"`
 }
 
 // appendRound is one turn of each kind.
-type appendRound struct{ Append, Single, Batch sample }
+type appendRound struct {
+	Append, Single, Batch sample
+	Cores                 cores
+}
 
 func summarize(rounds []appendRound) appendFigures {
 	f := appendFigures{Failures: map[string]int64{}}
@@ -66,17 +69,9 @@ func summarize(rounds []appendRound) appendFigures {
 		}
 		return median(all)
 	}
-	latency := func(figure func(percentiles) float64) float64 {
-		return over(func(r appendRound) float64 { return figure(r.Append.Latencies.percentiles()) })
-	}
 	f.OpsPerS = over(func(r appendRound) float64 { return r.Append.perSecond() })
-	f.percentiles = percentiles{
-		P50:  latency(func(p percentiles) float64 { return p.P50 }),
-		P90:  latency(func(p percentiles) float64 { return p.P90 }),
-		P99:  latency(func(p percentiles) float64 { return p.P99 }),
-		P999: latency(func(p percentiles) float64 { return p.P999 }),
-		Max:  latency(func(p percentiles) float64 { return p.Max }),
-	}
+	f.percentiles = medianPercentiles(rounds, func(r appendRound) latencies { return r.Append.Latencies })
+	f.Cores = medianCores(rounds, func(r appendRound) cores { return r.Cores })
 	if len(rounds) == 0 || rounds[0].Single.Ops == 0 || rounds[0].Batch.Ops == 0 {
 		return f
 	}
@@ -97,43 +92,44 @@ func ratio(a, b float64) float64 {
 	return a / b
 }
 
-// median of an even number is the mean of the two in the middle; of none it is 0.
-func median[N cmp.Ordered](all []N) (m N) {
-	if len(all) == 0 {
-		return m
+// write is for people, and for docs/performance.md: a table in Markdown.
+func (r appendReport) write(w io.Writer) error {
+	var b strings.Builder
+	b.WriteString("| what | writers | tenants | appends/s | p50 ms | p90 ms | p99 ms | p99.9 ms | raw, a row a commit, /s | appends to that | " +
+		"raw, 100 rows a commit, rows/s | appends to that | to baseline | errors | cores: store and load, Postgres, others |\n")
+	b.WriteString("|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n")
+	if r.Baseline != nil {
+		r.writeRow(&b, "baseline", *r.Baseline, 0)
 	}
-	sorted := slices.Sorted(slices.Values(all))
-	return sorted[(len(sorted)-1)/2]
+	r.writeRow(&b, r.what(), r.appendFigures, r.RatioToBaseline)
+	fmt.Fprintf(&b, "\nOne event of %d bytes a Commit; raw, a row a commit, at %d connections.\n", r.EventBytes, r.RawConnections)
+	if r.Errors > 0 {
+		fmt.Fprintf(&b, "\nFailed: %v\n", r.Failures)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
 }
 
-// write is for people.
-func (r appendReport) write(w io.Writer) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(t, "append\t%d writers, %d tenants, one event of %d bytes a Commit\n", r.Writers, r.Tenants, r.EventBytes)
-	if r.Baseline != nil {
-		fmt.Fprintf(t, "baseline\t%s\n", r.Baseline.line())
-	}
+func (r appendReport) what() string {
+	what := "append"
 	if r.PreloadedEvents > 0 {
-		fmt.Fprintf(t, "preloaded\t%d events of %d tenants\n", r.PreloadedEvents, r.PreloadedTenants)
+		what += fmt.Sprintf(", %d events of %d tenants before", r.PreloadedEvents, r.PreloadedTenants)
 	}
 	if r.LongSnapshot != "" {
-		fmt.Fprintf(t, "long transaction\tin the %s database\n", r.LongSnapshot)
+		what += ", long transaction in the " + r.LongSnapshot + " database"
 	}
-	fmt.Fprintf(t, "appends\t%s\n", r.line())
-	if r.RawSinglePerS > 0 {
-		fmt.Fprintf(t, "raw, a row a commit\t%.0f/s at %d connections; p50 %.2f ms, p99 %.2f ms\n",
-			r.RawSinglePerS, r.RawConnections, r.RawSingleP50, r.RawSingleP99)
-		fmt.Fprintf(t, "raw, %d rows a commit\t%.0f rows/s on one connection\n", rawBatch, r.RawBatchRowsPerS)
-		fmt.Fprintf(t, "appends to raw\t%.2f of a row a commit, %.2f of %d rows a commit\n", r.RatioSingle, r.RatioBatch, rawBatch)
-	}
-	if r.Baseline != nil {
-		fmt.Fprintf(t, "appends to baseline\t%.2f\n", r.RatioToBaseline)
-	}
-	fmt.Fprintf(t, "errors\t%d %v\n", r.Errors, r.Failures)
-	return t.Flush()
+	return what
 }
 
-func (f appendFigures) line() string {
-	return fmt.Sprintf("%.0f/s; p50 %.2f ms, p90 %.2f ms, p99 %.2f ms, p99.9 %.2f ms, max %.2f ms",
-		f.OpsPerS, f.P50, f.P90, f.P99, f.P999, f.Max)
+func (r appendReport) writeRow(b *strings.Builder, what string, f appendFigures, toBaseline float64) {
+	known := func(format string, x float64) string {
+		if x == 0 {
+			return "–"
+		}
+		return fmt.Sprintf(format, x)
+	}
+	fmt.Fprintf(b, "| %s | %d | %d | %.0f | %.2f | %.2f | %.2f | %.2f | %s | %s | %s | %s | %s | %d | %.2f, %.2f, %.2f |\n",
+		what, r.Writers, r.Tenants, f.OpsPerS, f.P50, f.P90, f.P99, f.P999,
+		known("%.0f", f.RawSinglePerS), known("%.2f", f.RatioSingle), known("%.0f", f.RawBatchRowsPerS), known("%.2f", f.RatioBatch),
+		known("%.2f", toBaseline), f.Errors, f.Cores.Client, f.Cores.Postgres, f.Cores.Others)
 }

@@ -142,3 +142,26 @@ func (d *database) connect(ctx context.Context, other string) (*pgx.Conn, error)
 	cfg.RuntimeParams["application_name"] = "docketbench"
 	return pgx.ConnectConfig(ctx, cfg)
 }
+
+// checkpoint makes a private Postgres write out what it has in memory. Elsewhere
+// that is a right which we needn't have.
+func (d *database) checkpoint(ctx context.Context) error {
+	if d.server == nil {
+		return nil
+	}
+	c, err := pgx.Connect(ctx, d.server.URL(postgres.Superuser, postgres.Database))
+	if err != nil {
+		return err
+	}
+	defer c.Close(context.WithoutCancel(ctx))
+	_, err = c.Exec(ctx, `CHECKPOINT`)
+	return err
+}
+
+// pid of a private Postgres; 0 of another.
+func (d *database) pid() int {
+	if d == nil || d.server == nil {
+		return 0
+	}
+	return d.server.PID()
+}

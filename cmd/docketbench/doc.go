@@ -3,6 +3,8 @@
 // machine it was taken on.
 //
 //	append   the event store, against INSERTs without any of its promises
+//	http     the API of a real docket serve, and the lag of its subscriptions
+//	start    how long docket serve takes to be ready, and what it needs at rest
 //
 // Without DATABASE_URL it starts a private Postgres in a temporary directory, as
 // durable as in production, and removes it at the end, also after Ctrl-C (but not
@@ -10,7 +12,7 @@
 // a log is append-only.
 //
 // What is common to all of them:
-//   - The load is closed: each worker waits for its answer before it asks again.
+//   - The load is closed, unless it is given a rate: each worker waits for its answer before it asks again.
 //     The latencies are therefore those of a caller who waits, and they don't show
 //     what would pile up if callers came regardless.
 //   - Only what ends after the warm-up and within the measured time counts.

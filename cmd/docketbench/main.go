@@ -72,13 +72,15 @@ written to: give it one of its own, since a log can't be emptied.
 
 Exit status: 0 done, 1 measured, but some operations failed, 2 could not.`,
 		Example: `  docketbench append
-  docketbench append --writers 256 --json`,
+  docketbench append --writers 256 --json
+  docketbench http --op create-task --connections 64 --lag
+  docketbench start`,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
 	root.PersistentFlags().String("dir", "", "where the private Postgres makes its temporary directory (default: the system's)")
-	root.AddCommand(p.appendCommand())
+	root.AddCommand(p.appendCommand(), p.httpCommand(), p.startCommand())
 	return root
 }
 

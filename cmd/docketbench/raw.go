@@ -58,29 +58,24 @@ type rawRow struct {
 	data, meta  json.RawMessage
 }
 
-// newRawLog makes the table, and says how many connections the server has for it.
-func newRawLog(ctx context.Context, d *database, a appendPlan) (*rawLog, serverFacts, error) {
+// newRawLog makes the table; single will use conns connections.
+func newRawLog(ctx context.Context, d *database, tenants, conns int) (*rawLog, error) {
 	c, err := d.connect(ctx, "")
 	if err != nil {
-		return nil, serverFacts{}, err
+		return nil, err
 	}
 	defer c.Close(context.WithoutCancel(ctx))
-	facts, err := readServerFacts(ctx, d, c)
-	if err != nil {
-		return nil, facts, err
-	}
 	w := newWriter(nil, newID[domain.TenantID]())
 	def, data, err := domain.Encode(w.created())
 	if err != nil {
-		return nil, facts, err
+		return nil, err
 	}
 	meta, err := json.Marshal(w.meta)
 	if err != nil {
-		return nil, facts, err
+		return nil, err
 	}
 	r := &rawLog{
-		db: d, tenants: newTenants(a.Tenants), heads: make([]atomic.Int64, a.Tenants),
-		conns: max(1, min(a.Writers, facts.MaxConnections-spareConnections)),
+		db: d, tenants: newTenants(tenants), heads: make([]atomic.Int64, tenants), conns: conns,
 		row: rawRow{
 			typ: def.Type, stream: string(def.Stream), schema: int16(def.Version),
 			actor: w.actor.UUID(), data: data, meta: meta,
@@ -88,10 +83,10 @@ func newRawLog(ctx context.Context, d *database, a appendPlan) (*rawLog, serverF
 	}
 	for _, sql := range []string{sqlDropRaw, sqlCreateRaw} {
 		if _, err := c.Exec(ctx, sql); err != nil {
-			return nil, facts, fmt.Errorf("table of the raw limits: %w", err)
+			return nil, fmt.Errorf("table of the raw limits: %w", err)
 		}
 	}
-	return r, facts, nil
+	return r, nil
 }
 
 func (r *rawLog) eventBytes() int { return len(r.row.data) }
@@ -150,7 +145,7 @@ func (r *rawLog) single(ctx context.Context, w window) (sample, error) {
 			return rawFailure(err)
 		}
 	}
-	return closedLoop(ctx, w, steps)
+	return closedLoop(ctx, w.begin(), steps)
 }
 
 // batch inserts many rows per transaction on one connection; an operation of its
@@ -162,7 +157,7 @@ func (r *rawLog) batch(ctx context.Context, w window) (sample, error) {
 	}
 	defer end()
 	turn := 0
-	s, err := closedLoop(ctx, w, []step{func(ctx context.Context) error {
+	s, err := closedLoop(ctx, w.begin(), []step{func(ctx context.Context) error {
 		tenant := turn % len(r.tenants)
 		turn++
 		streams, commands := make([]uuid.UUID, rawBatch), make([]uuid.UUID, rawBatch)

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // serverFacts are what decides how fast a Postgres may be, and how safe it is.
@@ -31,14 +29,28 @@ SELECT current_setting('server_version'), current_setting('fsync'), current_sett
        current_setting('full_page_writes'), current_setting('wal_sync_method'), current_setting('data_checksums'),
        current_setting('shared_buffers'), current_setting('max_wal_size'), current_setting('max_connections')::int`
 
-func readServerFacts(ctx context.Context, d *database, c *pgx.Conn) (serverFacts, error) {
+func readServerFacts(ctx context.Context, d *database) (serverFacts, error) {
 	f := serverFacts{Private: d.server != nil, InMemory: d.inMemory()}
-	err := c.QueryRow(ctx, sqlServerFacts).Scan(&f.Version, &f.Fsync, &f.SynchronousCommit, &f.FullPageWrites,
+	c, err := d.connect(ctx, "")
+	if err != nil {
+		return f, err
+	}
+	defer c.Close(context.WithoutCancel(ctx))
+	err = c.QueryRow(ctx, sqlServerFacts).Scan(&f.Version, &f.Fsync, &f.SynchronousCommit, &f.FullPageWrites,
 		&f.WALSyncMethod, &f.DataChecksums, &f.SharedBuffers, &f.MaxWALSize, &f.MaxConnections)
 	if err != nil {
 		return f, fmt.Errorf("read the server's settings: %w", err)
 	}
 	return f, nil
+}
+
+// spareConnections are left for everything but the raw limits: those of a docket or
+// of the store, the superuser's, the long snapshot's, the preload's, and whoever looks.
+const spareConnections = 100
+
+// connsFor is how many of the wanted connections the raw limits can have.
+func (f serverFacts) connsFor(wanted int) int {
+	return max(1, min(wanted, f.MaxConnections-spareConnections))
 }
 
 // durable reports whether what was acknowledged survives a crash of the machine.

@@ -125,6 +125,8 @@ func appendFailure(err error) string {
 	switch {
 	case errors.As(err, &conflict):
 		return "conflict"
+	case errors.Is(err, eventstore.ErrOverloaded):
+		return "overloaded"
 	case errors.Is(err, eventstore.ErrUnavailable):
 		return "unavailable"
 	case errors.Is(err, eventstore.ErrOutcomeUnknown):
