@@ -60,13 +60,12 @@ func FoldVersions() map[string]int {
 func Subscriptions() map[string]message.NoPublishHandlerFunc {
 	handlers := map[string]message.NoPublishHandlerFunc{}
 	for _, m := range readModels() {
-		handlers[m.name] = eventstore.Handle(m.handle)
+		handlers[m.name] = eventstore.Handle(m.fill)
 	}
 	return handlers
 }
 
-// handle is what the live subscription and a rebuild do with a page. Its commit
-// needn't wait for the disk; in the write-ahead log the pages of a rebuild all
+// handle is fill for a rebuild, whose commits needn't wait for the disk either; in the write-ahead log the pages of a rebuild all
 // stand before its flip, and that before the deletion of the old rows.
 func (m readModel) handle(ctx context.Context, p *eventstore.Page) error {
 	if _, err := p.Tx.Exec(ctx, relaxSQL); err != nil {

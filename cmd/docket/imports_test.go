@@ -30,6 +30,7 @@ var arrows = map[string][]string{
 	"internal/seal":     {},
 	"migrations":        {"internal/postgres"},
 	"internal/pgtest":   {"internal/postgres", "migrations"},
+	"internal/released": {"domain"},
 	"cmd/docket": {"domain", "eventstore", "commands", "projections", "notify", "httpapi",
 		"internal/postgres", "migrations"},
 	"cmd/docketbench": {"domain", "eventstore", "internal/postgres", "migrations"},
