@@ -29,6 +29,9 @@ var arrows = map[string][]string{
 	"internal/seal":     {},
 	"migrations":        {"internal/postgres"},
 	"internal/pgtest":   {"internal/postgres", "migrations"},
+	// Nothing but tests, and the program that breaks the code to try them.
+	"internal/faults":         {},
+	"internal/faults/mutants": {},
 	"cmd/docket": {"domain", "eventstore", "commands", "projections", "notify", "httpapi",
 		"internal/postgres", "migrations"},
 }
@@ -38,6 +41,8 @@ var testArrows = map[string][]string{
 	"*": {"internal/pgtest", "internal/postgres"},
 	// Its tests go through the real router down to Postgres, so they wire it all.
 	"httpapi": {"eventstore"},
+	// It holds the whole program against what it promises.
+	"internal/faults": {"domain", "eventstore", "commands", "projections", "notify", "migrations"},
 }
 
 // confined are the modules of others that only some folders may import, with

@@ -1,0 +1,186 @@
+//go:build linux
+
+package faults_test
+
+import (
+	"context"
+	"fmt"
+	"syscall"
+	"time"
+
+	"docket/internal/postgres"
+)
+
+// fault is one thing that goes wrong. It returns when all is well again, with
+// how many requests, or sessions with Postgres, were in the middle of something
+// when it struck.
+type fault struct {
+	name   string
+	strike func(*run, context.Context) int
+}
+
+// faults are all there are, in the order of the report.
+var faults = []fault{
+	{"Postgres killed", (*run).killPostgres},
+	{"server killed", (*run).killServer},
+	{"connections reset", (*run).resetConnections},
+	{"connections silent", (*run).holdConnections},
+	{"connections slow", (*run).slowConnections},
+	{"server stopped", (*run).stopServer},
+	{"long transaction elsewhere", (*run).longTransaction},
+}
+
+// struck is one fault of the run.
+type struck struct {
+	fault    string
+	at, took time.Duration
+	// hit is what strike returned, acked how many commands were acknowledged
+	// since the fault before.
+	hit, acked int
+}
+
+// schedule strikes with faults in an order of the seed's choice until each has
+// struck as often as rounds says, and the time is over.
+func (r *run) schedule(ctx context.Context, atLeast time.Duration) []struck {
+	r.t.Helper()
+	var done []struck
+	until := time.Now().Add(atLeast)
+	for {
+		for _, i := range r.rng.Perm(len(faults)) {
+			before := r.acked.value()
+			r.calm(ctx)
+			at := r.now()
+			hit := faults[i].strike(r, ctx)
+			done = append(done, struck{faults[i].name, at, r.now() - at, hit, r.acked.value() - before})
+			if r.t.Failed() || ctx.Err() != nil {
+				return done
+			}
+		}
+		if time.Now().After(until) {
+			r.calm(ctx)
+			return done
+		}
+	}
+}
+
+// calmAcked is how many commands each replica must acknowledge between two faults.
+const calmAcked = 60
+
+// calm waits until all replicas have worked for a while.
+func (r *run) calm(ctx context.Context) {
+	r.t.Helper()
+	for _, replica := range r.replicas {
+		if !replica.acked.reach(ctx, replica.acked.value()+calmAcked) {
+			r.t.Errorf("%s acknowledges nothing any more", replica.name)
+		}
+	}
+}
+
+// oneOf is a replica of the seed's choice.
+func (r *run) oneOf() *replica { return r.replicas[r.rng.IntN(len(r.replicas))] }
+
+// asked is how many of the replicas' sessions wait for Postgres.
+func (r *run) asked() int {
+	n := 0
+	for _, replica := range r.replicas {
+		n += replica.proxy.busy()
+	}
+	return n
+}
+
+// killPostgres ends all processes of Postgres. Before that, what commits without
+// waiting isn't written for a while, by nobody's promise.
+func (r *run) killPostgres(ctx context.Context) int {
+	if err := r.cluster.stopWALWriter(); err != nil {
+		r.t.Error(err)
+		return 0
+	}
+	r.acked.reach(ctx, r.acked.value()+20+r.rng.IntN(40))
+	hit := r.asked()
+	if n := r.cluster.kill(); n < 5 {
+		r.t.Errorf("Postgres had %d processes, which can't be all", n)
+	}
+	r.cluster.start()
+	return hit
+}
+
+func (r *run) killServer(ctx context.Context) int {
+	replica := r.oneOf()
+	replica.asking.reach(ctx, 2)
+	hit := replica.asking.value()
+	replica.kill()
+	if err := replica.start(); err != nil {
+		r.t.Error(err)
+	}
+	return hit
+}
+
+// resetConnections cuts a replica's sessions several times, the last time before
+// the pools have recovered from the one before.
+func (r *run) resetConnections(ctx context.Context) int {
+	replica := r.oneOf()
+	hit := 0
+	for range 5 {
+		replica.asking.reach(ctx, 2)
+		hit += replica.proxy.cut()
+		hold(ctx, upTo(r.rng, 200*time.Millisecond))
+	}
+	return hit
+}
+
+// holdConnections lets nothing through to and from a replica for longer than its
+// clients wait. What was held then arrives, as after a network's outage.
+func (r *run) holdConnections(ctx context.Context) int {
+	replica := r.oneOf()
+	replica.proxy.hold()
+	defer replica.proxy.heal()
+	before := replica.proxy.held.Load()
+	hold(ctx, patience+upTo(r.rng, time.Second))
+	return int(replica.proxy.held.Load() - before)
+}
+
+func (r *run) slowConnections(ctx context.Context) int {
+	replica := r.oneOf()
+	before := replica.proxy.slowed.Load()
+	replica.proxy.slow(20*time.Millisecond + upTo(r.rng, 60*time.Millisecond))
+	defer replica.proxy.heal()
+	hold(ctx, 2*time.Second)
+	return int(replica.proxy.slowed.Load() - before)
+}
+
+// stopServer stops a replica where it stands, as a machine that swaps or sleeps
+// does, for longer than its clients wait, and lets it go on.
+func (r *run) stopServer(ctx context.Context) int {
+	replica := r.oneOf()
+	replica.asking.reach(ctx, 2)
+	replica.signal(syscall.SIGSTOP)
+	hit := replica.asking.value()
+	hold(ctx, patience+upTo(r.rng, time.Second))
+	replica.signal(syscall.SIGCONT)
+	return hit
+}
+
+// longTransaction keeps a transaction open that has written, in another database
+// of the same server. All subscriptions go on meanwhile.
+func (r *run) longTransaction(ctx context.Context) int {
+	c := r.cluster.session(postgres.Superuser, "postgres")
+	defer c.Close(context.WithoutCancel(ctx))
+	tx, err := c.Begin(ctx)
+	if err != nil {
+		r.t.Error(err)
+		return 0
+	}
+	if _, err := tx.Exec(ctx, `create table long_transaction (n int); insert into long_transaction values (1)`); err != nil {
+		r.t.Error(err)
+		return 0
+	}
+	before := r.acked.value()
+	for _, replica := range r.replicas {
+		replica.acked.reach(ctx, replica.acked.value()+calmAcked)
+	}
+	r.caughtUp(ctx)
+	if err := tx.Rollback(ctx); err != nil {
+		r.t.Error(fmt.Errorf("the long transaction wasn't there: %w", err))
+	}
+	return r.acked.value() - before
+}
