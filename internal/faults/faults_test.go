@@ -32,7 +32,7 @@ func TestFaults(t *testing.T) {
 	done := r.schedule(t.Context(), *durationFlag)
 	loaded := r.now()
 	stop()
-	r.caughtUp(t.Context())
+	r.caughtUp()
 	quiet := r.now() - loaded
 	for _, replica := range r.replicas {
 		replica.stop()

@@ -133,13 +133,10 @@ where h.seq > coalesce(c.seq, 0)`
 
 // caughtUp waits until every subscription has read every log to where it ends
 // now, or the test's time is nearly over: then it says who stands where.
-func (r *run) caughtUp(ctx context.Context) {
+func (r *run) caughtUp() {
 	r.t.Helper()
-	if deadline, ok := r.t.Deadline(); ok {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-last))
-		defer cancel()
-	}
+	ctx, cancel := untilNearlyOver(r.t)
+	defer cancel()
 	admin := r.cluster.pool(postgres.Superuser, "")
 	progress := eventstore.NewProgress(admin)
 	for id, head := range r.heads() {

@@ -178,7 +178,7 @@ func (r *run) longTransaction(ctx context.Context) int {
 	for _, replica := range r.replicas {
 		replica.acked.reach(ctx, replica.acked.value()+calmAcked)
 	}
-	r.caughtUp(ctx)
+	r.caughtUp()
 	if err := tx.Rollback(ctx); err != nil {
 		r.t.Error(fmt.Errorf("the long transaction wasn't there: %w", err))
 	}
