@@ -68,6 +68,11 @@ func TestDependentCommits(t *testing.T) {
 			guarded[i].Version++
 		}
 	}
+	for id := range l.heads {
+		for _, v := range checkLogs(map[domain.TenantID][]domain.Recorded{id: readLog(t, l.engine, id)}) {
+			t.Error(v)
+		}
+	}
 	t.Logf("%d relied in time, %d were refused", together, refusals)
 	if together == 0 || refusals == 0 {
 		t.Error("they never met, so nothing is proved")

@@ -10,7 +10,6 @@ import (
 	"docket/eventstore"
 	"docket/internal/pgtest"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -79,15 +78,4 @@ func (c *company) give(at *commands.Commands, by, to domain.UserID, role domain.
 }
 
 // log is the tenant's.
-func (c *company) log() []domain.Recorded {
-	c.t.Helper()
-	rows, err := c.engine.Query(c.t.Context(), logSQL, c.tenant.UUID())
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	events, err := pgx.CollectRows(rows, eventstore.Scan)
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	return events
-}
+func (c *company) log() []domain.Recorded { return readLog(c.t, c.engine, c.tenant) }

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -33,8 +34,9 @@ const (
 	journal          = "journal"
 )
 
-// journalSQL is the table. What is written twice breaks its key.
-const journalSQL = `create table journal (tenant_id uuid, seq bigint, by text, primary key (tenant_id, seq));
+// journalSQL is the table. It has no key: what is written twice is to be seen.
+const journalSQL = `create table journal (tenant_id uuid, seq bigint, by text);
+create index on journal (tenant_id, seq);
 grant select, insert on journal to docket_engine`
 
 // lastWrittenSQL is how far the journal of a tenant ($1) goes.
@@ -43,10 +45,12 @@ const lastWrittenSQL = `select coalesce(max(seq), 0) from journal where tenant_i
 // writeSQL writes a seq ($2) of a tenant ($1) by a follower ($3).
 const writeSQL = `insert into journal values ($1, $2, $3)`
 
-// shortIdleSQL lets the session give up sooner than a test can wait, and tells
-// how soon it would have done by itself, in milliseconds.
-const shortIdleSQL = `select extract(epoch from current_setting('idle_in_transaction_session_timeout')::interval) * 1000,
-  set_config('idle_in_transaction_session_timeout', '1s', true)`
+// idleSQL tells how long Postgres lets the session idle in the middle of a page,
+// in milliseconds.
+const idleSQL = `select extract(epoch from current_setting('idle_in_transaction_session_timeout')::interval) * 1000`
+
+// shortIdleSQL makes that shorter than a test would have to wait.
+const shortIdleSQL = `select set_config('idle_in_transaction_session_timeout', '500ms', true)`
 
 // follow is the follower's main.
 func follow() int {
@@ -104,22 +108,28 @@ func write(ctx context.Context, p *eventstore.Page, by string) error {
 
 // holdPage says that it has a page and waits for the order to finish or fail it.
 func holdPage(ctx context.Context, p *eventstore.Page, orders *bufio.Reader) error {
-	var (
-		idle float64
-		set  string
-	)
-	if err := p.Tx.QueryRow(ctx, shortIdleSQL).Scan(&idle, &set); err != nil {
+	var idle float64
+	if err := p.Tx.QueryRow(ctx, idleSQL).Scan(&idle); err != nil {
 		return err
 	}
 	fmt.Printf("holding %s %.0f\n", p.Tenant, idle)
-	order, err := orders.ReadString('\n')
-	if err != nil {
-		return err
+	for {
+		order, err := orders.ReadString('\n')
+		if err != nil {
+			return err
+		}
+		switch order {
+		case "short\n":
+			if _, err := p.Tx.Exec(ctx, shortIdleSQL); err != nil {
+				return err
+			}
+			fmt.Println("short")
+		case "fail\n":
+			return errors.New("told to fail")
+		default:
+			return nil
+		}
 	}
-	if order == "fail\n" {
-		return errors.New("told to fail")
-	}
-	return nil
 }
 
 // follower is one of them, from outside.
@@ -127,6 +137,7 @@ type follower struct {
 	t      *testing.T
 	cmd    *exec.Cmd
 	orders *os.File
+	says   io.Reader
 	// holds is the tenant of its first page, and idle how long Postgres would let
 	// its session idle in the middle of it.
 	holds domain.TenantID
@@ -158,7 +169,7 @@ func newFollower(t *testing.T, url, name string) *follower {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	f := &follower{t: t, cmd: cmd, orders: orders}
+	f := &follower{t: t, cmd: cmd, orders: orders, says: out}
 	t.Cleanup(func() {
 		f.signal(syscall.SIGKILL)
 		_ = cmd.Wait()
@@ -176,6 +187,16 @@ func newFollower(t *testing.T, url, name string) *follower {
 	}
 	f.holds, f.idle = domain.TenantID(uuid.MustParse(tenant)), time.Duration(idle)*time.Millisecond
 	return f
+}
+
+// stop stops it where it stands, after Postgres was told to lose patience soon.
+func (f *follower) stop() {
+	f.t.Helper()
+	f.order("short")
+	if _, err := fmt.Fscanf(f.says, "short\n"); err != nil {
+		f.t.Fatal(err)
+	}
+	f.signal(syscall.SIGSTOP)
 }
 
 // order lets it go on with its first page: "go" or "fail".

@@ -14,6 +14,7 @@ import (
 
 var (
 	seedFlag     = flag.Uint64("faults.seed", 0, "repeat the run with this seed; 0: a new one")
+	onlyFlag     = flag.String("faults.only", "", "only the faults whose names have this in them")
 	durationFlag = flag.Duration("faults.duration", 0, "go on with faults for so long; 0: each fault once or twice")
 )
 

@@ -5,6 +5,8 @@ package faults_test
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -30,6 +32,11 @@ var faults = []fault{
 	{"long transaction elsewhere", (*run).longTransaction},
 }
 
+// chosen are the faults of this run.
+func chosen() []fault {
+	return slices.DeleteFunc(slices.Clone(faults), func(f fault) bool { return !strings.Contains(f.name, *onlyFlag) })
+}
+
 // struck is one fault of the run.
 type struck struct {
 	fault    string
@@ -44,6 +51,7 @@ type struck struct {
 func (r *run) schedule(ctx context.Context, atLeast time.Duration) []struck {
 	r.t.Helper()
 	var done []struck
+	faults := chosen()
 	until := time.Now().Add(atLeast)
 	for {
 		for _, i := range r.rng.Perm(len(faults)) {

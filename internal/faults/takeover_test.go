@@ -135,7 +135,10 @@ func untilNearlyOver(t *testing.T) (context.Context, context.CancelFunc) {
 // order, also when the one that was stopped goes on.
 func TestTakeover(t *testing.T) {
 	t.Parallel()
-	for name, sig := range map[string]syscall.Signal{"killed": syscall.SIGKILL, "stopped": syscall.SIGSTOP} {
+	for name, strike := range map[string]func(*follower){
+		"killed":  func(f *follower) { f.signal(syscall.SIGKILL) },
+		"stopped": (*follower).stop,
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			l := newLogs(t, 4, 30)
@@ -157,7 +160,7 @@ func TestTakeover(t *testing.T) {
 				t.Fatalf("%d events of the page in hand can be seen", n)
 			}
 
-			one.signal(sig)
+			strike(one)
 			if n := l.wantsJournal(one.holds, "two"); n != l.heads[one.holds] {
 				t.Errorf("%d of %d events are by the one that took over", n, l.heads[one.holds])
 			}
@@ -165,7 +168,7 @@ func TestTakeover(t *testing.T) {
 			for id := range l.heads {
 				l.wantsJournal(id, "two")
 			}
-			if sig == syscall.SIGKILL {
+			if name == "killed" {
 				return
 			}
 			// It wakes up in the middle of a page that isn't its any more.
