@@ -74,7 +74,7 @@ func taskAndProject(ctx context.Context, a *attempt, t domain.TenantID, id domai
 func (c *Commands) mentioned(ctx context.Context, a *attempt, t domain.TenantID, text string) ([]domain.Membership, error) {
 	var out []domain.Membership
 	for _, address := range domain.Mentions(text) {
-		u, found, err := c.userByEmail(ctx, address)
+		u, found, err := c.UserByEmail(ctx, address)
 		if err != nil {
 			return nil, err
 		}

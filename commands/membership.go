@@ -17,7 +17,7 @@ func (c *Commands) AddMember(ctx context.Context, s domain.Scope, o Origin, emai
 	if !role.Known() {
 		return Done[domain.Membership]{}, domain.Invalid("/role", "enum", "one of %v is wanted", domain.Roles())
 	}
-	u, found, err := c.userByEmail(ctx, email)
+	u, found, err := c.UserByEmail(ctx, email)
 	if err != nil {
 		return Done[domain.Membership]{}, err
 	}

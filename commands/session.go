@@ -98,7 +98,7 @@ type Session struct {
 // Login begins a session. A wrong password and an unknown address are the same
 // CodeUnauthenticated, after the same work. now is the time of the login.
 func (s *Sessions) Login(ctx context.Context, email, password string, now time.Time) (Session, error) {
-	user, found, err := s.cmds.userByEmail(ctx, email)
+	user, found, err := s.cmds.UserByEmail(ctx, email)
 	if err != nil {
 		return Session{}, err
 	}

@@ -156,8 +156,10 @@ func (c *Commands) knowsSetupCode(code string) bool {
 	return c.setupCode != "" && subtle.ConstantTimeCompare([]byte(code), []byte(c.setupCode)) == 1
 }
 
-// userByEmail finds the user who has an address, compared case-folded.
-func (c *Commands) userByEmail(ctx context.Context, email string) (domain.UserID, bool, error) {
+// UserByEmail finds the user who has an address, compared case-folded; found is
+// false where nobody has it. It tells who is registered: no answer to a request
+// may, but to one who may add members.
+func (c *Commands) UserByEmail(ctx context.Context, email string) (id domain.UserID, found bool, err error) {
 	holder, found, err := c.store.Claimant(ctx, domain.Platform, eventstore.ClaimEmail, domain.FoldEmail(email))
 	return domain.UserID(holder), found, unavailable(err)
 }

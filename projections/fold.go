@@ -45,6 +45,15 @@ func Models() []string {
 	return names
 }
 
+// FoldVersions are the versions of the folds that this program has, by read model.
+func FoldVersions() map[string]int {
+	versions := map[string]int{}
+	for _, m := range readModels() {
+		versions[m.name] = m.foldVersion
+	}
+	return versions
+}
+
 // Subscriptions are the handlers that keep the read models, by the names of
 // their subscriptions. The caller adds them to a Watermill Router that
 // subscribes to an eventstore.Feed.

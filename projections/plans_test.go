@@ -64,6 +64,9 @@ func hot() map[string]statement {
 		"streamThereSQL":    onAPI(streamThereSQL, "events_stream"),
 		"headSQL":           onAPI(headSQL, "events_pk"),
 		"seqAtSQL":          onAPI(seqAtSQL, ""),
+		"slugsSQL":          onAPI(slugsSQL, "claims_pk"),
+		"slugsFromSQL":      onAPI(slugsFromSQL, "claims_pk"),
+		"tenantStreamSQL":   onAPI(tenantStreamSQL, "events_stream"),
 		// What seq_at asks, restated: EXPLAIN doesn't look into functions.
 		"in seq_at: head": onAPI(`select e.seq from events e where e.tenant_id = $1 order by e.seq desc limit 1`, "events_pk"),
 		"in seq_at: at":   onAPI(`select e.occurred_at from events e where e.tenant_id = $1 and e.seq = $2`, "events_pk"),

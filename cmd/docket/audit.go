@@ -19,7 +19,10 @@ import (
 )
 
 func (p *program) auditCommand() *cobra.Command {
-	return group(&cobra.Command{Use: "audit", Short: "The history of a tenant"}, p.replayCommand())
+	return group(&cobra.Command{
+		Use: "audit", Short: "The history of a tenant",
+		Example: "  docket audit replay --tenant default",
+	}, p.replayCommand())
 }
 
 func (p *program) replayCommand() *cobra.Command {
@@ -50,9 +53,10 @@ The nil UUID is the platform itself: who registered, and when.`,
 			return p.replay(c, tenant, end, line)
 		},
 	}
-	c.Flags().StringVar(&tenant, "tenant", "", "the tenant's slug or id")
-	c.Flags().StringVar(&until, "until", "", "stop after this seq or time (RFC 3339), that one included")
-	c.Flags().BoolVar(&asJSON, "json", false, "one JSON object an event")
+	c.Flags().StringVar(&tenant, "tenant", "", "the `tenant`'s slug or id")
+	c.Flags().StringVar(&until, "until", "", "stop after this `seq-or-time` (RFC 3339), that one included")
+	jsonFlag(c, &asJSON, "one JSON object an event")
+	completeFlag(c, "tenant", p.completeTenants)
 	_ = c.MarkFlagRequired("tenant") // it is there
 	return c
 }
@@ -116,9 +120,7 @@ type replayed struct {
 
 // writeJSON is for machines (NDJSON).
 func writeJSON(w io.Writer, item projections.HistoryItem) error {
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false) // what was stored stays as it is
-	return e.Encode(replayed{
+	return writeLineJSON(w, replayed{
 		Seq: item.Seq, At: item.At.UTC(), StreamType: item.Stream.Type, StreamID: item.Stream.ID.String(),
 		Version: item.Version, Type: item.Type, SchemaVersion: item.SchemaVersion, ActorID: item.ActorID,
 		CommandID: item.CommandID, Data: item.Data, Meta: item.Meta,

@@ -3,9 +3,16 @@
 //
 //	serve         the API, the subscriptions and, unless DATABASE_URL is set, a private Postgres
 //	migrate       the schema
+//	tenants       list and create
 //	projections   the read models
 //	audit         the history
+//	config        the settings
+//	health        whether a server is ready
 //	version
+//	completion    for shells; tenants' slugs too
+//
+// Those that a machine might read have --json: one JSON object a line. Colours,
+// and texts that are broken or cut to fit, are for terminals only (terminal.go).
 //
 // Exit status: 0 done, 1 the answer is no, 2 could not (usage and configuration
 // mistakes too). What went wrong is one line on standard error.

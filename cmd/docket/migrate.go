@@ -24,7 +24,7 @@ else to the private Postgres, that of a running server too.
 --to and --down go back. That drops tables with all that is in them, so it asks
 for --yes, and no server may be running meanwhile.`,
 		Example: `  docket migrate
-  docket migrate --status
+  docket migrate --status --json
   docket migrate --to 5 --yes`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -33,9 +33,10 @@ for --yes, and no server may be running meanwhile.`,
 		},
 	}
 	c.Flags().BoolVar(&m.status, "status", false, "only say where the schema stands; exit status 1 if it isn't this docket's")
-	c.Flags().Int64Var(&m.to, "to", 0, "go back to this version; 0 leaves nothing")
+	c.Flags().Int64Var(&m.to, "to", 0, "go back to this `version`; 0 leaves nothing")
 	c.Flags().BoolVar(&m.down, "down", false, "go back by one version")
 	c.Flags().BoolVar(&m.yes, "yes", false, "really go back, and lose data")
+	jsonFlag(c, &m.json, "one JSON object")
 	c.MarkFlagsMutuallyExclusive("status", "to", "down")
 	return c
 }
@@ -47,6 +48,16 @@ type migration struct {
 	down   bool
 	to     int64
 	yes    bool
+	json   bool
+}
+
+// migrated is where the schema stands.
+type migrated struct {
+	// Before is the version that was found, Schema the one that it is at now.
+	Before int64 `json:"before"`
+	Schema int64 `json:"schema"`
+	// Target is the version that this docket needs.
+	Target int64 `json:"target"`
 }
 
 func (p *program) migrate(c *cobra.Command, m migration) (err error) {
@@ -87,15 +98,25 @@ func (p *program) migrate(c *cobra.Command, m migration) (err error) {
 	if err != nil {
 		return err
 	}
-	said := ""
-	if !m.status && before == after {
-		said = ": nothing to do"
+	if err := p.tellMigrated(m, migrated{Before: before, Schema: after, Target: target}); err != nil {
+		return err
 	}
-	fmt.Fprintf(p.stdout, "schema version %d; this docket's is %d%s\n", after, target, said)
 	if m.status && after != target {
 		return errNo
 	}
 	return nil
+}
+
+func (p *program) tellMigrated(m migration, now migrated) error {
+	if m.json {
+		return writeLineJSON(p.stdout, now)
+	}
+	said := ""
+	if !m.status && now.Before == now.Schema {
+		said = ": nothing to do"
+	}
+	_, err := fmt.Fprintf(p.stdout, "schema version %d; this docket's is %d%s\n", now.Schema, now.Target, said)
+	return err
 }
 
 // open finds the database. Beside a running server its private Postgres is used,

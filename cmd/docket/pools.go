@@ -72,13 +72,17 @@ func (p *pools) warnOfWeakWall(ctx context.Context, d *database, log *slog.Logge
 	if err != nil || beyond == "" {
 		return err
 	}
-	hint := "give it a login that is a member of docket_api and of nothing else"
-	if d.API == d.Engine {
-		hint = "set DOCKET_API_DATABASE_URL to a login that is a member of docket_api and of nothing else"
-	}
 	log.WarnContext(ctx, "the wall between tenants inside the database is weaker than it could be",
-		"login_that_reads", beyond, "hint", hint)
+		"login_that_reads", beyond, "hint", d.wallHint())
 	return nil
+}
+
+// wallHint is what makes the wall stronger.
+func (d *database) wallHint() string {
+	if d.API == d.Engine {
+		return "set DOCKET_API_DATABASE_URL to a login that is a member of docket_api and of nothing else"
+	}
+	return "give it a login that is a member of docket_api and of nothing else"
 }
 
 // poolsBound is how long connections in use are waited for.

@@ -71,26 +71,31 @@ func checkServer(ctx context.Context, d *database, log *slog.Logger) error {
 
 // inspectServer checks one login and says which database it leads to.
 func inspectServer(ctx context.Context, url string, log *slog.Logger) (place string, err error) {
-	cfg, err := pgx.ParseConfig(url)
+	s, err := askServer(ctx, url)
 	if err != nil {
-		return "", postgres.ErrBadURL
-	}
-	c, err := pgx.ConnectConfig(ctx, cfg)
-	if err != nil {
-		return "", fmt.Errorf("can't be reached: %w", err)
-	}
-	defer c.Close(context.WithoutCancel(ctx))
-	var s server
-	if err := c.QueryRow(ctx, sqlServer).Scan(&s.major, &s.standby, &s.encoding, &s.place); err != nil {
-		return "", err
-	}
-	if err := c.QueryRow(ctx, sqlForeign).Scan(&s.foreign); err != nil {
 		return "", err
 	}
 	if s.major > newestPostgres {
 		log.WarnContext(ctx, "docket was not tried on this Postgres", "version", s.major, "newest_tried", newestPostgres)
 	}
 	return s.place, s.refuse()
+}
+
+// askServer connects and asks a server what it is.
+func askServer(ctx context.Context, url string) (s server, err error) {
+	cfg, err := pgx.ParseConfig(url)
+	if err != nil {
+		return s, postgres.ErrBadURL
+	}
+	c, err := pgx.ConnectConfig(ctx, cfg)
+	if err != nil {
+		return s, fmt.Errorf("can't be reached: %w", err)
+	}
+	defer c.Close(context.WithoutCancel(ctx))
+	if err := c.QueryRow(ctx, sqlServer).Scan(&s.major, &s.standby, &s.encoding, &s.place); err != nil {
+		return s, err
+	}
+	return s, c.QueryRow(ctx, sqlForeign).Scan(&s.foreign)
 }
 
 // server is what a database says of itself.

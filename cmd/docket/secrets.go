@@ -48,16 +48,24 @@ func (s *settings) secrets() []secret {
 // own: several servers on one database must have the same, and a server that
 // makes new ones at each start logs everybody out.
 func (s settings) requireSecrets() error {
+	if missing := s.missingSecrets(); len(missing) > 0 {
+		return missing[0]
+	}
+	return nil
+}
+
+// missingSecrets are all that requireSecrets misses, each a *settingError.
+func (s settings) missingSecrets() (missing []error) {
 	if s.DatabaseURL == "" {
 		return nil
 	}
 	if s.JWTKeys == "" {
-		return &settingError{"DOCKET_JWT_KEYS", "is needed with DATABASE_URL: kid:base64 of at least 32 bytes (echo k1:$(openssl rand -base64 32))"}
+		missing = append(missing, &settingError{"DOCKET_JWT_KEYS", "is needed with DATABASE_URL: kid:base64 of at least 32 bytes (echo k1:$(openssl rand -base64 32))"})
 	}
 	if s.MasterKey == "" {
-		return &settingError{"DOCKET_MASTER_KEY", "is needed with DATABASE_URL: base64 of at least 32 bytes (openssl rand -base64 32)"}
+		missing = append(missing, &settingError{"DOCKET_MASTER_KEY", "is needed with DATABASE_URL: base64 of at least 32 bytes (openssl rand -base64 32)"})
 	}
-	return nil
+	return missing
 }
 
 // readSecrets completes the settings' secrets with those that are kept in the
@@ -76,6 +84,12 @@ func (s settings) readSecrets() (secrets, error) {
 			*secret.value = kept
 		}
 	}
+	return s.parseSecrets()
+}
+
+// parseSecrets reads the secrets as they were written. One that is malformed was
+// kept in a file: the settings' own were checked.
+func (s settings) parseSecrets() (secrets, error) {
 	keys, err := parseSigningKeys(s.JWTKeys)
 	if err != nil {
 		return secrets{}, fmt.Errorf("signing keys kept in %s: the file %w", filepath.Join(s.DataDir, keysDir, "jwt-keys"), err)
@@ -89,15 +103,22 @@ func (s settings) readSecrets() (secrets, error) {
 
 // keep reads a kept secret, making it where there is none.
 func keep(dir string, s secret) (string, error) {
+	value, err := readKept(dir, s)
+	if errors.Is(err, fs.ErrNotExist) {
+		value = s.create()
+		return value, write(dir, s.file, value+"\n")
+	}
+	return value, err
+}
+
+// readKept reads a kept secret; the error is fs.ErrNotExist where there is none.
+func readKept(dir string, s secret) (string, error) {
 	path := filepath.Join(dir, s.file)
 	info, err := os.Stat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		value := s.create()
-		return value, write(dir, s.file, value+"\n")
-	case err != nil:
+	if err != nil {
 		return "", err
-	case info.Mode()&0o007 != 0:
+	}
+	if info.Mode()&0o007 != 0 {
 		return "", fmt.Errorf("%s can be read by everybody: chmod 600 it, or set %s", path, s.variable)
 	}
 	raw, err := os.ReadFile(path)

@@ -52,8 +52,7 @@ Environment:
   DOCKET_MASTER_KEY          base64 of at least 32 bytes
   DOCKET_SETUP_CODE          what founds the default tenant from another machine
   DOCKET_ISSUER              the issuer in access tokens (default docket)
-  DOCKET_SMTP_URL            smtp://user:password@host:587?from=docket@example.org, or smtps://
-                             (default: e-mail is written to the log)
+  DOCKET_SMTP_URL            smtp://user:password@host:587?from=docket@example.org, or smtps:// (default: e-mail is written to the log)
   DOCKET_EGRESS_ALLOW        networks that webhooks may reach beside public ones, by http too
   DOCKET_LOG_FORMAT          text or json (default: text on a terminal)`,
 		Example: `  docket serve
@@ -68,11 +67,16 @@ Environment:
 			return p.serve(c.Context(), s, newLogger(p.stderr, s.LogFormat))
 		},
 	}
-	c.Flags().String("addr", "", "where to listen (DOCKET_ADDR)")
-	c.Flags().Bool("migrate", false, "migrate before serving (DOCKET_MIGRATE)")
-	c.Flags().String("issuer", "", "the issuer in access tokens (DOCKET_ISSUER)")
-	c.Flags().String("egress-allow", "", "networks that webhooks may reach beside public ones (DOCKET_EGRESS_ALLOW)")
+	serveFlags(c)
 	return c
+}
+
+// serveFlags are the flags of serve, and of who asks what serve would do.
+func serveFlags(c *cobra.Command) {
+	c.Flags().String("addr", "", "where to listen, `host:port` (DOCKET_ADDR)")
+	c.Flags().Bool("migrate", false, "migrate before serving (DOCKET_MIGRATE)")
+	c.Flags().String("issuer", "", "the issuer in access tokens, a `word` (DOCKET_ISSUER)")
+	c.Flags().String("egress-allow", "", "`networks` that webhooks may reach beside public ones (DOCKET_EGRESS_ALLOW)")
 }
 
 // closers end what was started, the last first.

@@ -61,35 +61,52 @@ type settingError struct {
 
 func (e *settingError) Error() string { return e.Name + " " + e.Problem }
 
-// readSettings reads the environment, in which flags (by the variables they
-// stand for) have precedence. asRoot decides where the data is by default. An empty
-// variable counts as not set. The error is a *settingError for the first
-// mistake found.
+// readSettings is inspectSettings for one who can't go on with a mistake: the
+// error is the first.
 func readSettings(environ, flags map[string]string, asRoot bool) (settings, error) {
-	var s settings
-	vars := maps.Clone(environ)
-	maps.Copy(vars, flags)
-	maps.DeleteFunc(vars, func(_, value string) bool { return value == "" })
-	wrong := func(name, problem string, args ...any) error {
+	s, problems := inspectSettings(environ, flags, asRoot)
+	if len(problems) > 0 {
+		return s, problems[0]
+	}
+	return s, nil
+}
+
+// inspectSettings reads the environment, in which flags (by the variables they
+// stand for) have precedence. asRoot decides where the data is by default. The
+// problems are all mistakes found, each a *settingError.
+func inspectSettings(environ, flags map[string]string, asRoot bool) (s settings, problems []error) {
+	vars := overridden(environ, flags)
+	wrong := func(name, problem string, args ...any) {
 		if _, byFlag := flags[name]; byFlag {
 			name = flagFor[name]
 		}
-		return &settingError{name, fmt.Sprintf(problem, args...)}
+		problems = append(problems, &settingError{name, fmt.Sprintf(problem, args...)})
 	}
-	if err := refuseUnknown(vars); err != nil {
-		return s, err
-	}
+	problems = refuseUnknown(vars)
 	if err := env.ParseWithOptions(&s, env.Options{Environment: vars}); err != nil {
-		return s, parseProblem(err, wrong)
+		parseProblem(err, wrong)
 	}
 	if s.DataDir == "" {
 		s.DataDir = defaultDataDir(vars, asRoot)
 	}
-	return s, s.check(wrong)
+	s.check(wrong)
+	return s, problems
+}
+
+// overridden is the environment with the flags' values in it. An empty value
+// counts as not set.
+func overridden(environ, flags map[string]string) map[string]string {
+	vars := maps.Clone(environ)
+	if vars == nil {
+		vars = map[string]string{}
+	}
+	maps.Copy(vars, flags)
+	maps.DeleteFunc(vars, func(_, value string) bool { return value == "" })
+	return vars
 }
 
 // check looks at each setting by itself.
-func (s *settings) check(wrong func(name, problem string, args ...any) error) error {
+func (s *settings) check(wrong func(name, problem string, args ...any)) {
 	for _, u := range []struct{ name, url string }{
 		{"DATABASE_URL", s.DatabaseURL},
 		{"DOCKET_OWNER_DATABASE_URL", s.OwnerDatabaseURL},
@@ -99,43 +116,41 @@ func (s *settings) check(wrong func(name, problem string, args ...any) error) er
 			continue
 		}
 		if _, err := pgx.ParseConfig(u.url); err != nil {
-			return wrong(u.name, "is %v", postgres.ErrBadURL)
-		}
-		if s.DatabaseURL == "" {
-			return wrong(u.name, "is set, but DATABASE_URL isn't")
+			wrong(u.name, "is %v", postgres.ErrBadURL)
+		} else if s.DatabaseURL == "" {
+			wrong(u.name, "is set, but DATABASE_URL isn't")
 		}
 	}
 	if s.DataDir == "" && s.DatabaseURL == "" {
-		return wrong("DOCKET_DATA_DIR", "is needed: there is no home directory to keep the data in")
+		wrong("DOCKET_DATA_DIR", "is needed: there is no home directory to keep the data in")
 	}
 	if err := checkAddr(s.Addr); err != nil {
-		return wrong("DOCKET_ADDR", "must be host:port, such as 127.0.0.1:8000: %v", err)
+		wrong("DOCKET_ADDR", "must be host:port, such as 127.0.0.1:8000: %v", err)
 	}
 	if strings.ContainsFunc(s.Issuer, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) {
-		return wrong("DOCKET_ISSUER", "must be a word")
+		wrong("DOCKET_ISSUER", "must be a word")
 	}
 	if s.LogFormat != "" && s.LogFormat != "text" && s.LogFormat != "json" {
-		return wrong("DOCKET_LOG_FORMAT", "must be text or json, not %q", s.LogFormat)
+		wrong("DOCKET_LOG_FORMAT", "must be text or json, not %q", s.LogFormat)
 	}
 	if s.SMTPURL != "" {
 		if _, err := notify.ParseSMTP(s.SMTPURL); err != nil {
-			return wrong("DOCKET_SMTP_URL", "%v", err)
+			wrong("DOCKET_SMTP_URL", "%v", err)
 		}
 	}
 	if _, err := parseNetworks(s.EgressAllow); err != nil {
-		return wrong("DOCKET_EGRESS_ALLOW", "%v", err)
+		wrong("DOCKET_EGRESS_ALLOW", "%v", err)
 	}
 	if s.JWTKeys != "" {
 		if _, err := parseSigningKeys(s.JWTKeys); err != nil {
-			return wrong("DOCKET_JWT_KEYS", "%v", err)
+			wrong("DOCKET_JWT_KEYS", "%v", err)
 		}
 	}
 	if s.MasterKey != "" {
 		if _, err := parseMasterKey(s.MasterKey); err != nil {
-			return wrong("DOCKET_MASTER_KEY", "%v", err)
+			wrong("DOCKET_MASTER_KEY", "%v", err)
 		}
 	}
-	return nil
 }
 
 func checkAddr(addr string) error {
@@ -204,16 +219,15 @@ func defaultDataDir(vars map[string]string, asRoot bool) string {
 	return ""
 }
 
-// parseProblem is what the library found, with the variable's name instead of
-// the field's.
-func parseProblem(err error, wrong func(name, problem string, args ...any) error) error {
+// parseProblem tells what the library found, with the variable's name instead of
+// the field's. Only truth values can fail: all else is text until check reads it.
+func parseProblem(err error, wrong func(name, problem string, args ...any)) {
 	var parse env.ParseError
-	if !errors.As(err, &parse) {
-		return err
+	if errors.As(err, &parse) {
+		if field, ok := reflect.TypeFor[settings]().FieldByName(parse.Name); ok && field.Type.Kind() == reflect.Bool {
+			wrong(field.Tag.Get("env"), "must be true or false")
+			return
+		}
 	}
-	field, ok := reflect.TypeFor[settings]().FieldByName(parse.Name)
-	if !ok || field.Type.Kind() != reflect.Bool {
-		return err
-	}
-	return wrong(field.Tag.Get("env"), "must be true or false")
+	wrong("the environment", "can't be read: %v", err)
 }

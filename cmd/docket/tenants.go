@@ -3,37 +3,49 @@ package main
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"docket/commands"
 	"docket/domain"
 	"docket/eventstore"
+	"docket/projections"
 
-	"github.com/google/uuid"
+	"github.com/spf13/cobra"
 )
 
-// sqlSlugs lists the tenants by their slugs ($1 the platform's log, $2 the kind
-// of claim).
-const sqlSlugs = `select holder, value from claims where tenant_id = $1 and kind = $2`
+func (p *program) tenantsCommand() *cobra.Command {
+	return group(&cobra.Command{
+		Use: "tenants", Short: "The tenants",
+		Example: `  docket tenants list
+  docket tenants create --name "Acme Ltd" --slug acme --owner ann@example.org`,
+	}, p.tenantsListCommand(), p.tenantsCreateCommand())
+}
 
-// tenantNames are the names by which an operator knows the tenants.
-func tenantNames(ctx context.Context, p *pools) (map[domain.TenantID]string, error) {
-	rows, err := p.Engine.Query(ctx, sqlSlugs, domain.Platform.UUID(), string(eventstore.ClaimSlug))
-	if err != nil {
-		return nil, fmt.Errorf("list tenants: %w", err)
+// tenantLine is a tenant as a machine reads it.
+type tenantLine struct {
+	ID           domain.TenantID     `json:"id"`
+	Slug         string              `json:"slug"`
+	Name         string              `json:"name"`
+	Registration domain.Registration `json:"registration"`
+	// AwaitsFounder: it has no owner yet; the first who registers becomes it.
+	AwaitsFounder bool      `json:"awaits_founder"`
+	CreatedAt     time.Time `json:"created_at"`
+	Version       int       `json:"version"`
+	// Events is how many its log has.
+	Events int64 `json:"events"`
+}
+
+func lineOf(t domain.Tenant, events int64) tenantLine {
+	return tenantLine{
+		ID: t.ID, Slug: t.Slug, Name: t.Name, Registration: t.Registration, AwaitsFounder: t.AwaitsFounder,
+		CreatedAt: t.CreatedAt.UTC(), Version: t.Version, Events: events,
 	}
-	defer rows.Close()
-	names := map[domain.TenantID]string{domain.Platform: "(platform)"}
-	for rows.Next() {
-		var (
-			id   uuid.UUID
-			slug string
-		)
-		if err := rows.Scan(&id, &slug); err != nil {
-			return nil, fmt.Errorf("list tenants: %w", err)
-		}
-		names[domain.TenantID(id)] = slug
-	}
-	return names, rows.Err()
+}
+
+// commandsBeside are the commands for one who has no server: no session, no
+// secret. A server that runs hears of what they append by its next sweep.
+func commandsBeside(pools *pools) (*commands.Commands, error) {
+	return commands.New(commands.Config{Store: eventstore.New(pools.Engine, pools.API, nil)})
 }
 
 // findTenant finds a tenant by what an operator calls it: its id, or its slug. The
@@ -42,7 +54,7 @@ func findTenant(ctx context.Context, p *pools, name string) (domain.TenantID, er
 	if id, err := domain.ParseID[any](name); err == nil && domain.TenantID(id) == domain.Platform {
 		return domain.Platform, nil
 	}
-	c, err := commands.New(commands.Config{Store: eventstore.New(p.Engine, p.API, nil)})
+	c, err := commandsBeside(p)
 	if err != nil {
 		return domain.TenantID{}, err
 	}
@@ -57,4 +69,28 @@ func findTenant(ctx context.Context, p *pools, name string) (domain.TenantID, er
 		err = fmt.Errorf("there is no tenant with the slug or id %q", name)
 	}
 	return id, err
+}
+
+// tenantNames finds the names by which an operator knows the tenants. It
+// remembers the last one: who works through all of them takes one after the other.
+type tenantNames struct {
+	ctx     context.Context
+	queries *projections.Queries
+	last    domain.TenantID
+	known   string
+}
+
+// name is the tenant's slug; its id where that can't be had.
+func (n *tenantNames) name(t domain.TenantID) string {
+	switch {
+	case t == domain.Platform:
+		return "(platform)"
+	case t == n.last:
+		return n.known
+	}
+	n.last, n.known = t, t.String()
+	if found, err := n.queries.Listed(n.ctx, domain.Operate(t)); err == nil && found.Tenant.Slug != "" {
+		n.known = found.Tenant.Slug
+	}
+	return n.known
 }

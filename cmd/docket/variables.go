@@ -1,6 +1,7 @@
 package main
 
 import (
+	"maps"
 	"reflect"
 	"regexp"
 	"slices"
@@ -32,29 +33,30 @@ var flagFor = map[string]string{
 // namespace that has a Service called docket.
 var serviceLink = regexp.MustCompile(`^DOCKET_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT|PORT_\d+_(TCP|UDP)(_(PROTO|PORT|ADDR))?)$`)
 
-// refuseUnknown refuses a DOCKET_ variable that nobody reads: it is a typing
+// secretVariable reports whether a value must never be shown.
+func secretVariable(name string) bool {
+	_, hasFlag := flagFor[name]
+	return !hasFlag
+}
+
+// refuseUnknown refuses DOCKET_ variables that nobody reads: each is a typing
 // error, and without it the server would do something else than it was told.
-func refuseUnknown(vars map[string]string) error {
+func refuseUnknown(vars map[string]string) (problems []error) {
 	_, inKubernetes := vars["KUBERNETES_SERVICE_HOST"]
-	var unknown []string
-	for name := range vars {
+	for _, name := range slices.Sorted(maps.Keys(vars)) {
 		switch {
 		case !strings.HasPrefix(name, "DOCKET_") || slices.Contains(variables, name):
 		case strings.HasPrefix(name, "DOCKET_TEST_"): // the tests'
 		case inKubernetes && serviceLink.MatchString(name):
 		default:
-			unknown = append(unknown, name)
+			problem := "is no setting of docket"
+			if near := nearest(name); near != "" {
+				problem += " (did you mean " + near + "?)"
+			}
+			problems = append(problems, &settingError{name, problem})
 		}
 	}
-	if len(unknown) == 0 {
-		return nil
-	}
-	slices.Sort(unknown)
-	problem := "is no setting of docket"
-	if near := nearest(unknown[0]); near != "" {
-		problem += " (did you mean " + near + "?)"
-	}
-	return &settingError{unknown[0], problem}
+	return problems
 }
 
 // nearest is the setting that a mistyped name is most like; empty when it is

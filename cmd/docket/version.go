@@ -4,6 +4,11 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"strconv"
+	"time"
+
+	"docket/migrations"
+	"docket/projections"
 
 	"github.com/spf13/cobra"
 )
@@ -13,14 +18,73 @@ import (
 const apiVersion = "1.0.0"
 
 func (p *program) versionCommand() *cobra.Command {
-	return &cobra.Command{
+	var asJSON bool
+	c := &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
-		Args:  cobra.NoArgs,
+		Long: `Print the version of this docket. With --json also the commit it was built from,
+the version of the schema that it needs, and those of its read models' folds: a read
+model whose fold has another version is made anew.`,
+		Example: `  docket version
+  docket version --json`,
+		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Fprintf(p.stdout, "docket %s (API %s, %s %s/%s)\n", version(), apiVersion, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			b, err := readBuild()
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return writeLineJSON(p.stdout, b)
+			}
+			_, err = fmt.Fprintf(p.stdout, "docket %s (API %s, schema %d, %s %s)\n", b.Version, b.API, b.Schema, b.Go, b.Platform)
 			return err
 		},
+	}
+	jsonFlag(c, &asJSON, "one JSON object")
+	return c
+}
+
+// build is what there is to know of this program. Commit, its time and whether
+// the checkout had changes are absent where the program wasn't built from one.
+type build struct {
+	Version    string         `json:"version"`
+	Commit     string         `json:"commit,omitempty"`
+	CommitTime *time.Time     `json:"commit_time,omitempty"`
+	Modified   *bool          `json:"modified,omitempty"`
+	Go         string         `json:"go"`
+	Platform   string         `json:"platform"`
+	API        string         `json:"api"`
+	Schema     int64          `json:"schema"`
+	Folds      map[string]int `json:"folds"`
+}
+
+func readBuild() (build, error) {
+	schema, err := migrations.Target()
+	b := build{
+		Version: version(), Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH,
+		API: apiVersion, Schema: schema, Folds: projections.FoldVersions(),
+	}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			b.stamp(s.Key, s.Value)
+		}
+	}
+	return b, err
+}
+
+// stamp takes what the go command noted of the checkout.
+func (b *build) stamp(key, value string) {
+	switch key {
+	case "vcs.revision":
+		b.Commit = value
+	case "vcs.time":
+		if at, err := time.Parse(time.RFC3339, value); err == nil {
+			b.CommitTime = &at
+		}
+	case "vcs.modified":
+		if modified, err := strconv.ParseBool(value); err == nil {
+			b.Modified = &modified
+		}
 	}
 }
 

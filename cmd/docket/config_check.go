@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// configCheck collects what was found.
+type configCheck struct {
+	settings settings
+	findings []finding
+}
+
+func (c *configCheck) add(name string, r result, detail string, args ...any) {
+	c.findings = append(c.findings, finding{name, r, oneLine(fmt.Sprintf(detail, args...))})
+}
+
+// addProblems adds errors, and reports whether there were any.
+func (c *configCheck) addProblems(problems []error) bool {
+	for _, err := range problems {
+		name, detail := "settings", err.Error()
+		var of *settingError
+		if errors.As(err, &of) {
+			name, detail = of.Name, of.Problem
+		}
+		c.add(name, bad, "%s", detail)
+	}
+	return len(problems) > 0
+}
+
+// checkConfig reads the settings and tries them.
+func (p *program) checkConfig(c *cobra.Command) configReport {
+	flags := settingFlags(c)
+	s, problems := inspectSettings(p.environ, flags, p.asRoot)
+	check := &configCheck{settings: s}
+	wrong := check.addProblems(problems)
+	if missing := check.addProblems(s.missingSecrets()); !wrong && !missing {
+		check.add("settings", good, "all can be read")
+	}
+	broken := map[string]bool{}
+	for _, f := range check.findings {
+		broken[f.Name] = f.Result == bad
+	}
+	check.keys(broken)
+	check.delivery(broken)
+	ctx, cancel := context.WithTimeout(c.Context(), connectBound)
+	defer cancel()
+	switch {
+	case broken["DATABASE_URL"] || broken["DOCKET_API_DATABASE_URL"] || broken["DOCKET_OWNER_DATABASE_URL"]:
+		// Which database is meant isn't known.
+	case s.DatabaseURL != "":
+		check.database(ctx, givenDatabase(s))
+	case s.DataDir != "":
+		check.private(ctx)
+	}
+	r := configReport{OK: true, Settings: reportSettings(s, p.environ, flags), Checks: check.findings}
+	for _, f := range r.Checks {
+		r.OK = r.OK && (f.Result == good || f.Result == doubt)
+	}
+	return r
+}
+
+// keys says which signing key signs and which others verify, reading those that
+// are kept in the data directory and making none.
+func (c *configCheck) keys(broken map[string]bool) {
+	s := c.settings
+	for _, secret := range s.secrets() {
+		switch {
+		case broken[secret.variable]:
+			continue
+		case *secret.value != "":
+		case s.DatabaseURL != "" || s.DataDir == "":
+			if secret.variable == "DOCKET_SETUP_CODE" {
+				c.add(secret.variable, good, "not set: the first owner has to register from the server's own machine")
+			}
+			continue
+		default:
+			value, err := readKept(filepath.Join(s.DataDir, keysDir), secret)
+			switch {
+			case errors.Is(err, fs.ErrNotExist):
+				c.add(secret.variable, good, "serve makes one at its first start, in %s", filepath.Join(s.DataDir, keysDir))
+				continue
+			case errors.Is(err, fs.ErrPermission):
+				c.add(secret.variable, unknown, "this user may not read the one kept in %s", filepath.Join(s.DataDir, keysDir))
+				continue
+			case err != nil:
+				c.add(secret.variable, bad, "%v", err)
+				continue
+			}
+			*secret.value = value
+		}
+		c.key(secret.variable, *secret.value)
+	}
+}
+
+// key judges one secret, which may come from a file.
+func (c *configCheck) key(variable, value string) {
+	switch variable {
+	case "DOCKET_JWT_KEYS":
+		keys, err := parseSigningKeys(value)
+		if err != nil {
+			c.add(variable, bad, "%v", err)
+			return
+		}
+		said := fmt.Sprintf("key %q signs", keys[0].ID)
+		for _, k := range keys[1:] {
+			said += fmt.Sprintf(", %q verifies", k.ID)
+		}
+		c.add(variable, good, "%s", said)
+	case "DOCKET_MASTER_KEY":
+		key, err := parseMasterKey(value)
+		if err != nil {
+			c.add(variable, bad, "%v", err)
+			return
+		}
+		c.add(variable, good, "%d bytes", len(key))
+	default:
+		c.add(variable, good, "there is one")
+	}
+}
+
+// delivery says where messages go.
+func (c *configCheck) delivery(broken map[string]bool) {
+	s := c.settings
+	switch {
+	case broken["DOCKET_SMTP_URL"]:
+	case s.SMTPURL == "":
+		c.add("DOCKET_SMTP_URL", good, "not set: e-mail is written to the log")
+	default:
+		c.add("DOCKET_SMTP_URL", good, "can be read; the mail server was not asked")
+	}
+	if networks, err := parseNetworks(s.EgressAllow); err == nil && len(networks) > 0 {
+		var all []string
+		for _, n := range networks {
+			all = append(all, n.String())
+		}
+		c.add("DOCKET_EGRESS_ALLOW", good, "webhooks may reach %s, and public networks by https", strings.Join(all, ", "))
+	}
+}

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"strconv"
+
+	"docket/domain"
+	"docket/projections"
+
+	"github.com/spf13/cobra"
+)
+
+// tenantsPage is how many tenants are read, and are in memory, at once.
+const tenantsPage = 200
+
+func (p *program) tenantsListCommand() *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "list",
+		Short: "List all tenants",
+		Long: `List all tenants by slug: name, id, whether anybody may register, the number of
+events, and when it was created (UTC). A narrow terminal leaves columns out; with
+--json each tenant is one line that has everything.
+
+What is listed comes from the log itself and is never behind.`,
+		Example: `  docket tenants list
+  docket tenants list --json | jq -r .slug`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return p.listTenants(c, asJSON) },
+	}
+	jsonFlag(c, &asJSON, "one JSON object a tenant")
+	return c
+}
+
+func (p *program) listTenants(c *cobra.Command, asJSON bool) error {
+	return p.beside(c, func(ctx context.Context, pools *pools) error {
+		s := p.screen()
+		out := bufio.NewWriter(s.Writer)
+		s.Writer = out
+		write := tenantsTable(s)
+		if asJSON {
+			write = func(page []projections.Listed) error {
+				for _, l := range page {
+					if err := writeLineJSON(out, lineOf(l.Tenant, l.Head)); err != nil {
+						return err
+					}
+				}
+				return nil
+			}
+		}
+		err := eachTenantsPage(ctx, projections.NewQueries(pools.API, nil), write)
+		return errors.Join(err, out.Flush())
+	})
+}
+
+// eachTenantsPage reads all tenants, a page at a time; at least one page is
+// written, if an empty one.
+func eachTenantsPage(ctx context.Context, q *projections.Queries, write func([]projections.Listed) error) error {
+	after := ""
+	for {
+		page, more, err := q.Tenants(ctx, domain.Operate(domain.Platform), after, tenantsPage)
+		if err != nil {
+			return err
+		}
+		if err := write(page); err != nil || !more {
+			return err
+		}
+		after = page[len(page)-1].Tenant.Slug
+	}
+}
+
+// tenantsTable writes pages for people.
+func tenantsTable(s screen) func([]projections.Listed) error {
+	t := &table{to: s, columns: []column{
+		{title: "SLUG"}, {title: "NAME", flexible: true}, {title: "ID", spare: 4}, {title: "REGISTRATION", spare: 1},
+		{title: "EVENTS", right: true, spare: 2}, {title: "CREATED", spare: 3},
+	}}
+	return func(page []projections.Listed) error {
+		rows := make([][]cell, 0, len(page))
+		for _, l := range page {
+			registration := cell{text: string(l.Tenant.Registration)}
+			if l.Tenant.AwaitsFounder {
+				registration = cell{registration.text + ", no owner yet", yellow}
+			}
+			rows = append(rows, []cell{
+				{text: l.Tenant.Slug}, {text: l.Tenant.Name}, {text: l.Tenant.ID.String()}, registration,
+				{text: strconv.FormatInt(l.Head, 10)}, {text: l.Tenant.CreatedAt.UTC().Format("2006-01-02 15:04")},
+			})
+		}
+		return t.write(rows)
+	}
+}

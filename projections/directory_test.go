@@ -1,0 +1,129 @@
+package projections
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"docket/domain"
+	"docket/eventstore"
+)
+
+// No subscription runs: a tenant is listed as soon as it is there.
+func TestTenantsPagesThroughAll(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	operator := domain.Operate(domain.Platform)
+	if none, more, err := w.queries.Tenants(t.Context(), operator, "", 2); err != nil || len(none) != 0 || more {
+		t.Fatalf("of none: %v, %t, %v", none, more, err)
+	}
+	var want []string
+	ids := map[string]domain.TenantID{}
+	for i := range 5 {
+		slug := fmt.Sprintf("t-%d", (i*3)%5) // not in the order of making
+		c, _ := w.found(t, slug)
+		claimSlug(t, w, c.id, slug)
+		ids[slug] = c.id
+		want = append(want, slug)
+	}
+	slices.Sort(want)
+	var got []string
+	after, pages := "", 0
+	for more := true; more; pages++ {
+		var (
+			page []Listed
+			err  error
+		)
+		page, more, err = w.queries.Tenants(t.Context(), operator, after, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, l := range page {
+			got = append(got, l.Tenant.Slug)
+			if l.Tenant.ID != ids[l.Tenant.Slug] || l.Tenant.Name != "Company "+l.Tenant.Slug || l.Head != 2 {
+				t.Errorf("%+v", l)
+			}
+		}
+		after = page[len(page)-1].Tenant.Slug
+	}
+	if !slices.Equal(got, want) || pages != 3 {
+		t.Errorf("got %v in %d pages, want %v in 3", got, pages, want)
+	}
+	one, err := w.queries.Listed(t.Context(), domain.Operate(ids["t-3"]))
+	if err != nil || one.Tenant.Slug != "t-3" {
+		t.Errorf("one: %+v, %v", one, err)
+	}
+	_, err = w.queries.Listed(t.Context(), domain.Operate(newID[domain.TenantID](t)))
+	isNotFound(t, err)
+}
+
+func TestSlugsByTheirBeginning(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, slug := range []string{"acme", "acme-2", "ac_me", "bolt"} {
+		c, _ := w.found(t, "company") // what it is called in its own log doesn't matter
+		claimSlug(t, w, c.id, slug)
+	}
+	for start, want := range map[string][]string{
+		"": {"ac_me", "acme", "acme-2", "bolt"}, "acme": {"acme", "acme-2"}, "b": {"bolt"}, "c": nil, "%": nil, "ac_": {"ac_me"},
+	} {
+		got, err := w.queries.Slugs(t.Context(), domain.Operate(domain.Platform), start, 10)
+		slices.Sort(got)
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("%q: %v, %v; want %v", start, got, err, want)
+		}
+	}
+	if got, err := w.queries.Slugs(t.Context(), domain.Operate(domain.Platform), "", 1); err != nil || len(got) != 1 {
+		t.Errorf("one: %v, %v", got, err)
+	}
+}
+
+// Whoever is no operator, and an operator of one tenant, learns of no other.
+func TestTheDirectoryIsForOperators(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c, ann := w.found(t, "acme")
+	claimSlug(t, w, c.id, "acme")
+	member, err := domain.Admit(c.members[ann])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, s := range map[string]domain.Scope{"the zero scope": {}, "a member": member, "an operator of one": domain.Operate(c.id)} {
+		if _, _, err := w.queries.Tenants(t.Context(), s, "", 0); domain.CodeOf(err) != domain.CodeTenantAccessDenied {
+			t.Errorf("%s: tenants: %v", name, err)
+		}
+		if _, err := w.queries.Slugs(t.Context(), s, "", 0); domain.CodeOf(err) != domain.CodeTenantAccessDenied {
+			t.Errorf("%s: slugs: %v", name, err)
+		}
+	}
+	if _, err := w.queries.Listed(t.Context(), member); domain.CodeOf(err) != domain.CodeTenantAccessDenied {
+		t.Errorf("a member: %v", err)
+	}
+}
+
+// A tenant that a newer version changed is listed as it was before.
+func TestTenantsOfANewerVersionAreListed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c, _ := w.found(t, "acme")
+	claimSlug(t, w, c.id, "acme")
+	if _, err := w.db.Engine(t).Exec(t.Context(), `
+insert into events (tenant_id, seq, stream_type, stream_id, version, type, schema_version, occurred_at, command_id, data, meta)
+select tenant_id, 3, stream_type, stream_id, 2, 'tenant.moved', 1, occurred_at, command_id, '{}', meta from events where tenant_id = $1 and seq = 1`,
+		c.id.UUID()); err != nil {
+		t.Fatal(err)
+	}
+	page, _, err := w.queries.Tenants(t.Context(), domain.Operate(domain.Platform), "", 0)
+	if err != nil || len(page) != 1 || page[0].Tenant.Name != "Company acme" || page[0].Head != 3 {
+		t.Errorf("%+v, %v", page, err)
+	}
+}
+
+// claimSlug gives a tenant its slug, which in life is appended with its first event.
+func claimSlug(t *testing.T, w *world, id domain.TenantID, slug string) {
+	t.Helper()
+	if _, err := w.engine.Exec(t.Context(), `insert into claims (tenant_id, kind, value, holder) values ($1, $2, $3, $4)`,
+		domain.Platform.UUID(), string(eventstore.ClaimSlug), slug, id.UUID()); err != nil {
+		t.Fatal(err)
+	}
+}
