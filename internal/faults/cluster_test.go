@@ -89,11 +89,11 @@ func (c *cluster) kill() int {
 	return n
 }
 
-// stopWALWriter stops the process that writes the log for those who don't wait.
-func (c *cluster) stopWALWriter() error {
+// walWriter signals the process that writes the log for those who don't wait.
+func (c *cluster) walWriter(sig syscall.Signal) error {
 	for _, p := range childrenOf(c.server.PID()) {
 		if strings.Contains(p.command, "walwriter") {
-			return syscall.Kill(p.pid, syscall.SIGSTOP)
+			return syscall.Kill(p.pid, sig)
 		}
 	}
 	return errors.New("Postgres has no walwriter")

@@ -30,7 +30,7 @@ func TestFaults(t *testing.T) {
 	defer settled()
 	r.settling = settling
 	stop := r.load()
-	done := r.schedule(t.Context(), *durationFlag)
+	done := r.schedule(*durationFlag)
 	loaded := r.now()
 	stop()
 	r.caughtUp()

@@ -48,8 +48,10 @@ type struck struct {
 
 // schedule strikes with faults in an order of the seed's choice until each has
 // struck as often as rounds says, and the time is over.
-func (r *run) schedule(ctx context.Context, atLeast time.Duration) []struck {
+func (r *run) schedule(atLeast time.Duration) []struck {
 	r.t.Helper()
+	ctx, cancel := untilNearlyOver(r.t)
+	defer cancel()
 	var done []struck
 	faults := chosen()
 	until := time.Now().Add(atLeast)
@@ -99,17 +101,37 @@ func (r *run) asked() int {
 // killPostgres ends all processes of Postgres. Before that, what commits without
 // waiting isn't written for a while, by nobody's promise.
 func (r *run) killPostgres(ctx context.Context) int {
-	if err := r.cluster.stopWALWriter(); err != nil {
-		r.t.Error(err)
-		return 0
+	for !r.withoutWALWriter(ctx, 20+r.rng.IntN(40)) {
+		if ctx.Err() != nil || r.t.Failed() {
+			return 0
+		}
 	}
-	r.acked.reach(ctx, r.acked.value()+20+r.rng.IntN(40))
 	hit := r.asked()
 	if n := r.cluster.kill(); n < 5 {
 		r.t.Errorf("Postgres had %d processes, which can't be all", n)
 	}
 	r.cluster.start()
 	return hit
+}
+
+// withoutWALWriter stops the process that writes the log in the background until
+// so many commands are acknowledged. It may have been stopped with a lock in its
+// hand, so that nobody can commit any more: then it goes on, and it's false.
+func (r *run) withoutWALWriter(ctx context.Context, commands int) bool {
+	if err := r.cluster.walWriter(syscall.SIGSTOP); err != nil {
+		r.t.Error(err)
+		return false
+	}
+	patient, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	if r.acked.reach(patient, r.acked.value()+commands) {
+		return true
+	}
+	if err := r.cluster.walWriter(syscall.SIGCONT); err != nil {
+		r.t.Error(err)
+	}
+	r.acked.reach(ctx, r.acked.value()+1)
+	return false
 }
 
 func (r *run) killServer(ctx context.Context) int {
