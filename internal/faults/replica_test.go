@@ -51,10 +51,13 @@ var (
 	masterKey = base64.StdEncoding.EncodeToString([]byte(strings.Repeat("m", 32)))
 )
 
-// replica is one "docket serve" with a proxy between it and Postgres.
+// replica is one "docket serve".
 type replica struct {
-	t     *testing.T
-	name  string
+	t    *testing.T
+	name string
+	// engine and api are the connection strings of its logins.
+	engine, api string
+	// proxy is what stands between it and Postgres; nil where nothing does.
 	proxy *proxy
 	log   *os.File
 
@@ -67,15 +70,26 @@ type replica struct {
 	asking, acked *gauge
 }
 
+// newReplica is one on a proxy of its own.
 func (c *cluster) newReplica(name string) *replica {
 	c.t.Helper()
-	log, err := os.Create(filepath.Join(c.t.ArtifactDir(), name+".log"))
-	if err != nil {
-		c.t.Fatal(err)
+	p := newProxy(c.t, c.socket())
+	url := func(login postgres.Login) string {
+		return fmt.Sprintf("postgres://%s@%s/%s?sslmode=disable", login, p.addr(), postgres.Database)
 	}
-	r := &replica{t: c.t, name: name, proxy: newProxy(c.t, c.socket()), log: log, asking: newGauge(), acked: newGauge()}
-	c.t.Cleanup(func() { _ = log.Close() })
+	r := newReplica(c.t, name, url(postgres.EngineLogin), url(postgres.APILogin))
+	r.proxy = p
 	return r
+}
+
+func newReplica(t *testing.T, name, engine, api string) *replica {
+	t.Helper()
+	log, err := os.Create(filepath.Join(t.ArtifactDir(), name+".log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = log.Close() })
+	return &replica{t: t, name: name, engine: engine, api: api, log: log, asking: newGauge(), acked: newGauge()}
 }
 
 // start starts the program and returns when it listens. The error is the
@@ -85,16 +99,13 @@ func (r *replica) start() error {
 	if err != nil {
 		return err
 	}
-	url := func(login postgres.Login) string {
-		return fmt.Sprintf("postgres://%s@%s/%s?sslmode=disable", login, r.proxy.addr(), postgres.Database)
-	}
 	cmd := exec.Command(path, "serve")
 	// Whatever becomes of this test, the program doesn't outlive it.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	cmd.Dir = "/"
 	cmd.Env = []string{
 		"PATH=" + os.Getenv("PATH"), "DOCKET_ADDR=127.0.0.1:0", "DOCKET_LOG_FORMAT=json",
-		"DATABASE_URL=" + url(postgres.EngineLogin), "DOCKET_API_DATABASE_URL=" + url(postgres.APILogin),
+		"DATABASE_URL=" + r.engine, "DOCKET_API_DATABASE_URL=" + r.api,
 		"DOCKET_JWT_KEYS=" + jwtKeys, "DOCKET_MASTER_KEY=" + masterKey,
 	}
 	stderr, err := cmd.StderrPipe()

@@ -21,9 +21,13 @@ type fault struct {
 	strike func(*run, context.Context) int
 }
 
-// faults are all there are, in the order of the report.
+// faults are all there are; the worst come twice in a round.
 var faults = []fault{
 	{"Postgres killed", (*run).killPostgres},
+	{"Postgres killed", (*run).killPostgres},
+	{"session killed", (*run).killSession},
+	{"Postgres stopped", (*run).stopPostgres},
+	{"server killed", (*run).killServer},
 	{"server killed", (*run).killServer},
 	{"connections reset", (*run).resetConnections},
 	{"connections silent", (*run).holdConnections},
@@ -46,8 +50,8 @@ type struck struct {
 	hit, acked int
 }
 
-// schedule strikes with faults in an order of the seed's choice until each has
-// struck as often as rounds says, and the time is over.
+// schedule strikes with faults in an order of the seed's choice, round by round,
+// until the time is over; at least one round.
 func (r *run) schedule(atLeast time.Duration) []struck {
 	r.t.Helper()
 	ctx, cancel := untilNearlyOver(r.t)
@@ -132,6 +136,38 @@ func (r *run) withoutWALWriter(ctx context.Context, commands int) bool {
 	}
 	r.acked.reach(ctx, r.acked.value()+1)
 	return false
+}
+
+// killSession kills the process of a session that does something. Postgres then
+// ends all other sessions, with a word, and recovers by itself.
+func (r *run) killSession(ctx context.Context) int {
+	for ctx.Err() == nil {
+		hit := r.asked()
+		for _, p := range childrenOf(r.cluster.server.PID()) {
+			idle := strings.Contains(p.command, "idle")
+			if strings.Contains(p.command, string(postgres.EngineLogin)) && !idle && syscall.Kill(p.pid, syscall.SIGKILL) == nil {
+				r.calm(ctx)
+				return max(hit, 1)
+			}
+		}
+		r.acked.reach(ctx, r.acked.value()+1)
+	}
+	return 0
+}
+
+// stopPostgres stops all processes of Postgres for a while: nobody refuses, and
+// nobody answers.
+func (r *run) stopPostgres(ctx context.Context) int {
+	family := append(childrenOf(r.cluster.server.PID()), process{pid: r.cluster.server.PID()})
+	for _, p := range family {
+		_ = syscall.Kill(p.pid, syscall.SIGSTOP) // one that has just ended
+	}
+	hit := r.asked()
+	hold(ctx, patience+upTo(r.rng, time.Second))
+	for _, p := range family {
+		_ = syscall.Kill(p.pid, syscall.SIGCONT)
+	}
+	return hit
 }
 
 func (r *run) killServer(ctx context.Context) int {
