@@ -78,6 +78,9 @@ func (c *client) send(ctx context.Context, to *replica, method, path, request st
 	if err != nil {
 		return answer{}, err
 	}
+	// The transport would ask again by itself where there is a key, and then tell
+	// only of its last attempt.
+	req.GetBody = nil
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("X-Request-ID", request)
 	if c.tenant != nil {
