@@ -127,34 +127,45 @@ func (c *client) do(ctx context.Context, cmd *command, method, path string, body
 		a, err := c.send(context.WithoutCancel(ctx), to, method, path, cmd.request(), body, header)
 		cmd.Completed = c.run.now()
 		c.note(cmd, a, err)
-		if cmd.Outcome == acked && into != nil {
+		if cmd.Outcome == refused && open && onlyOfThisAttempt(cmd) {
+			cmd.Outcome = unknown
+		}
+		switch cmd.Outcome {
+		case acked:
+			to.acked.add(1)
+			c.run.acked.add(1)
+			if into == nil {
+				return
+			}
 			if err := a.decode(into); err != nil {
 				c.oddly(cmd.request(), a, err)
 			}
-		}
-		// "Nothing was done" is said of the attempt, not of the one before.
-		if cmd.Outcome == refused && open && (err != nil || a.status == http.StatusServiceUnavailable) {
-			cmd.Outcome = unknown
-		}
-		open = open || cmd.Outcome == unknown
-		switch {
-		case cmd.Outcome == acked:
-			to.acked.add(1)
-			c.run.acked.add(1)
 			return
-		case cmd.Outcome == unknown && c.run.keys && c.run.settling.Err() == nil:
-			c.run.unknowns.add(1)
-			hold(c.run.settling, upTo(c.rng, breath))
-		case cmd.Outcome == unknown:
-			c.run.unknowns.add(1)
-			return
-		default:
-			if err != nil || a.status == http.StatusServiceUnavailable {
+		case refused:
+			if cmd.Status == 0 || cmd.Status == http.StatusServiceUnavailable {
 				hold(ctx, upTo(c.rng, breath))
 			}
 			return
 		}
+		open = true
+		c.run.unknowns.add(1)
+		// A role that is gone when the load ends doesn't come back.
+		forGood := cmd.Status == http.StatusForbidden && ctx.Err() != nil
+		if !c.run.keys || forGood || !hold(c.run.settling, upTo(c.rng, breath)) {
+			return
+		}
 	}
+}
+
+// onlyOfThisAttempt reports whether a refusal leaves open what became of the
+// attempts before: it was never sent, nothing was done, or it was the role that
+// the caller has now which was asked for, before any thought of the key.
+func onlyOfThisAttempt(cmd *command) bool {
+	switch cmd.Code {
+	case domain.CodeOverloaded, domain.CodeInsufficientRole, domain.CodeTenantAccessDenied:
+		return true
+	}
+	return cmd.Status == 0
 }
 
 // note takes over what an answer says.
