@@ -148,9 +148,12 @@ func (c *client) do(ctx context.Context, cmd *command, method, path string, body
 			return
 		}
 		open = true
-		c.run.unknowns.add(1)
 		// A role that is gone when the load ends doesn't come back.
-		forGood := cmd.Status == http.StatusForbidden && ctx.Err() != nil
+		revoked := cmd.Status == http.StatusForbidden
+		forGood := revoked && ctx.Err() != nil
+		if !revoked {
+			c.run.unknowns.add(1)
+		}
 		if !c.run.keys || forGood || !hold(c.run.settling, upTo(c.rng, breath)) {
 			return
 		}
