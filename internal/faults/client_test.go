@@ -110,6 +110,9 @@ func (c *client) do(ctx context.Context, cmd *command, method, path string, body
 	c.sent++
 	cmd.ID = fmt.Sprintf("cmd-%d-%d", c.id, c.sent)
 	cmd.Tenant, cmd.Actor = c.tenant.id, c.person.id
+	if time.Since(c.person.since) > tokenAge {
+		_ = c.login(ctx, c.person) // else the next time: the old one is still good
+	}
 	cmd.Invoked = c.run.now()
 	header := map[string]string{}
 	if cmd.Expected > 0 {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"sync"
+	"time"
 
 	"docket/domain"
 )
@@ -38,7 +39,12 @@ type person struct {
 	id    domain.UserID
 	email string
 	token string
+	// since is when they got it.
+	since time.Time
 }
+
+// tokenAge is when a token is replaced, well before it expires.
+const tokenAge = 10 * time.Minute
 
 // newTenant makes a tenant and its people, before there are any faults.
 func (r *run) newTenant(n int) *tenant {
@@ -81,6 +87,7 @@ func (r *run) register(n int, name string) *person {
 
 // login gets a person a new token.
 func (c *client) login(ctx context.Context, p *person) error {
+
 	a, err := c.send(ctx, c.run.replicas[0], http.MethodPost, "/v1/auth/login", "login", map[string]any{"email": p.email, "password": password}, nil)
 	if err != nil {
 		return err
@@ -91,7 +98,7 @@ func (c *client) login(ctx context.Context, p *person) error {
 	if err := a.decode(&session); err != nil || a.status != http.StatusOK {
 		return fmt.Errorf("login: %d %s (%w)", a.status, a.body, err)
 	}
-	p.token = session.Token
+	p.token, p.since = session.Token, time.Now()
 	return nil
 }
 
