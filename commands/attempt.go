@@ -30,6 +30,10 @@ type attempt struct {
 	seen   map[streamKey]*sight
 	order  []streamKey
 	commit eventstore.Commit
+	// answer is the stream whose state is the answer.
+	answer streamKey
+	// replay, if not nil, is what the command was answered before.
+	replay *eventstore.Entry
 }
 
 // sight is a stream that an attempt has looked at.
@@ -62,10 +66,20 @@ func begin[S any](a *attempt, k kind[S], t domain.TenantID, id uuid.UUID) S {
 	return zero
 }
 
-// state is what an aggregate is after the attempt.
-func state[S any](a *attempt, k kind[S], t domain.TenantID, id uuid.UUID) Done[S] {
-	s := a.seen[streamKey{t, domain.StreamID{Type: k.stream, ID: id}}]
-	return Done[S]{State: s.state.(S), Seq: s.seq}
+// done is what the answer's aggregate, of kind k, is after the attempt. Seq is of
+// the Commit's last event in its log; of the stream's last where there is no Commit.
+func done[S any](ctx context.Context, a *attempt, k kind[S]) (Done[S], error) {
+	if a.replay != nil {
+		return answered(ctx, a.cmds, k, a.replay)
+	}
+	s := a.seen[a.answer]
+	d := Done[S]{State: s.state.(S), Seq: s.seq}
+	for key, other := range a.seen {
+		if other.written && key.tenant == a.answer.tenant {
+			d.Seq = max(d.Seq, other.seq)
+		}
+	}
+	return d, nil
 }
 
 func evolver[S any](k kind[S]) func(folded, []domain.Recorded) (folded, error) {
@@ -90,11 +104,16 @@ func (a *attempt) write(t domain.TenantID, stream domain.StreamID, events []doma
 }
 
 // execute decides and appends until it is accepted or refused. build looks at
-// streams, decides and writes; it may be called several times.
+// streams, names the one that is the answer, decides and writes; it may be called
+// several times. With a key, the append remembers the answer, also where nothing
+// changed; a command that was answered before isn't decided again.
 //
 // Errors: what build returns, CodeConcurrentUpdate, CodeOutcomeUnknown,
-// CodeOverloaded, *eventstore.ClaimedError.
+// CodeOverloaded, CodeIdempotencyKeyReused, ErrRemembered, *eventstore.ClaimedError.
 func (c *Commands) execute(ctx context.Context, o Origin, build func(context.Context, *attempt) (domain.Actor, error)) (*attempt, error) {
+	if o.Key.Replayed() {
+		return &attempt{cmds: c, replay: o.Key.entry}, nil
+	}
 	command := o.Command
 	if command.IsZero() {
 		var err error
@@ -103,16 +122,20 @@ func (c *Commands) execute(ctx context.Context, o Origin, build func(context.Con
 		}
 	}
 	var conflict *eventstore.ConflictError
+	attempts := 0
+	defer func() { c.metrics.attempts.Observe(float64(attempts)) }()
 	for n := range maxAttempts {
 		if n > 0 && !pause(ctx, n) {
 			return nil, fmt.Errorf("command given up: %w", ctx.Err())
 		}
+		attempts++
 		a := &attempt{cmds: c, fresh: n > 0, seen: map[streamKey]*sight{}}
 		actor, err := build(ctx, a)
 		if a.cached && (err != nil || len(a.commit.Parts) == 0) {
+			c.metrics.stale.Inc()
 			continue // perhaps the cache was out of date
 		}
-		if err != nil || len(a.commit.Parts) == 0 {
+		if err != nil || len(a.commit.Parts) == 0 && o.Key == nil {
 			return a, err
 		}
 		a.commit.Command, a.commit.Actor = command, actor.ID
@@ -121,25 +144,61 @@ func (c *Commands) execute(ctx context.Context, o Origin, build func(context.Con
 			name := domain.About(actor.ID, actor.Name)
 			a.commit.Meta.ActorName = &name
 		}
-		appended, err := c.append(ctx, a)
-		if errors.As(err, &conflict) {
+		appended, err := c.append(ctx, a, o.Key)
+		switch {
+		case errors.As(err, &conflict):
+			c.metrics.conflicts.Inc()
 			continue
-		}
-		if err != nil {
+		case errors.As(err, new(*eventstore.RememberedError)):
+			return c.twin(ctx, o.Key)
+		case err != nil:
 			return nil, err
 		}
 		return a, a.settle(appended)
 	}
+	c.metrics.givenUp.Inc()
 	return nil, domain.Refuse(domain.CodeConcurrentUpdate, "others kept changing the same thing; try again")
 }
 
-func (c *Commands) append(ctx context.Context, a *attempt) (eventstore.Appended, error) {
+// twin is the attempt of a command whose key was answered by another at the same
+// moment.
+func (c *Commands) twin(ctx context.Context, k *Key) (*attempt, error) {
+	if err := c.Recall(ctx, k); err != nil {
+		return nil, err
+	}
+	switch {
+	case !k.Replayed():
+		return nil, errors.New("what was remembered a moment ago isn't any more")
+	case k.Refusal() != nil:
+		return nil, ErrRemembered
+	}
+	return &attempt{cmds: c, replay: k.entry}, nil
+}
+
+func (c *Commands) append(ctx context.Context, a *attempt, k *Key) (eventstore.Appended, error) {
 	for _, key := range a.order {
 		if s := a.seen[key]; !s.written {
 			a.commit.Guards = append(a.commit.Guards, eventstore.Guard{Tenant: key.tenant, Stream: key.stream, Version: s.version})
 		}
 	}
+	if k != nil {
+		s := a.seen[a.answer]
+		answer := &eventstore.Version{Tenant: a.answer.tenant, Stream: a.answer.stream, Version: s.version}
+		var seq *int64
+		if len(a.commit.Parts) == 0 {
+			seq = &s.seq
+		}
+		for _, p := range a.commit.Parts {
+			if p.Tenant == a.answer.tenant && p.Stream == a.answer.stream {
+				answer.Version += len(p.Events)
+			}
+		}
+		a.commit.Entry = k.remember(answer, seq)
+	}
 	appended, err := c.store.Append(ctx, a.commit)
+	if k != nil && err == nil {
+		k.kept = true
+	}
 	return appended, unavailable(err)
 }
 

@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"docket/domain"
 	"docket/eventstore"
 
 	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // Store is what commands need of the event store.
@@ -17,6 +19,8 @@ type Store interface {
 	Load(ctx context.Context, t domain.TenantID, s domain.StreamID, after int) ([]domain.Recorded, error)
 	Claimant(ctx context.Context, t domain.TenantID, kind eventstore.ClaimKind, value string) (uuid.UUID, bool, error)
 	ClaimantsBut(ctx context.Context, t domain.TenantID, kind eventstore.ClaimKind, but uuid.UUID, limit int) ([]uuid.UUID, error)
+	Remembered(ctx context.Context, t domain.TenantID, key eventstore.Hash) (eventstore.Entry, bool, error)
+	Forget(ctx context.Context, before time.Time, limit int) (int, error)
 }
 
 // Secrets keeps tenants' secrets, sealed, under names that events may carry.
@@ -36,6 +40,8 @@ type Config struct {
 	// FoldsKept is how many folded aggregates are kept in memory; 20,000 if 0.
 	FoldsKept int
 	Logger    *slog.Logger
+	// Metrics is where Commands register what they count; nowhere if nil.
+	Metrics prometheus.Registerer
 }
 
 // Commands carries out commands. Its methods may be called from any goroutine.
@@ -47,6 +53,7 @@ type Commands struct {
 	secrets     Secrets
 	setupCode   string
 	log         *slog.Logger
+	metrics     *metrics
 }
 
 // New makes Commands.
@@ -67,7 +74,7 @@ func New(cfg Config) (*Commands, error) {
 	}
 	return &Commands{
 		store: cfg.Store, folds: folds, slugs: slugs, credentials: cfg.Credentials, secrets: cfg.Secrets,
-		setupCode: cfg.SetupCode, log: cfg.Logger,
+		setupCode: cfg.SetupCode, log: cfg.Logger, metrics: newMetrics(cfg.Metrics, folds),
 	}, nil
 }
 
@@ -78,6 +85,8 @@ type Origin struct {
 	// Command is the command's id where it follows from something else, so that
 	// doing it twice can be told; zero: a new one.
 	Command domain.CommandID
+	// Key, if not nil, is what the answer is remembered under.
+	Key *Key
 }
 
 // Done is the answer to an accepted command.

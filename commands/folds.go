@@ -65,6 +65,11 @@ func (c *folds) put(k streamKey, f folded) {
 func read[S any](ctx context.Context, c *Commands, k kind[S], t domain.TenantID, id uuid.UUID, fresh bool) (f folded, cached bool, err error) {
 	key := streamKey{t, domain.StreamID{Type: k.stream, ID: id}}
 	f, ok := c.folds.cache.Get(key)
+	if ok {
+		c.metrics.foldHits.Inc()
+	} else {
+		c.metrics.foldMisses.Inc()
+	}
 	if ok && !fresh {
 		return f, true, nil
 	}

@@ -26,13 +26,14 @@ func (c *Commands) Rename(ctx context.Context, u domain.UserID, o Origin, cmd do
 		if err != nil {
 			return domain.Actor{}, err
 		}
-		a.write(domain.Platform, domain.Stream(domain.UserStream, u), events)
+		a.answer = streamKey{domain.Platform, domain.Stream(domain.UserStream, u)}
+		a.write(domain.Platform, a.answer.stream, events)
 		return domain.Actor{ID: u, Name: cmd.Name.Or(user.Name)}, nil
 	})
 	if err != nil {
 		return Done[domain.User]{}, err
 	}
-	return state(a, users, domain.Platform, u.UUID()), nil
+	return done(ctx, a, users)
 }
 
 // CarryRenames handles a page of Renames. It appends outside the page's

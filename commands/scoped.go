@@ -73,11 +73,12 @@ func act[S any](ctx context.Context, c *Commands, s domain.Scope, o Origin, k ki
 		if err != nil {
 			return by, err
 		}
-		a.write(t, domain.StreamID{Type: k.stream, ID: id}, events)
+		a.answer = streamKey{t, domain.StreamID{Type: k.stream, ID: id}}
+		a.write(t, a.answer.stream, events)
 		return by, nil
 	})
 	if err != nil {
 		return Done[S]{}, err
 	}
-	return state(a, k, t, id), nil
+	return done(ctx, a, k)
 }

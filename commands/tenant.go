@@ -49,10 +49,7 @@ func (c *Commands) CreateTenant(ctx context.Context, u domain.UserID, o Origin, 
 	if err != nil {
 		return Done[domain.Tenant]{}, slugTaken(err, n.Slug)
 	}
-	return Done[domain.Tenant]{
-		State: state(a, tenants, id, id.UUID()).State,
-		Seq:   state(a, memberships, id, u.UUID()).Seq,
-	}, nil
+	return done(ctx, a, tenants)
 }
 
 // EnsureDefaultTenant makes the tenant that those get who name none, unless it
@@ -83,7 +80,8 @@ func (a *attempt) open(id domain.TenantID, by domain.Actor, cmd domain.CreateTen
 	if err != nil {
 		return err
 	}
-	a.write(id, domain.Stream(domain.TenantStream, id), events)
+	a.answer = streamKey{id, domain.Stream(domain.TenantStream, id)}
+	a.write(id, a.answer.stream, events)
 	a.commit.NewTenants = append(a.commit.NewTenants, id)
 	a.commit.Claims = append(a.commit.Claims, eventstore.Claim{
 		Tenant: domain.Platform, Kind: eventstore.ClaimSlug, Value: cmd.Slug, Holder: id.UUID(),
@@ -98,7 +96,7 @@ func (c *Commands) EditTenant(ctx context.Context, s domain.Scope, o Origin, cmd
 	if slackWebhook.Set {
 		cmd.SlackWebhook = domain.To[*domain.SecretID](nil)
 	}
-	if slackWebhook.Value != nil {
+	if slackWebhook.Value != nil && !o.Key.Replayed() {
 		id, err := newID[domain.SecretID]()
 		if err != nil {
 			return Done[domain.Tenant]{}, err

@@ -54,7 +54,8 @@ func (c *Commands) Register(ctx context.Context, t domain.TenantID, o Origin, r 
 		if err != nil {
 			return by, err
 		}
-		a.write(domain.Platform, domain.Stream(domain.UserStream, id), registered)
+		a.answer = streamKey{domain.Platform, domain.Stream(domain.UserStream, id)}
+		a.write(domain.Platform, a.answer.stream, registered)
 		a.commit.Claims = append(a.commit.Claims, eventstore.Claim{
 			Tenant: domain.Platform, Kind: eventstore.ClaimEmail, Value: domain.FoldEmail(r.Email), Holder: id.UUID(),
 		})
@@ -67,10 +68,9 @@ func (c *Commands) Register(ctx context.Context, t domain.TenantID, o Origin, r 
 		}
 		return Done[domain.User]{}, emailTaken(err)
 	}
-	return Done[domain.User]{
-		State: state(a, users, domain.Platform, id.UUID()).State,
-		Seq:   seqIn(a, t),
-	}, nil
+	user, err := done(ctx, a, users)
+	user.Seq = seqIn(a, t)
+	return user, err
 }
 
 // Join makes a user a member of a tenant that takes registrations. Errors:
@@ -85,12 +85,13 @@ func (c *Commands) Join(ctx context.Context, t domain.TenantID, u domain.UserID,
 		if _, err := look(ctx, a, memberships, t, u.UUID()); err != nil {
 			return by, err
 		}
+		a.answer = streamKey{t, domain.Stream(domain.MemberStream, u)}
 		return by, c.enter(ctx, a, t, user, v)
 	})
 	if err != nil {
 		return Done[domain.Membership]{}, err
 	}
-	return Done[domain.Membership]{State: state(a, memberships, t, u.UUID()).State, Seq: seqIn(a, t)}, nil
+	return done(ctx, a, memberships)
 }
 
 // User is a user's state, read from the stream.

@@ -123,6 +123,7 @@ func (w *worker) failed(ctx context.Context, p *Page, at standing, events int, c
 	if events == 1 {
 		pause = retryDelay(at.failures)
 	}
+	w.metrics.failures.Inc()
 	w.feed.log.Error("page failed", "subscription", w.subscription, "tenant", p.Tenant,
 		"after_seq", at.seq, "events", events, "failures", at.failures+1, "retry_in", pause, "error", cause)
 	_, err := w.feed.cfg.Pool.Exec(ctx, failSQL, p.Tenant.UUID(), w.subscription, p.Generation, at.seq,
@@ -175,6 +176,7 @@ func (w *worker) leftToNewer(t domain.TenantID, after int64, cause error) {
 	if last, ok := w.feed.unknown.Swap(key, after); ok && last.(int64) == after {
 		return
 	}
+	w.metrics.unknown.Inc()
 	w.feed.log.Warn("left to a newer version", "subscription", w.subscription, "tenant", t, "after_seq", after, "error", cause)
 }
 

@@ -19,13 +19,15 @@ type Commit struct {
 	// Actor is who acted; zero for the system.
 	Actor domain.UserID
 	Meta  domain.Meta
-	// Parts are the events, in the order of the log. At least one event is needed.
+	// Parts are the events, in the order of the log.
 	Parts []Part
 	// Guards are further streams that must not have moved.
 	Guards []Guard
 	Claims []Claim
 	// NewTenants have no log yet; this Commit begins it.
 	NewTenants []domain.TenantID
+	// Entry, if not nil, is remembered under its key. A Commit may be nothing else.
+	Entry *Entry
 }
 
 // Part is one stream's share of a Commit.

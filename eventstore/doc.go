@@ -12,6 +12,9 @@
 //     transaction, so an event is neither lost nor handled twice;
 //   - a tenant whose event can't be handled stops nobody else.
 //
+// Appends of many callers go in one call: see queue for how they gather, and
+// migrations/0002_events.sql for what is decided under the locks.
+//
 // The way of an event through the feed:
 //
 //	Append ──commit──▶ events

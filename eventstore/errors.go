@@ -19,6 +19,10 @@ var ErrOutcomeUnknown = errors.New("outcome of the append unknown")
 // nothing was done.
 var ErrUnavailable = errors.New("event store unavailable")
 
+// ErrOverloaded says that too many appends wait, of all tenants or of this one.
+// It is an ErrUnavailable.
+var ErrOverloaded = fmt.Errorf("%w: too many appends wait", ErrUnavailable)
+
 // ConflictError says that a stream of the Commit, written or guarded, has
 // another version than was expected. Nothing was written.
 type ConflictError struct {
@@ -46,6 +50,17 @@ func (e *TenantError) Error() string {
 	return fmt.Sprintf("tenant %s: log missing, or there already", e.Tenant)
 }
 
+// RememberedError says that something is remembered under the Commit's key
+// already. Nothing was written.
+type RememberedError struct {
+	Tenant domain.TenantID
+	Key    Hash
+}
+
+func (e *RememberedError) Error() string {
+	return fmt.Sprintf("tenant %s: a command with this key was answered already", e.Tenant)
+}
+
 // SizeError says that an event has more than MaxEventSize bytes. Nothing was written.
 type SizeError struct {
 	Type string
@@ -63,12 +78,14 @@ var busy = []string{
 	"53",    // out of connections, memory or disk
 	"57",    // cancelled, shutting down, starting up
 	"25006", // read-only: a standby
-	"55P03", // lock_timeout
+	codeLockNotAvailable,
 }
 
 const (
-	codeUniqueViolation = "23505"
-	tenantLogsKey       = "tenant_logs_pk"
+	codeUniqueViolation  = "23505"
+	codeLockNotAvailable = "55P03"
+	codeDeadlock         = "40P01"
+	tenantLogsKey        = "tenant_logs_pk"
 )
 
 // outcome sorts a failed call by what it means for the Commit, once the
@@ -97,4 +114,11 @@ func outcome(err error) error {
 func sameTenantAtOnce(err error) bool {
 	var pg *pgconn.PgError
 	return errors.As(err, &pg) && pg.Code == codeUniqueViolation && pg.ConstraintName == tenantLogsKey
+}
+
+// locked reports whether a log of the batch stayed locked for longer than was
+// waited for.
+func locked(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && (pg.Code == codeLockNotAvailable || pg.Code == codeDeadlock)
 }

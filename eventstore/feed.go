@@ -12,6 +12,7 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // FeedConfig sets a Feed up. The zero values of all but Pool are good ones.
@@ -29,6 +30,8 @@ type FeedConfig struct {
 	// Timeout is how long a handler may take for one page; 30 s if 0.
 	Timeout time.Duration
 	Logger  *slog.Logger
+	// Metrics is where the Feed registers what it counts; nowhere if nil.
+	Metrics prometheus.Registerer
 }
 
 // ErrClosed says that the Feed was closed.
@@ -51,6 +54,7 @@ type Feed struct {
 	cfg      FeedConfig
 	log      *slog.Logger
 	progress *Progress
+	metrics  *feedMetrics
 
 	ctx  context.Context
 	stop context.CancelFunc
@@ -61,6 +65,7 @@ type Feed struct {
 	started bool
 	subs    map[string]*news
 	outbox  *news
+	tail    *tail
 	// soon is closed, and replaced, to sweep before its time.
 	soon chan struct{}
 	// unknown is, by place, after which seq an event was left to a newer version.
@@ -88,8 +93,8 @@ func NewFeed(cfg FeedConfig, progress *Progress) *Feed {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	return &Feed{
-		id: uuid.NewString(), cfg: cfg, log: cfg.Logger, progress: progress,
-		ctx: ctx, stop: stop, subs: map[string]*news{}, outbox: newNews(), soon: make(chan struct{}),
+		id: uuid.NewString(), cfg: cfg, log: cfg.Logger, progress: progress, metrics: newFeedMetrics(cfg.Metrics),
+		ctx: ctx, stop: stop, subs: map[string]*news{}, outbox: newNews(), tail: newTail(), soon: make(chan struct{}),
 	}
 }
 
@@ -114,12 +119,13 @@ func (f *Feed) Subscribe(ctx context.Context, subscription string) (<-chan *mess
 	ctx, cancel := context.WithCancel(ctx)
 	context.AfterFunc(f.ctx, cancel)
 	out := make(chan *message.Message)
+	m := f.metrics.of(subscription)
 	var workers sync.WaitGroup
 	for range f.cfg.Workers {
-		w := &worker{feed: f, subscription: subscription, news: n, out: out}
+		w := &worker{feed: f, subscription: subscription, news: n, out: out, metrics: m}
 		workers.Go(func() { w.run(ctx) })
 	}
-	f.done.Go(func() { f.sweep(ctx, subscription, n) })
+	f.done.Go(func() { f.sweep(ctx, subscription, n, m) })
 	f.done.Go(func() {
 		workers.Wait()
 		cancel()
@@ -139,8 +145,17 @@ func (f *Feed) Close() error {
 	return nil
 }
 
-// news tells every subscription, here and on other replicas, that these
-// tenants' logs have grown. It never waits.
+// appended tells every subscription, here and on other replicas, that these
+// tenants' logs have grown by these events. It never waits.
+func (f *Feed) appended(tenants []domain.TenantID, events []domain.Recorded) {
+	if f == nil {
+		return
+	}
+	f.tail.add(events)
+	f.news(tenants)
+}
+
+// news is appended where the events aren't at hand.
 func (f *Feed) news(tenants []domain.TenantID) {
 	if f == nil {
 		return

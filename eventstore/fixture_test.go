@@ -109,7 +109,7 @@ func (f *fixture) wantsUnchanged(do func()) {
 }
 
 // commit is a Commit of these parts by nobody.
-func commit(t *testing.T, parts ...eventstore.Part) eventstore.Commit {
+func commit(t testing.TB, parts ...eventstore.Part) eventstore.Commit {
 	return eventstore.Commit{Command: newID[domain.CommandID](t), Parts: parts}
 }
 
@@ -122,7 +122,7 @@ func part(tenant domain.TenantID, s domain.StreamID, expected, n int) eventstore
 	return p
 }
 
-func newStream(t *testing.T) domain.StreamID {
+func newStream(t testing.TB) domain.StreamID {
 	return domain.Stream(domain.TaskStream, newID[domain.TaskID](t))
 }
 
@@ -130,7 +130,7 @@ type anyID interface {
 	domain.TenantID | domain.UserID | domain.TaskID | domain.CommandID
 }
 
-func newID[I anyID](t *testing.T) I {
+func newID[I anyID](t testing.TB) I {
 	t.Helper()
 	u, err := uuid.NewV7()
 	if err != nil {

@@ -3,6 +3,7 @@ package eventstore_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 
 	"docket/domain"
@@ -39,7 +40,8 @@ func TestLogIsAppendOnly(t *testing.T) {
 			`insert into claims values (gen_random_uuid(), '', '', gen_random_uuid())`, `delete from claims`,
 			`insert into checkpoints values (gen_random_uuid(), '', 1)`, `update checkpoints set seq = 0`, `delete from checkpoints`,
 			`insert into generations values (gen_random_uuid(), '', 1)`, `update generations set current = 1`, `delete from generations`,
-			`select append(0,'{}','{}','{}','{}','{}','{}','{}','{}','{}','{}','{}','{}','{}','{}','{}','{}','{}','{}','{}','{}','{}','{}','{}','{}')`,
+			`select append(0,0,'{}'` + strings.Repeat(`,'{}'`, 35) + `)`,
+			`insert into commands select * from commands`, `delete from commands`,
 			`set role docket_engine`,
 		}},
 		{"owner", owner, []string{

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"docket/domain"
 
@@ -24,6 +25,7 @@ type Page struct {
 	// or roll back, and MUST NOT use it, or the Page, after it has acked or nacked.
 	Tx pgx.Tx
 
+	begun   time.Time
 	failure error
 }
 

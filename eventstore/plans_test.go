@@ -22,7 +22,7 @@ import (
 
 // apiStatements are the SQL constants that run as the api role; all others run
 // as the engine role.
-var apiStatements = []string{"loadSQL", "claimantSQL", "claimantsSQL", "progressSQL"}
+var apiStatements = []string{"loadSQL", "rememberedSQL", "claimantSQL", "claimantsSQL", "progressSQL"}
 
 // unplanned are the SQL constants that can't be explained alone: the append
 // function's call hides its statements, which TestAppendFunctionPlans counts.
@@ -209,9 +209,9 @@ type scans struct {
 func scansOf(t *testing.T, tx pgx.Tx) (s scans) {
 	t.Helper()
 	if err := tx.QueryRow(t.Context(), `select
-  (select sum(seq_scan) from pg_stat_xact_user_tables where relname in ('events', 'claims', 'tenant_logs')),
+  (select sum(seq_scan) from pg_stat_xact_user_tables where relname in ('events', 'claims', 'tenant_logs', 'commands')),
   (select sum(pg_stat_get_xact_tuples_returned(i.indexrelid)) from pg_index i
-   where i.indrelid in ('events'::regclass, 'claims'::regclass, 'tenant_logs'::regclass))`).Scan(&s.tables, &s.rows); err != nil {
+   where i.indrelid in ('events'::regclass, 'claims'::regclass, 'tenant_logs'::regclass, 'commands'::regclass))`).Scan(&s.tables, &s.rows); err != nil {
 		t.Fatal(err)
 	}
 	return s

@@ -21,21 +21,21 @@ const (
 // again: if it was applied, its streams have moved, and what stands after the
 // expected version carries its command id; if it wasn't, it is applied now. The
 // tenant's lock puts the two in an order, should the first still be under way.
-func (s *Store) resolve(ctx context.Context, b *batch, unknown error) (Appended, error) {
+func (s *Store) resolve(ctx context.Context, e *encoded, unknown error) (Appended, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), appendTimeout)
 	defer cancel()
 	for range resolveAttempts {
 		if !sleep(ctx, resolvePause) {
 			break
 		}
-		appended, err := s.attempt(ctx, b)
+		appended, err := s.attempt(ctx, e)
 		switch {
 		case err == nil:
 			return appended, nil
 		case errors.Is(err, ErrOutcomeUnknown), errors.Is(err, ErrUnavailable):
 			continue // and the first answer is as unknown as before
 		}
-		appended, found, findErr := s.find(ctx, b.commit)
+		appended, found, findErr := s.find(ctx, e.commit)
 		switch {
 		case findErr != nil:
 			continue
@@ -50,6 +50,12 @@ func (s *Store) resolve(ctx context.Context, b *batch, unknown error) (Appended,
 // find looks for the events of a Commit in their streams. A Commit is applied
 // whole, so its first part tells of all.
 func (s *Store) find(ctx context.Context, c Commit) (_ Appended, found bool, _ error) {
+	if c.Entry != nil {
+		switch e, found, err := s.Remembered(ctx, c.Entry.Tenant, c.Entry.Key); {
+		case err != nil || !found || e.Command != c.Command:
+			return Appended{}, false, err
+		}
+	}
 	var events []domain.Recorded
 	for _, p := range c.Parts {
 		after, err := s.Load(ctx, p.Tenant, p.Stream, p.Expected)

@@ -9,11 +9,13 @@ type Store struct {
 	engine *pgxpool.Pool
 	api    *pgxpool.Pool
 	feed   *Feed
-	lanes  *lanes
+	queue  *queue
+
+	metrics *storeMetrics
 }
 
 // New makes a Store that appends with the engine role and loads with the api
 // role. The pools stay the caller's to close. feed, if not nil, is told of every append.
 func New(engine, api *pgxpool.Pool, feed *Feed) *Store {
-	return &Store{engine: engine, api: api, feed: feed, lanes: newLanes()}
+	return &Store{engine: engine, api: api, feed: feed, queue: newQueue(), metrics: newStoreMetrics()}
 }

@@ -29,12 +29,16 @@ const (
 const notifySQL = `select pg_notify($1, $2)`
 
 // sweepSQL finds the tenants whose logs a subscription ($1) hasn't read to the
-// end, but for those whose failed page isn't due yet.
-const sweepSQL = `select t.tenant_id from tenant_logs t
+// end: how many events are left, whether it is time to handle them (a failed
+// page waits), and whether the next one has failed.
+const sweepSQL = `select t.tenant_id, head.seq - coalesce(c.seq, 0),
+  c.retry_at is null or c.retry_at <= clock_timestamp(), coalesce(c.failures, 0) > 0
+from tenant_logs t
 left join generations g on g.tenant_id = t.tenant_id and g.subscription = $1
 left join checkpoints c on c.tenant_id = t.tenant_id and c.subscription = $1 and c.generation = coalesce(g.current, 1)
-where coalesce((select e.seq from events e where e.tenant_id = t.tenant_id order by e.seq desc limit 1), 0) > coalesce(c.seq, 0)
-  and (c.retry_at is null or c.retry_at <= clock_timestamp())`
+cross join lateral (
+  select coalesce((select e.seq from events e where e.tenant_id = t.tenant_id order by e.seq desc limit 1), 0) as seq) head
+where head.seq > coalesce(c.seq, 0)`
 
 // notify tells other replicas of local appends, after their commits.
 func (f *Feed) notify() {
@@ -116,24 +120,47 @@ func parseTenants(list string) []domain.TenantID {
 }
 
 // sweep compares heads with checkpoints, at once and then every so often.
-func (f *Feed) sweep(ctx context.Context, subscription string, n *news) {
+func (f *Feed) sweep(ctx context.Context, subscription string, n *news, m *subscriptionMetrics) {
 	for {
-		rows, err := f.cfg.Pool.Query(ctx, sweepSQL, subscription)
-		if err == nil {
-			var ids []uuid.UUID
-			if ids, err = pgx.CollectRows(rows, pgx.RowTo[uuid.UUID]); err == nil {
-				for _, id := range ids {
-					n.mark(domain.TenantID(id))
-				}
-			}
-		}
-		if err != nil && ctx.Err() == nil {
+		if err := f.sweepOnce(ctx, subscription, n, m); err != nil && ctx.Err() == nil {
 			f.log.Warn("sweep failed", "subscription", subscription, "error", err)
 		}
 		if !f.untilSweep(ctx) {
 			return
 		}
 	}
+}
+
+func (f *Feed) sweepOnce(ctx context.Context, subscription string, n *news, m *subscriptionMetrics) error {
+	rows, err := f.cfg.Pool.Query(ctx, sweepSQL, subscription)
+	if err != nil {
+		return err
+	}
+	var (
+		found                   []domain.TenantID
+		tenants, events, parked int64
+		id                      uuid.UUID
+		left                    int64
+		due, failed             bool
+	)
+	_, err = pgx.ForEachRow(rows, []any{&id, &left, &due, &failed}, func() error {
+		tenants, events = tenants+1, events+left
+		if failed {
+			parked++
+		}
+		if due {
+			found = append(found, domain.TenantID(id))
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	n.mark(found...)
+	m.behindTenants.Set(float64(tenants))
+	m.behind.Set(float64(events))
+	m.parked.Set(float64(parked))
+	return nil
 }
 
 // untilSweep waits for the next sweep's time, or for sweepSoon; it is false when

@@ -33,6 +33,7 @@ type worker struct {
 	subscription string
 	news         *news
 	out          chan<- *message.Message
+	metrics      *subscriptionMetrics
 }
 
 func (w *worker) run(ctx context.Context) {
@@ -87,8 +88,8 @@ func (w *worker) page(ctx context.Context, t domain.TenantID) (look, error) {
 		}
 		return lookLater, nil
 	}
-	p := &Page{Subscription: w.subscription, Tenant: t, Generation: at.generation, Tx: tx}
-	p.Events, err = readPage(ctx, tx, t, at.seq, w.limit(at))
+	p := &Page{Subscription: w.subscription, Tenant: t, Generation: at.generation, Tx: tx, begun: time.Now()}
+	p.Events, err = w.read(ctx, tx, t, at)
 	if errors.Is(err, domain.ErrUnknownEvent) {
 		w.leftToNewer(t, at.seq+int64(len(p.Events)), err)
 		err = nil
@@ -115,6 +116,17 @@ func (w *worker) page(ctx context.Context, t domain.TenantID) (look, error) {
 	default:
 		return lookOnNews, nil
 	}
+}
+
+// read is the page after a checkpoint: what the tail has of it, and the rest from
+// the log, to which other replicas may have added.
+func (w *worker) read(ctx context.Context, tx pgx.Tx, t domain.TenantID, at standing) ([]domain.Recorded, error) {
+	events := w.feed.tail.after(t, at.seq, w.limit(at))
+	if len(events) == w.limit(at) {
+		return events, nil
+	}
+	rest, err := readPage(ctx, tx, t, at.seq+int64(len(events)), w.limit(at)-len(events))
+	return append(events, rest...), err
 }
 
 // answer is how the delivery of a page ended.
@@ -193,6 +205,7 @@ func (w *worker) advance(ctx context.Context, conn *pgxpool.Conn, tx pgx.Tx, p *
 	default:
 		return lookLater, fmt.Errorf("advance checkpoint: %w", err)
 	}
+	w.metrics.handled(p)
 	w.feed.progress.advanced(p.Tenant, w.subscription, last)
 	if len(p.Events) == w.limit(at) {
 		return lookNow, nil

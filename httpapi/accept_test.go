@@ -35,8 +35,7 @@ func TestAccept(t *testing.T) {
 	} {
 		req := httptest.NewRequest(http.MethodGet, "/problems", nil)
 		req.Header["Accept"] = tc.accept
-		rec := httptest.NewRecorder()
-		s.ServeHTTP(rec, req)
+		rec := s.do(req)
 		if html := strings.HasPrefix(rec.Header().Get("Content-Type"), "text/html"); rec.Code != 200 || html != tc.html {
 			t.Errorf("%q: %d %s", tc.accept, rec.Code, rec.Header().Get("Content-Type"))
 		}

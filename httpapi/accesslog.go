@@ -19,13 +19,14 @@ import (
 // client hung up: nobody saw the answer, and it is no failure of the server.
 const statusClientGone = 499
 
-// accessLog writes one line per request: method, route pattern, status, bytes,
+// accessLog counts each request and writes one line for it: method, route pattern, status, bytes,
 // duration and request id. Never the path itself, a header or a body: they may
 // hold secrets, and a pattern is what one counts by. An unknown path has the
 // route "none".
-func accessLog(log *slog.Logger) gin.HandlerFunc {
+func accessLog(log *slog.Logger, m *metrics) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		start := time.Now()
+		m.inFlight.Inc()
 		// Handlers replace the request's context by one with a deadline; only
 		// this one says whether the client is still there.
 		ctx := c.Request.Context()
@@ -38,7 +39,9 @@ func accessLog(log *slog.Logger) gin.HandlerFunc {
 			case !completed || status >= http.StatusInternalServerError:
 				level = slog.LevelError
 			}
-			route := c.FullPath()
+			route, took := c.FullPath(), time.Since(start)
+			m.inFlight.Dec()
+			m.served(c.Request.Method, route, status, completed, took)
 			if route == "" {
 				route = "none"
 			}
@@ -47,7 +50,7 @@ func accessLog(log *slog.Logger) gin.HandlerFunc {
 				slog.String("route", route),
 				slog.Int("status", status),
 				slog.Int("bytes", max(c.Writer.Size(), 0)),
-				slog.Duration("duration", time.Since(start)),
+				slog.Duration("duration", took),
 				slog.Bool("aborted", !completed),
 				slog.String("request_id", requestIDFrom(c.Request.Context())))
 		}()

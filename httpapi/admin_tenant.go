@@ -64,7 +64,7 @@ type editConfigBody struct {
 // Null for the whole clears what is in it.
 type editEmailConfigBody struct {
 	_    struct{}      `nullable:"true"`
-	From Patch[string] `json:"from,omitzero" format:"email" maxLength:"254" nullable:"true"`
+	From Patch[string] `json:"from,omitzero" format:"idn-email" maxLength:"254" nullable:"true"`
 }
 
 // Null for the whole clears what is in it.

@@ -13,6 +13,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humagin"
 	"github.com/gin-gonic/gin"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"docket/domain"
 )
@@ -48,8 +49,14 @@ type routerConfig struct {
 	// authentication, tenant, role. operationOf tells them what is called.
 	Gates []middleware
 
+	// Recall, if not nil, runs when the body was read, and before it is looked at.
+	Recall middleware
+
 	// Timeout bounds an operation that doesn't stream; 0 is 15 s.
 	Timeout time.Duration
+
+	// Metrics is where the router registers what it counts; nowhere if nil.
+	Metrics prometheus.Registerer
 }
 
 // router is the edge: Gin for routing, Huma for the contract, and everything
@@ -59,8 +66,10 @@ type router struct {
 	api     huma.API
 	log     *slog.Logger
 	gates   huma.Middlewares
+	recall  huma.Middlewares
 	timeout time.Duration
 	openAPI func() ([]byte, error)
+	metrics *metrics
 
 	bodyTimeout time.Duration
 }
@@ -70,9 +79,12 @@ type router struct {
 func newRouter(cfg routerConfig) *router {
 	setGlobals()
 	r := &router{engine: gin.New(), log: cfg.Logger, gates: cfg.Gates,
-		timeout: cfg.Timeout, bodyTimeout: bodyTimeout}
+		timeout: cfg.Timeout, bodyTimeout: bodyTimeout, metrics: newMetrics(cfg.Metrics)}
 	if r.timeout == 0 {
 		r.timeout = defaultTimeout
+	}
+	if cfg.Recall != nil {
+		r.recall = huma.Middlewares{cfg.Recall}
 	}
 
 	// The request's context is the handlers' context: without it a client that
@@ -85,7 +97,7 @@ func newRouter(cfg routerConfig) *router {
 	// An encoded slash belongs to a name; it doesn't begin another segment.
 	r.engine.UseRawPath = true
 	_ = r.engine.SetTrustedProxies(nil) // no header says who the client is; without a name to parse it can't fail
-	r.engine.Use(identify, accessLog(r.log), standardHeaders, recovery(r.log))
+	r.engine.Use(identify, accessLog(r.log, r.metrics), standardHeaders, recovery(r.log))
 	r.engine.NoRoute(func(c *gin.Context) {
 		writeProblem(c, newProblem(errNowhere, requestIDFrom(c.Request.Context())))
 	})
@@ -95,7 +107,7 @@ func newRouter(cfg routerConfig) *router {
 	})
 
 	// Huma's own routes stay off: its docs page loads from a CDN.
-	r.api = jsonAPI{huma.NewAPI(huma.Config{OpenAPI: contract(cfg.Version)}, adapter{r.engine})}
+	r.api = jsonAPI{huma.NewAPI(huma.Config{OpenAPI: contract(cfg.Version)}, adapter{r.engine, r.metrics})}
 	r.openAPI = sync.OnceValues(r.document)
 
 	registerProblems(r)
@@ -131,15 +143,22 @@ func standardHeaders(c *gin.Context) {
 
 // adapter is humagin's, but that what answers GET answers HEAD as well (RFC
 // 9110, section 9.1); net/http leaves the body out.
-type adapter struct{ *gin.Engine }
+type adapter struct {
+	*gin.Engine
+	metrics *metrics
+}
 
 // Handle implements huma.Adapter.
 func (a adapter) Handle(op *huma.Operation, handler func(huma.Context)) {
 	path := strings.NewReplacer("{", ":", "}", "").Replace(op.Path)
 	handle := func(c *gin.Context) { handler(humagin.NewContext(op, c)) }
+	streams := op.Metadata[operationKey].(operation).Streams
+	m := a.metrics.of(op.OperationID, !streams)
 	a.Engine.Handle(op.Method, path, handle)
-	if op.Method == http.MethodGet && !op.Metadata[operationKey].(operation).Streams {
+	a.metrics.routes[route{op.Method, path}] = m
+	if op.Method == http.MethodGet && !streams {
 		a.Engine.Handle(http.MethodHead, path, handle)
+		a.metrics.routes[route{http.MethodHead, path}] = m
 	}
 }
 

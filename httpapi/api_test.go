@@ -102,8 +102,7 @@ func TestOrderOfMiddleware(t *testing.T) {
 	})
 	body := &countingReader{}
 	req := httptest.NewRequest("PATCH", thingPath, body)
-	rec := httptest.NewRecorder()
-	s.ServeHTTP(rec, req)
+	rec := s.do(req)
 	wantProblem(t, rec, 401, domain.CodeUnauthenticated)
 	if rec.Header().Get("WWW-Authenticate") == "" {
 		t.Error("401 without WWW-Authenticate")

@@ -23,7 +23,7 @@ func renderUser(u domain.User) UserBody {
 }
 
 type newUserBody struct {
-	Email     string `json:"email" format:"email" maxLength:"254"`
+	Email     string `json:"email" format:"idn-email" maxLength:"254"`
 	Password  string `json:"password" minLength:"8" maxLength:"128"`
 	Name      string `json:"name" minLength:"1" maxLength:"200"`
 	SetupCode string `json:"setup_code,omitzero" maxLength:"200" doc:"What serve printed: the first user of the default tenant needs it, unless they come straight from the machine itself."`

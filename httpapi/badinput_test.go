@@ -153,7 +153,7 @@ func (d *published) badMember(s *jsonSchema, id, at, name string, within func(st
 			"date": {"", "2027-02-30", "2027-1-1", "27-01-01", "2027-01-01T00:00:00Z", "01/02/2027", "0000-01-01", "10000-01-01", "-001-01-01"},
 			"uri": {"", "x", "/x", "//x.example/y", "http://hooks.example.org/x", "https://", "https:///x", "https:x", "ftp://x.example/y", "javascript:alert(1)",
 				"https://127.0.0.1/x", "https://10.0.0.1/x", "https://[::1]/x", "https://169.254.169.254/x", "https://u:p@x.example/y", "https://x.example/ y", "https://8.8.8.8:22/x"},
-			"email": {"", "x", "@x", "x@", "x y@z", "X <x@y.example>", "x@y.example\n", "x@y.example, z@y.example", strings.Repeat("x", 250) + "@y.example"},
+			"idn-email": {"", "x", "@x", "x@", "x y@z", "X <x@y.example>", "x@y.example\n", "x@y.example, z@y.example", strings.Repeat("x", 250) + "@y.example"},
 		}[member.Format] {
 			add("as "+text, jsonOf(text))
 		}

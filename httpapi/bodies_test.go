@@ -50,7 +50,7 @@ func (d *published) example(s *jsonSchema, id string) any {
 	switch s.Format {
 	case "uuid":
 		return id
-	case "email":
+	case "email", "idn-email":
 		return "nobody@example.org"
 	case "uri":
 		return "https://hooks.example.org/x"

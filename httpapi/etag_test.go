@@ -38,8 +38,7 @@ func TestIfMatchOverHTTP(t *testing.T) {
 		req := httptest.NewRequest("PATCH", thingPath, strings.NewReader(`{}`))
 		req.Header.Set("Content-Type", "application/json")
 		req.Header["If-Match"] = lines
-		rec := httptest.NewRecorder()
-		s.ServeHTTP(rec, req)
+		rec := s.do(req)
 		return rec
 	}
 	if rec := send(); rec.Code != 200 || s.ifMatch.Conditional() {

@@ -60,8 +60,8 @@ func operationOf(ctx huma.Context) operation {
 // panics for one that is inconsistent, so that the server doesn't start.
 //
 // Of a request it runs, in this order: the deadline, the router's gates
-// (authentication, tenant, role), reading the body, the checks of the contract
-// (check.go), Huma's binding, the handler. Whatever error the handler returns goes through problemFrom.
+// (authentication, tenant, role), reading the body, the answer that is remembered,
+// the checks of the contract (check.go), Huma's binding, the handler. Whatever error the handler returns goes through problemFrom.
 func register[I, O any](r *router, op operation, handler func(context.Context, *I) (*O, error)) {
 	switch {
 	case op.Access != public && op.Access != user && op.Access != tenant:
@@ -83,7 +83,7 @@ func register[I, O any](r *router, op operation, handler func(context.Context, *
 		Responses:     map[string]*huma.Response{},
 		Metadata:      map[string]any{operationKey: op},
 		Extensions:    map[string]any{"x-docket-access": string(op.Access)},
-		Middlewares:   slices.Concat(huma.Middlewares{r.deadline}, r.gates, huma.Middlewares{r.readBody, r.check}),
+		Middlewares:   slices.Concat(huma.Middlewares{r.deadline}, r.gates, huma.Middlewares{r.readBody}, r.recall, huma.Middlewares{r.check}),
 
 		// readBody and check do all of this, with codes and pointers.
 		MaxBodyBytes:       -1,

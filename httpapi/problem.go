@@ -32,6 +32,9 @@ type problem struct {
 
 	// Members are the further members that single codes have.
 	Members map[string]any `json:"-"`
+
+	// written, if not nil, is the problem as it was answered before.
+	written []byte
 }
 
 // newProblem dresses a refusal as the table says. A code that isn't in the
@@ -106,6 +109,9 @@ func (p *problem) GetHeaders() http.Header {
 // MarshalJSON writes the standard members in their order and then the further
 // ones by name, none of which can stand in a standard one's place.
 func (p *problem) MarshalJSON() ([]byte, error) {
+	if p.written != nil {
+		return p.written, nil
+	}
 	type plain problem // without this method
 	standard, err := json.Marshal((*plain)(p))
 	if err != nil {

@@ -7,8 +7,10 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -70,6 +72,7 @@ type sampleListInput struct {
 // sample is a router with the sample operations, and what they got.
 type sample struct {
 	*router
+	t       testing.TB
 	log     *bytes.Buffer
 	posted  *sampleBody
 	patched *samplePatch
@@ -81,7 +84,7 @@ type sample struct {
 
 func newSample(t testing.TB, change ...func(*routerConfig)) *sample {
 	t.Helper()
-	s := &sample{log: &bytes.Buffer{}}
+	s := &sample{t: t, log: &bytes.Buffer{}}
 	cfg := routerConfig{Logger: slog.New(slog.NewJSONHandler(s.log, nil)), Version: "test"}
 	for _, f := range change {
 		f(&cfg)
@@ -102,7 +105,7 @@ func newSample(t testing.TB, change ...func(*routerConfig)) *sample {
 	})
 	register(s.router, operation{
 		Method: http.MethodGet, Path: "/v1/things/{id}", ID: "get-thing", Summary: "Get a thing", Tag: "projects",
-		Access: tenant, Action: domain.ProjectRead,
+		Access: tenant, Action: domain.ProjectRead, Errors: slices.Collect(maps.Keys(problems)), // respond may say anything
 	}, func(ctx context.Context, in *struct {
 		ID domain.ProjectID `path:"id" format:"uuid"`
 	}) (*struct {
@@ -146,6 +149,11 @@ const thingPath = "/v1/things/018f3a5c-0000-7000-8000-000000000001"
 
 // send makes a request; header is name, value, name, value …
 func (s *sample) send(method, target, body string, header ...string) *httptest.ResponseRecorder {
+	s.t.Helper()
+	return s.do(s.request(method, target, body, header...))
+}
+
+func (s *sample) request(method, target, body string, header ...string) *http.Request {
 	var reader io.Reader = http.NoBody
 	if body != "" {
 		reader = strings.NewReader(body)
@@ -160,10 +168,21 @@ func (s *sample) send(method, target, body string, header ...string) *httptest.R
 			req.Header.Set(header[i], header[i+1])
 		}
 	}
-	rec := httptest.NewRecorder()
-	s.ServeHTTP(rec, req)
-	return rec
+	return req
 }
+
+// do sends a request as it is, but for a token: the document asks for one, and
+// the sample operations have no gate that would look at it.
+func (s *sample) do(req *http.Request) *httptest.ResponseRecorder {
+	s.t.Helper()
+	if req.Header.Get("Authorization") == "" {
+		req.Header.Set("Authorization", "Bearer token")
+	}
+	return exchange(s.t, readDocument(s.t, s), s, req)
+}
+
+// OpenAPI is the document of the sample operations.
+func (s *sample) OpenAPI() ([]byte, error) { return s.openAPI() }
 
 // answered is a problem as a client reads it.
 type answered struct {

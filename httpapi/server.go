@@ -11,6 +11,8 @@ import (
 	"docket/domain"
 	"docket/notify"
 	"docket/projections"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // Config is what a Server is made of. All but Now and Logger is needed to serve;
@@ -31,6 +33,8 @@ type Config struct {
 	Issuer  string
 	Version string
 	Logger  *slog.Logger
+	// Metrics is where the Server registers what it counts; nowhere if nil.
+	Metrics prometheus.Registerer
 	// Ready says why the server can't serve, or nil.
 	Ready func(context.Context) error
 	// Now is the clock of tokens; time.Now if nil.
@@ -67,7 +71,7 @@ func New(cfg Config) (*Server, error) {
 	var err, keyErr error
 	s.tokens, err = newTokens(cfg.Keys, cfg.Issuer, cfg.Now)
 	s.cursors, keyErr = newCursors(cfg.MasterKey)
-	s.router = newRouter(routerConfig{Logger: cfg.Logger, Version: cfg.Version, Gates: s.gates()})
+	s.router = newRouter(routerConfig{Logger: cfg.Logger, Version: cfg.Version, Gates: s.gates(), Recall: s.recall, Metrics: cfg.Metrics})
 	if err := errors.Join(err, keyErr); err != nil {
 		return nil, err
 	}
@@ -98,7 +102,11 @@ func (s *Server) OpenAPI() ([]byte, error) { return s.router.openAPI() }
 
 // origin says where the request's command comes from.
 func origin(ctx context.Context) commands.Origin {
-	return commands.Origin{RequestID: requestIDFrom(ctx)}
+	o := commands.Origin{RequestID: requestIDFrom(ctx)}
+	if k := keyFrom(ctx); k != nil {
+		o.Key = k.Key
+	}
+	return o
 }
 
 // acknowledge notes an accepted command, so that its user reads it back.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/google/uuid"
+	lru "github.com/hashicorp/golang-lru/v2"
 )
 
 const (
@@ -22,6 +23,8 @@ const (
 	tokenType = "at+jwt"
 	// tokenAudience is who the tokens are for.
 	tokenAudience = "docket-api"
+	// tokensKept is how many verified tokens are remembered, each of some 500 bytes.
+	tokensKept = 10_000
 	// minSigningKey is the least length, in bytes, of an HS256 key (RFC 7518, section 3.2).
 	minSigningKey = 32
 )
@@ -40,6 +43,9 @@ type tokens struct {
 	issuer  string
 	now     func() time.Time
 	parser  *jwt.Parser
+	// verified are tokens that were found good, and whose they are: a busy client
+	// sends the same one thousands of times.
+	verified *lru.Cache[string, identity]
 }
 
 // claims are all there is in a token: it names a user and a session, never a
@@ -71,6 +77,10 @@ func newTokens(keys []SigningKey, issuer string, now func() time.Time) (*tokens,
 			return nil, fmt.Errorf("signing key %q has %d bytes, fewer than %d", k.ID, len(k.Secret), minSigningKey)
 		}
 		t.keys[k.ID] = k.Secret
+	}
+	var err error
+	if t.verified, err = lru.New[string, identity](tokensKept); err != nil {
+		return nil, err
 	}
 	t.parser = jwt.NewParser(
 		jwt.WithValidMethods([]string{jwt.SigningMethodHS256.Alg()}),
@@ -109,7 +119,21 @@ func (t *tokens) issue(u domain.UserID, session uuid.UUID) (string, time.Duratio
 var compactForm = regexp.MustCompile(`^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$`)
 
 // verify reads a token. Errors: CodeTokenExpired, CodeUnauthenticated.
+//
+// A token that was good once is good until it expires: the keys don't change while
+// the server runs, and whether the session still is there others ask.
 func (t *tokens) verify(token string) (identity, error) {
+	if who, ok := t.verified.Get(token); ok && t.now().Before(who.Expires) {
+		return who, nil
+	}
+	who, err := t.read(token)
+	if err == nil {
+		t.verified.Add(token, who)
+	}
+	return who, err
+}
+
+func (t *tokens) read(token string) (identity, error) {
 	refused := domain.Refuse(domain.CodeUnauthenticated, "the access token isn't valid")
 	if !compactForm.MatchString(token) {
 		return identity{}, refused

@@ -74,6 +74,7 @@ var formatNames = map[string]string{
 	"date":      "a date as YYYY-MM-DD",
 	"date-time": "a time as RFC 3339 has it",
 	"email":     "an e-mail address",
+	"idn-email": "an e-mail address",
 	"uri":       "an absolute URI",
 }
 

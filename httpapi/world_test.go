@@ -17,6 +17,7 @@ import (
 	"docket/commands"
 	"docket/domain"
 	"docket/eventstore"
+	"docket/internal/apitest"
 	"docket/internal/pgtest"
 	"docket/notify"
 	"docket/projections"
@@ -36,6 +37,7 @@ type world struct {
 	server    *Server
 	store     *eventstore.Store
 	published *published
+	document  *apitest.Document
 	rebuild   *projections.Rebuilder
 	// replica makes another Server, which shares nothing with the first but the
 	// database.
@@ -119,7 +121,7 @@ func newWorld(t testing.TB) *world {
 			t.Fatal(err)
 		}
 	}
-	w.published = readPublished(t, w.server)
+	w.published, w.document = readPublished(t, w.server), readDocument(t, w.server)
 	w.events = func() (n int) {
 		t.Helper()
 		if err := engine.QueryRow(context.Background(), `select count(*) from events`).Scan(&n); err != nil {

@@ -2,11 +2,15 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
+
+	"docket/internal/apitest"
 )
 
 const password = "correct horse battery"
@@ -19,6 +23,8 @@ type caller struct {
 	email  string
 	token  string
 	tenant string // slug; empty: none is named
+	// document is what exchanges are held against.
+	document *apitest.Document
 }
 
 // answer is what came back.
@@ -31,6 +37,11 @@ type answer struct {
 }
 
 func (c caller) send(method, path, body string) *answer {
+	c.t.Helper()
+	return c.do(c.request(method, path, body))
+}
+
+func (c caller) request(method, path, body string) *http.Request {
 	c.t.Helper()
 	req, err := http.NewRequestWithContext(c.t.Context(), method, c.url+path, strings.NewReader(body))
 	if err != nil {
@@ -45,11 +56,23 @@ func (c caller) send(method, path, body string) *answer {
 	if c.tenant != "" {
 		req.Header.Set("X-Tenant-Slug", c.tenant)
 	}
-	return c.do(req)
+	return req
 }
 
+// do sends a request as it is, and fails the test where it, if it has success, or
+// its answer isn't as the document says.
 func (c caller) do(req *http.Request) *answer {
 	c.t.Helper()
+	var sent []byte
+	if req.GetBody != nil {
+		body, err := req.GetBody()
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		if sent, err = io.ReadAll(body); err != nil {
+			c.t.Fatal(err)
+		}
+	}
 	got, err := http.DefaultClient.Do(req)
 	if err != nil {
 		c.t.Fatal(err)
@@ -58,6 +81,11 @@ func (c caller) do(req *http.Request) *answer {
 	raw, err := io.ReadAll(got.Body)
 	if err != nil {
 		c.t.Fatal(err)
+	}
+	for _, wrong := range c.document.Disagreements(apitest.Exchange{
+		Request: req, Sent: sent, Status: got.StatusCode, Header: got.Header, Body: raw,
+	}) {
+		c.t.Errorf("%s %s: %d isn't as documented: %s\n%s", req.Method, req.URL.Path, got.StatusCode, wrong, raw)
 	}
 	return &answer{c.t, req.Method + " " + req.URL.Path, got.StatusCode, got.Header, string(raw)}
 }
@@ -73,13 +101,34 @@ func (c caller) in(slug string) caller { c.tenant = slug; return c }
 // at is the caller at another server.
 func (c caller) at(url string) caller { c.url = url; return c }
 
-// anyone is a caller without a token.
-func anyone(t *testing.T, url string) caller { return caller{t: t, url: url} }
+// document is the one that the program prints, read once.
+var document = sync.OnceValues(func() (*apitest.Document, error) {
+	var text bytes.Buffer
+	p := &program{stdout: &text, stderr: io.Discard, atOnce: context.Background()}
+	p.run(context.Background(), []string{"openapi"})
+	return apitest.Read(text.Bytes())
+})
 
-// register makes a user, in the tenant that the caller named if any, and logs in.
+// anyone is a caller without a token.
+func anyone(t *testing.T, url string) caller {
+	t.Helper()
+	d, err := document()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return caller{t: t, url: url, document: d}
+}
+
+// register makes a user and logs in.
 func register(t *testing.T, url, name string) caller {
 	t.Helper()
-	c := caller{t: t, url: url, email: strings.ToLower(name) + "@example.org"}
+	return anyone(t, url).register(name)
+}
+
+// register makes a user, in the tenant that the caller named if any, and logs in.
+func (c caller) register(name string) caller {
+	c.t.Helper()
+	c.email = strings.ToLower(name) + "@example.org"
 	c.id = c.post("/v1/auth/register", object("email", c.email, "password", password, "name", name)).want(201).text("id")
 	return c.login()
 }

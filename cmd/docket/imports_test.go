@@ -25,6 +25,7 @@ var arrows = map[string][]string{
 	"projections":       {"domain", "eventstore"},
 	"notify":            {"domain", "eventstore", "internal/seal"},
 	"httpapi":           {"domain", "commands", "projections", "notify"},
+	"internal/apitest":  {},
 	"internal/postgres": {},
 	"internal/seal":     {},
 	"migrations":        {"internal/postgres"},
@@ -34,11 +35,12 @@ var arrows = map[string][]string{
 	"internal/faults/mutants": {},
 	"cmd/docket": {"domain", "eventstore", "commands", "projections", "notify", "httpapi",
 		"internal/postgres", "migrations"},
+	"cmd/docketbench": {"domain", "eventstore", "internal/postgres", "migrations"},
 }
 
 // testArrows are what test files may import beside those.
 var testArrows = map[string][]string{
-	"*": {"internal/pgtest", "internal/postgres"},
+	"*": {"internal/apitest", "internal/pgtest", "internal/postgres"},
 	// Its tests go through the real router down to Postgres, so they wire it all.
 	"httpapi": {"eventstore"},
 	// It holds the whole program against what it promises.
@@ -51,14 +53,16 @@ var confined = map[string][]string{
 	"github.com/gin-gonic/gin":               {"httpapi"},
 	"github.com/danielgtaylor/huma":          {"httpapi"},
 	"github.com/golang-jwt/jwt":              {"httpapi"},
-	"github.com/jackc/pgx":                   {"eventstore", "commands", "projections", "notify", "migrations", "internal/postgres", "internal/pgtest", "cmd/docket"},
+	"github.com/jackc/pgx":                   {"eventstore", "commands", "projections", "notify", "migrations", "internal/postgres", "internal/pgtest", "cmd/docket", "cmd/docketbench"},
 	"github.com/ThreeDotsLabs/watermill":     {"eventstore", "projections", "notify", "cmd/docket"},
 	"github.com/ThreeDotsLabs/watermill-sql": {"notify"},
 	"github.com/wneessen/go-mail":            {"notify"},
 	"code.dny.dev/ssrf":                      {"notify"},
 	"github.com/pressly/goose":               {"migrations"},
-	"github.com/spf13/cobra":                 {"cmd/docket"},
-	"github.com/caarlos0/env":                {"cmd/docket"},
+	"github.com/pb33f":                       {"internal/apitest"},
+	"github.com/prometheus/client_golang":    {"eventstore", "commands", "httpapi", "cmd/docket"},
+	"github.com/spf13/cobra":                 {"cmd/docket", "cmd/docketbench"},
+	"github.com/caarlos0/env":                {"cmd/docket", "cmd/docketbench"},
 }
 
 // impure are packages of the standard library that a pure package has no use
@@ -136,6 +140,7 @@ func TestTheTableOfArrowsBites(t *testing.T) {
 		{"httpapi", "docket/eventstore", false, false},
 		{"httpapi", "github.com/jackc/pgx/v5/pgxpool", false, false},
 		{"httpapi", "github.com/gin-gonic/gin", false, true},
+		{"domain", "github.com/prometheus/client_golang/prometheus", false, false},
 		{"projections", "github.com/gin-gonic/gin", false, false},
 		{"eventstore", "docket/internal/pgtest", false, false},
 		{"eventstore", "docket/internal/pgtest", true, true},

@@ -11,14 +11,6 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Connections of one server: appends, and reads. Those of the feed are beside
-// them (feedConns). An append holds its connection for one round trip.
-const (
-	appendConns = 10
-	readConns   = 20
-	loginConns  = 4
-)
-
 // pools are the connections of one program. The feed has its own, so that pages
 // in work never keep a command waiting.
 type pools struct {
@@ -41,9 +33,9 @@ func openPools(ctx context.Context, d *database, app string, feed bool) (*pools,
 			*to, err = postgres.Pool(ctx, url, postgres.PoolConfig{Role: role, MaxConns: conns, AppName: app})
 		}
 	}
-	open(&p.Engine, d.Engine, postgres.EngineRole, appendConns)
-	open(&p.Login, d.Engine, postgres.EngineRole, loginConns)
-	open(&p.API, d.API, postgres.APIRole, readConns)
+	open(&p.Engine, d.Engine, postgres.EngineRole, postgres.AppendConns)
+	open(&p.Login, d.Engine, postgres.EngineRole, postgres.LoginConns)
+	open(&p.API, d.API, postgres.APIRole, postgres.ReadConns)
 	if feed {
 		open(&p.Feed, d.Engine, postgres.EngineRole, feedConns())
 	}

@@ -144,6 +144,7 @@ func (p *program) serve(ctx context.Context, s settings, log *slog.Logger) (err 
 		return err
 	}
 	started.add(router.stop)
+	started.add(startHousekeeping(app.commands, log).stop)
 	server := startHTTP(listener, app.handler, log)
 	started.add(server.stop)
 	app.ready.begin()

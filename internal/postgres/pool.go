@@ -7,7 +7,9 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	pgxuuid "github.com/vgarvardt/pgx-google-uuid/v5"
 )
 
 // PoolConfig says who a pool's sessions are.
@@ -64,6 +66,11 @@ func Pool(ctx context.Context, url string, cfg PoolConfig) (*pgxpool.Pool, error
 	}
 	for name, value := range sessionParams(cfg) {
 		pc.ConnConfig.RuntimeParams[name] = value
+	}
+	// Without it pgx turns ids into text, and back, on every way.
+	pc.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
+		pgxuuid.Register(conn.TypeMap())
+		return nil
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, pc)
 	if err != nil {

@@ -23,6 +23,8 @@ type Config struct {
 	DataDir string
 	// Unsafe turns durability off. For tests only: a crash may lose everything.
 	Unsafe bool
+	// MaxConnections is the server's max_connections; 0: 100.
+	MaxConnections int
 	// Binaries is a directory with postgres and initdb; empty: search (see Find).
 	Binaries string
 	// Logger gets a line on what was started or adopted; nil: none.
@@ -139,7 +141,7 @@ func (s *Server) startOrAdopt(ctx context.Context, cfg Config) error {
 	if err := makeSocketDir(s.socket, id); err != nil {
 		return err
 	}
-	return s.launch(ctx, b, id, cfg.Unsafe)
+	return s.launch(ctx, b, id, cfg)
 }
 
 // adopt takes over a server that is running on the cluster. One that is still
@@ -187,13 +189,13 @@ func (s *Server) watch() {
 }
 
 // launch starts the postmaster as a child and waits until it answers.
-func (s *Server) launch(ctx context.Context, b Binaries, id identity, unsafe bool) error {
+func (s *Server) launch(ctx context.Context, b Binaries, id identity, cfg Config) error {
 	logFile, err := openLog(s.dataDir)
 	if err != nil {
 		return err
 	}
 	defer logFile.Close()
-	cmd := id.command(s.cluster, b.path("postgres"), serverArgs(s.cluster, s.socket, unsafe)...)
+	cmd := id.command(s.cluster, b.path("postgres"), serverArgs(s.cluster, s.socket, cfg)...)
 	cmd.Stdout, cmd.Stderr = logFile, logFile
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("postgres: start: %w", err)

@@ -4,13 +4,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 )
 
 // serverArgs is the postmaster's command line. Settings stand here and not in
 // postgresql.conf so that a new release of docket changes them for old clusters
 // too; what an operator writes into the file applies where nothing is said here.
-func serverArgs(cluster, socket string, unsafe bool) []string {
+func serverArgs(cluster, socket string, cfg Config) []string {
 	settings := [][2]string{
 		// No TCP at all; see makeSocketDir.
 		{"listen_addresses", ""},
@@ -32,7 +33,7 @@ func serverArgs(cluster, socket string, unsafe bool) []string {
 		{"jit", "off"},
 		{"max_parallel_workers_per_gather", "0"},
 	}
-	if unsafe {
+	if cfg.Unsafe {
 		settings = append(settings, [][2]string{
 			{"fsync", "off"},
 			{"synchronous_commit", "off"},
@@ -47,6 +48,9 @@ func serverArgs(cluster, socket string, unsafe bool) []string {
 			{"synchronous_commit", "on"},
 			{"full_page_writes", "on"},
 		}...)
+	}
+	if cfg.MaxConnections > 0 {
+		settings = append(settings, [2]string{"max_connections", strconv.Itoa(cfg.MaxConnections)})
 	}
 	args := []string{"-D", cluster}
 	for _, kv := range settings {

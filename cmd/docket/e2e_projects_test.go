@@ -1,0 +1,95 @@
+package main
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+)
+
+func (w *walk) projects() {
+	t, ann, bob, cem := w.t, w.ann, w.bob, w.cem
+	created := bob.post("/v1/projects", object("name", "Website", "description", "The new one", "visibility", "public")).want(201)
+	w.project = created.text("id")
+	path := "/v1/projects/" + w.project
+	if created.text("status") != "draft" || created.header.Get("Location") != path || created.header.Get("ETag") != `"1"` {
+		t.Errorf("created %s, %v", created.body, created.header)
+	}
+	bob.patch(path, object("due_date", "2027-01-31")).want(200)
+	move := func(c caller, to string) *answer {
+		t.Helper()
+		return c.post(path+"/transitions", object("to", to))
+	}
+	move(bob, "active").refused(409, "invalid-transition")
+	move(bob, "submitted").want(200)
+	move(bob, "approved").refused(403, "insufficient-role")
+	move(cem, "approved").want(200)
+	bob.patch(path, object("name", "Mine")).refused(403, "insufficient-role")
+	move(cem, "active").want(200)
+
+	steps := cem.get(path + "/transitions")
+	if got := steps.column("to"); !slices.Equal(got, []string{"on_hold", "completed", "cancelled"}) || text(steps.items()[2]["allowed"]) != "false" {
+		t.Errorf("steps: %s", steps.body)
+	}
+	w.finish()
+	w.in.settle()
+	if got := ann.get("/v1/projects?sort=-name&status=active").column("name"); !slices.Equal(got, []string{"Website"}) {
+		t.Errorf("active projects: %v", got)
+	}
+	if got := ann.get(path).want(200); got.text("due_date") != "2027-01-31" || got.text("status") != "active" {
+		t.Errorf("project: %s", got.body)
+	}
+	w.workflow()
+}
+
+// finish takes a project to its end, where nothing is written any more.
+func (w *walk) finish() {
+	ann, bob, cem := w.ann, w.bob, w.cem
+	other := bob.post("/v1/projects", object("name", "Private")).want(201).text("id")
+	for _, step := range []struct {
+		by caller
+		to string
+	}{{bob, "submitted"}, {cem, "approved"}, {cem, "active"}, {cem, "completed"}} {
+		step.by.post("/v1/projects/"+other+"/transitions", object("to", step.to)).want(200)
+	}
+	cem.post("/v1/projects/"+other+"/transitions", object("to", "archived")).refused(403, "insufficient-role")
+	ann.post("/v1/projects/"+other+"/tasks", object("title", "too late")).refused(409, "project-closed")
+	w.finished = other
+}
+
+// workflow reads what anybody may.
+func (w *walk) workflow() {
+	t, visitor := w.t, w.visitor
+	if got := visitor.get("/v1/catalog/projects").column("name"); !slices.Equal(got, []string{"Website"}) {
+		t.Errorf("catalog: %v", got)
+	}
+	if got := visitor.get("/v1/workflow").want(200); len(got.decode()["transitions"].([]any)) < 15 {
+		t.Errorf("workflow: %s", got.body)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), "GET", w.url+"/v1/workflow", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Accept", "text/vnd.mermaid")
+	if got := visitor.do(req).want(200); !strings.HasPrefix(got.body, "stateDiagram-v2") {
+		t.Errorf("mermaid: %s", got.body)
+	}
+}
+
+// deletions deletes what only histories tell of afterwards.
+func (w *walk) deletions() {
+	t, bob, cem := w.t, w.bob, w.cem
+	project := bob.post("/v1/projects", object("name", "Mistaken")).want(201).text("id")
+	task := bob.post("/v1/projects/"+project+"/tasks", object("title", "Also")).want(201).text("id")
+	bob.delete("/v1/projects/"+project).refused(403, "insufficient-role")
+	cem.delete("/v1/projects/" + project).want(204)
+	w.in.settle()
+	for _, gone := range []string{"/v1/projects/" + project, "/v1/tasks/" + task, "/v1/projects/" + project + "/tasks"} {
+		bob.get(gone).refused(404, "not-found")
+	}
+	if got := bob.get("/v1/projects/" + project + "/history").column("type"); !slices.Equal(got, []string{"project.created", "project.deleted"}) {
+		t.Errorf("history of the project: %v", got)
+	}
+	if got := bob.get("/v1/tasks/" + task + "/history").column("type"); !slices.Equal(got, []string{"task.created"}) {
+		t.Errorf("history of the task: %v", got)
+	}
+}

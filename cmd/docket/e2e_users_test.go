@@ -1,0 +1,53 @@
+package main
+
+import (
+	"slices"
+)
+
+func (w *walk) users() {
+	w.ann, w.bob, w.cem = w.visitor.register("Ann"), w.visitor.register("Bob"), w.visitor.register("Cem")
+	ann, bob, cem := w.ann, w.bob, w.cem
+	w.in.settle()
+	w.roles(ann, "owner")
+	w.roles(bob, "member")
+	ann.patch("/v1/members/"+cem.id, object("role", "manager")).want(200)
+	w.in.settle()
+	w.roles(cem, "manager")
+	bob.patch("/v1/members/"+bob.id, object("role", "owner")).refused(403, "insufficient-role")
+	w.visitor.get("/v1/me").refused(401, "unauthenticated")
+	w.visitor.register("Anne").patch("/v1/me", object("name", "Änne")).want(200)
+	w.in.settle()
+	if names := ann.get("/v1/members").column("name"); !slices.Contains(names, "Änne") || slices.Contains(names, "Anne") {
+		w.t.Errorf("members of default: %v", names)
+	}
+}
+
+func (w *walk) roles(c caller, want string) {
+	w.t.Helper()
+	memberships := c.get("/v1/me").want(200).decode()["memberships"].([]any)
+	if len(memberships) != 1 || memberships[0].(map[string]any)["role"] != want {
+		w.t.Errorf("%s has %v, want the role %s", c.email, memberships, want)
+	}
+}
+
+// sessions refreshes a session, has the used token end it, and logs out of another.
+func (w *walk) sessions() {
+	login := func() *answer {
+		return w.visitor.post("/v1/auth/login", object("email", w.cem.email, "password", password)).want(200)
+	}
+	refresh := func(token string) *answer {
+		return w.visitor.post("/v1/auth/refresh", object("refresh_token", token))
+	}
+	one := login().text("refresh_token")
+	two := refresh(one).want(200)
+	cem := w.cem
+	cem.token = two.text("access_token")
+	cem.get("/v1/me").want(200)
+	refresh(one).refused(401, "unauthenticated")
+	refresh(two.text("refresh_token")).refused(401, "unauthenticated")
+
+	cem.token = login().text("access_token")
+	cem.post("/v1/auth/logout", "").want(204)
+	cem.get("/v1/me").refused(401, "unauthenticated")
+	w.visitor.post("/v1/auth/login", object("email", cem.email, "password", "wrong horse")).refused(401, "unauthenticated")
+}

@@ -1,0 +1,158 @@
+package eventstore
+
+import (
+	"bytes"
+	"slices"
+
+	"docket/domain"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgtype"
+)
+
+// arguments are what the append function takes; migrations/0002_events.sql says
+// what each is. None is nil: a null array would be no array.
+type arguments struct {
+	commits  int32
+	patience *int32 // ms; nil: the session's lock_timeout
+	tenants  ids
+
+	newCommit, newTenant []int32
+
+	streamTenant []int32
+	streamType   []string
+	stream       ids
+
+	checkCommit, checkStream, checkVersion []int32
+
+	claimCommit, claimTenant []int32
+	claimKind, claimValue    []string
+	claimHolder              ids
+	claimRelease             []bool
+
+	keyCommit, keyTenant       []int32
+	keyHash, keyFingerprint    pgtype.FlatArray[[]byte]
+	keyCommand                 ids
+	keySeq                     pgtype.FlatArray[pgtype.Int8]
+	keyStreamTenant, keyStream ids
+	keyStreamType, keyRefusal  pgtype.FlatArray[pgtype.Text]
+	keyVersion                 pgtype.FlatArray[pgtype.Int4]
+
+	eventCommit, eventTenant  []int32
+	eventStream, eventVersion []int32
+	eventType                 []string
+	eventSchema               []int16
+	eventActor, eventCommand  ids
+	eventData, eventMeta      pgtype.FlatArray[[]byte]
+}
+
+// ids are UUIDs in the form that pgx sends as they are: the package uuid's own it
+// turns into text and back.
+type ids = pgtype.FlatArray[pgtype.UUID]
+
+func idOf(id uuid.UUID) pgtype.UUID { return pgtype.UUID{Bytes: id, Valid: true} }
+
+// arguments lays a batch out in arrays, and notes in each Commit where its checks
+// and claims begin.
+func (b *batch) arguments(patience *int32) *arguments {
+	a := &arguments{commits: int32(len(b.commits)), patience: patience, tenants: make(ids, 0, len(b.tenants))}
+	for t := range b.tenants {
+		a.tenants = append(a.tenants, idOf(t.UUID()))
+	}
+	slices.SortFunc(a.tenants, func(a, b pgtype.UUID) int { return bytes.Compare(a.Bytes[:], b.Bytes[:]) })
+	for i, t := range a.tenants {
+		b.tenants[domain.TenantID(t.Bytes)] = i + 1
+	}
+	a.streamTenant = make([]int32, len(b.streams))
+	a.streamType = make([]string, len(b.streams))
+	a.stream = make(ids, len(b.streams))
+	for i, w := range b.commits {
+		b.lay(a, int32(i+1), w)
+	}
+	return a
+}
+
+func (b *batch) lay(a *arguments, no int32, w *waiting) {
+	c := w.commit
+	at := func(t domain.TenantID) int32 { return int32(b.tenants[t]) }
+	for _, t := range c.NewTenants {
+		a.newCommit, a.newTenant = append(a.newCommit, no), append(a.newTenant, at(t))
+	}
+	w.firstCheck = len(a.checkCommit)
+	for _, k := range w.checks {
+		position := int32(b.streams[streamKey{k.Tenant, k.Stream.ID}].position)
+		a.streamTenant[position-1], a.streamType[position-1], a.stream[position-1] = at(k.Tenant), string(k.Stream.Type), idOf(k.Stream.ID)
+		a.checkCommit = append(a.checkCommit, no)
+		a.checkStream = append(a.checkStream, position)
+		a.checkVersion = append(a.checkVersion, int32(k.Version))
+	}
+	w.firstClaim = len(a.claimCommit)
+	for _, k := range c.Claims {
+		a.claimCommit, a.claimTenant = append(a.claimCommit, no), append(a.claimTenant, at(k.Tenant))
+		a.claimKind, a.claimValue = append(a.claimKind, string(k.Kind)), append(a.claimValue, k.Value)
+		a.claimHolder, a.claimRelease = append(a.claimHolder, idOf(k.Holder)), append(a.claimRelease, k.Release)
+	}
+	if c.Entry != nil {
+		a.remember(no, at(c.Entry.Tenant), c.Command, c.Entry)
+	}
+	actor := idOf(c.Actor.UUID())
+	actor.Valid = !c.Actor.IsZero()
+	for i, e := range w.events {
+		a.eventCommit, a.eventTenant = append(a.eventCommit, no), append(a.eventTenant, at(e.Tenant))
+		a.eventStream = append(a.eventStream, a.checkStream[w.firstCheck+w.part[i]])
+		a.eventVersion = append(a.eventVersion, int32(e.Version))
+		a.eventType = append(a.eventType, e.Event.EventType())
+		a.eventSchema = append(a.eventSchema, w.schema[i])
+		a.eventActor = append(a.eventActor, actor)
+		a.eventCommand = append(a.eventCommand, idOf(c.Command.UUID()))
+		a.eventData, a.eventMeta = append(a.eventData, w.data[i]), append(a.eventMeta, w.meta)
+	}
+}
+
+func (a *arguments) remember(no, log int32, command domain.CommandID, e *Entry) {
+	a.keyCommit, a.keyTenant = append(a.keyCommit, no), append(a.keyTenant, log)
+	a.keyHash, a.keyFingerprint = append(a.keyHash, e.Key[:]), append(a.keyFingerprint, e.Fingerprint[:])
+	a.keyCommand = append(a.keyCommand, idOf(command.UUID()))
+	var (
+		seq        pgtype.Int8
+		tenant, id pgtype.UUID
+		kind       pgtype.Text
+		version    pgtype.Int4
+	)
+	if e.Seq != nil {
+		seq = pgtype.Int8{Int64: *e.Seq, Valid: true}
+	}
+	if of := e.Answer; of != nil {
+		tenant, id = idOf(of.Tenant.UUID()), idOf(of.Stream.ID)
+		kind = pgtype.Text{String: string(of.Stream.Type), Valid: true}
+		version = pgtype.Int4{Int32: int32(of.Version), Valid: true}
+	}
+	a.keySeq = append(a.keySeq, seq)
+	a.keyStreamTenant, a.keyStream = append(a.keyStreamTenant, tenant), append(a.keyStream, id)
+	a.keyStreamType, a.keyVersion = append(a.keyStreamType, kind), append(a.keyVersion, version)
+	a.keyRefusal = append(a.keyRefusal, pgtype.Text{String: string(e.Refusal), Valid: e.Refusal != nil})
+}
+
+// list is the arguments in the order of the function's parameters.
+func (a *arguments) list() []any {
+	return []any{
+		a.commits, a.patience, a.tenants,
+		given(a.newCommit), given(a.newTenant),
+		given(a.streamTenant), given(a.streamType), given(a.stream),
+		given(a.checkCommit), given(a.checkStream), given(a.checkVersion),
+		given(a.claimCommit), given(a.claimTenant), given(a.claimKind), given(a.claimValue),
+		given(a.claimHolder), given(a.claimRelease),
+		given(a.keyCommit), given(a.keyTenant), given(a.keyHash), given(a.keyFingerprint), given(a.keyCommand),
+		given(a.keySeq), given(a.keyStreamTenant), given(a.keyStreamType), given(a.keyStream),
+		given(a.keyVersion), given(a.keyRefusal),
+		given(a.eventCommit), given(a.eventTenant), given(a.eventStream), given(a.eventVersion), given(a.eventType),
+		given(a.eventSchema), given(a.eventActor), given(a.eventCommand), given(a.eventData), given(a.eventMeta),
+	}
+}
+
+func given[S ~[]T, T any](s S) S {
+	if s == nil {
+		return S{}
+	}
+	return s
+}

@@ -1,0 +1,194 @@
+package eventstore
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"docket/domain"
+
+	"github.com/google/uuid"
+)
+
+const (
+	// batchCommits is how many Commits one call carries at most: more make it slower
+	// for all that are in it, and hardly faster for the whole.
+	batchCommits = 128
+	// batchBytes bounds the events' data in one call.
+	batchBytes = 1 << 20
+)
+
+// batch is some Commits that are independent of each other: none writes a stream
+// that another writes or checks, no two share a claim, a key or a command id. So
+// the append function can check them all against the state before the batch.
+type batch struct {
+	commits []*waiting
+	size    int
+
+	tenants map[domain.TenantID]int // position in the arguments, from 1; given by arguments
+	streams map[streamKey]streamUse
+	claims  map[claimKey]struct{}
+	keys    map[keyKey]struct{}
+	ids     map[domain.CommandID]struct{}
+}
+
+type streamKey struct {
+	tenant domain.TenantID
+	stream uuid.UUID
+}
+
+// streamUse is what a batch does with a stream.
+type streamUse struct {
+	position int // in the arguments, from 1
+	written  bool
+}
+
+type claimKey struct {
+	tenant domain.TenantID
+	kind   ClaimKind
+	value  string
+}
+
+type keyKey struct {
+	tenant domain.TenantID
+	hash   Hash
+}
+
+func newBatch() *batch {
+	return &batch{
+		tenants: map[domain.TenantID]int{}, streams: map[streamKey]streamUse{}, claims: map[claimKey]struct{}{},
+		keys: map[keyKey]struct{}{}, ids: map[domain.CommandID]struct{}{},
+	}
+}
+
+// add takes a Commit in, unless there is no room for it or it isn't independent
+// of those that are in.
+func (b *batch) add(w *waiting) bool {
+	if len(b.commits) > 0 && (b.full() || b.size+w.size > batchBytes || !b.independent(w.encoded)) {
+		return false
+	}
+	c := w.commit
+	for _, t := range w.tenants {
+		b.tenants[t] = 0
+	}
+	for i, k := range w.checks {
+		key := streamKey{k.Tenant, k.Stream.ID}
+		use, ok := b.streams[key]
+		if !ok {
+			use.position = len(b.streams) + 1
+		}
+		use.written = use.written || i < len(c.Parts)
+		b.streams[key] = use
+	}
+	for _, k := range c.Claims {
+		b.claims[claimKey{k.Tenant, k.Kind, k.Value}] = struct{}{}
+	}
+	if c.Entry != nil {
+		b.keys[keyKey{c.Entry.Tenant, c.Entry.Key}] = struct{}{}
+	}
+	b.ids[c.Command] = struct{}{}
+	b.commits = append(b.commits, w)
+	b.size += w.size
+	return true
+}
+
+func (b *batch) full() bool { return len(b.commits) >= batchCommits }
+
+func (b *batch) independent(e *encoded) bool {
+	c := e.commit
+	for i, k := range e.checks {
+		if use, ok := b.streams[streamKey{k.Tenant, k.Stream.ID}]; ok && (use.written || i < len(c.Parts)) {
+			return false
+		}
+	}
+	for _, k := range c.Claims {
+		if _, ok := b.claims[claimKey{k.Tenant, k.Kind, k.Value}]; ok {
+			return false
+		}
+	}
+	if c.Entry != nil {
+		if _, ok := b.keys[keyKey{c.Entry.Tenant, c.Entry.Key}]; ok {
+			return false
+		}
+	}
+	if _, ok := b.ids[c.Command]; ok {
+		return false
+	}
+	// A log that begins in this batch can't be written by another Commit of it.
+	begins := func(c Commit, t domain.TenantID) bool { return slices.Contains(c.NewTenants, t) }
+	for _, other := range b.commits {
+		if slices.ContainsFunc(other.commit.NewTenants, func(t domain.TenantID) bool { return slices.Contains(e.tenants, t) }) ||
+			slices.ContainsFunc(other.tenants, func(t domain.TenantID) bool { return begins(c, t) }) {
+			return false
+		}
+	}
+	return true
+}
+
+// result is what the append function returns.
+type result struct {
+	Heads          []int64
+	Times          []time.Time
+	Refused        []int
+	Refusals       []string
+	RefusedAt      []int
+	RefusedVersion []*int
+}
+
+// settle gives each Commit its outcome: an error where it was refused, else its
+// events' places.
+func (b *batch) settle(r result) []error {
+	outcomes := make([]error, len(b.commits))
+	if len(r.Heads) != len(b.tenants) || len(r.Times) != len(b.tenants) {
+		for i := range outcomes {
+			outcomes[i] = fmt.Errorf("%w: %d heads for %d logs", ErrOutcomeUnknown, len(r.Heads), len(b.tenants))
+		}
+		return outcomes
+	}
+	for i, no := range r.Refused {
+		outcomes[no-1] = b.refusal(b.commits[no-1], r.Refusals[i], r.RefusedAt[i], r.RefusedVersion[i])
+	}
+	written := make([]int64, len(b.tenants))
+	for i, w := range b.commits {
+		if outcomes[i] != nil {
+			continue
+		}
+		for n := range w.events {
+			e := &w.events[n]
+			t := b.tenants[e.Tenant] - 1
+			written[t]++
+			e.Seq = r.Heads[t] + written[t]
+			e.At = r.Times[t].UTC().Add(time.Duration(written[t]-1) * time.Microsecond)
+		}
+	}
+	return outcomes
+}
+
+// refusal is why a Commit was refused. at is a position in the arguments.
+func (b *batch) refusal(w *waiting, reason string, at int, version *int) error {
+	switch reason {
+	case "key":
+		return &RememberedError{Tenant: w.commit.Entry.Tenant, Key: w.commit.Entry.Key}
+	case "tenant":
+		for t, position := range b.tenants {
+			if position == at {
+				return &TenantError{Tenant: t}
+			}
+		}
+	case "version":
+		k := w.checks[at-1-w.firstCheck]
+		return &ConflictError{Tenant: k.Tenant, Stream: k.Stream, Expected: k.Version, Actual: *version}
+	case "claim":
+		return &ClaimedError{Claim: w.commit.Claims[at-1-w.firstClaim]}
+	}
+	return fmt.Errorf("append refused for a reason this version doesn't know: %q", reason)
+}
+
+// halves splits a batch, each half in the order in which its Commits came.
+func (b *batch) halves() [2]*batch {
+	halves := [2]*batch{newBatch(), newBatch()}
+	for i, w := range b.commits {
+		halves[i*2/len(b.commits)].add(w)
+	}
+	return halves
+}

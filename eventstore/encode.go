@@ -1,0 +1,91 @@
+package eventstore
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"docket/domain"
+)
+
+// encoded is a Commit made ready for a batch.
+type encoded struct {
+	commit  Commit
+	tenants []domain.TenantID // those touched, by key
+	checks  []Guard           // the streams written, then the guards
+	events  []domain.Recorded
+	part    []int // of each event: which part, and so which check, it belongs to
+	schema  []int16
+	data    []json.RawMessage
+	meta    json.RawMessage
+	size    int // bytes of data
+}
+
+// encode checks what can be checked without Postgres.
+func encode(c Commit) (*encoded, error) {
+	e := &encoded{commit: c}
+	var err error
+	if e.meta, err = json.Marshal(c.Meta); err != nil {
+		return nil, fmt.Errorf("encode meta: %w", err)
+	}
+	for no, p := range c.Parts {
+		e.checks = append(e.checks, Guard{Tenant: p.Tenant, Stream: p.Stream, Version: p.Expected})
+		for i, event := range p.Events {
+			d, data, err := domain.Encode(event)
+			if err != nil {
+				return nil, err
+			}
+			if d.Stream != p.Stream.Type {
+				return nil, fmt.Errorf("event %s doesn't belong in a %s stream", d.Type, p.Stream.Type)
+			}
+			if len(data) > MaxEventSize {
+				return nil, &SizeError{Type: d.Type, Size: len(data)}
+			}
+			e.events = append(e.events, domain.Recorded{
+				Tenant: p.Tenant, Stream: p.Stream, Version: p.Expected + 1 + i,
+				Actor: c.Actor, Command: c.Command, Event: event, Meta: c.Meta,
+			})
+			e.part = append(e.part, no)
+			e.data = append(e.data, data)
+			e.schema = append(e.schema, int16(d.Version))
+			e.size += len(data)
+		}
+	}
+	if len(e.events) == 0 && c.Entry == nil {
+		return nil, errors.New("a Commit needs at least one event, or something to remember")
+	}
+	e.checks = append(e.checks, c.Guards...)
+	for _, k := range e.checks {
+		e.touch(k.Tenant)
+	}
+	for _, k := range c.Claims {
+		e.touch(k.Tenant)
+	}
+	if c.Entry != nil {
+		e.touch(c.Entry.Tenant)
+	}
+	if len(e.tenants) > maxTenants {
+		return nil, fmt.Errorf("a Commit may touch %d logs, this one %d", maxTenants, len(e.tenants))
+	}
+	slices.SortFunc(e.tenants, func(a, b domain.TenantID) int { return bytes.Compare(a[:], b[:]) })
+	return e, nil
+}
+
+func (e *encoded) touch(t domain.TenantID) {
+	if !slices.Contains(e.tenants, t) {
+		e.tenants = append(e.tenants, t)
+	}
+}
+
+// home is the log in whose line the Commit waits.
+func (e *encoded) home() domain.TenantID { return e.tenants[0] }
+
+// appended is what Append returns once the events have their places.
+func (e *encoded) appended(err error) (Appended, error) {
+	if err != nil {
+		return Appended{}, err
+	}
+	return Appended{Events: e.events}, nil
+}

@@ -1,0 +1,104 @@
+package eventstore
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"docket/domain"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+// Hash is a SHA-256.
+type Hash [32]byte
+
+// Entry is what is remembered of a command under a key, so that the same command
+// with the same key is answered the same again. It is written with the Commit or
+// not at all.
+type Entry struct {
+	// Tenant is the log to which the key belongs.
+	Tenant domain.TenantID
+	// Key is the hash of the key with its scope. The key itself isn't kept.
+	Key Hash
+	// Fingerprint is the hash of the request.
+	Fingerprint Hash
+	// Command is the Commit's, given by Append.
+	Command domain.CommandID
+	// Seq is the position that was answered; nil: that of the Commit's last event
+	// in the log of Answer's stream.
+	Seq *int64
+	// Answer is the state that was the answer; nil where it had no body.
+	Answer *Version
+	// Refusal is the problem that was the answer; nil for an accepted command.
+	Refusal json.RawMessage
+}
+
+// Version is a stream at one of its versions.
+type Version struct {
+	Tenant  domain.TenantID
+	Stream  domain.StreamID
+	Version int
+}
+
+// rememberedSQL reads what is remembered under a key ($1 tenant, $2 hash).
+const rememberedSQL = `select fingerprint, command_id, seq, stream_tenant, stream_type, stream_id, version, refusal
+from commands where tenant_id = $1 and key_hash = $2`
+
+// forgetSQL deletes up to $2 of what was remembered before a time ($1).
+const forgetSQL = `delete from commands where (tenant_id, key_hash) in
+(select tenant_id, key_hash from commands where at < $1 limit $2)`
+
+// Remembered reads what is remembered under a key; found is false for a new one.
+func (s *Store) Remembered(ctx context.Context, t domain.TenantID, key Hash) (e Entry, found bool, err error) {
+	err = s.scoped(ctx, t, rememberedSQL, []any{t.UUID(), key[:]}, func(rows pgx.Rows) error {
+		e, err = pgx.CollectExactlyOneRow(rows, scanEntry)
+		return err
+	})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Entry{}, false, nil
+	}
+	if err != nil {
+		return Entry{}, false, fmt.Errorf("what is remembered of tenant %s: %w", t, err)
+	}
+	e.Tenant, e.Key = t, key
+	return e, true, nil
+}
+
+func scanEntry(row pgx.CollectableRow) (Entry, error) {
+	var (
+		e           Entry
+		fingerprint []byte
+		command     uuid.UUID
+		tenant, id  *uuid.UUID
+		kind        *string
+		version     *int
+		refusal     *string
+	)
+	if err := row.Scan(&fingerprint, &command, &e.Seq, &tenant, &kind, &id, &version, &refusal); err != nil {
+		return e, err
+	}
+	copy(e.Fingerprint[:], fingerprint)
+	e.Command = domain.CommandID(command)
+	if id != nil {
+		e.Answer = &Version{
+			Tenant: domain.TenantID(*tenant), Stream: domain.StreamID{Type: domain.StreamType(*kind), ID: *id}, Version: *version,
+		}
+	}
+	if refusal != nil {
+		e.Refusal = json.RawMessage(*refusal)
+	}
+	return e, nil
+}
+
+// Forget deletes up to limit entries of before a time, and says how many they were.
+func (s *Store) Forget(ctx context.Context, before time.Time, limit int) (int, error) {
+	tag, err := s.engine.Exec(ctx, forgetSQL, before, limit)
+	if err != nil {
+		return 0, fmt.Errorf("forget keys: %w", Unreachable(err))
+	}
+	return int(tag.RowsAffected()), nil
+}

@@ -1,0 +1,142 @@
+package eventstore_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"docket/domain"
+	"docket/eventstore"
+
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// measured is what a registry has: for each metric, by its name and the values
+// of its labels, the value; for a histogram how many were observed.
+func measured(t *testing.T, r *prometheus.Registry) map[string]float64 {
+	t.Helper()
+	families, err := r.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]float64{}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			key := f.GetName()
+			for _, l := range m.GetLabel() {
+				key += " " + l.GetValue()
+			}
+			if h := m.GetHistogram(); h != nil {
+				all[key] = float64(h.GetSampleCount())
+			} else {
+				all[key] = m.GetCounter().GetValue() + m.GetGauge().GetValue()
+			}
+		}
+	}
+	return all
+}
+
+func wantsMeasured(t *testing.T, r *prometheus.Registry, want map[string]float64) {
+	t.Helper()
+	got := measured(t, r)
+	for name, value := range want {
+		if have, ok := got[name]; !ok || have != value {
+			t.Errorf("%s is %v (there: %t), want %v", name, have, ok, value)
+		}
+	}
+}
+
+// Every way in which an append ends has its counter.
+func TestAppendsAreCounted(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	s, r := f.another(), prometheus.NewRegistry()
+	s.Register(r)
+	tenant, stream, holder := f.tenant(), newStream(t), newID[domain.UserID](t)
+	claiming := func(by domain.UserID) eventstore.Commit {
+		c := commit(t, part(tenant, newStream(t), 0, 1))
+		c.Claims = []eventstore.Claim{{Tenant: tenant, Kind: eventstore.ClaimEmail, Value: "ann@example.org", Holder: uuid.UUID(by)}}
+		return c
+	}
+	huge := part(tenant, newStream(t), 0, 1)
+	huge.Events = []domain.Event{domain.TaskUpdated{Title: strings.Repeat("x", eventstore.MaxEventSize)}}
+	for _, c := range []eventstore.Commit{
+		commit(t, part(tenant, stream, 0, 3)),
+		commit(t, part(tenant, stream, 0, 1)), // conflict
+		claiming(holder),
+		claiming(newID[domain.UserID](t)),                        // claimed
+		commit(t, part(newID[domain.TenantID](t), stream, 0, 1)), // no such tenant
+		commit(t, huge),                                          // too large
+		{Command: newID[domain.CommandID](t)},                    // a Commit of nothing
+		commit(t, part(tenant, newStream(t), 0, 1)),
+	} {
+		_, _ = s.Append(t.Context(), c)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, _ = s.Append(ended, commit(t, part(tenant, newStream(t), 0, 1)))
+	wantsMeasured(t, r, map[string]float64{
+		"docket_append_commits_total applied": 3, "docket_append_commits_total conflict": 1,
+		"docket_append_commits_total claimed": 1, "docket_append_commits_total tenant": 1,
+		"docket_append_commits_total too_large": 1, "docket_append_commits_total unavailable": 1,
+		"docket_append_commits_total failed": 1, "docket_append_commits_total unknown": 0,
+		"docket_append_events_total": 5, "docket_append_batch_commits": 6, "docket_append_flight_seconds": 6,
+		"docket_append_wait_seconds": 6, "docket_append_queue_commits": 0, "docket_append_flights": 0,
+		"docket_append_answers_lost_total": 0,
+	})
+}
+
+// An answer that is lost and found out about is counted, and the Commit once.
+func TestLostAnswersAreCounted(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	tenant, w := f.tenant(), newWire(t, f.db.EngineURL)
+	s, r := f.behind(w, tenant), prometheus.NewRegistry()
+	s.Register(r)
+	w.dropOne.Store(true)
+	f.append(s, commit(t, part(tenant, newStream(t), 0, 2)))
+	wantsMeasured(t, r, map[string]float64{
+		"docket_append_answers_lost_total": 1, "docket_append_answers_resolved_total": 1,
+		"docket_append_commits_total applied": 2, "docket_append_commits_total unknown": 0,
+		"docket_append_events_total": 3,
+	})
+}
+
+// A subscription counts its pages, and its failures until they are over.
+func TestPagesAreCounted(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	tenant := f.tenant()
+	head := f.grow(f.store, tenant, 4)
+	reg, cured := prometheus.NewRegistry(), make(chan struct{})
+	r := f.replica(eventstore.FeedConfig{PageSize: 2, Metrics: reg})
+	r.subscribe("a", func(_ context.Context, p *eventstore.Page) error {
+		select {
+		case <-cured:
+			return nil
+		default:
+		}
+		if p.Events[0].Seq == head {
+			return errBad
+		}
+		return nil
+	})
+	f.parked("a", tenant, 1)
+	for measured(t, reg)["docket_feed_parked_tenants a"] != 1 {
+	}
+	wantsMeasured(t, reg, map[string]float64{
+		"docket_feed_pages_total a": 2, "docket_feed_events_total a": float64(head - 1), "docket_feed_failures_total a": 1,
+		"docket_feed_page_seconds a": 2, "docket_feed_lag_seconds a": 2,
+		"docket_feed_behind_events a": 1, "docket_feed_behind_tenants a": 1, "docket_feed_left_to_newer_total a": 0,
+	})
+	close(cured)
+	f.due("a", tenant)
+	r.wantsReached(tenant, head, "a")
+	for measured(t, reg)["docket_feed_parked_tenants a"] != 0 {
+	}
+	wantsMeasured(t, reg, map[string]float64{
+		"docket_feed_pages_total a": 3, "docket_feed_events_total a": float64(head),
+		"docket_feed_behind_events a": 0, "docket_feed_behind_tenants a": 0,
+	})
+}

@@ -1,0 +1,245 @@
+package eventstore_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+
+	"docket/domain"
+	"docket/eventstore"
+
+	"github.com/google/uuid"
+	"pgregory.net/rapid"
+)
+
+// Whatever waits is carried once, and no two Commits of one batch depend on each
+// other.
+func TestBatchesAreIndependent(t *testing.T) {
+	t.Parallel()
+	ids := make([]uuid.UUID, 8)
+	for i := range ids {
+		ids[i] = uuid.UUID(newID[domain.TaskID](t))
+	}
+	tenants := []domain.TenantID{domain.Platform, domain.TenantID(ids[0]), domain.TenantID(ids[1]), domain.TenantID(ids[2])}
+	rapid.Check(t, func(r *rapid.T) {
+		stream := func() domain.StreamID {
+			return domain.StreamID{Type: domain.TaskStream, ID: rapid.SampledFrom(ids).Draw(r, "stream")}
+		}
+		commits := make([]eventstore.Commit, rapid.IntRange(1, 40).Draw(r, "commits"))
+		for i := range commits {
+			of := []domain.TenantID{rapid.SampledFrom(tenants).Draw(r, "tenant")}
+			if rapid.Bool().Draw(r, "both") {
+				of = append(of, domain.Platform)
+			}
+			tenant := func() domain.TenantID { return rapid.SampledFrom(of).Draw(r, "of") }
+			c := commit(t, part(tenant(), stream(), 0, 1))
+			if rapid.Bool().Draw(r, "guarded") {
+				c.Guards = append(c.Guards, eventstore.Guard{Tenant: tenant(), Stream: stream()})
+			}
+			if rapid.Bool().Draw(r, "claims") {
+				c.Claims = append(c.Claims, eventstore.Claim{Tenant: tenant(), Kind: "k", Value: rapid.SampledFrom([]string{"1", "2", "3"}).Draw(r, "claim")})
+			}
+			if rapid.Bool().Draw(r, "keyed") {
+				c.Entry = entry(tenant(), rapid.SampledFrom([]string{"1", "2", "3"}).Draw(r, "key"))
+			}
+			if rapid.IntRange(0, 9).Draw(r, "new") == 0 {
+				c.NewTenants = []domain.TenantID{c.Parts[0].Tenant}
+			}
+			if i > 0 && rapid.IntRange(0, 9).Draw(r, "again") == 0 {
+				c.Command = commits[i-1].Command
+			}
+			commits[i] = c
+		}
+		batches, err := eventstore.Batches(commits)
+		if err != nil {
+			r.Fatal(err)
+		}
+		seen := map[int]int{}
+		for _, batch := range batches {
+			for i, a := range batch {
+				seen[a]++
+				for _, b := range batch[:i] {
+					if dependent(commits[a], commits[b]) {
+						r.Fatalf("one batch has\n%+v\n%+v", commits[a], commits[b])
+					}
+				}
+			}
+		}
+		for i := range commits {
+			if seen[i] != 1 {
+				r.Fatalf("Commit %d is carried %d times", i, seen[i])
+			}
+		}
+	})
+}
+
+// dependent is the rule in its plainest form.
+func dependent(a, b eventstore.Commit) bool {
+	touches := func(c eventstore.Commit, t domain.TenantID) bool {
+		return c.Entry != nil && c.Entry.Tenant == t ||
+			slices.ContainsFunc(c.Parts, func(p eventstore.Part) bool { return p.Tenant == t }) ||
+			slices.ContainsFunc(c.Guards, func(g eventstore.Guard) bool { return g.Tenant == t }) ||
+			slices.ContainsFunc(c.Claims, func(k eventstore.Claim) bool { return k.Tenant == t })
+	}
+	one := func(a, b eventstore.Commit) bool {
+		for _, p := range a.Parts {
+			for _, q := range b.Parts {
+				if p.Tenant == q.Tenant && p.Stream == q.Stream {
+					return true
+				}
+			}
+			for _, g := range b.Guards {
+				if p.Tenant == g.Tenant && p.Stream == g.Stream {
+					return true
+				}
+			}
+		}
+		for _, k := range a.Claims {
+			for _, l := range b.Claims {
+				if k.Tenant == l.Tenant && k.Kind == l.Kind && k.Value == l.Value {
+					return true
+				}
+			}
+		}
+		for _, t := range a.NewTenants {
+			if touches(b, t) {
+				return true
+			}
+		}
+		return a.Entry != nil && b.Entry != nil && a.Entry.Tenant == b.Entry.Tenant && a.Entry.Key == b.Entry.Key
+	}
+	return one(a, b) || one(b, a) || a.Command == b.Command
+}
+
+// However much one tenant has waiting, the others' Commits are in the next few
+// batches that leave.
+func TestFloodingTenantKeepsNobodyWaiting(t *testing.T) {
+	t.Parallel()
+	flooding := newID[domain.TenantID](t)
+	var commits []eventstore.Commit
+	for range 1500 {
+		commits = append(commits, commit(t, part(flooding, newStream(t), 0, 1)))
+	}
+	const others = 9
+	for range others {
+		commits = append(commits, commit(t, part(newID[domain.TenantID](t), newStream(t), 0, 1)))
+	}
+	batches, err := eventstore.Batches(commits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const rounds = eventstore.Flights + 2 // a flight takes its share of the lines
+	soon := slices.Concat(batches[:rounds]...)
+	for i := range others {
+		if !slices.Contains(soon, 1500+i) {
+			t.Errorf("another tenant's Commit isn't in the first %d batches", rounds)
+		}
+	}
+	for _, b := range batches {
+		if len(b) > eventstore.BatchCommits {
+			t.Errorf("a batch has %d Commits", len(b))
+		}
+	}
+}
+
+// A tenant whose share of the queue is full hears so at once; the others don't.
+func TestFullQueue(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	full, other := f.tenant(), f.tenant()
+	lock := f.lock(full)
+	ctx, cancel := context.WithCancel(t.Context())
+	var waiting sync.WaitGroup
+	overloaded := make(chan error, 1)
+	append := func() {
+		_, err := f.store.Append(ctx, commit(t, part(full, newStream(t), 0, 1)))
+		if errors.Is(err, eventstore.ErrOverloaded) {
+			select {
+			case overloaded <- err:
+			default:
+			}
+		}
+	}
+	for range eventstore.QueueSizeTenant + 200 {
+		waiting.Go(append)
+	}
+	if err := <-overloaded; !errors.Is(err, eventstore.ErrUnavailable) {
+		t.Errorf("got %v, which isn't unavailable", err)
+	}
+	f.grow(f.store, other, 5)
+	cancel()
+	if err := lock.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	waiting.Wait()
+	f.wantsOrderly(full)
+	f.append(f.store, commit(t, part(full, newStream(t), 0, 1)))
+}
+
+// What Postgres can't take fails alone, not with those that share its batch.
+func TestPoisonedCommitFailsAlone(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	tenant := f.tenant()
+	lock := f.lock(tenant) // so that they gather
+	var waiting sync.WaitGroup
+	for i := range 30 {
+		c := commit(t, part(tenant, newStream(t), 0, 1))
+		poisoned := i%10 == 7
+		if poisoned {
+			c.Claims = []eventstore.Claim{{Tenant: tenant, Kind: eventstore.ClaimSlug, Value: fmt.Sprint("no text: \x00", i)}}
+		}
+		waiting.Go(func() {
+			_, err := f.store.Append(t.Context(), c)
+			if poisoned != (err != nil) {
+				t.Errorf("poisoned %t: got %v", poisoned, err)
+			}
+			if errors.Is(err, eventstore.ErrOutcomeUnknown) || errors.Is(err, eventstore.ErrUnavailable) {
+				t.Errorf("got %v, which invites another try", err)
+			}
+		})
+	}
+	until(t, session(t, f.db.EngineURL), `select coalesce(bool_or(wait_event_type = 'Lock'), false) from pg_stat_activity where datname = current_database()`)
+	if err := lock.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	waiting.Wait()
+	if n := len(f.log(tenant)); n != 1+27 {
+		t.Errorf("the log has %d events, want 28", n)
+	}
+	f.wantsOrderly(tenant)
+}
+
+// Of many that expect the same version one is written, the others hear of the
+// conflict, and of the version that is there.
+func TestManyAppendsToOneStream(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	tenant, stream := f.tenant(), newStream(t)
+	stores := []*eventstore.Store{f.store, f.another()}
+	var all sync.WaitGroup
+	for round := range 5 {
+		written := make(chan struct{}, 64)
+		for i := range 64 {
+			c := commit(t, part(tenant, stream, round, 1))
+			all.Go(func() {
+				_, err := stores[i%2].Append(t.Context(), c)
+				var conflict *eventstore.ConflictError
+				switch {
+				case err == nil:
+					written <- struct{}{}
+				case !errors.As(err, &conflict) || conflict.Actual != round+1 || conflict.Expected != round:
+					t.Errorf("got %v", err)
+				}
+			})
+		}
+		all.Wait()
+		if len(written) != 1 {
+			t.Errorf("%d were written at version %d", len(written), round)
+		}
+	}
+	f.wantsOrderly(tenant)
+}

@@ -1,0 +1,59 @@
+package eventstore
+
+import (
+	"testing"
+
+	"docket/domain"
+
+	"github.com/google/uuid"
+	"pgregory.net/rapid"
+)
+
+// Whatever was added in whatever order, what the tail gives is the log's own: it
+// begins right after the seq, has no gap, and no more than was asked for; and it
+// stays within its bounds.
+func TestTailIsTheLogsEnd(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(r *rapid.T) {
+		tail := newTail()
+		tenants := make([]domain.TenantID, 12)
+		heads := make([]int64, len(tenants))
+		for i := range tenants {
+			tenants[i] = domain.TenantID(uuid.NewSHA1(uuid.Nil, []byte{byte(i)}))
+		}
+		for range rapid.IntRange(1, 60).Draw(r, "appends") {
+			i := rapid.IntRange(0, len(tenants)-1).Draw(r, "tenant")
+			if rapid.IntRange(0, 4).Draw(r, "elsewhere") == 0 {
+				heads[i] += int64(rapid.IntRange(1, 5).Draw(r, "by others"))
+			}
+			events := make([]domain.Recorded, rapid.SampledFrom([]int{1, 2, 3, 300, 1500}).Draw(r, "events"))
+			for n := range events {
+				heads[i]++
+				events[n] = domain.Recorded{Tenant: tenants[i], Seq: heads[i]}
+			}
+			tail.add(events)
+
+			total := 0
+			for _, run := range tail.runs.Values() {
+				total += len(run)
+			}
+			if total != tail.size || total > tailSize {
+				r.Fatalf("%d events are kept, counted as %d", total, tail.size)
+			}
+			seq := heads[i] - int64(rapid.IntRange(-1, 2000).Draw(r, "behind"))
+			limit := rapid.IntRange(1, 600).Draw(r, "limit")
+			got := tail.after(tenants[i], seq, limit)
+			if len(got) > limit {
+				r.Fatalf("%d events, %d were asked for", len(got), limit)
+			}
+			for n, e := range got {
+				if e.Tenant != tenants[i] || e.Seq != seq+1+int64(n) {
+					r.Fatalf("after %d comes %d of %s", seq, e.Seq, e.Tenant)
+				}
+			}
+			if newest := tail.after(tenants[i], heads[i]-1, 1); len(newest) != 1 {
+				r.Fatal("the newest event isn't there")
+			}
+		}
+	})
+}
