@@ -103,9 +103,8 @@ func (c *client) send(ctx context.Context, to *replica, method, path, request st
 	return answer{res.StatusCode, res.Header, raw}, err
 }
 
-// do carries a command out: it asks until the outcome is known or ctx ends,
-// where keys make asking again safe; else once. into, if not nil, gets the body
-// of a success.
+// do carries a command out: it asks, with a key, until the outcome is known. into,
+// if not nil, gets the body of a success.
 func (c *client) do(ctx context.Context, cmd *command, method, path string, body, into any) {
 	c.sent++
 	cmd.ID = fmt.Sprintf("cmd-%d-%d", c.id, c.sent)
@@ -114,12 +113,9 @@ func (c *client) do(ctx context.Context, cmd *command, method, path string, body
 		_ = c.login(ctx, c.person) // else the next time: the old one is still good
 	}
 	cmd.Invoked = c.run.now()
-	header := map[string]string{}
+	header := map[string]string{"Idempotency-Key": cmd.ID}
 	if cmd.Expected > 0 {
 		header["If-Match"] = fmt.Sprintf(`"%d"`, cmd.Expected)
-	}
-	if c.run.keys {
-		header["Idempotency-Key"] = cmd.ID
 	}
 	c.commands = append(c.commands, cmd)
 	open := false // an earlier attempt may have been carried out
@@ -157,7 +153,7 @@ func (c *client) do(ctx context.Context, cmd *command, method, path string, body
 		if !revoked {
 			c.run.unknowns.add(1)
 		}
-		if !c.run.keys || forGood || !hold(c.run.settling, upTo(c.rng, breath)) {
+		if forGood || !hold(c.run.settling, upTo(c.rng, breath)) {
 			return
 		}
 	}

@@ -20,9 +20,6 @@ const leastAcked = 150
 func TestFaults(t *testing.T) {
 	r := newRun(t, *seedFlag)
 	t.Logf("-faults.seed %d", r.seed)
-	if !r.keys {
-		t.Log("Idempotency-Key isn't honoured: unknown outcomes stay unknown")
-	}
 	if !r.positions {
 		t.Log("min_seq isn't known: no read can be held against a write")
 	}

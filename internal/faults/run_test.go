@@ -30,9 +30,7 @@ type run struct {
 	replicas []*replica
 	tenants  []*tenant
 	clients  []*client
-	// keys: the server honours Idempotency-Key, so that clients may ask again.
-	keys bool
-	// positions: it knows min_seq, so that reads can be held against writes.
+	// positions: the server knows min_seq, so that reads can be held against writes.
 	positions bool
 
 	// settling ends when clients may no longer ask again.
@@ -57,24 +55,8 @@ func newRun(t *testing.T, seed uint64) *run {
 	for n := range tenants {
 		r.tenants = append(r.tenants, r.newTenant(n))
 	}
-	r.keys, r.positions = r.honoursKeys(), r.knowsPositions()
+	r.positions = r.knowsPositions()
 	return r
-}
-
-// honoursKeys asks the same twice with one key.
-func (r *run) honoursKeys() bool {
-	r.t.Helper()
-	as := &client{run: r, http: http.DefaultClient, person: r.tenants[0].founder, tenant: r.tenants[0]}
-	var second answer
-	for range 2 {
-		var err error
-		second, err = as.send(r.t.Context(), r.replicas[0], http.MethodPost, "/v1/projects", "setup",
-			map[string]any{"name": "Twice"}, map[string]string{"Idempotency-Key": "twice"})
-		if err != nil {
-			r.t.Fatal(err)
-		}
-	}
-	return second.header.Get("Idempotency-Replayed") == "true"
 }
 
 // knowsPositions asks for a read with min_seq.

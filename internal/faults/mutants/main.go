@@ -177,7 +177,7 @@ var ids = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}|cmd-\d+-\d+(
 // brief is a failure's text without ids, cut to what a table can bear; empty for
 // a line that reports no failure.
 func brief(text string) string {
-	if strings.HasPrefix(text, "-faults.seed") || strings.Contains(text, "isn't honoured") || strings.Contains(text, "isn't known") {
+	if strings.HasPrefix(text, "-faults.seed") || strings.Contains(text, "isn't known") {
 		return ""
 	}
 	text = strings.ReplaceAll(ids.ReplaceAllString(text, "…"), "|", "/")

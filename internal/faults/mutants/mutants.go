@@ -102,8 +102,8 @@ where $1::uuid is not null and`,
 		edits: []edit{
 			{
 				"migrations/0002_events.sql",
-				`           coalesce((select e.seq from events e where e.tenant_id = t.id order by e.seq desc limit 1), 0) as seq,`,
-				`           nextval('seqs') as seq,`,
+				`      heads[i] := coalesce(h, 0);`,
+				`      heads[i] := nextval('seqs');`,
 			},
 			{
 				"migrations/0002_events.sql",
@@ -114,5 +114,31 @@ grant usage on sequence seqs to docket_engine;`,
 			},
 		},
 		test: "^TestDependentCommits$",
+	},
+	{
+		name: "Commits that hang together share a batch",
+		edits: []edit{{
+			"eventstore/batch.go",
+			` || !b.independent(w.encoded)) {`,
+			`) {`,
+		}},
+		test: "^TestDependentCommits$",
+	},
+	{
+		name: "a key is looked up first, and written later without looking",
+		edits: []edit{
+			{
+				"migrations/0002_events.sql",
+				`    perform from commands k where k.tenant_id = p_tenants[p_key_tenant[i]] and k.key_hash = p_key_hash[i];`,
+				`    perform from commands k where false;`,
+			},
+			{
+				"migrations/0002_events.sql",
+				`p_key_refusal[i], now_);`,
+				`p_key_refusal[i], now_)
+      on conflict do nothing;`,
+			},
+		},
+		test: "^TestOneKeyHasOneEffect$",
 	},
 }
