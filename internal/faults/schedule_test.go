@@ -66,7 +66,10 @@ func (r *run) schedule(atLeast time.Duration) []struck {
 			at := r.now()
 			hit := faults[i].strike(r, ctx)
 			done = append(done, struck{faults[i].name, at, r.now() - at, hit, r.acked.value() - before})
-			if r.t.Failed() || ctx.Err() != nil {
+			if ctx.Err() != nil {
+				r.t.Error("the test's time is over before the schedule is")
+			}
+			if r.t.Failed() {
 				return done
 			}
 		}
@@ -126,16 +129,24 @@ func (r *run) withoutWALWriter(ctx context.Context, commands int) bool {
 		r.t.Error(err)
 		return false
 	}
-	patient, cancel := context.WithTimeout(ctx, time.Second)
+	for range commands {
+		if r.ackedWithin(ctx, 2*time.Second) {
+			continue
+		}
+		if err := r.cluster.walWriter(syscall.SIGCONT); err != nil {
+			r.t.Error(err)
+		}
+		r.acked.reach(ctx, r.acked.value()+1)
+		return false
+	}
+	return true
+}
+
+// ackedWithin waits for the next acknowledged command, but not for ever.
+func (r *run) ackedWithin(ctx context.Context, patience time.Duration) bool {
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	if r.acked.reach(patient, r.acked.value()+commands) {
-		return true
-	}
-	if err := r.cluster.walWriter(syscall.SIGCONT); err != nil {
-		r.t.Error(err)
-	}
-	r.acked.reach(ctx, r.acked.value()+1)
-	return false
+	return r.acked.reach(ctx, r.acked.value()+1)
 }
 
 // killSession kills the process of a session that does something. Postgres then

@@ -26,9 +26,9 @@ type mutant struct {
 // seconds to say where.
 func (m mutant) timeout() string {
 	if strings.Contains(m.test, "TestFaults") {
-		return "100s"
+		return "4m"
 	}
-	return "45s"
+	return "75s"
 }
 
 // apply breaks the copy in root. undo mends it.
