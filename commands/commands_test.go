@@ -11,6 +11,8 @@ import (
 	"docket/domain"
 	"docket/eventstore"
 	"docket/internal/pgtest"
+
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 func TestMain(m *testing.M) { os.Exit(pgtest.Run(m)) }
@@ -20,6 +22,7 @@ const password = "correct horse battery"
 // world is one database with two replicas' commands on it.
 type world struct {
 	t       *testing.T
+	engine  *pgxpool.Pool
 	store   *eventstore.Store
 	one     *commands.Commands
 	two     *commands.Commands
@@ -43,7 +46,7 @@ func newWorld(t *testing.T) *world {
 		}
 		return c
 	}
-	w := &world{t: t, store: store, one: replica(), two: replica()}
+	w := &world{t: t, engine: engine, store: store, one: replica(), two: replica()}
 	w.session = commands.NewSessions(engine, w.one)
 	w.def, err = w.one.EnsureDefaultTenant(t.Context(), commands.NewTenant{Name: "Default Org", Slug: "default"})
 	if err != nil {

@@ -60,7 +60,8 @@ func (c *Commands) Register(ctx context.Context, t domain.TenantID, o Origin, r 
 			Tenant: domain.Platform, Kind: eventstore.ClaimEmail, Value: domain.FoldEmail(r.Email), Holder: id.UUID(),
 		})
 		begin(a, memberships, t, id.UUID())
-		return by, c.enter(ctx, a, t, domain.User{ID: id, Email: r.Email, Name: r.Name}, r.Visitor)
+		user := domain.User{ID: id, Email: r.Email, Name: r.Name, Version: len(registered)}
+		return by, c.enter(ctx, a, t, user, r.Visitor)
 	})
 	if err != nil {
 		if !errors.Is(err, eventstore.ErrOutcomeUnknown) {

@@ -25,6 +25,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add("task.updated", 1, []byte(`{"changes":[{"field":"title","from":null,"to":"\u2028 \\u2028 \\\u2029 \u003c"}]}`))
 	f.Add("task.updated", 1, []byte(`{"changes":[{"field":"title"},{"field":"due_date","to": [1e999, {"a" : "b"}]}],"CHANGES":null}`))
 	f.Add("project.updated", 1, []byte(`{"changes":null,"name":"\ud800"}`))
+	f.Add("member.joined", 1, []byte(`{"user_version":7,"role":"owner","extra":1e999}`))
 	f.Add("task.created", -1, []byte(`null`))
 	f.Fuzz(func(t *testing.T, eventType string, version int, data []byte) {
 		kept := bytes.Clone(data)

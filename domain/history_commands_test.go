@@ -131,11 +131,11 @@ func (h *history) beginMembership(t *rapid.T) {
 	n := somePerson.Draw(t, "user")
 	if rapid.Bool().Draw(t, "by themselves") {
 		if role, err := h.tenant.Admits(); err == nil {
-			h.join(t, n, domain.Actor{}, domain.JoinTenant{User: user(n), Role: role})
+			h.join(t, n, domain.Actor{}, domain.JoinTenant{User: h.user(n), Role: role})
 		}
 		return
 	}
-	h.join(t, n, h.anyone(t), domain.AddMember{User: user(n), Role: someRoles.Draw(t, "role")})
+	h.join(t, n, h.anyone(t), domain.AddMember{User: h.user(n), Role: someRoles.Draw(t, "role")})
 }
 
 func (h *history) changeMembership(t *rapid.T) {
@@ -152,10 +152,7 @@ func (h *history) changeMembership(t *rapid.T) {
 // renameUser changes a name in the platform's log, of which no history is kept.
 func (h *history) renameUser(t *rapid.T) {
 	n := somePerson.Draw(t, "user")
-	u, ok := h.names[n]
-	if !ok {
-		u = user(n)
-	}
+	u := h.user(n)
 	events, err := domain.DecideUser(u, domain.RenameUser{Name: edit(t, "name", someTexts)})
 	if err != nil && domain.CodeOf(err) != domain.CodeValidationFailed {
 		t.Fatal(err)
@@ -169,6 +166,14 @@ func (h *history) renameUser(t *rapid.T) {
 	h.names[n] = u
 }
 
+// user is a user as they are called now.
+func (h *history) user(n int) domain.User {
+	if u, renamed := h.names[n]; renamed {
+		return u
+	}
+	return user(n)
+}
+
 // carryName carries a user's present name into the tenant, perhaps once more, or
 // an earlier one that comes late.
 func (h *history) carryName(t *rapid.T) {
@@ -180,7 +185,7 @@ func (h *history) carryName(t *rapid.T) {
 	c := domain.RenameMember{Name: u.Name, UserVersion: u.Version}
 	before := h.members[n]
 	if rapid.IntRange(0, 4).Draw(t, "late") == 0 {
-		c = domain.RenameMember{Name: "an earlier name", UserVersion: before.UserVersion}
+		c = domain.RenameMember{Name: "an earlier name", UserVersion: rapid.IntRange(0, before.UserVersion).Draw(t, "version")}
 	}
 	h.join(t, n, domain.Actor{}, c)
 	switch after := h.members[n]; {

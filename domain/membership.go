@@ -13,7 +13,8 @@ type Membership struct {
 	JoinedAt time.Time
 	// Active is false before the member joined and after they left.
 	Active bool
-	// UserVersion is the version of the user that the last renaming came from.
+	// UserVersion is the version of the user that Name comes from: that at joining,
+	// or of the renaming that was carried last. 0 is not known.
 	UserVersion int
 	Version     int
 }
@@ -23,13 +24,14 @@ type Membership struct {
 type MembershipCommand interface{ membershipCommand() }
 
 // JoinTenant makes a user a member by their own act, or founds a tenant; the
-// tenant has said with which role (Tenant.Admits).
+// tenant has said with which role (Tenant.Admits). User is as of its Version.
 type JoinTenant struct {
 	User User
 	Role Role
 }
 
-// AddMember makes a registered user a member by an owner's act.
+// AddMember makes a registered user a member by an owner's act. User is as of its
+// Version.
 type AddMember struct {
 	User User
 	Role Role
@@ -45,7 +47,7 @@ type ChangeRole struct {
 
 // RenameMember carries a user's new name into a tenant. UserVersion is the
 // version of the user's stream that it comes from: a renaming that was carried
-// already, or is older than one that was, changes nothing.
+// already, is older than one that was, or older than the joining, changes nothing.
 type RenameMember struct {
 	Name        string
 	UserVersion int
@@ -101,7 +103,7 @@ func (m Membership) join(u User, r Role) ([]Event, error) {
 		return nil, Refuse(CodeAlreadyMember, "this user is a member already")
 	}
 	return []Event{MemberJoined{
-		UserID: u.ID, Email: About(u.ID, u.Email), Name: About(u.ID, u.Name), Role: r,
+		UserID: u.ID, Email: About(u.ID, u.Email), Name: About(u.ID, u.Name), Role: r, UserVersion: u.Version,
 	}}, nil
 }
 
@@ -165,7 +167,7 @@ func (m Membership) Evolve(r Recorded) (Membership, error) {
 	case MemberJoined:
 		m = Membership{
 			TenantID: r.Tenant, UserID: e.UserID, Email: e.Email.Value, Name: e.Name.Value,
-			Role: e.Role, JoinedAt: r.At, Active: true,
+			Role: e.Role, JoinedAt: r.At, Active: true, UserVersion: e.UserVersion,
 		}
 	case MemberRoleChanged:
 		m.Role = e.To
@@ -179,48 +181,3 @@ func (m Membership) Evolve(r Recorded) (Membership, error) {
 	m.Version = r.Version
 	return m, nil
 }
-
-// MemberJoined carries the member's name and address into the tenant's log, so
-// that its read models need no other.
-type MemberJoined struct {
-	UserID UserID   `json:"user_id"`
-	Email  Personal `json:"email"`
-	Name   Personal `json:"name"`
-	Role   Role     `json:"role"`
-}
-
-// MemberRoleChanged says that an owner gave a member another role.
-type MemberRoleChanged struct {
-	UserID UserID   `json:"user_id"`
-	Name   Personal `json:"name"`
-	From   Role     `json:"from"`
-	To     Role     `json:"to"`
-}
-
-// MemberRenamed says that the user took another name; UserVersion is that of the
-// event in the platform's log.
-type MemberRenamed struct {
-	UserID      UserID   `json:"user_id"`
-	From        Personal `json:"from"`
-	Name        Personal `json:"name"`
-	UserVersion int      `json:"user_version"`
-}
-
-// MemberLeft says that a member left or was removed; Role is the role they had.
-type MemberLeft struct {
-	UserID UserID   `json:"user_id"`
-	Name   Personal `json:"name"`
-	Role   Role     `json:"role"`
-}
-
-// EventType is the stored name.
-func (MemberJoined) EventType() string { return "member.joined" }
-
-// EventType is the stored name.
-func (MemberRoleChanged) EventType() string { return "member.role_changed" }
-
-// EventType is the stored name.
-func (MemberRenamed) EventType() string { return "member.renamed" }
-
-// EventType is the stored name.
-func (MemberLeft) EventType() string { return "member.left" }

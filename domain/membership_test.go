@@ -19,8 +19,15 @@ var user1 = domain.User{ID: person(1), Email: "one@example.org", Name: "Person 1
 func joined(r domain.Role) domain.MemberJoined {
 	return domain.MemberJoined{
 		UserID: person(1), Email: domain.About(person(1), "one@example.org"),
-		Name: domain.About(person(1), "Person 1"), Role: r,
+		Name: domain.About(person(1), "Person 1"), Role: r, UserVersion: user1.Version,
 	}
+}
+
+// joinedAt is joined with the user's stream at another version.
+func joinedAt(r domain.Role, userVersion int) domain.MemberJoined {
+	e := joined(r)
+	e.UserVersion = userVersion
+	return e
 }
 
 func changedRole(from, to domain.Role) domain.MemberRoleChanged {
@@ -41,10 +48,15 @@ func TestMembershipBegins(t *testing.T) {
 	t.Parallel()
 	owner := actor(9, domain.Owner)
 	gone := []domain.Event{joined(domain.Member), left(domain.Member)}
+	fourth := user1
+	fourth.Version = 4
 	members.run(t, []scenario[domain.MembershipCommand]{
 		{
 			name: "join, without an actor", when: domain.JoinTenant{User: user1, Role: domain.Member},
 			then: []domain.Event{joined(domain.Member)},
+		}, {
+			name: "join under the user's fourth name", when: domain.JoinTenant{User: fourth, Role: domain.Member},
+			then: []domain.Event{joinedAt(domain.Member, 4)},
 		}, {
 			name: "found", when: domain.JoinTenant{User: user1, Role: domain.Owner},
 			then: []domain.Event{joined(domain.Owner)},
@@ -61,6 +73,9 @@ func TestMembershipBegins(t *testing.T) {
 		}, {
 			name: "add", by: owner, when: domain.AddMember{User: user1, Role: domain.Auditor},
 			then: []domain.Event{joined(domain.Auditor)},
+		}, {
+			name: "add under the user's fourth name", by: owner, when: domain.AddMember{User: fourth, Role: domain.Viewer},
+			then: []domain.Event{joinedAt(domain.Viewer, 4)},
 		}, {
 			name: "add after leaving", given: gone, by: owner, when: domain.AddMember{User: user1, Role: domain.Owner},
 			then: []domain.Event{joined(domain.Owner)},
@@ -146,6 +161,7 @@ func TestMembershipChanges(t *testing.T) {
 func TestMembershipRenaming(t *testing.T) {
 	t.Parallel()
 	member, renamed := []domain.Event{joined(domain.Member)}, []domain.Event{joined(domain.Member), memberRenamed("Person 1", "One", 3)}
+	later := []domain.Event{joinedAt(domain.Member, 5)}
 	rename := func(name string, version int) domain.RenameMember {
 		return domain.RenameMember{Name: name, UserVersion: version}
 	}
@@ -156,6 +172,17 @@ func TestMembershipRenaming(t *testing.T) {
 		{name: "the same version with another name", given: renamed, when: rename("Uno", 3)},
 		{name: "an older one that comes late", given: renamed, when: rename("Uno", 2)},
 		{name: "to what it is", given: member, when: rename("Person 1", 2)},
+		{name: "older than the joining", given: later, when: rename("An earlier name", 4)},
+		{name: "the one that was joined with", given: later, when: rename("An earlier name", 5)},
+		{name: "newer than the joining", given: later, when: rename("One", 6), then: []domain.Event{memberRenamed("Person 1", "One", 6)}},
+		{
+			name: "older than joining again", given: append(renamed, left(domain.Member), joinedAt(domain.Member, 5)),
+			when: rename("An earlier name", 4),
+		},
+		{
+			name: "of one who joined nobody knows when", given: []domain.Event{joinedAt(domain.Member, 0)},
+			when: rename("One", 2), then: []domain.Event{memberRenamed("Person 1", "One", 2)},
+		},
 		{name: "who left", given: append(member, left(domain.Member)), when: rename("One", 2)},
 		{name: "who never came", when: rename("One", 2)},
 	})
@@ -226,7 +253,7 @@ func TestMembershipFold(t *testing.T) {
 		joined(domain.Owner), left(domain.Owner), joined(domain.Viewer), changedRole(domain.Viewer, domain.Manager))
 	want := domain.Membership{
 		TenantID: tenantID, UserID: person(1), Email: "one@example.org", Name: "Person 1",
-		Role: domain.Manager, JoinedAt: moment(3), Active: true, Version: 4,
+		Role: domain.Manager, JoinedAt: moment(3), Active: true, UserVersion: 1, Version: 4,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("state (-want +got):\n%s", diff)

@@ -50,6 +50,15 @@ func (p Personal) MarshalJSON() ([]byte, error) {
 func (p *Personal) UnmarshalJSON(b []byte) error {
 	var e personalEnvelope
 	if err := json.Unmarshal(b, &e); err != nil {
+		// Under a key that a newer version has brought anything may stand for the value.
+		var under struct {
+			P struct {
+				Key string `json:"key"`
+			} `json:"$p"`
+		}
+		if json.Unmarshal(b, &under) == nil && under.P.Key != "" && under.P.Key != KeyNone {
+			return fmt.Errorf("%w: %q", ErrUnknownKey, under.P.Key)
+		}
 		return fmt.Errorf("personal field: %w", err)
 	}
 	if e.P.Key == "" {

@@ -80,6 +80,78 @@ func TestUpcasterThatGivesNothing(t *testing.T) {
 	}
 }
 
+// A version that is only learned is read, while the one before goes on being written.
+func TestLearnedVersion(t *testing.T) {
+	t.Parallel()
+	down := Downcaster(renamed("text", "body"))
+	reg := register(define[noted]("test", renamed("note", "body"), renamed("body", "text")).learned(down))
+	d, data, err := reg.encode(noted{Text: "x"})
+	if err != nil || d.Version != 2 || d.Reads != 3 || string(data) != `{"body":"x","via":"text "}` {
+		t.Errorf("written in version %d of %d as %s, %v", d.Version, d.Reads, data, err)
+	}
+	// What only the learned version can say isn't there when it comes back.
+	if e, err := d.AsStored(noted{Text: "x", Via: "y"}, json.RawMessage(`{"body":"x","via":"z "}`)); err != nil || e != (noted{"x", "z body "}) {
+		t.Errorf("as stored: %+v, %v", e, err)
+	}
+	plain := register(define[noted]("test"))["test.noted"]
+	if e, err := plain.AsStored(noted{Text: "x"}, nil); err != nil || e != (noted{Text: "x"}) {
+		t.Errorf("as stored: %+v, %v", e, err)
+	}
+	for version, data := range map[int]string{1: `{"note":"x"}`, 2: `{"body":"x"}`, 3: `{"text":"x"}`} {
+		if e, err := reg.decode("test.noted", version, json.RawMessage(data)); err != nil || e.(noted).Text != "x" {
+			t.Errorf("version %d: %+v, %v", version, e, err)
+		}
+	}
+	if _, err := reg.decode("test.noted", 4, json.RawMessage(`{"text":"x"}`)); !errors.Is(err, ErrUnknownEvent) {
+		t.Errorf("version 4: %v", err)
+	}
+}
+
+func TestLearnedType(t *testing.T) {
+	t.Parallel()
+	reg := register(define[noted]("test").learned(nil))
+	if d, data, err := reg.encode(noted{Text: "x"}); err == nil {
+		t.Errorf("written in version %d as %s", d.Version, data)
+	}
+	if e, err := reg.decode("test.noted", 1, json.RawMessage(`{"text":"x"}`)); err != nil || e != (noted{Text: "x"}) {
+		t.Errorf("read as %+v, %v", e, err)
+	}
+	for name, wrong := range map[string]func(){
+		"a version without a downcaster": func() { define[noted]("test", renamed("body", "text")).learned(nil) },
+		"a type with one":                func() { define[noted]("test").learned(Downcaster(renamed("text", "body"))) },
+	} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%s was taken", name)
+				}
+			}()
+			wrong()
+		}()
+	}
+}
+
+func TestAddField(t *testing.T) {
+	t.Parallel()
+	up := addField("count", 7)
+	for data, want := range map[string]string{
+		`{}`:                                     `{"count":7}`,
+		`{"text":"<\"&>","n":1.50,"o":{"b":[]}}`: `{"count":7,"n":1.50,"o":{"b":[]},"text":"<\"&>"}`,
+		`{"count":3}`:                            `{"count":7}`,
+	} {
+		given := json.RawMessage(data)
+		got, err := up(given)
+		if err != nil || string(got) != want || string(given) != data {
+			t.Errorf("%s became %s (%v), and is %s; want %s", data, got, err, given, want)
+		}
+	}
+	for _, data := range []string{``, `null`, `[]`, `7`, `{"a":`} {
+		if got, err := up(json.RawMessage(data)); err == nil {
+			t.Errorf("%s became %s", data, got)
+		}
+	}
+}
+
 func TestRegisterRefusesDuplicates(t *testing.T) {
 	t.Parallel()
 	for name, defs := range map[string][]Definition{

@@ -1,6 +1,7 @@
 package domain_test
 
 import (
+	"fmt"
 	"reflect"
 	"testing"
 
@@ -28,7 +29,7 @@ var samples = []domain.Event{
 		Email: domain.About(person(1), "one+tag@example.org"), Name: domain.About(person(1), `Person "One"`),
 	},
 	userRenamed(`Person "One"`, "Person <1>"),
-	joined(domain.Manager),
+	joinedAt(domain.Manager, 3),
 	changedRole(domain.Manager, domain.Owner),
 	memberRenamed("Person 1", "Person One", 2),
 	left(domain.Auditor),
@@ -59,6 +60,26 @@ var samples = []domain.Event{
 	commentCreated("Too deep:\n\t@two@example.org <&>", person(2)),
 	commentUpdated("Too deep", "Deep enough, @six@example.org", person(6)),
 	commentDeleted(),
+}
+
+// olderSamples are what golden files of older schema versions decode to, where
+// they couldn't say all that the type says now.
+var olderSamples = map[string]domain.Event{
+	"member.joined.v1": joinedAt(domain.Manager, 0),
+}
+
+// sampleAs is the sample of a type as it comes from one of its schema versions.
+func sampleAs(t tester, d domain.Definition, version int) domain.Event {
+	t.Helper()
+	if version == d.Reads {
+		return sampleOf(t, d.Type)
+	}
+	name := fmt.Sprintf("%s.v%d", d.Type, version)
+	e, ok := olderSamples[name]
+	if !ok {
+		t.Fatalf("%s has no sample", name)
+	}
+	return e
 }
 
 // sampleOf is the sample of a type.

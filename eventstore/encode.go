@@ -43,6 +43,9 @@ func encode(c Commit) (*encoded, error) {
 			if len(data) > MaxEventSize {
 				return nil, &SizeError{Type: d.Type, Size: len(data)}
 			}
+			if event, err = d.AsStored(event, data); err != nil {
+				return nil, err
+			}
 			e.events = append(e.events, domain.Recorded{
 				Tenant: p.Tenant, Stream: p.Stream, Version: p.Expected + 1 + i,
 				Actor: c.Actor, Command: c.Command, Event: event, Meta: c.Meta,

@@ -259,32 +259,3 @@ func TestDamagedEvent(t *testing.T) {
 	}
 	r.wantsReached(well, f.grow(r.store, well, 3), "a")
 }
-
-// An event of a newer version isn't this replica's business: it stops before it,
-// counts nothing, and goes on when a newer replica has handled it.
-func TestEventOfANewerVersion(t *testing.T) {
-	t.Parallel()
-	f := newFixture(t)
-	f.journal()
-	tenant, well := f.tenant(), f.tenant()
-	head := f.grow(f.store, tenant, 3)
-	f.raw(rawEvent{tenant: tenant, seq: head + 1, stream: newStream(t), version: 1, eventType: "task.archived"})
-	last := f.grow(f.store, tenant, 3)
-	r := f.replica(eventstore.FeedConfig{})
-	r.subscribe("a", write)
-	r.wantsReached(tenant, head, "a")
-	for range 3 { // several sweeps find it again
-		r.wantsReached(well, f.grow(r.store, well, 1), "a")
-	}
-	f.wantsUntroubled("a", tenant, head)
-
-	// What a newer replica does.
-	if _, err := f.engine.Exec(t.Context(), `insert into journal values ('a', $1, $2)`, tenant.UUID(), head+1); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := f.engine.Exec(t.Context(), `update checkpoints set seq = seq + 1 where subscription = 'a' and tenant_id = $1`, tenant.UUID()); err != nil {
-		t.Fatal(err)
-	}
-	r.wantsReached(tenant, last, "a")
-	f.wantsUntroubled("a", tenant, last)
-}

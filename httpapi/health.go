@@ -19,7 +19,7 @@ func registerHealth(s *Server) {
 	})
 	registerPublic(s, operation{
 		Method: http.MethodGet, Path: "/readyz", ID: "readyz", Tag: "service", Summary: "Can it serve",
-		Description: "503 while it starts or stops, and while the database can't be reached.",
+		Description: "503 while it starts or stops, while the database can't be reached, and while it might lose what it has acknowledged.",
 	}, func(ctx context.Context, _ domain.TenantID, _ *struct{}) (*plain[healthBody], error) {
 		if err := s.ready(ctx); err != nil {
 			return nil, domain.Refuse(domain.CodeOverloaded, "not ready: %s", err)

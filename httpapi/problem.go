@@ -65,6 +65,10 @@ func newProblem(refusal *domain.Error, requestID string) *problem {
 // result says that the error is none of the refusals a client may read: its text
 // isn't in the problem, and the caller has to log it.
 //
+// An event that a newer version of Docket wrote, and this one can't read, is
+// "overloaded" too: nothing was done, and by then another replica may answer. No
+// decision is ever made without it.
+//
 // A deadline that passed, or a request that was given up, is "overloaded": the
 // commands answer "outcome-unknown" themselves where an append was under way.
 func problemFrom(err error, requestID string) (p *problem, unexpected bool) {
@@ -72,6 +76,9 @@ func problemFrom(err error, requestID string) (p *problem, unexpected bool) {
 	switch {
 	case errors.As(err, &p):
 		return p, false
+	case errors.Is(err, domain.ErrUnknownEvent):
+		return newProblem(domain.Refuse(domain.CodeOverloaded,
+			"a newer version of Docket wrote something that this replica can't read, so it did nothing; a newer replica can"), requestID), false
 	case errors.As(err, &refusal):
 		p = newProblem(refusal, requestID)
 		return p, p.Code == domain.CodeInternal
@@ -179,6 +186,10 @@ func (r *router) problem(ctx context.Context, err error) *problem {
 	p, unexpected := problemFrom(err, requestIDFrom(ctx))
 	if unexpected {
 		r.log.LogAttrs(ctx, slog.LevelError, "request failed",
+			slog.Any("error", err), slog.String("request_id", p.RequestID))
+	}
+	if errors.Is(err, domain.ErrUnknownEvent) {
+		r.log.LogAttrs(ctx, slog.LevelWarn, "request left to a newer version",
 			slog.Any("error", err), slog.String("request_id", p.RequestID))
 	}
 	return p

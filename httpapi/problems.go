@@ -89,7 +89,7 @@ var problems = map[domain.Code]problemKind{
 	domain.CodeReadModelLagging: {Status: 503, Title: "Read model lagging", RetryAfter: 1,
 		Explanation: "The read model hasn't come so far in the log yet that this could be read. Try again after Retry-After seconds."},
 	domain.CodeOverloaded: {Status: 503, Title: "Overloaded", RetryAfter: 1,
-		Explanation: "The server has too much to do and did nothing of this, or a read took too long. Try again after Retry-After seconds."},
+		Explanation: "The server has too much to do and did nothing of this, or a read took too long; or, while Docket is being upgraded, this replica met what only a newer one can read. Try again after Retry-After seconds."},
 	domain.CodeOutcomeUnknown: {Status: 503, Title: "Outcome unknown", RetryAfter: 1,
 		Explanation: "The database went away before it said whether the change is kept: it may or may not have been carried out. Look before you repeat it."},
 }

@@ -46,6 +46,9 @@ type world struct {
 	stop, resume func()
 	// beginSession makes a user's session, as a login does.
 	beginSession func(uuid.UUID, domain.UserID)
+	// insert writes an event at the end of a tenant's log, as another version of
+	// Docket would.
+	insert func(t domain.TenantID, stream domain.StreamID, eventType string, schema int, data string)
 	// events counts the events of all logs, the platform's included.
 	events func() int
 	// caughtUp waits until all subscriptions have come to a seq of a tenant.
@@ -117,6 +120,16 @@ func newWorld(t testing.TB) *world {
 		t.Helper()
 		_, err := engine.Exec(context.Background(),
 			`insert into sessions (id, user_id, expires_at) values ($1, $2, now() + interval '1 day')`, id, user.UUID())
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.insert = func(id domain.TenantID, stream domain.StreamID, eventType string, schema int, data string) {
+		t.Helper()
+		_, err := engine.Exec(context.Background(), `insert into events (tenant_id, seq, stream_type, stream_id, version, type, schema_version,
+occurred_at, command_id, data, meta)
+select $1, max(e.seq) + 1, $2, $3, 1 + count(*) filter (where e.stream_id = $3), $4, $5, clock_timestamp(), $6, $7, '{}'
+from events e where e.tenant_id = $1`, id.UUID(), string(stream.Type), stream.ID, eventType, schema, uuid.New(), data)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -121,13 +121,13 @@ func (q *Queries) listed(ctx context.Context, ids []domain.TenantID) ([]Listed, 
 func foldTenant(t *domain.Tenant, rows pgx.Rows) error {
 	for rows.Next() {
 		e, err := eventstore.Scan(rows)
+		if err == nil {
+			*t, err = t.Evolve(e)
+		}
 		if errors.Is(err, domain.ErrUnknownEvent) {
 			return nil
 		}
 		if err != nil {
-			return err
-		}
-		if *t, err = t.Evolve(e); err != nil {
 			return err
 		}
 	}

@@ -101,24 +101,6 @@ func TestTheDirectoryIsForOperators(t *testing.T) {
 	}
 }
 
-// A tenant that a newer version changed is listed as it was before.
-func TestTenantsOfANewerVersionAreListed(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	c, _ := w.found(t, "acme")
-	claimSlug(t, w, c.id, "acme")
-	if _, err := w.db.Engine(t).Exec(t.Context(), `
-insert into events (tenant_id, seq, stream_type, stream_id, version, type, schema_version, occurred_at, command_id, data, meta)
-select tenant_id, 3, stream_type, stream_id, 2, 'tenant.moved', 1, occurred_at, command_id, '{}', meta from events where tenant_id = $1 and seq = 1`,
-		c.id.UUID()); err != nil {
-		t.Fatal(err)
-	}
-	page, _, err := w.queries.Tenants(t.Context(), domain.Operate(domain.Platform), "", 0)
-	if err != nil || len(page) != 1 || page[0].Tenant.Name != "Company acme" || page[0].Head != 3 {
-		t.Errorf("%+v, %v", page, err)
-	}
-}
-
 // claimSlug gives a tenant its slug, which in life is appended with its first event.
 func claimSlug(t *testing.T, w *world, id domain.TenantID, slug string) {
 	t.Helper()

@@ -102,27 +102,6 @@ func TestHistory(t *testing.T) {
 	}
 }
 
-// An event of a newer version stands in the log, the history and a replay as it
-// is, and stops no reader.
-func TestHistoryShowsWhatItDoesNotKnow(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	c, ann := fillCompany(t, w, 1)
-	_, err := w.engine.Exec(t.Context(), `insert into events (tenant_id, seq, stream_type, stream_id, version, type, schema_version,
-occurred_at, actor_id, command_id, data, meta) values ($1, $2, 'project', $3, 2, 'project.frobbed', 1, now(), $4, $4, '{"x": 1}', '{}')`,
-		c.id.UUID(), c.head()+1, c.projectIDs[0].UUID(), ann.UUID())
-	if err != nil {
-		t.Fatal(err)
-	}
-	items, _, err := w.queries.History(t.Context(), c.scope(t, ann), domain.Stream(domain.ProjectStream, c.projectIDs[0]), 1, 0)
-	if err != nil || len(items) != 1 || items[0].Summary != "project.frobbed" || string(items[0].Data) != `{"x": 1}` || items[0].Changes == nil {
-		t.Fatalf("got %+v, %v", items, err)
-	}
-	if err := w.rebuild.Rebuild(t.Context(), []domain.TenantID{c.id}, nil, nil); !errors.Is(err, domain.ErrUnknownEvent) {
-		t.Fatalf("a rebuild went past it: %v", err)
-	}
-}
-
 func TestReplay(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -13,8 +13,9 @@ import (
 
 // configCheck collects what was found.
 type configCheck struct {
-	settings settings
-	findings []finding
+	settings         settings
+	onUnsafePostgres bool // as program's
+	findings         []finding
 }
 
 func (c *configCheck) add(name string, r result, detail string, args ...any) {
@@ -38,7 +39,7 @@ func (c *configCheck) addProblems(problems []error) bool {
 func (p *program) checkConfig(c *cobra.Command) configReport {
 	flags := settingFlags(c)
 	s, problems := inspectSettings(p.environ, flags, p.asRoot)
-	check := &configCheck{settings: s}
+	check := &configCheck{settings: s, onUnsafePostgres: p.onUnsafePostgres}
 	wrong := check.addProblems(problems)
 	if missing := check.addProblems(s.missingSecrets()); !wrong && !missing {
 		check.add("settings", good, "all can be read")

@@ -25,7 +25,10 @@ func (c *configCheck) database(ctx context.Context, d *database) {
 	if !c.schema(ctx, d) {
 		return
 	}
-	c.role(ctx, "DATABASE_URL", d.Engine, postgres.EngineRole, nil)
+	c.role(ctx, "DATABASE_URL", d.Engine, postgres.EngineRole, func(pool *pgxpool.Pool) {
+		c.durability(ctx, pool)
+		c.slots(ctx, pool)
+	})
 	c.role(ctx, "DOCKET_API_DATABASE_URL", d.API, postgres.APIRole, func(pool *pgxpool.Pool) {
 		beyond, err := postgres.Beyond(ctx, pool, postgres.APIRole)
 		switch {
@@ -130,6 +133,37 @@ func (c *configCheck) role(ctx context.Context, variable, url string, role postg
 	c.add("role "+string(role), good, "the login may take it on")
 	if more != nil {
 		more(pool)
+	}
+}
+
+// durability checks that the server keeps what it acknowledges.
+func (c *configCheck) durability(ctx context.Context, engine *pgxpool.Pool) {
+	if c.onUnsafePostgres {
+		return
+	}
+	found, err := postgres.AskDurability(ctx, engine)
+	switch {
+	case err != nil:
+		c.add("durability", unknown, "%v", err)
+	case len(found.Off) > 0:
+		c.add("durability", bad, "%v; serve would never be ready", &unsafeError{found.Off})
+	case !found.Checksums:
+		c.add("durability", doubt, "Postgres writes no data checksums: stop it and run pg_checksums --enable")
+	default:
+		c.add("durability", good, "Postgres keeps what it acknowledges, and its pages have checksums")
+	}
+}
+
+// slots checks that the database has room for this server's connections.
+func (c *configCheck) slots(ctx context.Context, engine *pgxpool.Pool) {
+	slots, err := postgres.Slots(ctx, engine)
+	switch needed := connsNeeded(); {
+	case err != nil:
+		c.add("connections", unknown, "%v", err)
+	case slots < needed:
+		c.add("connections", doubt, "the database has room for %d, one server may need %d: %s", slots, needed, slotsHint)
+	default:
+		c.add("connections", good, "the database has room for %d, one server may need %d", slots, needed)
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/ThreeDotsLabs/watermill/message/router/middleware"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // feedWorkers is how many tenants one subscription handles at once.
@@ -37,8 +38,8 @@ func feedConns() int32 {
 	return int32(len(subscriptions(nil))*feedWorkers + 4 + notify.QueueConns(outsideChannels))
 }
 
-func newFeed(pool *pgxpool.Pool, progress *eventstore.Progress, log *slog.Logger) *eventstore.Feed {
-	return eventstore.NewFeed(eventstore.FeedConfig{Pool: pool, Workers: feedWorkers, Logger: log}, progress)
+func newFeed(pool *pgxpool.Pool, progress *eventstore.Progress, metrics prometheus.Registerer, log *slog.Logger) *eventstore.Feed {
+	return eventstore.NewFeed(eventstore.FeedConfig{Pool: pool, Workers: feedWorkers, Logger: log, Metrics: metrics}, progress)
 }
 
 // router runs the subscriptions over the feed, and the workers of the delivery queue.

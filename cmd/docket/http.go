@@ -29,13 +29,18 @@ const (
 type listener struct{ net.Listener }
 
 func listen(ctx context.Context, addr string) (*listener, error) {
+	return listenOn(ctx, addr, "DOCKET_ADDR or --addr")
+}
+
+// listenOn is listen with an address that another setting named.
+func listenOn(ctx context.Context, addr, setting string) (*listener, error) {
 	var cfg net.ListenConfig
 	l, err := cfg.Listen(ctx, "tcp", addr)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, fmt.Errorf("can't listen on %s: another program does; choose another address with DOCKET_ADDR or --addr", addr)
+		return nil, fmt.Errorf("can't listen on %s: another program does; choose another address with %s", addr, setting)
 	case err != nil:
-		return nil, fmt.Errorf("can't listen on %s (DOCKET_ADDR): %w", addr, err)
+		return nil, fmt.Errorf("can't listen on %s (%s): %w", addr, setting, err)
 	}
 	return &listener{l}, nil
 }

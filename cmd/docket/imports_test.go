@@ -33,6 +33,7 @@ var arrows = map[string][]string{
 	// Nothing but tests, and the program that breaks the code to try them.
 	"internal/faults":         {},
 	"internal/faults/mutants": {},
+	"internal/released":       {"domain"},
 	"cmd/docket": {"domain", "eventstore", "commands", "projections", "notify", "httpapi",
 		"internal/postgres", "migrations"},
 	"cmd/docketbench": {"domain", "eventstore", "internal/postgres", "migrations"},

@@ -31,6 +31,9 @@ type program struct {
 	stderr  io.Writer
 	// atOnce ends when whoever asked to stop won't wait any longer.
 	atOnce context.Context
+	// onUnsafePostgres lets serve be ready on a Postgres that may lose what it has
+	// acknowledged. Only tests set it, whose Postgres never waits for a disk.
+	onUnsafePostgres bool
 }
 
 // The exit statuses.

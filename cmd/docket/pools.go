@@ -69,6 +69,29 @@ func (p *pools) warnOfWeakWall(ctx context.Context, d *database, log *slog.Logge
 	return nil
 }
 
+// connsNeeded is how many connections a server may have at once: its pools, and
+// the one that listens for news, which leaves its pool.
+func connsNeeded() int {
+	return postgres.AppendConns + postgres.LoginConns + postgres.ReadConns + int(feedConns()) + 1
+}
+
+// warnOfFewSlots says so where the database has no room for all connections of
+// this one server: under load, and beside others, some would be refused.
+func (p *pools) warnOfFewSlots(ctx context.Context, log *slog.Logger) error {
+	slots, err := postgres.Slots(ctx, p.Engine)
+	if err != nil {
+		return err
+	}
+	if needed := connsNeeded(); slots < needed {
+		log.WarnContext(ctx, "the database has room for fewer connections than this server may need",
+			"room", slots, "needed", needed, "hint", slotsHint)
+	}
+	return nil
+}
+
+// slotsHint is what makes room.
+const slotsHint = "raise max_connections, or the database's connection limit"
+
 // wallHint is what makes the wall stronger.
 func (d *database) wallHint() string {
 	if d.API == d.Engine {

@@ -26,11 +26,20 @@ var binary = sync.OnceValues(func() (string, error) {
 	}
 	built = dir
 	path := filepath.Join(dir, "docket")
-	if out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput(); err != nil {
-		return "", errors.New("go build: " + string(out))
+	if err := compile("-o", path); err != nil {
+		return "", err
 	}
 	return path, os.Chmod(dir, 0o755)
 })
+
+// compile builds the program.
+func compile(flags ...string) error {
+	args := append(append([]string{"build"}, flags...), ".")
+	if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
+		return errors.New("go build: " + string(out))
+	}
+	return nil
+}
 
 // built is the folder of the binary; empty while there is none.
 var built string
@@ -66,6 +75,9 @@ type install struct {
 	by   account
 	home string // what the data directory is in
 	data string
+	path string // the program; empty: binary
+	// environ are further settings, "NAME=value".
+	environ []string
 }
 
 func newInstall(t *testing.T, by account) *install {
@@ -137,14 +149,18 @@ func (in *install) processes() []int {
 // shell does.
 func (in *install) command(args ...string) *exec.Cmd {
 	in.t.Helper()
-	path, err := binary()
-	if err != nil {
-		in.t.Fatal(err)
+	path := in.path
+	if path == "" {
+		var err error
+		if path, err = binary(); err != nil {
+			in.t.Fatal(err)
+		}
 	}
 	cmd := exec.Command(path, args...)
 	cmd.Dir = in.home
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: in.by.credential}
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "DOCKET_DATA_DIR=" + in.data, "DOCKET_ADDR=127.0.0.1:0"}
+	cmd.Env = append(cmd.Env, in.environ...)
 	return cmd
 }
 

@@ -46,7 +46,7 @@ func try(t *testing.T, environ map[string]string, args ...string) outcome {
 	defer cancel()
 	var stdout bytes.Buffer
 	stderr := untilListening{stop: cancel}
-	p := &program{environ: environ, stdout: &stdout, stderr: &stderr, atOnce: context.Background()}
+	p := &program{environ: environ, stdout: &stdout, stderr: &stderr, atOnce: context.Background(), onUnsafePostgres: true}
 	status := p.run(ctx, args)
 	return outcome{status, stdout.String(), stderr.text.String()}
 }
@@ -195,10 +195,15 @@ type serving struct {
 // serve starts a server and returns when it listens.
 func serve(t *testing.T, environ map[string]string) *serving {
 	t.Helper()
+	return serveWith(t, &program{environ: environ, onUnsafePostgres: true})
+}
+
+func serveWith(t *testing.T, p *program) *serving {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	r, w := io.Pipe()
 	ended := make(chan int, 1)
-	p := &program{environ: environ, stdout: io.Discard, stderr: w, atOnce: context.Background()}
+	p.stdout, p.stderr, p.atOnce = io.Discard, w, context.Background()
 	go func() {
 		ended <- p.run(ctx, []string{"serve", "--log-format", "json"})
 		w.Close()

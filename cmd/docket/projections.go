@@ -29,8 +29,8 @@ func (p *program) rebuildCommand() *cobra.Command {
 		Long: `Make read models anew from the events, the activity log among them: all of them
 for all tenants, or those that are named. The API goes on answering from the old
 rows until the new ones take their place. One that fails keeps its old rows, and the
-others go on. What was interrupted goes on where it stopped when the command is
-given again.
+others go on; so does one whose log holds what only a newer docket can read. What was
+interrupted goes on where it stopped when the command is given again.
 
 With --json there is a line for each read model of each tenant that is done or
 failed, and at the end one with the totals.

@@ -82,6 +82,9 @@ func reason(err error) string {
 	if errors.As(err, &failure) {
 		err = failure.Cause
 	}
+	if errors.Is(err, domain.ErrUnknownEvent) {
+		return "left to a newer docket, which wrote what this one can't read: " + oneLine(err.Error())
+	}
 	return oneLine(err.Error())
 }
 

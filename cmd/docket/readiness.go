@@ -36,14 +36,16 @@ type readiness struct {
 	pool    *pgxpool.Pool
 	log     *slog.Logger
 	serving atomic.Bool
+	// durable says why Postgres mustn't be trusted, or nil.
+	durable func() error
 
 	mu     sync.Mutex
 	looked time.Time
 	answer error
 }
 
-func newReadiness(api *pgxpool.Pool, log *slog.Logger) *readiness {
-	return &readiness{pool: api, log: log}
+func newReadiness(api *pgxpool.Pool, durable func() error, log *slog.Logger) *readiness {
+	return &readiness{pool: api, durable: durable, log: log}
 }
 
 func (r *readiness) begin() { r.serving.Store(true) }
@@ -87,5 +89,5 @@ func (r *readiness) look(ctx context.Context) error {
 		r.log.WarnContext(ctx, "not ready", "error", fmt.Errorf("schema at version %d, %d is needed", current, target))
 		return errSchemaMoved
 	}
-	return nil
+	return r.durable()
 }

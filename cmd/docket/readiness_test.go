@@ -13,7 +13,8 @@ func TestReadiness(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	api := db.API(t)
-	r := newReadiness(api, slog.New(slog.DiscardHandler))
+	durable := error(nil)
+	r := newReadiness(api, func() error { return durable }, slog.New(slog.DiscardHandler))
 	expect := func(want error, when string) {
 		t.Helper()
 		r.looked = time.Time{}
@@ -26,6 +27,10 @@ func TestReadiness(t *testing.T) {
 	expect(nil, "serving")
 	execute(t, db.OwnerURL, `insert into goose_db_version (version_id, is_applied) values (999, true)`)
 	expect(nil, "migrated by a newer docket")
+	durable = &unsafeError{[]string{"fsync"}}
+	expect(durable, "on a Postgres that may lose what it acknowledged")
+	durable = nil
+	expect(nil, "when Postgres is safe again")
 	execute(t, db.OwnerURL, `delete from goose_db_version where version_id > 5`)
 	r.looked = time.Now().Add(time.Hour) // however long this test takes
 	if err := r.check(t.Context()); err != nil {

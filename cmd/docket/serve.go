@@ -16,6 +16,7 @@ import (
 	"docket/notify"
 	"docket/projections"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 )
 
@@ -47,6 +48,7 @@ Environment:
   DOCKET_OWNER_DATABASE_URL  the login that migrates (default: DATABASE_URL)
   DOCKET_MIGRATE             true: migrate before serving
   DOCKET_ADDR                where to listen (default 127.0.0.1:8000; port 0: any)
+  DOCKET_OPS_ADDR            where operators find /metrics and /debug/pprof, without a password (default: nowhere)
   DOCKET_DATA_DIR            default $XDG_DATA_HOME/docket; for root /var/lib/docket
   DOCKET_JWT_KEYS            kid:base64 of at least 32 bytes, separated by commas; the first signs
   DOCKET_MASTER_KEY          base64 of at least 32 bytes
@@ -74,6 +76,7 @@ Environment:
 // serveFlags are the flags of serve, and of who asks what serve would do.
 func serveFlags(c *cobra.Command) {
 	c.Flags().String("addr", "", "where to listen, `host:port` (DOCKET_ADDR)")
+	c.Flags().String("ops-addr", "", "where operators find metrics and profiles, `host:port` (DOCKET_OPS_ADDR)")
 	c.Flags().Bool("migrate", false, "migrate before serving (DOCKET_MIGRATE)")
 	c.Flags().String("issuer", "", "the issuer in access tokens, a `word` (DOCKET_ISSUER)")
 	c.Flags().String("egress-allow", "", "`networks` that webhooks may reach beside public ones (DOCKET_EGRESS_ALLOW)")
@@ -123,6 +126,13 @@ func (p *program) serve(ctx context.Context, s settings, log *slog.Logger) (err 
 		return err
 	}
 	started.add(func(context.Context) error { return listener.close() })
+	operatorsListener, err := listenForOperations(ctx, s.OpsAddr, log)
+	if err != nil {
+		return err
+	}
+	if operatorsListener != nil {
+		started.add(func(context.Context) error { return operatorsListener.close() })
+	}
 	pools, err := openPools(ctx, db, "docket serve", true)
 	if err != nil {
 		return err
@@ -131,10 +141,22 @@ func (p *program) serve(ctx context.Context, s settings, log *slog.Logger) (err 
 	if err := pools.warnOfWeakWall(ctx, db, log); err != nil {
 		return err
 	}
-	app, err := newApp(pools, s, secrets, log)
+	if err := pools.warnOfFewSlots(ctx, log); err != nil {
+		return err
+	}
+	durable := func() error { return nil }
+	if !p.onUnsafePostgres {
+		watch := watchDurability(ctx, pools, log)
+		started.add(watch.stop)
+		durable = watch.check
+	}
+	metrics := newMetrics()
+	app, err := newApp(pools, s, secrets, durable, metrics, log)
 	if err != nil {
 		return err
 	}
+	operators := startOperations(operatorsListener, operations(app.handler, metrics, log), log)
+	started.add(operators.stop)
 	founded, err := app.ensureDefaultTenant(ctx)
 	if err != nil {
 		return err
@@ -157,6 +179,8 @@ func (p *program) serve(ctx context.Context, s settings, log *slog.Logger) (err 
 		return nil
 	case err := <-server.ended:
 		return fmt.Errorf("the HTTP server ended: %w", err)
+	case err := <-operators.ended:
+		return fmt.Errorf("the HTTP server of the operations address ended: %w", err)
 	case err := <-router.ended:
 		return fmt.Errorf("the subscriptions ended: %w", err)
 	case <-db.gone():
@@ -193,10 +217,13 @@ type app struct {
 	handler  *httpapi.Server
 }
 
-func newApp(p *pools, s settings, sec secrets, log *slog.Logger) (*app, error) {
+func newApp(p *pools, s settings, sec secrets, durable func() error, metrics prometheus.Registerer, log *slog.Logger) (*app, error) {
 	progress := eventstore.NewProgress(p.API)
-	a := &app{feed: newFeed(p.Feed, progress, log), ready: newReadiness(p.API, log)}
+	a := &app{feed: newFeed(p.Feed, progress, metrics, log), ready: newReadiness(p.API, durable, log)}
 	a.store = eventstore.New(p.Engine, p.API, a.feed)
+	a.store.Register(metrics)
+	a.ready.register(metrics)
+	p.register(metrics)
 	var err error
 	if a.delivery, err = newDelivery(p, s, sec, log); err != nil {
 		return nil, err
@@ -207,6 +234,7 @@ func newApp(p *pools, s settings, sec secrets, log *slog.Logger) (*app, error) {
 	}
 	a.commands, err = commands.New(commands.Config{
 		Store: a.store, Credentials: credentials, Secrets: a.delivery.secrets, SetupCode: sec.SetupCode, Logger: log,
+		Metrics: metrics,
 	})
 	if err != nil {
 		return nil, err
@@ -215,7 +243,7 @@ func newApp(p *pools, s settings, sec secrets, log *slog.Logger) (*app, error) {
 		Commands: a.commands, Sessions: commands.NewSessions(p.Login, a.commands),
 		Queries: projections.NewQueries(p.API, progress), Inbox: notify.NewInbox(p.API, progress), Egress: a.delivery.egress,
 		Keys: sec.SigningKeys, MasterKey: sec.MasterKey, Issuer: s.Issuer, Version: apiVersion,
-		Logger: log, Ready: a.ready.check,
+		Logger: log, Ready: a.ready.check, Metrics: metrics,
 	})
 	return a, err
 }

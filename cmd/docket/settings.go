@@ -36,7 +36,9 @@ type settings struct {
 	DataDir        string `env:"DOCKET_DATA_DIR"`
 	Migrate        bool   `env:"DOCKET_MIGRATE"`
 
-	Addr      string `env:"DOCKET_ADDR" envDefault:"127.0.0.1:8000"`
+	Addr string `env:"DOCKET_ADDR" envDefault:"127.0.0.1:8000"`
+	// Where operators find metrics and profiles; empty: nowhere.
+	OpsAddr   string `env:"DOCKET_OPS_ADDR"`
 	Issuer    string `env:"DOCKET_ISSUER" envDefault:"docket"`
 	LogFormat string `env:"DOCKET_LOG_FORMAT"`
 
@@ -126,6 +128,13 @@ func (s *settings) check(wrong func(name, problem string, args ...any)) {
 	}
 	if err := checkAddr(s.Addr); err != nil {
 		wrong("DOCKET_ADDR", "must be host:port, such as 127.0.0.1:8000: %v", err)
+	}
+	if s.OpsAddr != "" {
+		if err := checkAddr(s.OpsAddr); err != nil {
+			wrong("DOCKET_OPS_ADDR", "must be host:port, such as 127.0.0.1:8001: %v", err)
+		} else if s.OpsAddr == s.Addr && !strings.HasSuffix(s.Addr, ":0") {
+			wrong("DOCKET_OPS_ADDR", "must be another address than DOCKET_ADDR")
+		}
 	}
 	if strings.ContainsFunc(s.Issuer, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) {
 		wrong("DOCKET_ISSUER", "must be a word")

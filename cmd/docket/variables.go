@@ -24,6 +24,7 @@ var flagFor = map[string]string{
 	"DOCKET_DATA_DIR":     "--data-dir",
 	"DOCKET_LOG_FORMAT":   "--log-format",
 	"DOCKET_ADDR":         "--addr",
+	"DOCKET_OPS_ADDR":     "--ops-addr",
 	"DOCKET_MIGRATE":      "--migrate",
 	"DOCKET_ISSUER":       "--issuer",
 	"DOCKET_EGRESS_ALLOW": "--egress-allow",

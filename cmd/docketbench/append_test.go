@@ -73,13 +73,22 @@ func TestAppendToAFullStore(t *testing.T) {
 	if err := db.Engine(t).QueryRow(t.Context(), sql).Scan(&filled, &untouched); err != nil || filled < 5 || untouched != 3 {
 		t.Errorf("%d tenants were filled, %d of them untouched since, %v", filled, untouched, err)
 	}
-	// The preload writes what the store can read.
-	rows, err := db.Engine(t).Query(t.Context(), `select `+eventstore.Columns+` from events`)
+	// The preload writes what the store can read, and what folds.
+	rows, err := db.Engine(t).Query(t.Context(), `select `+eventstore.Columns+` from events where stream_type = 'task' order by tenant_id, seq`)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := pgx.CollectRows(rows, eventstore.Scan); err != nil {
-		t.Error(err)
+	events, err := pgx.CollectRows(rows, eventstore.Scan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tasks := map[domain.StreamID]domain.Task{}
+	for _, e := range events {
+		task, err := tasks[e.Stream].Evolve(e)
+		if err != nil || task.ID.UUID() != e.Stream.ID || task.Version != e.Version {
+			t.Fatalf("%+v gives %+v, %v", e, task, err)
+		}
+		tasks[e.Stream] = task
 	}
 }
 

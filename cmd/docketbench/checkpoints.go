@@ -14,8 +14,12 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// settleBound is how long the subscriptions may take to read all that there is.
-const settleBound = 2 * time.Minute
+// settleBound is how long the subscriptions may take to read all that there is, and
+// settleEvery the pause between two looks at many tenants' checkpoints.
+const (
+	settleBound = 5 * time.Minute
+	settleEvery = time.Second
+)
 
 // sqlCheckpoints reads how far the live checkpoints of the tenants $1 have come.
 const sqlCheckpoints = `
@@ -36,14 +40,10 @@ type checkpoints struct {
 	subscriptions []string
 }
 
-func newCheckpoints(ctx context.Context, d *database, companies []*company) (*checkpoints, error) {
+func newCheckpoints(ctx context.Context, d *database, tenants []domain.TenantID) (*checkpoints, error) {
 	c := &checkpoints{}
-	for _, company := range companies {
-		id, err := domain.ParseID[any](company.id)
-		if err != nil {
-			return nil, err
-		}
-		c.tenants = append(c.tenants, id.UUID())
+	for _, t := range tenants {
+		c.tenants = append(c.tenants, t.UUID())
 	}
 	var err error
 	c.pool, err = postgres.Pool(ctx, d.Engine, postgres.PoolConfig{Role: postgres.EngineRole, MaxConns: 1, AppName: "docketbench"})
@@ -83,8 +83,9 @@ func (c *checkpoints) heads(ctx context.Context) (map[uuid.UUID]int64, error) {
 }
 
 // settle waits until all subscriptions have read all that there is now, and so
-// learns which there are: each has then a checkpoint for each tenant.
-func (c *checkpoints) settle(ctx context.Context) error {
+// learns which there are: each has then a checkpoint for each tenant. every is the
+// pause between two looks.
+func (c *checkpoints) settle(ctx context.Context, every time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, settleBound)
 	defer cancel()
 	heads, err := c.heads(ctx)
@@ -97,7 +98,7 @@ func (c *checkpoints) settle(ctx context.Context) error {
 			c.subscriptions = names
 			return nil
 		}
-		err = pause(ctx, lagEvery)
+		err = pause(ctx, every)
 	}
 	return fmt.Errorf("wait for the subscriptions: %w", err)
 }

@@ -108,7 +108,10 @@ func TestNobodyListens(t *testing.T) {
 func TestStart(t *testing.T) {
 	t.Parallel()
 	dir := pgtest.TempDir(t)
-	r := run(t, nil, "start", "--dir", dir, "--rest", "1ms", "--json").report()
+	r := run(t, nil, "start", "--dir", dir, "--tenants", "20", "--rest", "1ms", "--json").report()
+	if r["tenants"] != 20.0 {
+		t.Errorf("got %v", r)
+	}
 	positive(t, r, "from_nothing_ms", "again_ms", "stop_ms")
 	wantsEmpty(t, dir)
 }

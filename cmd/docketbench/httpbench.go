@@ -9,6 +9,8 @@ import (
 	"os"
 	"slices"
 	"time"
+
+	"docket/domain"
 )
 
 // httpBench is what the runs of one docketbench http share.
@@ -72,7 +74,15 @@ func (b *httpBench) prepare(ctx context.Context, environ map[string]string) erro
 		}
 	}
 	if b.db != nil {
-		if b.checkpoints, err = newCheckpoints(ctx, b.db, b.companies); err != nil {
+		var tenants []domain.TenantID
+		for _, c := range b.companies {
+			id, err := domain.ParseID[any](c.id)
+			if err != nil {
+				return err
+			}
+			tenants = append(tenants, domain.TenantID(id))
+		}
+		if b.checkpoints, err = newCheckpoints(ctx, b.db, tenants); err != nil {
 			return err
 		}
 	}
@@ -138,11 +148,10 @@ func (b *httpBench) run(ctx context.Context, op string, conns int) (httpRun, err
 		if err := b.round(ctx, &r, next, conns); err != nil {
 			return httpRun{}, err
 		}
-		begin := time.Now()
 		if err := b.settle(ctx); err != nil {
 			return httpRun{}, err
 		}
-		r.CatchUp = time.Since(begin)
+		r.CatchUp = time.Since(r.Ended)
 		rounds = append(rounds, r)
 	}
 	run := summarizeHTTP(rounds)
@@ -181,7 +190,7 @@ func (b *httpBench) round(ctx context.Context, r *httpRound, next func(*desk) re
 	} else {
 		r.HTTP, err = closedLoop(ctx, in, steps)
 	}
-	r.Cores = cpu.cores()
+	r.Cores, r.Ended = cpu.cores(), time.Now()
 	if b.lag != nil {
 		var lagErr error
 		r.Lag, lagErr = b.lag.end(ctx)
@@ -214,7 +223,7 @@ func (b *httpBench) settle(ctx context.Context) error {
 	if b.checkpoints == nil {
 		return nil
 	}
-	return b.checkpoints.settle(ctx)
+	return b.checkpoints.settle(ctx, lagEvery)
 }
 
 // memory of the server's process; zero where it isn't ours.

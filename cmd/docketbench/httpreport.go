@@ -70,7 +70,8 @@ type httpRound struct {
 	Raw, HTTP sample
 	Cores     cores
 	Lag       lagFigures
-	CatchUp   time.Duration
+	Ended     time.Time     // of the load
+	CatchUp   time.Duration // until the subscriptions had handled the rest
 }
 
 func summarizeHTTP(rounds []httpRound) httpRun {

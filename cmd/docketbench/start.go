@@ -10,14 +10,18 @@ import (
 	"path/filepath"
 	"time"
 
+	"docket/internal/postgres"
+
 	"github.com/spf13/cobra"
 )
 
 // startPlan is what is asked of docketbench start.
 type startPlan struct {
 	Docket string
-	Rest   time.Duration
-	JSON   bool
+	// Tenants are made before the rest begins, beside the default one.
+	Tenants int
+	Rest    time.Duration
+	JSON    bool
 }
 
 func (p *program) startCommand() *cobra.Command {
@@ -29,13 +33,16 @@ func (p *program) startCommand() *cobra.Command {
 migrates it, until /readyz answers; let it rest, and see what memory and processor
 time it takes; end it, and start it again.
 
+--tenants fills it with so many tenants of one task each, past the server, and waits
+until the subscriptions have handled them, before the rest begins.
+
 The Postgres is always the server's private one: DATABASE_URL isn't used.`,
 		Example: `  docketbench start
-  docketbench start --rest 30s --json`,
+  docketbench start --tenants 10000 --rest 60s --json`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if s.Rest <= 0 {
-				return errors.New("--rest must be more than nothing")
+			if s.Rest <= 0 || s.Tenants < 0 {
+				return errors.New("--rest must be more than nothing, and --tenants can't be negative")
 			}
 			dir, err := c.Flags().GetString("dir")
 			if err != nil {
@@ -45,6 +52,7 @@ The Postgres is always the server's private one: DATABASE_URL isn't used.`,
 		},
 	}
 	c.Flags().StringVar(&s.Docket, "docket", "", "the program to measure (default: built from this checkout)")
+	c.Flags().IntVar(&s.Tenants, "tenants", 0, "how many tenants it has at rest, beside the default one")
 	c.Flags().DurationVar(&s.Rest, "rest", 10*time.Second, "how long to watch it at rest")
 	c.Flags().BoolVar(&s.JSON, "json", false, "print one JSON object")
 	return c
@@ -58,7 +66,8 @@ type startReport struct {
 	Again       float64 `json:"again_ms"`
 	// Milliseconds from the signal to the end of the process.
 	Stop float64 `json:"stop_ms"`
-	// At rest, at the end of RestS.
+	// At rest, at the end of RestS, with so many tenants.
+	Tenants int          `json:"tenants"`
 	RestS   float64      `json:"rest_s"`
 	Memory  memory       `json:"memory_at_rest"`
 	Cores   cores        `json:"cores_at_rest"`
@@ -66,7 +75,7 @@ type startReport struct {
 }
 
 func (p *program) start(ctx context.Context, s startPlan, parent string) (err error) {
-	r := startReport{Benchmark: "start", RestS: s.Rest.Seconds(), Machine: readMachineFacts()}
+	r := startReport{Benchmark: "start", Tenants: s.Tenants, RestS: s.Rest.Seconds(), Machine: readMachineFacts()}
 	p.note("%s", r.Machine)
 	// One that Postgres's user can enter: it gets the data directory.
 	dir, err := tempDir(parent)
@@ -97,10 +106,7 @@ func (p *program) measureStart(ctx context.Context, s startPlan, program, dir st
 		return err
 	}
 	r.FromNothing = milliseconds(first.took)
-	watch := watchCPU(first.pid(), 0)
-	err = pause(ctx, s.Rest)
-	r.Cores = watch.cores()
-	r.Memory.Now, r.Memory.Most = residentMemory(first.pid())
+	err = p.rest(ctx, s, first, settings["DOCKET_DATA_DIR"], r)
 	begin := time.Now()
 	if err := errors.Join(err, first.stop(p.atOnce)); err != nil {
 		return err
@@ -114,6 +120,45 @@ func (p *program) measureStart(ctx context.Context, s startPlan, program, dir st
 	return second.stop(p.atOnce)
 }
 
+// rest fills the server with tenants and watches what it does when there is nothing
+// to do.
+func (p *program) rest(ctx context.Context, s startPlan, server *docket, data string, r *startReport) error {
+	private, ok := postgres.Running(data)
+	if !ok {
+		return errors.New("the server's private Postgres can't be found")
+	}
+	if s.Tenants > 0 {
+		d := &database{
+			Owner:  private.URL(postgres.OwnerLogin, postgres.Database),
+			Engine: private.URL(postgres.EngineLogin, postgres.Database),
+		}
+		begin := time.Now()
+		if err := populate(ctx, d, s.Tenants); err != nil {
+			return err
+		}
+		p.note("made %d tenants, which the subscriptions had handled after %.0f s", s.Tenants, time.Since(begin).Seconds())
+	}
+	watch := watchCPU(server.pid(), private.PID)
+	err := pause(ctx, s.Rest)
+	r.Cores = watch.cores()
+	r.Memory.Now, r.Memory.Most = residentMemory(server.pid())
+	return err
+}
+
+// populate makes tenants of one task each, and waits for the subscriptions.
+func populate(ctx context.Context, d *database, n int) error {
+	ids := newTenants(n)
+	if err := d.preload(ctx, ids, 1); err != nil {
+		return fmt.Errorf("make the tenants: %w", err)
+	}
+	c, err := newCheckpoints(ctx, d, ids)
+	if err != nil {
+		return err
+	}
+	defer c.close()
+	return c.settle(ctx, settleEvery)
+}
+
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 // write is for people.
@@ -123,9 +168,11 @@ func (r startReport) write(w io.Writer) error {
 | start from nothing until ready | %.2f s |
 | second start | %.2f s |
 | stop | %.2f s |
-| the server's memory at rest | %.0f MB |
+| the server's memory at rest, with %d tenants | %.0f MB |
 | its processor time at rest | %.1f %% of a core |
+| that of its PostgreSQL | %.1f %% of a core |
 | everything else on the machine meanwhile | %.1f %% of a core |
-`, r.FromNothing/1000, r.Again/1000, r.Stop/1000, megabytes(r.Memory.Now), 100*r.Cores.Server, 100*r.Cores.Others)
+`, r.FromNothing/1000, r.Again/1000, r.Stop/1000, r.Tenants+1, megabytes(r.Memory.Now),
+		100*r.Cores.Server, 100*r.Cores.Postgres, 100*r.Cores.Others)
 	return err
 }

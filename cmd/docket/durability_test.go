@@ -1,0 +1,156 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"docket/internal/pgtest"
+	"docket/internal/postgres"
+	"docket/migrations"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// A server on a Postgres that may lose what it acknowledges runs, and says why it
+// isn't ready.
+func TestUnsafePostgres(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	s := serveWith(t, &program{environ: given(db, nil)})
+	var said bool
+	for _, entry := range s.logged {
+		said = said || entry["level"] == "ERROR" && strings.HasPrefix(entry["msg"].(string), "not ready: Postgres may lose") &&
+			strings.Contains(entryText(t, entry), `["fsync","full_page_writes","synchronous_commit"]`)
+	}
+	if !said {
+		t.Errorf("logged %v", s.logged)
+	}
+	answer, err := http.Get(s.url + "/readyz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	var problem struct{ Code, Detail string }
+	if err := json.NewDecoder(answer.Body).Decode(&problem); err != nil {
+		t.Fatal(err)
+	}
+	want := "not ready: Postgres may lose what it has acknowledged: fsync, full_page_writes, synchronous_commit are off"
+	if answer.StatusCode != http.StatusServiceUnavailable || problem.Code != "overloaded" || problem.Detail != want {
+		t.Errorf("%s %+v", answer.Status, problem)
+	}
+	if o := try(t, nil, "health", "--addr", strings.TrimPrefix(s.url, "http://"), "--data-dir", t.TempDir()); o.status != statusNo ||
+		o.stdout != "not ready: "+want+"\n" {
+		t.Errorf("health: %d %q", o.status, o.stdout)
+	}
+	if alive, err := http.Get(s.url + "/healthz"); err != nil || alive.StatusCode != http.StatusOK {
+		t.Errorf("it isn't alive: %v", err)
+	} else {
+		alive.Body.Close()
+	}
+	if o := s.stop(); o.status != statusDone {
+		t.Errorf("status %d: %s", o.status, o.stderr)
+	}
+
+	check := &configCheck{}
+	check.database(t.Context(), &database{Owner: db.OwnerURL, Engine: db.EngineURL, API: db.APIURL})
+	r := configReport{Checks: check.findings}
+	if result, detail := r.found("durability"); result != bad || !strings.Contains(detail, "fsync") {
+		t.Errorf("config check: %s %q", result, detail)
+	}
+	if result, _ := r.found("connections"); result != good {
+		t.Errorf("connections: %s", result)
+	}
+}
+
+func entryText(t *testing.T, entry map[string]any) string {
+	t.Helper()
+	raw, err := json.Marshal(entry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(raw)
+}
+
+// The server is ready as long as Postgres is safe: a setting may change while both run.
+func TestDurabilityIsWatched(t *testing.T) {
+	t.Parallel()
+	server, err := postgres.Start(t.Context(), postgres.Config{DataDir: filepath.Join(pgtest.TempDir(t), "data")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := server.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	url := func(login postgres.Login) string { return server.URL(login, postgres.Database) }
+	if err := migrations.Up(t.Context(), url(postgres.OwnerLogin), nil); err != nil {
+		t.Fatal(err)
+	}
+	p, err := openPools(t.Context(), &database{Engine: url(postgres.EngineLogin), API: url(postgres.APILogin)}, "test", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	d := watchDurability(t.Context(), p, slog.New(slog.NewTextHandler(&log, nil)))
+	if err := d.stop(t.Context()); err != nil { // from here on the test looks, when it is time
+		t.Fatal(err)
+	}
+	if err := d.check(); err != nil || log.Len() > 0 {
+		t.Errorf("at first: %v, logged %s", err, &log)
+	}
+	for _, pool := range []*pgxpool.Pool{p.Engine, p.Login} {
+		execute(t, url(postgres.Superuser), `alter role docket_engine_login set synchronous_commit = off`)
+		pool.Reset()
+		log.Reset()
+		d.look(t.Context())
+		d.look(t.Context())
+		var refused *unsafeError
+		if err := d.check(); !errors.As(err, &refused) || err.Error() != "Postgres may lose what it has acknowledged: synchronous_commit is off" {
+			t.Errorf("a careless login: %v", err)
+		}
+		if strings.Count(log.String(), "level=ERROR") != 1 || !strings.Contains(log.String(), "synchronous_commit") {
+			t.Errorf("logged %s", &log)
+		}
+		execute(t, url(postgres.Superuser), `alter role docket_engine_login reset synchronous_commit`)
+		pool.Reset()
+		d.look(t.Context())
+		if err := d.check(); err != nil || !strings.Contains(log.String(), "again") {
+			t.Errorf("careful again: %v, logged %s", err, &log)
+		}
+	}
+	if err := p.close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	d.look(t.Context())
+	if err := d.check(); err != nil {
+		t.Errorf("where nobody can be asked the last answer stands: %v", err)
+	}
+}
+
+// A database without room for one server's connections is warned of.
+func TestFewSlots(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	execute(t, db.OwnerURL, `alter database `+db.Name+` connection limit 30`)
+	s := serve(t, given(db, nil))
+	defer s.stop()
+	var said bool
+	for _, entry := range s.logged {
+		said = said || entry["level"] == "WARN" && entry["room"] == 30.0 && entry["needed"] == float64(connsNeeded())
+	}
+	if !said {
+		t.Errorf("logged %v", s.logged)
+	}
+	o, r := checked(t, given(db, nil))
+	if result, detail := r.found("connections"); o.status != statusDone || result != doubt || !strings.Contains(detail, "room for 30") {
+		t.Errorf("status %d, %s %q", o.status, result, detail)
+	}
+}

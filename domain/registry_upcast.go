@@ -1,0 +1,32 @@
+package domain
+
+import (
+	"encoding/json"
+	"errors"
+)
+
+// Upcaster turns the data of one schema version into that of the next. It is pure,
+// leaves what it is given as it is, and keeps every field that it isn't about. An
+// error says that the data is damaged: no version could read it.
+type Upcaster func(json.RawMessage) (json.RawMessage, error)
+
+// Downcaster turns the data of the newest schema version into that of the one
+// before, for as long as that is written.
+type Downcaster func(json.RawMessage) (json.RawMessage, error)
+
+// addField is the Upcaster of a version that has one field more. value is what
+// the events of the version before are taken to say.
+func addField(name string, value any) Upcaster {
+	added := toJSON(value)
+	return func(data json.RawMessage) (json.RawMessage, error) {
+		var fields map[string]json.RawMessage
+		if err := json.Unmarshal(data, &fields); err != nil {
+			return nil, err
+		}
+		if fields == nil {
+			return nil, errors.New("null is no event")
+		}
+		fields[name] = added
+		return marshal(fields)
+	}
+}
