@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"strconv"
 	"time"
@@ -215,4 +216,10 @@ func (c *client) note(cmd *command, a answer, err error) {
 // oddly keeps an answer that must not be.
 func (c *client) oddly(request string, a answer, why error) {
 	c.strange = append(c.strange, fmt.Sprintf("%s: %v: %d %s", request, why, a.status, a.body))
+}
+
+// isDial reports whether a request never left because nobody listened.
+func isDial(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial"
 }

@@ -4,7 +4,9 @@ package faults_test
 
 import (
 	"context"
+	"math/rand/v2"
 	"sync"
+	"time"
 )
 
 // gauge is a number that one can wait for.
@@ -46,3 +48,18 @@ func (g *gauge) reach(ctx context.Context, least int) bool {
 		}
 	}
 }
+
+// hold waits; it is false when ctx ended first. For faults that last.
+func hold(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// upTo is a time below d, of a seed's choice.
+func upTo(rng *rand.Rand, d time.Duration) time.Duration { return time.Duration(rng.Int64N(int64(d))) }
