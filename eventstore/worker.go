@@ -43,9 +43,13 @@ type worker struct {
 func (w *worker) run(ctx context.Context) {
 	trouble := lookAgainAfter
 	for {
-		t, ok := w.news.next(ctx)
+		t, due, ok := w.news.next(ctx)
 		if !ok {
 			return
+		}
+		if !due && w.skip(t) {
+			w.news.done(t, false)
+			continue
 		}
 		again, err := w.page(ctx, t)
 		if again == lookOnNews {
@@ -129,7 +133,7 @@ func (w *worker) page(ctx context.Context, t domain.TenantID) (look, error) {
 // read is the page after a checkpoint: what the tail has of it, and the rest from
 // the log, to which other replicas may have added.
 func (w *worker) read(ctx context.Context, tx pgx.Tx, t domain.TenantID, at standing) ([]domain.Recorded, error) {
-	events := w.feed.tail.after(t, at.seq, w.limit(at))
+	events, _ := w.feed.tail.after(t, at.seq, w.limit(at))
 	if len(events) == w.limit(at) {
 		return events, nil
 	}

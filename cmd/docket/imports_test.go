@@ -30,7 +30,10 @@ var arrows = map[string][]string{
 	"internal/seal":     {},
 	"migrations":        {"internal/postgres"},
 	"internal/pgtest":   {"internal/postgres", "migrations"},
-	"internal/released": {"domain"},
+	// Nothing but tests, and the program that breaks the code to try them.
+	"internal/faults":         {},
+	"internal/faults/mutants": {},
+	"internal/released":       {"domain"},
 	"cmd/docket": {"domain", "eventstore", "commands", "projections", "notify", "httpapi",
 		"internal/postgres", "migrations"},
 	"cmd/docketbench": {"domain", "eventstore", "internal/postgres", "migrations"},
@@ -41,6 +44,8 @@ var testArrows = map[string][]string{
 	"*": {"internal/apitest", "internal/pgtest", "internal/postgres"},
 	// Its tests go through the real router down to Postgres, so they wire it all.
 	"httpapi": {"eventstore"},
+	// It holds the whole program against what it promises.
+	"internal/faults": {"domain", "eventstore", "commands", "projections", "notify", "migrations"},
 }
 
 // confined are the modules of others that only some folders may import, with

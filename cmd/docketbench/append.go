@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"docket/eventstore"
@@ -25,7 +26,9 @@ type appendPlan struct {
 	PreloadTenants int
 	// Snapshot is where a long transaction is held open; empty: nowhere.
 	Snapshot string
-	// Baseline: measure first without what was preloaded and without the snapshot.
+	// Flood is how many more writers, all of one more tenant, append at the same time.
+	Flood int
+	// Baseline: measure first without what was preloaded, the snapshot and the flood.
 	Baseline bool
 	JSON     bool
 }
@@ -56,12 +59,15 @@ Each writer is a member of a tenant (writer modulo tenants) and works at tasks o
 its own: a Commit begins a task or changes it, is guarded by the writer's
 membership, and the next one follows when it is acknowledged.
 
---preload-events and --long-snapshot change what is measured. They are measured
-after the same rounds without, unless --baseline=false; ratio_to_baseline compares.`,
+--preload-events, --long-snapshot and --flood change what is measured. They are
+measured after the same rounds without, unless --baseline=false; ratio_to_baseline
+and p99_to_baseline compare. The appends of the flood aren't counted: it is there to
+be felt by the others, or not.`,
 		Example: `  docketbench append
   docketbench append --writers 256 --duration 30s --json
   docketbench append --preload-events 5000000 --preload-tenants 10000
-  docketbench append --long-snapshot same --duration 60s`,
+  docketbench append --long-snapshot same --duration 60s
+  docketbench append --writers 9 --tenants 9 --flood 256`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := a.check(); err != nil {
@@ -84,7 +90,8 @@ after the same rounds without, unless --baseline=false; ratio_to_baseline compar
 	f.IntVar(&a.PreloadEvents, "preload-events", 0, "fill the store with so many events first")
 	f.IntVar(&a.PreloadTenants, "preload-tenants", 10_000, "over how many tenants")
 	f.StringVar(&a.Snapshot, "long-snapshot", "", "hold a REPEATABLE READ transaction open: same (database) or other")
-	f.BoolVar(&a.Baseline, "baseline", true, "with one of those two: measure without it first")
+	f.IntVar(&a.Flood, "flood", 0, "so many more writers of one more tenant")
+	f.BoolVar(&a.Baseline, "baseline", true, "with one of those three: measure without it first")
 	f.BoolVar(&a.JSON, "json", false, "print one JSON object")
 	return c
 }
@@ -93,6 +100,8 @@ func (a *appendPlan) check() error {
 	switch {
 	case a.Writers < 1 || a.Writers > maxWriters:
 		return fmt.Errorf("--writers must be 1 to %d", maxWriters)
+	case a.Flood < 0 || a.Flood > maxWriters:
+		return fmt.Errorf("--flood must be 0 to %d", maxWriters)
 	case a.Tenants < 1:
 		return errors.New("--tenants must be at least 1")
 	case a.Rounds < 1 || a.Duration/time.Duration(a.Rounds) <= 0:
@@ -154,7 +163,7 @@ func (p *program) measureAppends(ctx context.Context, b *appendBench, r *appendR
 	r.Writers, r.Tenants, r.Rounds = a.Writers, a.Tenants, a.Rounds
 	r.DurationS, r.WarmupS, r.LongSnapshot = a.Duration.Seconds(), a.Warmup.Seconds(), a.Snapshot
 	r.RawConnections, r.EventBytes = b.raw.conns, b.raw.eventBytes()
-	changed := a.PreloadEvents > 0 || a.Snapshot != ""
+	changed := a.PreloadEvents > 0 || a.Snapshot != "" || a.Flood > 0
 	if changed && a.Baseline {
 		p.note("baseline:")
 		m, err := p.appendRounds(ctx, b)
@@ -180,12 +189,14 @@ func (p *program) measureAppends(ctx context.Context, b *appendBench, r *appendR
 		defer s.release(context.WithoutCancel(ctx))
 		p.note("a REPEATABLE READ transaction is open in the %s database", a.Snapshot)
 	}
+	b.flooding, r.Flood = a.Flood > 0, a.Flood
 	m, err := p.appendRounds(ctx, b)
 	if err != nil {
 		return err
 	}
 	r.appendFigures = m
 	if r.Baseline != nil {
+		r.P99ToBaseline = ratio(m.P99, r.Baseline.P99)
 		r.Errors += r.Baseline.Errors
 		if r.Baseline.OpsPerS > 0 {
 			r.RatioToBaseline = m.OpsPerS / r.Baseline.OpsPerS
@@ -211,7 +222,7 @@ func (p *program) appendRounds(ctx context.Context, b *appendBench) (appendFigur
 			}
 		}
 		cpu := watchCPU(0, b.db.pid())
-		if r.Append, err = closedLoop(ctx, b.plan.window().begin(), b.steps()); err != nil {
+		if r.Append, err = b.appends(ctx); err != nil {
 			return appendFigures{}, err
 		}
 		r.Cores = cpu.cores()
@@ -231,6 +242,9 @@ type appendBench struct {
 	store   *eventstore.Store
 	writers []*writer
 	raw     *rawLog
+	// flood is the writers of one tenant, who append only while flooding.
+	flood    []*writer
+	flooding bool
 }
 
 func newAppendBench(ctx context.Context, d *database, a appendPlan) (_ *appendBench, err error) {
@@ -248,6 +262,9 @@ func newAppendBench(ctx context.Context, d *database, a appendPlan) (_ *appendBe
 	if b.writers, err = newWriters(ctx, b.store, a.Writers, newTenants(a.Tenants)); err != nil {
 		return nil, err
 	}
+	if b.flood, err = newWriters(ctx, b.store, a.Flood, newTenants(1)); err != nil {
+		return nil, err
+	}
 	if b.facts, err = readServerFacts(ctx, d); err != nil {
 		return nil, err
 	}
@@ -257,9 +274,21 @@ func newAppendBench(ctx context.Context, d *database, a appendPlan) (_ *appendBe
 	return b, nil
 }
 
-func (b *appendBench) steps() []step {
-	steps := make([]step, len(b.writers))
-	for i, w := range b.writers {
+// appends is one turn of the writers, with the flood beside them where it is on.
+func (b *appendBench) appends(ctx context.Context) (sample, error) {
+	in := b.plan.window().begin()
+	var beside sync.WaitGroup
+	if b.flooding {
+		beside.Go(func() { _, _ = closedLoop(ctx, in, steps(b.flood)) }) // its end is the writers' too
+	}
+	s, err := closedLoop(ctx, in, steps(b.writers))
+	beside.Wait()
+	return s, err
+}
+
+func steps(writers []*writer) []step {
+	steps := make([]step, len(writers))
+	for i, w := range writers {
 		steps[i] = w.commit
 	}
 	return steps

@@ -57,6 +57,23 @@ func TestAppendForPeople(t *testing.T) {
 	}
 }
 
+// One more tenant's writers append beside the others, and only after the baseline.
+func TestAppendBesideAFlood(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	r := run(t, on(db), append(short, "--json", "--raw=false", "--flood", "30")...).report()
+	positive(t, r, "ops_per_s", "p99_to_baseline", "ratio_to_baseline")
+	if r["flood"] != 30.0 || r["errors"] != 0.0 {
+		t.Errorf("got %v", r)
+	}
+	wantsDenseLogs(t, db, 3)
+	const sql = `select count(*) from (select 1 from events where type = 'member.joined' group by tenant_id having count(*) = 30) x`
+	var floods int
+	if err := db.Engine(t).QueryRow(t.Context(), sql).Scan(&floods); err != nil || floods != 1 {
+		t.Errorf("%d tenants have the members of a flood (%v)", floods, err)
+	}
+}
+
 func TestAppendToAFullStore(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)

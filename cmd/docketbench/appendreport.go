@@ -23,8 +23,10 @@ type appendReport struct {
 	PreloadedEvents  int            `json:"preloaded_events"`
 	PreloadedTenants int            `json:"preloaded_tenants"`
 	LongSnapshot     string         `json:"long_snapshot"`
+	Flood            int            `json:"flood"`
 	Baseline         *appendFigures `json:"baseline"`
 	RatioToBaseline  float64        `json:"ratio_to_baseline"`
+	P99ToBaseline    float64        `json:"p99_to_baseline"`
 	Postgres         serverFacts    `json:"postgres"`
 	Machine          machineFacts   `json:"machine"`
 }
@@ -103,6 +105,9 @@ func (r appendReport) write(w io.Writer) error {
 	}
 	r.writeRow(&b, r.what(), r.appendFigures, r.RatioToBaseline)
 	fmt.Fprintf(&b, "\nOne event of %d bytes a Commit; raw, a row a commit, at %d connections.\n", r.EventBytes, r.RawConnections)
+	if r.P99ToBaseline > 0 {
+		fmt.Fprintf(&b, "\nThe p99 is %.2f times that of the baseline.\n", r.P99ToBaseline)
+	}
 	if r.Errors > 0 {
 		fmt.Fprintf(&b, "\nFailed: %v\n", r.Failures)
 	}
@@ -117,6 +122,9 @@ func (r appendReport) what() string {
 	}
 	if r.LongSnapshot != "" {
 		what += ", long transaction in the " + r.LongSnapshot + " database"
+	}
+	if r.Flood > 0 {
+		what += fmt.Sprintf(", %d more of one tenant", r.Flood)
 	}
 	return what
 }

@@ -21,10 +21,17 @@ const (
 // memory if there is room, else in the usual places; in any case where the user
 // that Postgres runs as can reach it (TMPDIR may be private to root).
 func tempDir() (string, error) {
-	parents := []string{os.TempDir(), "/tmp", "/var/tmp"}
 	if os.Getenv("TMPDIR") == "" && free(memory) > memoryFree {
-		parents = append([]string{memory}, parents...)
+		return tempDirIn(append([]string{memory}, places()...))
 	}
+	return tempDirIn(places())
+}
+
+// places are where a data directory may be, memory apart.
+func places() []string { return []string{os.TempDir(), "/tmp", "/var/tmp"} }
+
+// tempDirIn makes a data directory in the first of the parents that will do.
+func tempDirIn(parents []string) (string, error) {
 	var errs error
 	for _, parent := range parents {
 		dir, err := os.MkdirTemp(parent, "docket-test-")
@@ -47,7 +54,18 @@ func tempDir() (string, error) {
 // do: as root, the user that Postgres runs as cannot enter it.
 func TempDir(t testing.TB) string {
 	t.Helper()
-	dir, err := tempDir()
+	return guarded(t, tempDir)
+}
+
+// DiskDir is TempDir where what a server flushes goes to a disk, and takes its time.
+func DiskDir(t testing.TB) string {
+	t.Helper()
+	return guarded(t, func() (string, error) { return tempDirIn(places()) })
+}
+
+func guarded(t testing.TB, make func() (string, error)) string {
+	t.Helper()
+	dir, err := make()
 	if err != nil {
 		t.Fatal(err)
 	}

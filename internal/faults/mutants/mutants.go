@@ -1,0 +1,144 @@
+package main
+
+// mutants are all there are. The texts are the code's own: when that changes, the
+// program says which mutant has to be written anew.
+var mutants = []mutant{
+	{
+		name: "the engine's sessions commit without waiting for the disk",
+		edits: []edit{{
+			"internal/postgres/pool.go",
+			`		"jit":                           "off",`,
+			`		"jit":                           "off",
+		"synchronous_commit":            "off",`,
+		}},
+		test: "^TestFaults$", args: []string{"-faults.only=Postgres killed"},
+	},
+	{
+		name: "a lost answer is taken for a refusal",
+		edits: []edit{{
+			"eventstore/errors.go",
+			`		return fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)
+	}
+	// The server answered`,
+			`		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	// The server answered`,
+		}},
+		test: "^TestFaults$", args: []string{"-faults.only=connections reset"},
+	},
+	{
+		name: "the checkpoint is committed before the rows",
+		edits: []edit{{
+			"eventstore/worker.go",
+			`	switch answer, cause := w.deliver(ctx, conn, tx, p); answer {`,
+			`	if _, err := tx.Exec(ctx, advanceSQL, t.UUID(), w.subscription, p.Generation, p.Events[len(p.Events)-1].Seq); err != nil {
+		return lookLater, err
+	}
+	if err := tx.Commit(ctx); err != nil {
+		return lookLater, err
+	}
+	if tx, err = conn.Begin(ctx); err != nil {
+		return lookLater, err
+	}
+	p.Tx = tx
+	switch answer, cause := w.deliver(ctx, conn, tx, p); answer {`,
+		}},
+		test: "^TestTakeover$",
+	},
+	{
+		name: "a page that fails is skipped",
+		edits: []edit{{
+			"eventstore/worker.go",
+			`		return w.failed(ctx, p, at, len(p.Events), cause)
+`,
+			`		_, err := w.feed.cfg.Pool.Exec(ctx, advanceSQL, p.Tenant.UUID(), w.subscription, p.Generation, p.Events[len(p.Events)-1].Seq)
+		return lookNow, err
+`,
+		}},
+		test: "^TestTakeover$",
+	},
+	{
+		name: "a page is read without locking its checkpoint",
+		edits: []edit{{
+			"eventstore/checkpoint.go",
+			"\nfor no key update of c skip locked`",
+			"`",
+		}},
+		test: "^TestTakeover$",
+	},
+	{
+		name: "news only by wake-ups, without the sweep",
+		edits: []edit{{
+			"eventstore/wakeup.go",
+			`	case <-t.C:
+		return true
+	case <-soon:`,
+			`	case <-soon:`,
+		}},
+		test: "^TestTakeover$",
+	},
+	{
+		name: "the checkpoint is advanced without the tenant in the condition",
+		edits: []edit{{
+			"eventstore/checkpoint.go",
+			`advanced_at = clock_timestamp()
+where tenant_id = $1 and`,
+			`advanced_at = clock_timestamp()
+where $1::uuid is not null and`,
+		}},
+		test: "^TestTenantsStandApart$",
+	},
+	{
+		name: "a command guards nothing but what it writes",
+		edits: []edit{{
+			"commands/attempt.go",
+			`		if s := a.seen[key]; !s.written {`,
+			`		if s := a.seen[key]; !s.written && s.version < 0 {`,
+		}},
+		test: "^Test(RevokedRoleIsNeverObeyed|OneOwnerIsAlwaysLeft)$",
+	},
+	{
+		name: "seq comes from a sequence, not from the log's head",
+		edits: []edit{
+			{
+				"migrations/0002_events.sql",
+				`      heads[i] := coalesce(h, 0);`,
+				`      heads[i] := nextval('seqs');`,
+			},
+			{
+				"migrations/0002_events.sql",
+				`grant execute on function append to docket_engine;`,
+				`grant execute on function append to docket_engine;
+create sequence seqs increment by 100;
+grant usage on sequence seqs to docket_engine;`,
+			},
+		},
+		test: "^TestDependentCommits$",
+	},
+	{
+		name: "Commits that hang together share a batch",
+		edits: []edit{{
+			"eventstore/batch.go",
+			` || !b.independent(w.encoded)) {`,
+			`) {`,
+		}},
+		test: "^TestDependentCommits$",
+	},
+	{
+		name: "a key is looked up first, and written later without looking",
+		edits: []edit{
+			{
+				"migrations/0002_events.sql",
+				`    perform from commands k where k.tenant_id = p_tenants[p_key_tenant[i]] and k.key_hash = p_key_hash[i];`,
+				`    perform from commands k where false;`,
+			},
+			{
+				"migrations/0002_events.sql",
+				`p_key_refusal[i], now_);`,
+				`p_key_refusal[i], now_)
+      on conflict do nothing;`,
+			},
+		},
+		test: "^TestOneKeyHasOneEffect$",
+	},
+}

@@ -1,0 +1,217 @@
+//go:build linux
+
+package faults_test
+
+import (
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// proxy stands between one replica and Postgres and can cut, hold and slow what
+// goes through. It leads from TCP to a Unix socket, and it knows which
+// connections have asked something and were not answered yet.
+type proxy struct {
+	listener net.Listener
+	upstream string
+	done     sync.WaitGroup
+
+	mu    sync.Mutex
+	links map[*link]struct{}
+	// open is closed while data may pass; holding replaces it.
+	open chan struct{}
+	// delay is added to each piece of data in either direction.
+	delay time.Duration
+	// slowed counts the pieces that were delayed, held those that were kept back.
+	slowed, held atomic.Int64
+}
+
+// link is one connection through the proxy.
+type link struct {
+	client, server net.Conn
+	// asked: something went to the server, and nothing came back since.
+	asked atomic.Bool
+	gone  chan struct{}
+	once  sync.Once
+}
+
+// newProxy starts one that leads to the Unix socket.
+func newProxy(t *testing.T, upstream string) *proxy {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &proxy{listener: l, upstream: upstream, links: map[*link]struct{}{}, open: make(chan struct{})}
+	close(p.open)
+	p.done.Go(p.accept)
+	t.Cleanup(func() {
+		_ = l.Close()
+		p.heal()
+		p.cut()
+		p.done.Wait()
+	})
+	return p
+}
+
+func (p *proxy) addr() string { return p.listener.Addr().String() }
+
+func (p *proxy) accept() {
+	for {
+		client, err := p.listener.Accept()
+		if err != nil {
+			return // closed
+		}
+		server, err := net.Dial("unix", p.upstream)
+		if err != nil {
+			reset(client)
+			continue
+		}
+		k := &link{client: client, server: server, gone: make(chan struct{})}
+		p.mu.Lock()
+		p.links[k] = struct{}{}
+		p.mu.Unlock()
+		p.done.Go(func() { p.pump(k, client, server, true) })
+		p.done.Go(func() { p.pump(k, server, client, false) })
+	}
+}
+
+// pump carries one direction of a link until either end is gone.
+func (p *proxy) pump(k *link, from io.Reader, to io.Writer, asking bool) {
+	defer p.drop(k)
+	buffer := make([]byte, 64<<10)
+	for {
+		n, err := from.Read(buffer)
+		if n > 0 {
+			if asking {
+				k.asked.Store(true)
+			}
+			if !p.pass(k) {
+				return
+			}
+			if _, err := to.Write(buffer[:n]); err != nil {
+				return
+			}
+			if !asking {
+				k.asked.Store(false)
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// pass waits as long as the proxy's state asks for; it is false when the link
+// was cut meanwhile.
+func (p *proxy) pass(k *link) bool {
+	p.mu.Lock()
+	open, delay := p.open, p.delay
+	p.mu.Unlock()
+	select {
+	case <-open:
+	default:
+		p.held.Add(1)
+		select {
+		case <-open:
+		case <-k.gone:
+			return false
+		}
+	}
+	if delay == 0 {
+		return true
+	}
+	p.slowed.Add(1)
+	timer := time.NewTimer(delay)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-k.gone:
+		return false
+	}
+}
+
+func (p *proxy) drop(k *link) {
+	k.once.Do(func() {
+		close(k.gone)
+		reset(k.client)
+		_ = k.server.Close()
+		p.mu.Lock()
+		delete(p.links, k)
+		p.mu.Unlock()
+	})
+}
+
+// all are the links of this moment.
+func (p *proxy) all() []*link {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var all []*link
+	for k := range p.links {
+		all = append(all, k)
+	}
+	return all
+}
+
+// busy is how many links wait for an answer.
+func (p *proxy) busy() int {
+	n := 0
+	for _, k := range p.all() {
+		if k.asked.Load() {
+			n++
+		}
+	}
+	return n
+}
+
+// cut resets all connections, and says how many waited for an answer. What was
+// asked goes on in Postgres.
+func (p *proxy) cut() int {
+	n := 0
+	for _, k := range p.all() {
+		if k.asked.Load() {
+			n++
+		}
+		p.drop(k)
+	}
+	return n
+}
+
+// hold lets nothing through in either direction, without a word: new connections
+// too come to nothing until heal.
+func (p *proxy) hold() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.open = make(chan struct{})
+}
+
+// slow delays everything.
+func (p *proxy) slow(by time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.delay = by
+}
+
+// heal lets everything through again, also what was held.
+func (p *proxy) heal() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.delay = 0
+	select {
+	case <-p.open:
+	default:
+		close(p.open)
+	}
+}
+
+// reset ends a TCP connection with RST instead of a farewell.
+func reset(c net.Conn) {
+	if tcp, ok := c.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0)
+	}
+	_ = c.Close()
+}
