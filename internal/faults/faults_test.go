@@ -30,6 +30,10 @@ func TestFaults(t *testing.T) {
 	done := r.schedule(*durationFlag)
 	loaded := r.now()
 	stop()
+	if t.Failed() {
+		r.keep()
+		t.Fatal(r.report(done, loaded, 0))
+	}
 	r.caughtUp()
 	quiet := r.now() - loaded
 	for _, replica := range r.replicas {
