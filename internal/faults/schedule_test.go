@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"docket/domain"
 	"docket/internal/postgres"
 )
 
@@ -117,7 +118,17 @@ func (r *run) killPostgres(ctx context.Context) int {
 	if n := r.cluster.kill(); n < 5 {
 		r.t.Errorf("Postgres had %d processes, which can't be all", n)
 	}
+	told := map[domain.TenantID]int64{}
+	for _, t := range r.tenants {
+		told[t.id] = t.acknowledged()
+	}
 	r.cluster.start()
+	heads := r.heads()
+	for id, seq := range told {
+		if heads[id] < seq {
+			r.t.Errorf("acknowledged, and lost: tenant %s was at seq %d, and is at %d after Postgres was killed", id, seq, heads[id])
+		}
+	}
 	return hit
 }
 
