@@ -36,6 +36,12 @@ func (c *Commands) Rename(ctx context.Context, u domain.UserID, o Origin, cmd do
 	return done(ctx, a, users)
 }
 
+// WantsRename reports whether Renames carries an event on.
+func WantsRename(e domain.Recorded) bool {
+	_, ok := e.Event.(domain.UserRenamed)
+	return ok && e.Tenant == domain.Platform
+}
+
 // CarryRenames handles a page of Renames. It appends outside the page's
 // transaction: should that be rolled back, the page comes again, and a renaming
 // that was carried already changes nothing.

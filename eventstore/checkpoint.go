@@ -13,6 +13,11 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
+// relaxSQL lets the commit of a page return before it is on disk. What the page has
+// written and its checkpoint are lost together or not at all, and a commit that
+// does wait, as an append's or a delivery's claim, waits for all before it.
+const relaxSQL = `select set_config('synchronous_commit', 'off', true)`
+
 // lockSQL locks the live checkpoint of a subscription ($1) in a tenant ($2),
 // unless another replica has it or its failed page isn't due, and reads where
 // it stands.
@@ -85,15 +90,13 @@ func (w *worker) lock(ctx context.Context, conn *pgxpool.Conn, t domain.TenantID
 }
 
 func (w *worker) tryLock(ctx context.Context, conn *pgxpool.Conn, t domain.TenantID) (pgx.Tx, standing, error) {
-	tx, err := conn.Begin(ctx)
-	if err != nil {
-		return nil, standing{}, fmt.Errorf("lock checkpoint: %w", err)
-	}
 	var (
 		at   standing
 		live int
 	)
 	b := &pgx.Batch{}
+	b.BeginTx(pgx.TxOptions{})
+	b.Queue(relaxSQL)
 	b.Queue(lockSQL, w.subscription, t.UUID()).QueryRow(func(row pgx.Row) error {
 		err := row.Scan(&at.seq, &at.generation, &at.carefulTo, &at.failures)
 		if errors.Is(err, pgx.ErrNoRows) {
@@ -105,7 +108,10 @@ func (w *worker) tryLock(ctx context.Context, conn *pgxpool.Conn, t domain.Tenan
 	b.Queue(liveSQL, w.subscription, t.UUID()).QueryRow(func(row pgx.Row) error {
 		return row.Scan(&live, &at.there, &at.parked)
 	})
-	if err := tx.SendBatch(ctx, b).Close(); err != nil {
+	results := conn.SendBatch(ctx, b)
+	err := results.Close()
+	tx := results.Tx()
+	if err != nil {
 		_ = tx.Rollback(context.WithoutCancel(ctx))
 		return nil, standing{}, fmt.Errorf("lock checkpoint: %w", err)
 	}

@@ -28,7 +28,10 @@ func AppendIn(ctx context.Context, tx pgx.Tx, c Commit) error {
 var RetryDelay = retryDelay
 
 // News tells the Feed of appends that no Store of its own has made.
-func (f *Feed) News(tenants []domain.TenantID) { f.news(tenants) }
+func (f *Feed) News(tenants []domain.TenantID) {
+	f.mark(tenants)
+	f.outbox.mark(tenants...)
+}
 
 // Outcome is what became of one Commit of a batch.
 type Outcome struct {

@@ -29,7 +29,10 @@ type FeedConfig struct {
 	Sweep time.Duration
 	// Timeout is how long a handler may take for one page; 30 s if 0.
 	Timeout time.Duration
-	Logger  *slog.Logger
+	// Wants says of a subscription which events it does anything with; without an
+	// entry, with all. It must be pure. What nobody wants costs no transaction.
+	Wants  map[string]func(domain.Recorded) bool
+	Logger *slog.Logger
 	// Metrics is where the Feed registers what it counts; nowhere if nil.
 	Metrics prometheus.Registerer
 }
@@ -152,23 +155,19 @@ func (f *Feed) appended(tenants []domain.TenantID, events []domain.Recorded) {
 		return
 	}
 	f.tail.add(events)
-	f.news(tenants)
-}
-
-// news is appended where the events aren't at hand.
-func (f *Feed) news(tenants []domain.TenantID) {
-	if f == nil {
-		return
-	}
-	f.mark(tenants)
+	f.each(func(n *news) { n.hint(tenants...) })
 	f.outbox.mark(tenants...)
 }
 
-// mark tells every subscription here.
+// mark tells every subscription here that these tenants' logs may have grown.
 func (f *Feed) mark(tenants []domain.TenantID) {
+	f.each(func(n *news) { n.mark(tenants...) })
+}
+
+func (f *Feed) each(do func(*news)) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, n := range f.subs {
-		n.mark(tenants...)
+		do(n)
 	}
 }

@@ -17,6 +17,11 @@ type news struct {
 	marked map[domain.TenantID]struct{}
 	queue  []domain.TenantID // the marked ones that nobody handles, in order of marking
 	busy   map[domain.TenantID]struct{}
+	// due are those of which more is known than that this replica has appended to
+	// them: only a look at the log will do.
+	due map[domain.TenantID]struct{}
+	// behind are those whose checkpoint was left behind for a while (skip).
+	behind map[domain.TenantID]struct{}
 	signal chan struct{}
 }
 
@@ -24,15 +29,25 @@ func newNews() *news {
 	return &news{
 		marked: map[domain.TenantID]struct{}{},
 		busy:   map[domain.TenantID]struct{}{},
+		due:    map[domain.TenantID]struct{}{},
+		behind: map[domain.TenantID]struct{}{},
 		signal: make(chan struct{}, 1),
 	}
 }
 
 // mark says that a tenant's log may have grown.
-func (n *news) mark(tenants ...domain.TenantID) {
+func (n *news) mark(tenants ...domain.TenantID) { n.put(tenants, true) }
+
+// hint is mark for what this replica has appended, all of which the tail has.
+func (n *news) hint(tenants ...domain.TenantID) { n.put(tenants, false) }
+
+func (n *news) put(tenants []domain.TenantID, due bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for _, t := range tenants {
+		if due {
+			n.due[t] = struct{}{}
+		}
 		if _, ok := n.marked[t]; ok {
 			continue
 		}
@@ -46,22 +61,24 @@ func (n *news) mark(tenants ...domain.TenantID) {
 
 // next waits for a marked tenant that nobody handles and makes it the caller's,
 // who must call done. ok is false when ctx ended.
-func (n *news) next(ctx context.Context) (t domain.TenantID, ok bool) {
+func (n *news) next(ctx context.Context) (t domain.TenantID, due, ok bool) {
 	for {
 		n.mu.Lock()
 		if len(n.queue) > 0 {
 			t, n.queue = n.queue[0], n.queue[1:]
 			delete(n.marked, t)
 			n.busy[t] = struct{}{}
+			_, due = n.due[t]
+			delete(n.due, t)
 			n.wake()
 			n.mu.Unlock()
-			return t, true
+			return t, due, true
 		}
 		n.mu.Unlock()
 		select {
 		case <-n.signal:
 		case <-ctx.Done():
-			return t, false
+			return t, false, false
 		}
 	}
 }
@@ -72,7 +89,7 @@ func (n *news) done(t domain.TenantID, again bool) {
 	defer n.mu.Unlock()
 	delete(n.busy, t)
 	if again {
-		n.marked[t] = struct{}{}
+		n.marked[t], n.due[t] = struct{}{}, struct{}{}
 	}
 	if _, ok := n.marked[t]; ok {
 		n.queue = append(n.queue, t)
@@ -101,5 +118,25 @@ func (n *news) take() (t domain.TenantID, ok bool) {
 	}
 	t, n.queue = n.queue[0], n.queue[1:]
 	delete(n.marked, t)
+	delete(n.due, t)
 	return t, true
+}
+
+// fallBehind notes that a tenant's checkpoint is left behind; false if it was
+// already. catchUp marks the tenant, so that the checkpoint follows.
+func (n *news) fallBehind(t domain.TenantID) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if _, ok := n.behind[t]; ok {
+		return false
+	}
+	n.behind[t] = struct{}{}
+	return true
+}
+
+func (n *news) catchUp(t domain.TenantID) {
+	n.mu.Lock()
+	delete(n.behind, t)
+	n.mu.Unlock()
+	n.mark(t)
 }

@@ -117,6 +117,16 @@ func (p *Progress) reached(t domain.TenantID, seq int64, subscriptions []string)
 	return true
 }
 
+// at is how far a subscription is known to have come in a tenant.
+func (p *Progress) at(t domain.TenantID, subscription string) (seq int64, ok bool) {
+	if p == nil {
+		return 0, false
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.known.Get(place{t, subscription})
+}
+
 // advanced tells what became known.
 func (p *Progress) advanced(t domain.TenantID, subscription string, seq int64) {
 	if p == nil {

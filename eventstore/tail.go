@@ -59,16 +59,16 @@ func (t *tail) add(events []domain.Recorded) {
 	}
 }
 
-// after is up to limit of a tenant's events that follow a seq; none where the
-// first of them isn't here. They must not be changed.
-func (t *tail) after(tenant domain.TenantID, seq int64, limit int) []domain.Recorded {
+// after is up to limit of a tenant's events that follow a seq; ok is false where
+// the tail can't tell. They must not be changed.
+func (t *tail) after(tenant domain.TenantID, seq int64, limit int) (events []domain.Recorded, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	run, _ := t.runs.Get(tenant)
-	if len(run) == 0 || seq+1 < run[0].Seq || seq >= run[len(run)-1].Seq {
-		return nil
+	if len(run) == 0 || seq+1 < run[0].Seq || seq > run[len(run)-1].Seq {
+		return nil, false
 	}
 	run = run[seq+1-run[0].Seq:]
 	n := min(limit, len(run))
-	return run[:n:n]
+	return run[:n:n], true
 }

@@ -43,7 +43,7 @@ where head.seq > coalesce(c.seq, 0)`
 // notify tells other replicas of local appends, after their commits.
 func (f *Feed) notify() {
 	for {
-		t, ok := f.outbox.next(f.ctx)
+		t, _, ok := f.outbox.next(f.ctx)
 		if !ok {
 			return
 		}

@@ -19,6 +19,16 @@ func Subscription() (name string, handler message.NoPublishHandlerFunc) {
 	return SubscriptionName, eventstore.Handle(tell)
 }
 
+// Wants reports whether the subscription does anything with an event: whether it
+// has anybody to tell of it, or keeps who they are and how they want to be told.
+func Wants(e domain.Recorded) bool {
+	if e.Stream.Type == domain.MemberStream || e.Stream.Type == domain.TenantStream {
+		return true
+	}
+	list, err := Of(e)
+	return len(list) > 0 || err != nil
+}
+
 // tell tells everybody whom a page's events concern: in the inbox always, and
 // over the tenant's channel where that is another.
 func tell(ctx context.Context, page *eventstore.Page) error {

@@ -23,11 +23,16 @@ type readModel struct {
 	table       string
 	// fill folds a page into the rows of its generation, through its transaction.
 	fill func(context.Context, *eventstore.Page) error
+	// wants reports whether an event touches a row, or can't be judged.
+	wants func(domain.Recorded) bool
 }
 
 // erase forgets the types of a model.
 func (m *model[K, R]) erase() readModel {
-	return readModel{name: m.Name, foldVersion: m.FoldVersion, table: m.Table, fill: m.fill}
+	return readModel{name: m.Name, foldVersion: m.FoldVersion, table: m.Table, fill: m.fill, wants: func(e domain.Recorded) bool {
+		_, ok, err := m.touched(e)
+		return ok || err != nil
+	}}
 }
 
 // readModels are all there are, in the order in which they are rebuilt.
@@ -60,13 +65,21 @@ func FoldVersions() map[string]int {
 func Subscriptions() map[string]message.NoPublishHandlerFunc {
 	handlers := map[string]message.NoPublishHandlerFunc{}
 	for _, m := range readModels() {
-		handlers[m.name] = eventstore.Handle(m.handle)
+		handlers[m.name] = eventstore.Handle(m.fill)
 	}
 	return handlers
 }
 
-// handle is what the live subscription and a rebuild do with a page. Its commit
-// needn't wait for the disk; in the write-ahead log the pages of a rebuild all
+// Wants says of each subscription which events touch its rows.
+func Wants() map[string]func(domain.Recorded) bool {
+	wants := map[string]func(domain.Recorded) bool{}
+	for _, m := range readModels() {
+		wants[m.name] = m.wants
+	}
+	return wants
+}
+
+// handle is fill for a rebuild, whose commits needn't wait for the disk either; in the write-ahead log the pages of a rebuild all
 // stand before its flip, and that before the deletion of the old rows.
 func (m readModel) handle(ctx context.Context, p *eventstore.Page) error {
 	if _, err := p.Tx.Exec(ctx, relaxSQL); err != nil {

@@ -2,18 +2,15 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/http"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"docket/internal/pgtest"
 	"docket/internal/postgres"
-	"docket/migrations"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 )
@@ -81,20 +78,9 @@ func entryText(t *testing.T, entry map[string]any) string {
 // The server is ready as long as Postgres is safe: a setting may change while both run.
 func TestDurabilityIsWatched(t *testing.T) {
 	t.Parallel()
-	server, err := postgres.Start(t.Context(), postgres.Config{DataDir: filepath.Join(pgtest.TempDir(t), "data")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Stop(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
-	url := func(login postgres.Login) string { return server.URL(login, postgres.Database) }
-	if err := migrations.Up(t.Context(), url(postgres.OwnerLogin), nil); err != nil {
-		t.Fatal(err)
-	}
-	p, err := openPools(t.Context(), &database{Engine: url(postgres.EngineLogin), API: url(postgres.APILogin)}, "test", false)
+	db := pgtest.NewDurable(t)
+	superuser := strings.Replace(db.OwnerURL, string(postgres.OwnerLogin)+"@", string(postgres.Superuser)+"@", 1)
+	p, err := openPools(t.Context(), &database{Engine: db.EngineURL, API: db.APIURL}, "test", false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +93,7 @@ func TestDurabilityIsWatched(t *testing.T) {
 		t.Errorf("at first: %v, logged %s", err, &log)
 	}
 	for _, pool := range []*pgxpool.Pool{p.Engine, p.Login} {
-		execute(t, url(postgres.Superuser), `alter role docket_engine_login set synchronous_commit = off`)
+		execute(t, superuser, `alter role docket_engine_login set synchronous_commit = off`)
 		pool.Reset()
 		log.Reset()
 		d.look(t.Context())
@@ -119,7 +105,7 @@ func TestDurabilityIsWatched(t *testing.T) {
 		if strings.Count(log.String(), "level=ERROR") != 1 || !strings.Contains(log.String(), "synchronous_commit") {
 			t.Errorf("logged %s", &log)
 		}
-		execute(t, url(postgres.Superuser), `alter role docket_engine_login reset synchronous_commit`)
+		execute(t, superuser, `alter role docket_engine_login reset synchronous_commit`)
 		pool.Reset()
 		d.look(t.Context())
 		if err := d.check(); err != nil || !strings.Contains(log.String(), "again") {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"docket/commands"
+	"docket/domain"
 	"docket/eventstore"
 	"docket/notify"
 	"docket/projections"
@@ -32,6 +33,14 @@ func subscriptions(cmds *commands.Commands) map[string]message.NoPublishHandlerF
 	return all
 }
 
+// wants says which events each of them does anything with.
+func wants() map[string]func(domain.Recorded) bool {
+	all := projections.Wants()
+	all[notify.SubscriptionName] = notify.Wants
+	all[commands.Renames] = commands.WantsRename
+	return all
+}
+
 // feedConns is the size of the feed's pool: one for each worker, one to listen
 // for news and one to tell them, two for sweeps, and those of the delivery queue.
 func feedConns() int32 {
@@ -39,7 +48,7 @@ func feedConns() int32 {
 }
 
 func newFeed(pool *pgxpool.Pool, progress *eventstore.Progress, metrics prometheus.Registerer, log *slog.Logger) *eventstore.Feed {
-	return eventstore.NewFeed(eventstore.FeedConfig{Pool: pool, Workers: feedWorkers, Logger: log, Metrics: metrics}, progress)
+	return eventstore.NewFeed(eventstore.FeedConfig{Pool: pool, Workers: feedWorkers, Wants: wants(), Logger: log, Metrics: metrics}, progress)
 }
 
 // router runs the subscriptions over the feed, and the workers of the delivery queue.

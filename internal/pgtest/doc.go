@@ -14,7 +14,8 @@
 // The migrations run once, into a template; a test's database is a copy of it,
 // made in some tens of milliseconds and dropped at the end of the test. The
 // server runs without durability and is killed, files and all, when the test
-// binary dies in whatever way.
+// binary dies in whatever way. The program itself isn't ready on such a server:
+// tests that start it have NewDurable.
 //
 // DOCKET_TEST_DATABASE_URL names a server to use instead, by a superuser's URL:
 // that is how the tests run against other versions of Postgres. It must be a

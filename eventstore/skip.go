@@ -1,0 +1,48 @@
+package eventstore
+
+import (
+	"time"
+
+	"docket/domain"
+)
+
+// checkpointAfter is how long a checkpoint may stay behind events that its
+// subscription has no use for.
+const checkpointAfter = 250 * time.Millisecond
+
+// skip passes events that the subscription has no use for without a transaction.
+// Readers here know of it at once (Progress); the checkpoint follows a little
+// later, for many such events together. It is false where there is something to be
+// done, or nobody here can tell.
+//
+// The page that moves the checkpoint brings the events to the handler all the same:
+// should Wants be wrong about one, it is handled late and not lost.
+//
+// It is exact without a lock: everything up to known was handled, by whomever, and
+// of what follows in the tail, without a gap, nothing is to be done.
+func (w *worker) skip(t domain.TenantID) bool {
+	wants, ok := w.feed.cfg.Wants[w.subscription]
+	if !ok {
+		return false
+	}
+	known, ok := w.feed.progress.at(t, w.subscription)
+	if !ok {
+		return false
+	}
+	events, ok := w.feed.tail.after(t, known, tailSizeTenant)
+	if !ok {
+		return false
+	}
+	for _, e := range events {
+		if wants(e) {
+			return false
+		}
+	}
+	if len(events) > 0 {
+		w.feed.progress.advanced(t, w.subscription, events[len(events)-1].Seq)
+		if w.news.fallBehind(t) {
+			time.AfterFunc(checkpointAfter, func() { w.news.catchUp(t) })
+		}
+	}
+	return true
+}
