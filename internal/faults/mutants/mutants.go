@@ -24,7 +24,7 @@ var mutants = []mutant{
 	}
 	// The server answered`,
 		}},
-		test: "^TestFaults$", args: []string{"-faults.only=connections reset"},
+		test: "^TestFaults$", args: []string{"-faults.only=answers lost"},
 	},
 	{
 		name: "the checkpoint is committed before the rows",
