@@ -45,8 +45,8 @@ create table claims (
 -- that share a key one is refused, and finds this row. key_hash and fingerprint
 -- are SHA-256. An accepted command names the stream and version whose state was
 -- the answer (none: the answer had no body), a refused one has the problem.
--- Rows are deleted after 30 days; at is the time of the append, which the index
--- over ranges of pages follows for next to nothing.
+-- Rows are deleted after 30 days; at is the time of the append. aside is what of the
+-- answer no stream holds.
 create table commands (
   tenant_id     uuid        not null,
   key_hash      bytea       not null,
@@ -57,6 +57,7 @@ create table commands (
   stream_type   text,
   stream_id     uuid,
   version       integer,
+  aside         json,
   refusal       json,
   at            timestamptz not null,
   constraint commands_pk primary key (tenant_id, key_hash),
@@ -64,7 +65,7 @@ create table commands (
   constraint commands_stream_whole check (num_nulls(stream_tenant, stream_type, stream_id, version) in (0, 4)),
   constraint commands_refusal_alone check (refusal is null or stream_id is null)
 );
-create index commands_at on commands using brin (at);
+create index commands_at on commands (at);
 
 -- +goose StatementBegin
 create function refuse_change() returns trigger language plpgsql as $$
@@ -124,7 +125,8 @@ create trigger tenant_logs_append_only before update or delete or truncate on te
 --
 --   p_patience     how long to wait for the locks, in ms; null: as long as the session does
 --   p_tenants      every tenant whose log is written, checked, claimed or remembered in,
---                  each once, ascending
+--                  each once, descending: so the platform's row, which is everybody's and has
+--                  the least key, is locked last, and nobody who waits for another holds it
 --   p_new_*        tenants that a Commit brings into being
 --   p_stream_*     every stream written or checked, each once
 --   p_check_*      the version that a stream must have: of those written and of the guards
@@ -144,7 +146,7 @@ create trigger tenant_logs_append_only before update or delete or truncate on te
 --   'version' a checked stream has another version      refused_at: the check's position, refused_version: what was found
 --   'claim'   a claim is held by another                refused_at: the claim's position
 --
--- How: lock every tenant's row in key order; only then read the clock, the heads
+-- How: lock every tenant's row, the greatest key first; only then read the clock, the heads
 -- and the versions. A tenant that began after that lock was asked for counts as
 -- missing: nothing is written to a log whose row isn't locked.
 --
@@ -164,7 +166,7 @@ create function append(
   p_claim_holder uuid[], p_claim_release boolean[],
   p_key_commit int[], p_key_tenant int[], p_key_hash bytea[], p_key_fingerprint bytea[], p_key_command uuid[],
   p_key_seq bigint[], p_key_stream_tenant uuid[], p_key_stream_type text[], p_key_stream_id uuid[],
-  p_key_version int[], p_key_refusal json[],
+  p_key_version int[], p_key_aside json[], p_key_refusal json[],
   p_event_commit int[], p_event_tenant int[], p_event_stream int[], p_event_version int[], p_event_type text[],
   p_event_schema smallint[], p_event_actor uuid[], p_event_command uuid[], p_event_data json[], p_event_meta json[],
   out heads bigint[], out times timestamptz[],
@@ -204,7 +206,7 @@ begin
     end loop;
   else
     got := array(select l.tenant_id from tenant_logs l where l.tenant_id = any (p_tenants)
-                 order by l.tenant_id for no key update);
+                 order by l.tenant_id desc for no key update);
     now_ := clock_timestamp();
     locked := array(select u.t = any (got) from unnest(p_tenants) with ordinality as u (t, n) order by u.n);
     select array_agg(coalesce(e.seq, 0) order by u.n),
@@ -333,9 +335,9 @@ begin
         end if;
       end loop;
     end if;
-    insert into commands (tenant_id, key_hash, fingerprint, command_id, seq, stream_tenant, stream_type, stream_id, version, refusal, at)
+    insert into commands (tenant_id, key_hash, fingerprint, command_id, seq, stream_tenant, stream_type, stream_id, version, aside, refusal, at)
       values (p_tenants[p_key_tenant[i]], p_key_hash[i], p_key_fingerprint[i], p_key_command[i], h,
-              p_key_stream_tenant[i], p_key_stream_type[i], p_key_stream_id[i], p_key_version[i], p_key_refusal[i], now_);
+              p_key_stream_tenant[i], p_key_stream_type[i], p_key_stream_id[i], p_key_version[i], p_key_aside[i], p_key_refusal[i], now_);
   end loop;
 end $$;
 -- +goose StatementEnd
