@@ -139,22 +139,15 @@ func (a *arguments) remember(no, log int32, command domain.CommandID, e *Entry) 
 func (a *arguments) list() []any {
 	return []any{
 		a.commits, a.patience, a.tenants,
-		given(a.newCommit), given(a.newTenant),
-		given(a.streamTenant), given(a.streamType), given(a.stream),
-		given(a.checkCommit), given(a.checkStream), given(a.checkVersion),
-		given(a.claimCommit), given(a.claimTenant), given(a.claimKind), given(a.claimValue),
-		given(a.claimHolder), given(a.claimRelease),
-		given(a.keyCommit), given(a.keyTenant), given(a.keyHash), given(a.keyFingerprint), given(a.keyCommand),
-		given(a.keySeq), given(a.keyStreamTenant), given(a.keyStreamType), given(a.keyStream),
-		given(a.keyVersion), given(a.keyAside), given(a.keyRefusal),
-		given(a.eventCommit), given(a.eventTenant), given(a.eventStream), given(a.eventVersion), given(a.eventType),
-		given(a.eventSchema), given(a.eventActor), given(a.eventCommand), given(a.eventData), given(a.eventMeta),
+		a.newCommit, a.newTenant,
+		a.streamTenant, a.streamType, a.stream,
+		a.checkCommit, a.checkStream, a.checkVersion,
+		a.claimCommit, a.claimTenant, a.claimKind, a.claimValue,
+		a.claimHolder, a.claimRelease,
+		a.keyCommit, a.keyTenant, a.keyHash, a.keyFingerprint, a.keyCommand,
+		a.keySeq, a.keyStreamTenant, a.keyStreamType, a.keyStream,
+		a.keyVersion, a.keyAside, a.keyRefusal,
+		a.eventCommit, a.eventTenant, a.eventStream, a.eventVersion, a.eventType,
+		a.eventSchema, a.eventActor, a.eventCommand, a.eventData, a.eventMeta,
 	}
-}
-
-func given[S ~[]T, T any](s S) S {
-	if s == nil {
-		return S{}
-	}
-	return s
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"time"
@@ -33,6 +35,11 @@ func (s *Store) fly(f *flight) {
 		if r := recover(); r != nil {
 			// A mistake of ours. Those who wait are told, and the queue goes on.
 			f.fail(fmt.Errorf("%w: panic: %v\n%s", ErrOutcomeUnknown, r, debug.Stack()))
+		}
+		// Those who were just answered may have more to append: they come first, so that
+		// the next flight carries them together.
+		if len(f.commits) > 1 {
+			runtime.Gosched()
 		}
 		s.queue.land(f, found)
 		for next := s.queue.next(); next != nil; next = s.queue.next() {
@@ -126,6 +133,9 @@ func (s *Store) lockedOf(ctx context.Context, conn *pgx.Conn, f *flight) []domai
 func send(conn *pgx.Conn, b *batch, patience *int32) (result, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), appendTimeout)
 	defer cancel()
+	if b.lone() {
+		return sendLone(ctx, conn, b, patience)
+	}
 	var r result
 	err := conn.QueryRow(ctx, appendSQL, b.arguments(patience).list()...).
 		Scan(&r.Heads, &r.Times, &r.Refused, &r.Refusals, &r.RefusedAt, &r.RefusedVersion)
