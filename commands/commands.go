@@ -17,6 +17,7 @@ import (
 type Store interface {
 	Append(context.Context, eventstore.Commit) (eventstore.Appended, error)
 	Load(ctx context.Context, t domain.TenantID, s domain.StreamID, after int) ([]domain.Recorded, error)
+	LoadUpTo(ctx context.Context, t domain.TenantID, s domain.StreamID, version int) ([]domain.Recorded, error)
 	Claimant(ctx context.Context, t domain.TenantID, kind eventstore.ClaimKind, value string) (uuid.UUID, bool, error)
 	ClaimantsBut(ctx context.Context, t domain.TenantID, kind eventstore.ClaimKind, but uuid.UUID, limit int) ([]uuid.UUID, error)
 	Remembered(ctx context.Context, t domain.TenantID, key eventstore.Hash) (eventstore.Entry, bool, error)

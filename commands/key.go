@@ -25,11 +25,15 @@ const forgottenAtOnce = 1_000
 // The answer to an accepted command is remembered as the version of the stream
 // whose state it shows, and made again from that; a refusal as its body.
 type Key struct {
-	// Tenant is the log to which the key belongs: that of the scope, the platform's
-	// for what has none.
+	// Tenant is the log to which the key belongs: that of the scope; the platform's
+	// for a command of a user who needn't be anywhere a member.
 	Tenant domain.TenantID
 	// Hash is that of the key with its scope, Fingerprint that of the request.
 	Hash, Fingerprint eventstore.Hash
+
+	// Aside is what of the answer isn't in the state that is its rest. It is set
+	// before the command, or found where that was answered before.
+	Aside json.RawMessage
 
 	entry *eventstore.Entry
 	kept  bool
@@ -72,7 +76,7 @@ func (c *Commands) Recall(ctx context.Context, k *Key) error {
 	if e.Fingerprint != k.Fingerprint {
 		return domain.Refuse(domain.CodeIdempotencyKeyReused, "this Idempotency-Key came with another request before")
 	}
-	k.entry = &e
+	k.entry, k.Aside = &e, e.Aside
 	return nil
 }
 
@@ -87,12 +91,9 @@ func (c *Commands) Keep(ctx context.Context, k *Key, refusal json.RawMessage) er
 	e := k.remember(nil, nil)
 	e.Refusal = refusal
 	_, err = c.store.Append(ctx, eventstore.Commit{Command: command, Entry: e})
-	var absent *eventstore.TenantError
 	switch {
 	case errors.As(err, new(*eventstore.RememberedError)):
 		return c.Recall(ctx, k)
-	case errors.As(err, &absent):
-		return nil // a tenant that isn't there remembers nothing
 	case err != nil:
 		return unavailable(err)
 	}
@@ -103,7 +104,7 @@ func (c *Commands) Keep(ctx context.Context, k *Key, refusal json.RawMessage) er
 // remember is the entry of an answer: the state of a stream at a version, and the
 // position where no event of the Commit gives it.
 func (k *Key) remember(answer *eventstore.Version, seq *int64) *eventstore.Entry {
-	return &eventstore.Entry{Tenant: k.Tenant, Key: k.Hash, Fingerprint: k.Fingerprint, Answer: answer, Seq: seq}
+	return &eventstore.Entry{Tenant: k.Tenant, Key: k.Hash, Fingerprint: k.Fingerprint, Answer: answer, Seq: seq, Aside: k.Aside}
 }
 
 // answered is what an earlier command under the key was answered: its stream
@@ -112,12 +113,12 @@ func answered[S any](ctx context.Context, c *Commands, k kind[S], e *eventstore.
 	if e.Answer == nil || e.Answer.Stream.Type != k.stream || e.Seq == nil {
 		return Done[S]{}, fmt.Errorf("what is remembered isn't a %s", k.stream)
 	}
-	events, err := c.store.Load(ctx, e.Answer.Tenant, e.Answer.Stream, 0)
+	events, err := c.store.LoadUpTo(ctx, e.Answer.Tenant, e.Answer.Stream, e.Answer.Version)
 	if err != nil {
 		return Done[S]{}, unavailable(err)
 	}
 	var zero S
-	f, err := fold(k, folded{state: zero}, events[:min(len(events), e.Answer.Version)])
+	f, err := fold(k, folded{state: zero}, events)
 	if err != nil {
 		return Done[S]{}, err
 	}

@@ -23,17 +23,17 @@ const appendTimeout = 10 * time.Second
 // ctx bounds the wait in the queue. Once the append is under way it isn't
 // cancelled with ctx.
 func (s *Store) Append(ctx context.Context, c Commit) (Appended, error) {
-	appended, err := s.append(ctx, c)
+	appended, err := s.write(ctx, c)
 	s.metrics.answered(err, len(appended.Events))
 	return appended, err
 }
 
-func (s *Store) append(ctx context.Context, c Commit) (Appended, error) {
+func (s *Store) write(ctx context.Context, c Commit) (Appended, error) {
 	e, err := encode(c)
 	if err != nil {
 		return Appended{}, err
 	}
-	appended, err := s.attempt(ctx, e)
+	appended, err := s.try(ctx, e)
 	if errors.Is(err, ErrOutcomeUnknown) {
 		s.metrics.lost.Inc()
 		appended, err = s.resolve(ctx, e, err)
@@ -44,8 +44,8 @@ func (s *Store) append(ctx context.Context, c Commit) (Appended, error) {
 	return appended, err
 }
 
-// attempt sends the Commit once, with whatever others wait.
-func (s *Store) attempt(ctx context.Context, e *encoded) (Appended, error) {
+// try sends the Commit once, with whatever others wait.
+func (s *Store) try(ctx context.Context, e *encoded) (Appended, error) {
 	if err := ctx.Err(); err != nil {
 		return Appended{}, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}

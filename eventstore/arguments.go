@@ -35,7 +35,8 @@ type arguments struct {
 	keyCommand                 ids
 	keySeq                     pgtype.FlatArray[pgtype.Int8]
 	keyStreamTenant, keyStream ids
-	keyStreamType, keyRefusal  pgtype.FlatArray[pgtype.Text]
+	keyStreamType              pgtype.FlatArray[pgtype.Text]
+	keyAside, keyRefusal       pgtype.FlatArray[pgtype.Text]
 	keyVersion                 pgtype.FlatArray[pgtype.Int4]
 
 	eventCommit, eventTenant  []int32
@@ -59,7 +60,7 @@ func (b *batch) arguments(patience *int32) *arguments {
 	for t := range b.tenants {
 		a.tenants = append(a.tenants, idOf(t.UUID()))
 	}
-	slices.SortFunc(a.tenants, func(a, b pgtype.UUID) int { return bytes.Compare(a.Bytes[:], b.Bytes[:]) })
+	slices.SortFunc(a.tenants, func(a, b pgtype.UUID) int { return bytes.Compare(b.Bytes[:], a.Bytes[:]) })
 	for i, t := range a.tenants {
 		b.tenants[domain.TenantID(t.Bytes)] = i + 1
 	}
@@ -130,6 +131,7 @@ func (a *arguments) remember(no, log int32, command domain.CommandID, e *Entry) 
 	a.keySeq = append(a.keySeq, seq)
 	a.keyStreamTenant, a.keyStream = append(a.keyStreamTenant, tenant), append(a.keyStream, id)
 	a.keyStreamType, a.keyVersion = append(a.keyStreamType, kind), append(a.keyVersion, version)
+	a.keyAside = append(a.keyAside, pgtype.Text{String: string(e.Aside), Valid: e.Aside != nil})
 	a.keyRefusal = append(a.keyRefusal, pgtype.Text{String: string(e.Refusal), Valid: e.Refusal != nil})
 }
 
@@ -137,22 +139,15 @@ func (a *arguments) remember(no, log int32, command domain.CommandID, e *Entry) 
 func (a *arguments) list() []any {
 	return []any{
 		a.commits, a.patience, a.tenants,
-		given(a.newCommit), given(a.newTenant),
-		given(a.streamTenant), given(a.streamType), given(a.stream),
-		given(a.checkCommit), given(a.checkStream), given(a.checkVersion),
-		given(a.claimCommit), given(a.claimTenant), given(a.claimKind), given(a.claimValue),
-		given(a.claimHolder), given(a.claimRelease),
-		given(a.keyCommit), given(a.keyTenant), given(a.keyHash), given(a.keyFingerprint), given(a.keyCommand),
-		given(a.keySeq), given(a.keyStreamTenant), given(a.keyStreamType), given(a.keyStream),
-		given(a.keyVersion), given(a.keyRefusal),
-		given(a.eventCommit), given(a.eventTenant), given(a.eventStream), given(a.eventVersion), given(a.eventType),
-		given(a.eventSchema), given(a.eventActor), given(a.eventCommand), given(a.eventData), given(a.eventMeta),
+		a.newCommit, a.newTenant,
+		a.streamTenant, a.streamType, a.stream,
+		a.checkCommit, a.checkStream, a.checkVersion,
+		a.claimCommit, a.claimTenant, a.claimKind, a.claimValue,
+		a.claimHolder, a.claimRelease,
+		a.keyCommit, a.keyTenant, a.keyHash, a.keyFingerprint, a.keyCommand,
+		a.keySeq, a.keyStreamTenant, a.keyStreamType, a.keyStream,
+		a.keyVersion, a.keyAside, a.keyRefusal,
+		a.eventCommit, a.eventTenant, a.eventStream, a.eventVersion, a.eventType,
+		a.eventSchema, a.eventActor, a.eventCommand, a.eventData, a.eventMeta,
 	}
-}
-
-func given[S ~[]T, T any](s S) S {
-	if s == nil {
-		return S{}
-	}
-	return s
 }

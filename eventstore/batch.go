@@ -64,7 +64,7 @@ func newBatch() *batch {
 // add takes a Commit in, unless there is no room for it or it isn't independent
 // of those that are in.
 func (b *batch) add(w *waiting) bool {
-	if len(b.commits) > 0 && (b.full() || b.size+w.size > batchBytes || !b.independent(w.encoded)) {
+	if len(b.commits) > 0 && (b.full() || b.size+w.size > batchBytes || !b.independent(w)) {
 		return false
 	}
 	c := w.commit
@@ -77,7 +77,7 @@ func (b *batch) add(w *waiting) bool {
 		if !ok {
 			use.position = len(b.streams) + 1
 		}
-		use.written = use.written || i < len(c.Parts)
+		use.written = use.written || i < len(c.Parts) && !w.stale
 		b.streams[key] = use
 	}
 	for _, k := range c.Claims {
@@ -94,10 +94,12 @@ func (b *batch) add(w *waiting) bool {
 
 func (b *batch) full() bool { return len(b.commits) >= batchCommits }
 
-func (b *batch) independent(e *encoded) bool {
-	c := e.commit
-	for i, k := range e.checks {
-		if use, ok := b.streams[streamKey{k.Tenant, k.Stream.ID}]; ok && (use.written || i < len(c.Parts)) {
+// independent reports whether a Commit may go with those that are in. A stale one
+// writes nothing, whatever they do to its streams.
+func (b *batch) independent(w *waiting) bool {
+	c := w.commit
+	for i, k := range w.checks {
+		if use, ok := b.streams[streamKey{k.Tenant, k.Stream.ID}]; ok && !w.stale && (use.written || i < len(c.Parts)) {
 			return false
 		}
 	}
@@ -117,7 +119,7 @@ func (b *batch) independent(e *encoded) bool {
 	// A log that begins in this batch can't be written by another Commit of it.
 	begins := func(c Commit, t domain.TenantID) bool { return slices.Contains(c.NewTenants, t) }
 	for _, other := range b.commits {
-		if slices.ContainsFunc(other.commit.NewTenants, func(t domain.TenantID) bool { return slices.Contains(e.tenants, t) }) ||
+		if slices.ContainsFunc(other.commit.NewTenants, func(t domain.TenantID) bool { return slices.Contains(w.tenants, t) }) ||
 			slices.ContainsFunc(other.tenants, func(t domain.TenantID) bool { return begins(c, t) }) {
 			return false
 		}

@@ -82,8 +82,9 @@ func (e *encoded) touch(t domain.TenantID) {
 	}
 }
 
-// home is the log in whose line the Commit waits.
-func (e *encoded) home() domain.TenantID { return e.tenants[0] }
+// home is the log in whose line the Commit waits: where it touches the platform's
+// log too, which everybody's do, it is the other.
+func (e *encoded) home() domain.TenantID { return e.tenants[len(e.tenants)-1] }
 
 // appended is what Append returns once the events have their places.
 func (e *encoded) appended(err error) (Appended, error) {

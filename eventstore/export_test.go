@@ -3,9 +3,12 @@ package eventstore
 import (
 	"context"
 	"errors"
+	"fmt"
+	"time"
 
 	"docket/domain"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 )
 
@@ -29,8 +32,7 @@ var RetryDelay = retryDelay
 
 // News tells the Feed of appends that no Store of its own has made.
 func (f *Feed) News(tenants []domain.TenantID) {
-	f.mark(tenants)
-	f.outbox.mark(tenants...)
+	f.grew(tenants)
 }
 
 // Outcome is what became of one Commit of a batch.
@@ -68,8 +70,9 @@ func (s *Store) CallEach(ctx context.Context, commits []Commit) ([]Outcome, erro
 }
 
 // Batches are the batches that these Commits would be carried in, one after the
-// other, had they all waited: the numbers of the Commits.
-func Batches(commits []Commit) ([][]int, error) {
+// other, had they all waited: the numbers of the Commits. learns says whether a line
+// learns from what flew before.
+func Batches(commits []Commit, learns bool) ([][]int, error) {
 	q := newQueue()
 	q.flying = flights // all under way, so that nothing leaves
 	numbers := map[*waiting]int{}
@@ -88,11 +91,18 @@ func Batches(commits []Commit) ([][]int, error) {
 	var all [][]int
 	for f := q.next(); f != nil; f = q.next() {
 		var batch []int
+		moved := map[streamKey]int{}
 		for _, w := range f.commits {
 			batch = append(batch, numbers[w])
+			for _, p := range w.commit.Parts {
+				moved[streamKey{p.Tenant, p.Stream.ID}] = p.Expected + len(p.Events)
+			}
 		}
 		all = append(all, batch)
-		q.land(f, nil, false)
+		if !learns {
+			moved = nil
+		}
+		q.land(f, landing{moved: moved})
 	}
 	return all, nil
 }
@@ -103,3 +113,81 @@ const (
 	BatchCommits    = batchCommits
 	Flights         = flights
 )
+
+// Ground keeps everything from leaving until takeOff.
+func (s *Store) Ground() (takeOff func()) {
+	q := s.queue
+	q.mu.Lock()
+	q.flying += flights
+	q.mu.Unlock()
+	return func() {
+		q.mu.Lock()
+		q.flying -= flights
+		q.mu.Unlock()
+		for f := q.next(); f != nil; f = q.next() {
+			go s.fly(f)
+		}
+	}
+}
+
+// Waiting is how many Commits are in the queue.
+func (s *Store) Waiting() int { n, _ := s.queue.load(); return n }
+
+// Flying is how many flights are under way.
+func (s *Store) Flying() int { _, n := s.queue.load(); return n }
+
+// Told reports whether the Feed means to tell other replicas of a tenant.
+func (f *Feed) Told(t domain.TenantID) bool {
+	f.outbox.mu.Lock()
+	defer f.outbox.mu.Unlock()
+	_, ok := f.outbox.marked[t]
+	return ok
+}
+
+// BreakFeed makes every landing of this Store panic.
+func (s *Store) BreakFeed() { s.feed = &Feed{} }
+
+// MendFeed ends BreakFeed.
+func (s *Store) MendFeed() { s.feed = nil }
+
+// Decide calls the append function inside a transaction with as many of these
+// Commits as are independent, beside so many streams that nobody writes or checks,
+// which make it go the other way.
+func Decide(ctx context.Context, tx pgx.Tx, commits []Commit, pad int) (out string, n int, err error) {
+	b := newBatch()
+	for _, c := range commits {
+		e, err := encode(c)
+		if err != nil {
+			return "", 0, err
+		}
+		b.add(&waiting{encoded: e})
+	}
+	a := b.arguments(nil)
+	for range pad {
+		a.streamTenant, a.streamType, a.stream = append(a.streamTenant, 1), append(a.streamType, "task"), append(a.stream, idOf(uuid.New()))
+	}
+	var r result
+	err = tx.QueryRow(ctx, appendSQL, a.list()...).Scan(&r.Heads, &r.Times, &r.Refused, &r.Refusals, &r.RefusedAt, &r.RefusedVersion)
+	if err != nil {
+		return "", len(b.commits), err
+	}
+	for i, v := range r.RefusedVersion {
+		out += fmt.Sprint(r.Refused[i], r.Refusals[i], r.RefusedAt[i], *v, ";")
+	}
+	outcomes := b.settle(r)
+	out += fmt.Sprint(len(r.Times), r.Heads, outcomes)
+	for i, w := range b.commits {
+		if outcomes[i] == nil {
+			for _, e := range w.events {
+				var at time.Time
+				if err := tx.QueryRow(ctx, `select occurred_at from events where tenant_id = $1 and seq = $2`, e.Tenant.UUID(), e.Seq).Scan(&at); err != nil {
+					return "", 0, fmt.Errorf("event %d of %s: %w", e.Seq, e.Tenant, err)
+				}
+				if !at.Equal(e.At) {
+					out += fmt.Sprint("told ", e.At, ", written ", at)
+				}
+			}
+		}
+	}
+	return out, len(b.commits), nil
+}

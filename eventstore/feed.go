@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -148,14 +149,31 @@ func (f *Feed) Close() error {
 	return nil
 }
 
-// appended tells every subscription, here and on other replicas, that these
-// tenants' logs have grown by these events. It never waits.
-func (f *Feed) appended(tenants []domain.TenantID, events []domain.Recorded) {
+// appended tells every subscription, here and on other replicas, which logs have
+// grown by the events of these Commits. It never waits.
+func (f *Feed) appended(commits []*encoded) {
+	if f == nil || len(commits) == 0 {
+		return
+	}
+	f.tail.add(commits)
+	var grown []domain.TenantID
+	for _, e := range commits {
+		for _, p := range e.commit.Parts {
+			if !slices.Contains(grown, p.Tenant) {
+				grown = append(grown, p.Tenant)
+			}
+		}
+	}
+	f.each(func(n *news) { n.hint(grown...) })
+	f.outbox.mark(grown...)
+}
+
+// grew is appended where the events aren't at hand.
+func (f *Feed) grew(tenants []domain.TenantID) {
 	if f == nil {
 		return
 	}
-	f.tail.add(events)
-	f.each(func(n *news) { n.hint(tenants...) })
+	f.mark(tenants)
 	f.outbox.mark(tenants...)
 }
 

@@ -33,6 +33,8 @@ type Entry struct {
 	Seq *int64
 	// Answer is the state that was the answer; nil where it had no body.
 	Answer *Version
+	// Aside is what of the answer isn't in that state; nil where all is.
+	Aside json.RawMessage
 	// Refusal is the problem that was the answer; nil for an accepted command.
 	Refusal json.RawMessage
 }
@@ -45,7 +47,7 @@ type Version struct {
 }
 
 // rememberedSQL reads what is remembered under a key ($1 tenant, $2 hash).
-const rememberedSQL = `select fingerprint, command_id, seq, stream_tenant, stream_type, stream_id, version, refusal
+const rememberedSQL = `select fingerprint, command_id, seq, stream_tenant, stream_type, stream_id, version, aside, refusal
 from commands where tenant_id = $1 and key_hash = $2`
 
 // forgetSQL deletes up to $2 of what was remembered before a time ($1).
@@ -70,15 +72,15 @@ func (s *Store) Remembered(ctx context.Context, t domain.TenantID, key Hash) (e 
 
 func scanEntry(row pgx.CollectableRow) (Entry, error) {
 	var (
-		e           Entry
-		fingerprint []byte
-		command     uuid.UUID
-		tenant, id  *uuid.UUID
-		kind        *string
-		version     *int
-		refusal     *string
+		e              Entry
+		fingerprint    []byte
+		command        uuid.UUID
+		tenant, id     *uuid.UUID
+		kind           *string
+		version        *int
+		aside, refusal *string
 	)
-	if err := row.Scan(&fingerprint, &command, &e.Seq, &tenant, &kind, &id, &version, &refusal); err != nil {
+	if err := row.Scan(&fingerprint, &command, &e.Seq, &tenant, &kind, &id, &version, &aside, &refusal); err != nil {
 		return e, err
 	}
 	copy(e.Fingerprint[:], fingerprint)
@@ -87,6 +89,9 @@ func scanEntry(row pgx.CollectableRow) (Entry, error) {
 		e.Answer = &Version{
 			Tenant: domain.TenantID(*tenant), Stream: domain.StreamID{Type: domain.StreamType(*kind), ID: *id}, Version: *version,
 		}
+	}
+	if aside != nil {
+		e.Aside = json.RawMessage(*aside)
 	}
 	if refusal != nil {
 		e.Refusal = json.RawMessage(*refusal)

@@ -26,6 +26,11 @@ const scopeSQL = `select set_config('docket.tenant', $1, true)`
 const loadSQL = `select ` + Columns + ` from events
 where tenant_id = $1 and stream_id = $2 and version > $3 and stream_type = $4 order by version`
 
+// loadUpToSQL reads the events of a stream ($1 tenant, $2 stream, $4 its type) up to
+// a version ($3).
+const loadUpToSQL = `select ` + Columns + ` from events
+where tenant_id = $1 and stream_id = $2 and version <= $3 and stream_type = $4 order by version`
+
 // claimantSQL finds who holds a claim ($1 tenant, $2 kind, $3 value).
 const claimantSQL = `select holder from claims where tenant_id = $1 and kind = $2 and value = $3`
 
@@ -37,8 +42,17 @@ order by value limit $3`
 // exist has none. It returns domain.ErrUnknownEvent where a newer version of
 // Docket wrote one of them.
 func (s *Store) Load(ctx context.Context, t domain.TenantID, stream domain.StreamID, after int) ([]domain.Recorded, error) {
+	return s.load(ctx, loadSQL, t, stream, after)
+}
+
+// LoadUpTo reads a stream's events up to a version, in order. Its errors are Load's.
+func (s *Store) LoadUpTo(ctx context.Context, t domain.TenantID, stream domain.StreamID, version int) ([]domain.Recorded, error) {
+	return s.load(ctx, loadUpToSQL, t, stream, version)
+}
+
+func (s *Store) load(ctx context.Context, sql string, t domain.TenantID, stream domain.StreamID, version int) ([]domain.Recorded, error) {
 	var events []domain.Recorded
-	err := s.scoped(ctx, t, loadSQL, []any{t.UUID(), stream.ID, after, string(stream.Type)}, func(rows pgx.Rows) error {
+	err := s.scoped(ctx, t, sql, []any{t.UUID(), stream.ID, version, string(stream.Type)}, func(rows pgx.Rows) error {
 		var err error
 		events, err = pgx.CollectRows(rows, Scan)
 		return err

@@ -22,7 +22,7 @@ import (
 
 // apiStatements are the SQL constants that run as the api role; all others run
 // as the engine role.
-var apiStatements = []string{"loadSQL", "rememberedSQL", "claimantSQL", "claimantsSQL", "progressSQL"}
+var apiStatements = []string{"loadSQL", "loadUpToSQL", "rememberedSQL", "claimantSQL", "claimantsSQL", "progressSQL"}
 
 // unplanned are the SQL constants that can't be explained alone: the append
 // function's call hides its statements, which TestAppendFunctionPlans counts.

@@ -8,11 +8,13 @@ import (
 	"docket/domain"
 )
 
-// Bounds of the queue, in Commits. A tenant's share keeps one that floods from
-// filling the whole.
+// Bounds of the queue, in Commits and in bytes of their events. A tenant's share
+// keeps one that floods from filling the whole.
 const (
-	queueSize       = 10_000
-	queueSizeTenant = 2_000
+	queueSize        = 10_000
+	queueSizeTenant  = 2_000
+	queueBytes       = 32 << 20
+	queueBytesTenant = 8 << 20
 )
 
 // flights is how many batches are under way at once: while one waits for the disk
@@ -30,6 +32,7 @@ type waiting struct {
 	entered time.Time
 	taken   bool // in a batch: its outcome will be known
 	gone    bool // its caller has left
+	stale   bool // it can only be refused, or was answered before
 
 	firstCheck, firstClaim int // position of its first check and claim in the arguments, from 0
 }
@@ -48,19 +51,21 @@ type queue struct {
 	lines  map[domain.TenantID]*line
 	ready  []*line // those that wait and aren't flying, in the order of their turn
 	size   int     // Commits in all lines
+	bytes  int     // of their events
 	flying int     // flights under way
 	alone  int     // and those that carry one tenant alone
+	// locked are the logs that were found locked. Until a flight that touches one of
+	// them succeeds, what touches it goes alone, so that nothing else waits for it.
+	locked map[domain.TenantID]struct{}
 }
 
 // line is one log's. It exists while a Commit waits in it or is under way.
 type line struct {
 	home   domain.TenantID
 	queue  []*waiting
+	bytes  int
 	flying bool
 	ready  bool
-	// held says that its log was found locked: until a flight of it succeeds it
-	// goes alone, so that no other tenant waits for that lock.
-	held bool
 	// moved are versions that streams are known to have now: a Commit that expects
 	// another is refused without a call.
 	moved map[streamKey]int
@@ -73,7 +78,16 @@ type flight struct {
 	alone bool
 }
 
-func newQueue() *queue { return &queue{lines: map[domain.TenantID]*line{}} }
+// landing is what a flight has found out.
+type landing struct {
+	moved  map[streamKey]int
+	locked []domain.TenantID // logs that it couldn't lock: its Commits wait again
+	failed bool              // alone, and its log stayed locked
+}
+
+func newQueue() *queue {
+	return &queue{lines: map[domain.TenantID]*line{}, locked: map[domain.TenantID]struct{}{}}
+}
 
 // enter puts a Commit into its line. f, if not nil, is a flight that can start
 // now and that the caller must carry.
@@ -82,17 +96,25 @@ func (q *queue) enter(w *waiting) (f *flight, err error) {
 	defer q.mu.Unlock()
 	home := w.home()
 	l, ok := q.lines[home]
-	if q.size >= queueSize || ok && len(l.queue) >= queueSizeTenant {
-		return nil, ErrOverloaded
-	}
 	if !ok {
 		l = &line{home: home}
-		q.lines[home] = l
 	}
+	if q.size >= queueSize || q.bytes+w.size > queueBytes ||
+		len(l.queue) >= queueSizeTenant || l.bytes+w.size > queueBytesTenant {
+		return nil, ErrOverloaded
+	}
+	q.lines[home] = l
 	l.queue = append(l.queue, w)
-	q.size++
+	q.grow(l, 1, w.size)
 	q.queueUp(l)
 	return q.take(), nil
+}
+
+// grow counts what came into a line, or left it.
+func (q *queue) grow(l *line, commits, bytes int) {
+	q.size += commits
+	q.bytes += bytes
+	l.bytes += bytes
 }
 
 // leave takes a Commit out again whose caller has lost patience; false if it is
@@ -107,12 +129,20 @@ func (q *queue) leave(w *waiting) bool {
 	return true
 }
 
-// land ends a flight. moved and held are what its lines know from now on.
-func (q *queue) land(f *flight, moved map[streamKey]int, held bool) {
+// land ends a flight.
+func (q *queue) land(f *flight, found landing) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	for _, t := range found.locked {
+		q.locked[t] = struct{}{}
+	}
+	if f.alone && !found.failed {
+		for t := range f.tenants {
+			delete(q.locked, t)
+		}
+	}
 	for _, l := range f.lines {
-		l.held, l.moved = held, moved
+		l.moved = found.moved
 	}
 	q.disband(f)
 }
@@ -124,19 +154,20 @@ func (q *queue) next() *flight {
 	return q.take()
 }
 
-// again puts Commits back to the head of their lines: they weren't written, and
-// will be in flights of their own.
-func (q *queue) again(f *flight) {
+// again puts Commits of a flight back to the head of their lines: they weren't written.
+func (q *queue) again(f *flight, commits []*waiting) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	back := map[domain.TenantID][]*waiting{}
-	for _, w := range f.commits {
-		w.taken = false
+	for _, w := range commits {
+		w.taken, w.stale = false, false
 		back[w.home()] = append(back[w.home()], w)
 	}
 	for _, l := range f.lines {
 		l.queue = append(back[l.home], l.queue...)
-		q.size += len(back[l.home])
+		for _, w := range back[l.home] {
+			q.grow(l, 1, w.size)
+		}
 	}
 }
 
@@ -169,17 +200,23 @@ func (q *queue) take() *flight {
 // alone, or a share of the others. The caller holds mu.
 func (q *queue) board() *flight {
 	f := &flight{batch: newBatch()}
-	f.alone = q.alone < flightsAlone && slices.ContainsFunc(q.ready, func(l *line) bool { return l.held })
 	room := 0
 	switch {
-	case f.alone:
-		room = 1
+	case q.alone < flightsAlone && len(q.locked) > 0 && slices.ContainsFunc(q.ready, q.stuck):
+		f.alone, room = true, 1
 	case q.flying < flights:
-		room = (len(q.lines) + flights - 1) / flights
+		room = min((len(q.lines)+flights-1)/flights, batchCommits)
+	}
+	if room == 0 {
+		return nil
 	}
 	rest := q.ready[:0]
-	for _, l := range q.ready {
-		if l.held == f.alone && len(f.lines) < room {
+	for i, l := range q.ready {
+		if len(f.lines) == room {
+			rest = append(rest, q.ready[i:]...)
+			break
+		}
+		if q.stuck(l) == f.alone {
 			l.flying, l.ready = true, false
 			f.lines = append(f.lines, l)
 		} else {
@@ -200,6 +237,13 @@ func (q *queue) board() *flight {
 	return f
 }
 
+// stuck reports whether the first in a line touches a log that was found locked.
+func (q *queue) stuck(l *line) bool { return len(q.locked) > 0 && q.touchesLocked(l.queue[0]) }
+
+func (q *queue) touchesLocked(w *waiting) bool {
+	return slices.ContainsFunc(w.tenants, func(t domain.TenantID) bool { _, locked := q.locked[t]; return locked })
+}
+
 // disband gives a flight's lines and its place back. The caller holds mu.
 func (q *queue) disband(f *flight) {
 	if f.alone {
@@ -214,41 +258,61 @@ func (q *queue) disband(f *flight) {
 }
 
 // fill takes one Commit of each line, round by round, until the batch is full or
-// the lines have no more that is independent of those in it.
+// the lines have no more that may go with those in it. The caller holds mu.
 func (q *queue) fill(f *flight) {
 	looks := make([]int, len(f.lines)) // how far each line was looked through
 	for more := true; more && !f.full(); {
 		more = false
 		for i, l := range f.lines {
-			for looks[i] < len(l.queue) {
-				w := l.queue[looks[i]]
-				looks[i]++
-				if w.gone || l.refuses(w) {
-					l.queue[looks[i]-1] = nil
-				} else if f.add(w) {
-					w.taken, more = true, true
-					l.queue[looks[i]-1] = nil
-					break
-				}
-			}
+			more = q.pick(f, l, &looks[i]) || more
 		}
 	}
 	for _, l := range f.lines {
-		before := len(l.queue)
 		l.queue = slices.DeleteFunc(l.queue, func(w *waiting) bool { return w == nil })
-		q.size -= before - len(l.queue)
 		l.moved = nil
 	}
 }
 
+// pick takes the next Commit of a line, from a place on, that may go with the
+// flight; false if there is none. On the way it drops those that needn't go at all.
+func (q *queue) pick(f *flight, l *line, look *int) bool {
+	for *look < len(l.queue) {
+		at := *look
+		w := l.queue[at]
+		*look++
+		goes := false
+		switch {
+		case w.gone, l.refuses(w):
+		case q.touchesLocked(w) != f.alone || !f.add(w):
+			continue
+		default:
+			w.taken, goes = true, true
+		}
+		l.queue[at] = nil
+		q.grow(l, -1, -w.size)
+		if goes {
+			return true
+		}
+	}
+	return false
+}
+
 // refuses answers a Commit that expects a version which is known to be past. One
-// that comes with a key is left to the database, which may remember its answer.
+// that comes with a key only the database can answer, which may know it: it goes,
+// and is stale.
 func (l *line) refuses(w *waiting) bool {
-	if len(l.moved) == 0 || w.commit.Entry != nil {
+	w.stale = false
+	if len(l.moved) == 0 {
 		return false
 	}
 	for _, k := range w.checks {
-		if version, ok := l.moved[streamKey{k.Tenant, k.Stream.ID}]; ok && version > k.Version {
+		version, ok := l.moved[streamKey{k.Tenant, k.Stream.ID}]
+		switch {
+		case !ok || version <= k.Version:
+		case w.commit.Entry != nil:
+			w.stale = true
+			return false
+		default:
 			w.taken = true
 			w.answer <- &ConflictError{Tenant: k.Tenant, Stream: k.Stream, Expected: k.Version, Actual: version}
 			return true

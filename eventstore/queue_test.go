@@ -53,7 +53,7 @@ func TestBatchesAreIndependent(t *testing.T) {
 			}
 			commits[i] = c
 		}
-		batches, err := eventstore.Batches(commits)
+		batches, err := eventstore.Batches(commits, false)
 		if err != nil {
 			r.Fatal(err)
 		}
@@ -127,7 +127,7 @@ func TestFloodingTenantKeepsNobodyWaiting(t *testing.T) {
 	for range others {
 		commits = append(commits, commit(t, part(newID[domain.TenantID](t), newStream(t), 0, 1)))
 	}
-	batches, err := eventstore.Batches(commits)
+	batches, err := eventstore.Batches(commits, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -242,4 +242,24 @@ func TestManyAppendsToOneStream(t *testing.T) {
 		}
 	}
 	f.wantsOrderly(tenant)
+}
+
+// Many that come with keys and write one stream: once it has moved, all others can
+// only be refused, and share a call.
+func TestKeyedRivalsShareACall(t *testing.T) {
+	t.Parallel()
+	tenant, stream := newID[domain.TenantID](t), newStream(t)
+	var commits []eventstore.Commit
+	for i := range 50 {
+		c := commit(t, part(tenant, stream, 0, 1))
+		c.Entry = entry(tenant, fmt.Sprint(i))
+		commits = append(commits, c)
+	}
+	batches, err := eventstore.Batches(commits, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(batches) != 2 {
+		t.Errorf("%d calls for %d rivals, want 2", len(batches), len(commits))
+	}
 }

@@ -28,19 +28,20 @@ func (s *Store) resolve(ctx context.Context, e *encoded, unknown error) (Appende
 		if !sleep(ctx, resolvePause) {
 			break
 		}
-		appended, err := s.attempt(ctx, e)
+		appended, err := s.try(ctx, e)
 		switch {
 		case err == nil:
 			return appended, nil
-		case errors.Is(err, ErrOutcomeUnknown), errors.Is(err, ErrUnavailable):
-			continue // and the first answer is as unknown as before
 		}
 		appended, found, findErr := s.find(ctx, e.commit)
 		switch {
 		case findErr != nil:
 			continue
 		case found:
+			s.feed.grew(e.tenants)
 			return appended, nil
+		case errors.Is(err, ErrOutcomeUnknown), errors.Is(err, ErrUnavailable):
+			continue // and the first answer is as unknown as before: it may be under way
 		}
 		return Appended{}, err // refused, and so it was the first time
 	}
@@ -58,6 +59,9 @@ func (s *Store) find(ctx context.Context, c Commit) (_ Appended, found bool, _ e
 	}
 	var events []domain.Recorded
 	for _, p := range c.Parts {
+		if len(p.Events) == 0 {
+			continue
+		}
 		after, err := s.Load(ctx, p.Tenant, p.Stream, p.Expected)
 		if err != nil {
 			return Appended{}, false, err

@@ -29,7 +29,7 @@ func (w *worker) skip(t domain.TenantID) bool {
 	if !ok {
 		return false
 	}
-	events, ok := w.feed.tail.after(t, known, tailSizeTenant)
+	events, ok := w.feed.tail.after(t, known, tailEvents)
 	if !ok {
 		return false
 	}

@@ -8,10 +8,12 @@ import (
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
 
-// Bounds of the tail, in events: some megabytes.
+// Bounds of the tail, in bytes of the events' JSON; what is made of it takes a few
+// times as much. tailEvents bounds a tenant's run of small ones.
 const (
-	tailSize       = 8_192
-	tailSizeTenant = 1_024
+	tailBytes       = 8 << 20
+	tailBytesTenant = 1 << 20
+	tailEvents      = 1_024
 )
 
 // tail keeps the newest events that this replica has appended, as they were
@@ -22,41 +24,66 @@ const (
 // it holds one run without gaps; where another replica appended in between, the run
 // begins anew.
 type tail struct {
-	mu   sync.Mutex
-	runs *simplelru.LRU[domain.TenantID, []domain.Recorded]
-	size int
+	mu    sync.Mutex
+	runs  *simplelru.LRU[domain.TenantID, *tailRun]
+	bytes int
+}
+
+// tailRun is the end of one tenant's log.
+type tailRun struct {
+	events []domain.Recorded
+	sizes  []int // of each, in bytes
+	bytes  int
 }
 
 func newTail() *tail {
 	t := &tail{}
 	var err error
-	t.runs, err = simplelru.NewLRU(tailSize, func(_ domain.TenantID, run []domain.Recorded) { t.size -= len(run) })
+	t.runs, err = simplelru.NewLRU(tailBytes, func(_ domain.TenantID, r *tailRun) { t.bytes -= r.bytes })
 	if err != nil {
 		panic(err) // only for a size that isn't positive
 	}
 	return t
 }
 
-// add takes in events that were committed, in the order of their logs.
-func (t *tail) add(events []domain.Recorded) {
+// add takes in what was committed, in the order of the logs.
+func (t *tail) add(commits []*encoded) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for _, e := range events {
-		run, _ := t.runs.Get(e.Tenant)
-		before := len(run)
-		if before > 0 && run[before-1].Seq+1 != e.Seq {
-			run = nil
+	for _, c := range commits {
+		for i, e := range c.events {
+			t.put(e, len(c.data[i]))
 		}
-		run = append(run, e)
-		if len(run) > tailSizeTenant {
-			run = run[len(run)-tailSizeTenant/2:]
-		}
-		t.size += len(run) - before
-		t.runs.Add(e.Tenant, run)
 	}
-	for t.size > tailSize {
+	for t.bytes > tailBytes {
 		t.runs.RemoveOldest()
 	}
+}
+
+func (t *tail) put(e domain.Recorded, size int) {
+	r, ok := t.runs.Get(e.Tenant)
+	if !ok {
+		r = &tailRun{}
+		t.runs.Add(e.Tenant, r)
+	}
+	t.bytes -= r.bytes
+	if n := len(r.events); n > 0 && r.events[n-1].Seq+1 != e.Seq {
+		*r = tailRun{}
+	}
+	r.events, r.sizes, r.bytes = append(r.events, e), append(r.sizes, size), r.bytes+size
+	if r.bytes > tailBytesTenant || len(r.events) > tailEvents {
+		r.drop((len(r.events) + 1) / 2)
+	}
+	t.bytes += r.bytes
+}
+
+// drop forgets the first n, and lets go of them.
+func (r *tailRun) drop(n int) {
+	for _, size := range r.sizes[:n] {
+		r.bytes -= size
+	}
+	r.events = append([]domain.Recorded(nil), r.events[n:]...)
+	r.sizes = append([]int(nil), r.sizes[n:]...)
 }
 
 // after is up to limit of a tenant's events that follow a seq; ok is false where
@@ -64,11 +91,15 @@ func (t *tail) add(events []domain.Recorded) {
 func (t *tail) after(tenant domain.TenantID, seq int64, limit int) (events []domain.Recorded, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	run, _ := t.runs.Get(tenant)
-	if len(run) == 0 || seq+1 < run[0].Seq || seq > run[len(run)-1].Seq {
+	r, ok := t.runs.Get(tenant)
+	if !ok || len(r.events) == 0 {
 		return nil, false
 	}
-	run = run[seq+1-run[0].Seq:]
+	first, last := r.events[0].Seq, r.events[len(r.events)-1].Seq
+	if seq+1 < first || seq > last {
+		return nil, false
+	}
+	run := r.events[seq+1-first:]
 	n := min(limit, len(run))
 	return run[:n:n], true
 }

@@ -14,6 +14,7 @@ import (
 // stays within its bounds.
 func TestTailIsTheLogsEnd(t *testing.T) {
 	t.Parallel()
+	data := make([]byte, MaxEventSize)
 	rapid.Check(t, func(r *rapid.T) {
 		tail := newTail()
 		tenants := make([]domain.TenantID, 12)
@@ -26,19 +27,28 @@ func TestTailIsTheLogsEnd(t *testing.T) {
 			if rapid.IntRange(0, 4).Draw(r, "elsewhere") == 0 {
 				heads[i] += int64(rapid.IntRange(1, 5).Draw(r, "by others"))
 			}
-			events := make([]domain.Recorded, rapid.SampledFrom([]int{1, 2, 3, 300, 1500}).Draw(r, "events"))
-			for n := range events {
+			c := &encoded{}
+			size := rapid.SampledFrom([]int{2, 300, MaxEventSize}).Draw(r, "bytes")
+			for range rapid.SampledFrom([]int{1, 2, 3, 300, 1500}).Draw(r, "events") {
 				heads[i]++
-				events[n] = domain.Recorded{Tenant: tenants[i], Seq: heads[i]}
+				c.events = append(c.events, domain.Recorded{Tenant: tenants[i], Seq: heads[i]})
+				c.data = append(c.data, data[:size])
 			}
-			tail.add(events)
+			tail.add([]*encoded{c})
 
 			total := 0
 			for _, run := range tail.runs.Values() {
-				total += len(run)
+				bytes := 0
+				for _, size := range run.sizes {
+					bytes += size
+				}
+				if bytes != run.bytes || bytes > tailBytesTenant || len(run.events) > tailEvents || len(run.sizes) != len(run.events) {
+					r.Fatalf("a run of %d events has %d bytes, counted as %d", len(run.events), bytes, run.bytes)
+				}
+				total += bytes
 			}
-			if total != tail.size || total > tailSize {
-				r.Fatalf("%d events are kept, counted as %d", total, tail.size)
+			if total != tail.bytes || total > tailBytes {
+				r.Fatalf("%d bytes are kept, counted as %d", total, tail.bytes)
 			}
 			seq := heads[i] - int64(rapid.IntRange(-1, 2000).Draw(r, "behind"))
 			limit := rapid.IntRange(1, 600).Draw(r, "limit")

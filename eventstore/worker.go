@@ -216,7 +216,7 @@ func (w *worker) advance(ctx context.Context, conn *pgxpool.Conn, tx pgx.Tx, p *
 	var refused *pgconn.PgError
 	switch {
 	case err == nil:
-	case errors.As(err, &refused), errors.Is(err, pgx.ErrTxClosed):
+	case errors.As(err, &refused) && refused.SeverityUnlocalized == "ERROR", errors.Is(err, pgx.ErrTxClosed):
 		return w.failed(ctx, p, at, len(p.Events), fmt.Errorf("acked, but the page's transaction can't be committed: %w", err))
 	default:
 		return lookLater, fmt.Errorf("advance checkpoint: %w", err)

@@ -170,7 +170,7 @@ func registerPublic[I, O any](s *Server, op operation, handle func(context.Conte
 // registerUser adds an operation of a user, whatever their memberships.
 func registerUser[I, O any](s *Server, op operation, handle func(context.Context, domain.UserID, *I) (*O, error)) {
 	op.Access = user
-	register(s.router, withIdempotencyKey(withTenantHeaders(op)), remembering(s, func(ctx context.Context, in *I) (*O, error) {
+	register(s.router, withIdempotencyKey(withTenantHeaders(op)), remembering(s, op, func(ctx context.Context, in *I) (*O, error) {
 		return handle(ctx, callerOf(ctx).identity.User, in)
 	}))
 }
@@ -179,7 +179,7 @@ func registerUser[I, O any](s *Server, op operation, handle func(context.Context
 // again where the membership changed under it.
 func registerScoped[I, O any](s *Server, op operation, handle func(context.Context, domain.Scope, *I) (*O, error)) {
 	op.Access = tenant
-	register(s.router, withIdempotencyKey(withTenantHeaders(op)), remembering(s, func(ctx context.Context, in *I) (*O, error) {
+	register(s.router, withIdempotencyKey(withTenantHeaders(op)), remembering(s, op, func(ctx context.Context, in *I) (*O, error) {
 		c := callerOf(ctx)
 		for range scopeAttempts {
 			out, err := handle(ctx, c.scope, in)

@@ -76,7 +76,7 @@ func (s *Server) recall(ctx huma.Context, next func(huma.Context)) {
 	c := callerOf(ctx.Context())
 	k := &keyed{
 		Key: &commands.Key{
-			Tenant:      c.tenant,
+			Tenant:      c.scope.Tenant(), // without a scope: the platform, where no stranger's key burdens a tenant
 			Hash:        hashOf(c.tenant.String(), c.identity.User.String(), op.ID, values[0]),
 			Fingerprint: fingerprint(ctx),
 		},
@@ -86,12 +86,25 @@ func (s *Server) recall(ctx huma.Context, next func(huma.Context)) {
 		s.router.refuse(ctx, err)
 		return
 	}
+	if err := s.stillAdmitted(ctx.Context(), op, k); err != nil {
+		s.router.refuse(ctx, err)
+		return
+	}
 	if refusal := k.Refusal(); refusal != nil {
 		k.replayed()
 		writeProblem(humagin.Unwrap(ctx), recalled(refusal))
 		return
 	}
 	next(huma.WithValue(ctx, keyKey{}, k))
+}
+
+// stillAdmitted looks at the membership's stream before an earlier answer is given
+// again: the gates may have gone by memory, and nothing after them looks.
+func (s *Server) stillAdmitted(ctx context.Context, op operation, k *keyed) error {
+	if op.Access != tenant || !k.Replayed() {
+		return nil
+	}
+	return s.enter(ctx, op, callerOf(ctx), true)
 }
 
 // fingerprint is the hash of what makes a request the same: what it asks of what,
@@ -113,7 +126,7 @@ func hashOf(parts ...string) [32]byte {
 }
 
 // remembering makes a handler's answer the one that its key is for.
-func remembering[I, O any](s *Server, handle func(context.Context, *I) (*O, error)) func(context.Context, *I) (*O, error) {
+func remembering[I, O any](s *Server, op operation, handle func(context.Context, *I) (*O, error)) func(context.Context, *I) (*O, error) {
 	return func(ctx context.Context, in *I) (*O, error) {
 		k := keyFrom(ctx)
 		if k == nil {
@@ -126,11 +139,14 @@ func remembering[I, O any](s *Server, handle func(context.Context, *I) (*O, erro
 		out, err := handle(ctx, in)
 		if !k.Replayed() && !k.Kept() {
 			var keepErr error
-			if err, keepErr = s.keep(ctx, k, err); keepErr != nil {
+			if err, keepErr = s.keep(ctx, op, k, err); keepErr != nil {
 				return nil, keepErr
 			}
-			if k.Replayed() && k.Refusal() == nil && !k.Bodyless() {
-				out, err = handle(ctx, in) // a twin was accepted meanwhile
+			switch {
+			case k.Bodyless(): // a twin was accepted meanwhile
+				out, err = nil, nil
+			case k.Replayed() && k.Refusal() == nil:
+				out, err = handle(ctx, in)
 			}
 		}
 		if !k.Replayed() {
@@ -144,9 +160,26 @@ func remembering[I, O any](s *Server, handle func(context.Context, *I) (*O, erro
 	}
 }
 
+// aside is a part of an answer that no stream holds: what was answered before under
+// the request's key, else what make makes, which is remembered with the command.
+func aside[T any](ctx context.Context, make func() (T, error)) (T, error) {
+	k := keyFrom(ctx)
+	if k != nil && k.Replayed() {
+		var was T
+		err := json.Unmarshal(k.Aside, &was)
+		return was, err
+	}
+	part, err := make()
+	if err == nil && k != nil {
+		k.Aside, err = json.Marshal(part)
+	}
+	return part, err
+}
+
 // keep remembers what no append has brought: a refusal, or an answer without a
-// body. answer is err in the form in which it is remembered.
-func (s *Server) keep(ctx context.Context, k *keyed, err error) (answer, failed error) {
+// body. answer is err in the form in which it is remembered. What the gates would
+// have refused, had they known, is as little remembered as if they had.
+func (s *Server) keep(ctx context.Context, op operation, k *keyed, err error) (answer, failed error) {
 	if err == nil {
 		return nil, s.commands.Keep(ctx, k.Key, nil)
 	}
@@ -160,11 +193,23 @@ func (s *Server) keep(ctx context.Context, k *keyed, err error) (answer, failed 
 	case p.Status != http.StatusForbidden && p.Status != http.StatusNotFound && p.Status != http.StatusConflict && p.Status != http.StatusPreconditionFailed:
 		return p, nil
 	}
+	if gate := s.gate(ctx, op, p); gate != nil {
+		return gate, nil
+	}
 	body, err := p.MarshalJSON()
 	if err != nil {
 		return nil, err
 	}
 	return p, s.commands.Keep(ctx, k.Key, body)
+}
+
+// gate is the refusal of the gates, were they asked again now, for a problem that
+// may be theirs.
+func (s *Server) gate(ctx context.Context, op operation, p *problem) error {
+	if op.Access != tenant || p.Code != domain.CodeInsufficientRole && p.Code != domain.CodeTenantAccessDenied {
+		return nil
+	}
+	return s.enter(ctx, op, callerOf(ctx), true)
 }
 
 // recalled is a problem as it was answered before.

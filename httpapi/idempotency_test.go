@@ -197,3 +197,60 @@ func TestKeyComesAfterTheRole(t *testing.T) {
 	role(domain.Manager)
 	p.post("/v1/projects", `{"name":"Site"}`, idempotencyHeader, "1").repeats(first)
 }
+
+// The caller's memberships stand in the answer to PATCH /v1/me; a replay has those of then.
+func TestReplayOfEditMe(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := w.user("Ann")
+	first := p.patch("/v1/me", `{"name":"Anna"}`, idempotencyHeader, "1").want(200)
+	p.post("/v1/tenants", `{"name":"New","slug":"new-one"}`).want(201)
+	p.patch("/v1/me", `{"name":"Anna"}`, idempotencyHeader, "1").repeats(first)
+}
+
+// The gate's refusal isn't remembered on a replica that hears of the new role late,
+// no more than on the one that was asked to change it.
+func TestLateGateIsNotRemembered(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.company("acme", "Acme")
+	p := c.as(domain.Manager)
+	late := p.at(w.replica())
+	late.post("/v1/projects", `{"name":"Warm"}`).want(201)
+	role := func(r domain.Role) {
+		c.as(domain.Owner).patch("/v1/members/"+p.id.String(), jsonOf(map[string]any{"role": r})).want(200)
+	}
+	role(domain.Viewer)
+	late.post("/v1/projects", `{"name":"Site"}`, idempotencyHeader, "1").refused(domain.CodeInsufficientRole)
+	role(domain.Manager)
+	late.post("/v1/projects", `{"name":"Site"}`, idempotencyHeader, "1").want(201)
+}
+
+// Who was removed is told nothing any more, on no replica: a replay looks at the
+// membership as every read does.
+func TestReplayAfterRemoval(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.company("acme", "Acme")
+	p := c.as(domain.Manager)
+	late := p.at(w.replica())
+	late.post("/v1/projects", `{"name":"Site"}`, idempotencyHeader, "1").want(201)
+	c.as(domain.Owner).delete("/v1/members/" + p.id.String()).want(204)
+	late.post("/v1/projects", `{"name":"Site"}`, idempotencyHeader, "1").refused(domain.CodeTenantAccessDenied)
+}
+
+// A stranger can't tell a tenant that is closed from one that isn't there, with a
+// key neither; and leaves nothing in its log's ledger.
+func TestJoinUnderAKeyTellsNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	closed := w.company("acme", "Acme").id.String()
+	eve := w.user("Eve")
+	for _, id := range []string{closed, random()} {
+		p := eve.with(tenantIDHeader, id)
+		key := "for " + id
+		first := p.post("/v1/tenants/join", "", idempotencyHeader, key)
+		first.refused(domain.CodeRegistrationClosed)
+		p.post("/v1/tenants/join", "", idempotencyHeader, key).repeats(first)
+	}
+}

@@ -41,25 +41,35 @@ func (s *Server) me(ctx context.Context, u domain.UserID, _ *struct{}) (*plain[m
 	if err != nil {
 		return nil, err
 	}
-	return s.answerMe(ctx, who)
+	memberships, err := s.membershipsOf(ctx, u)
+	if err != nil {
+		return nil, err
+	}
+	return &plain[meBody]{meBody{UserBody: renderUser(who), Memberships: memberships}}, nil
 }
 
+// editMe answers with the memberships of before the command, which it doesn't
+// touch: so an Idempotency-Key can remember them with it.
 func (s *Server) editMe(ctx context.Context, u domain.UserID, in *struct{ Body editMeBody }) (*plain[meBody], error) {
+	memberships, err := aside(ctx, func() ([]membershipBody, error) { return s.membershipsOf(ctx, u) })
+	if err != nil {
+		return nil, err
+	}
 	done, err := s.commands.Rename(ctx, u, origin(ctx), domain.RenameUser{Name: in.Body.Name.Edit()})
 	if err != nil {
 		return nil, err
 	}
-	return s.answerMe(ctx, done.State)
+	return &plain[meBody]{meBody{UserBody: renderUser(done.State), Memberships: memberships}}, nil
 }
 
-func (s *Server) answerMe(ctx context.Context, who domain.User) (*plain[meBody], error) {
-	memberships, _, err := s.queries.Memberships(ctx, who.ID, projections.Page{Limit: projections.MaxLimit}, s.positions.all(who.ID))
+func (s *Server) membershipsOf(ctx context.Context, u domain.UserID) ([]membershipBody, error) {
+	list, _, err := s.queries.Memberships(ctx, u, projections.Page{Limit: projections.MaxLimit}, s.positions.all(u))
 	if err != nil {
 		return nil, err
 	}
-	body := meBody{UserBody: renderUser(who), Memberships: []membershipBody{}}
-	for _, m := range memberships {
-		body.Memberships = append(body.Memberships, membershipBody{TenantID: m.Tenant.ID, Slug: m.Tenant.Slug, Name: m.Tenant.Name, Role: m.Role})
+	bodies := []membershipBody{}
+	for _, m := range list {
+		bodies = append(bodies, membershipBody{TenantID: m.Tenant.ID, Slug: m.Tenant.Slug, Name: m.Tenant.Name, Role: m.Role})
 	}
-	return &plain[meBody]{body}, nil
+	return bodies, nil
 }

@@ -72,7 +72,7 @@ type upgrade struct {
 
 func newUpgrade(t *testing.T) *upgrade {
 	t.Helper()
-	db := pgtest.New(t)
+	db := pgtest.NewDurable(t)
 	up := &upgrade{T: t, pool: db.Engine(t)}
 	var environ []string
 	for name, value := range given(db, nil) {

@@ -132,6 +132,7 @@ func (c *client) do(ctx context.Context, cmd *command, method, path string, body
 		}
 		switch cmd.Outcome {
 		case acked:
+			c.tenant.tell(cmd.Seq)
 			to.acked.add(1)
 			c.run.acked.add(1)
 			if into == nil {

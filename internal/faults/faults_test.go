@@ -3,7 +3,6 @@
 package faults_test
 
 import (
-	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -23,13 +22,20 @@ func TestFaults(t *testing.T) {
 	if !r.positions {
 		t.Log("min_seq isn't known: no read can be held against a write")
 	}
-	settling, settled := context.WithCancel(t.Context())
+	settling, settled := untilNearlyOver(t)
 	defer settled()
 	r.settling = settling
 	stop := r.load()
 	done := r.schedule(*durationFlag)
 	loaded := r.now()
+	if t.Failed() {
+		settled() // some may never be told
+	}
 	stop()
+	if t.Failed() {
+		r.keep()
+		t.Fatal(r.report(done, loaded, 0))
+	}
 	r.caughtUp()
 	quiet := r.now() - loaded
 	for _, replica := range r.replicas {

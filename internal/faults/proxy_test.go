@@ -3,6 +3,7 @@
 package faults_test
 
 import (
+	"bytes"
 	"io"
 	"net"
 	"sync"
@@ -27,6 +28,10 @@ type proxy struct {
 	delay time.Duration
 	// slowed counts the pieces that were delayed, held those that were kept back.
 	slowed, held atomic.Int64
+	// lose is how many more appends are to be sent on and never answered, lost how
+	// many were.
+	lose atomic.Int64
+	lost *gauge
 }
 
 // link is one connection through the proxy.
@@ -45,7 +50,7 @@ func newProxy(t *testing.T, upstream string) *proxy {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &proxy{listener: l, upstream: upstream, links: map[*link]struct{}{}, open: make(chan struct{})}
+	p := &proxy{listener: l, upstream: upstream, links: map[*link]struct{}{}, open: make(chan struct{}), lost: newGauge()}
 	close(p.open)
 	p.done.Go(p.accept)
 	t.Cleanup(func() {
@@ -79,6 +84,9 @@ func (p *proxy) accept() {
 	}
 }
 
+// marker stands in what a replica sends to append: the id of a client's request.
+var marker = []byte(`"cmd-`)
+
 // pump carries one direction of a link until either end is gone.
 func (p *proxy) pump(k *link, from io.Reader, to io.Writer, asking bool) {
 	defer p.drop(k)
@@ -97,6 +105,9 @@ func (p *proxy) pump(k *link, from io.Reader, to io.Writer, asking bool) {
 			}
 			if !asking {
 				k.asked.Store(false)
+			} else if bytes.Contains(buffer[:n], marker) && p.lose.Add(-1) >= 0 {
+				p.lost.add(1)
+				return
 			}
 		}
 		if err != nil {

@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"docket/domain"
 	"docket/internal/postgres"
 )
 
@@ -30,6 +31,7 @@ var faults = []fault{
 	{"server killed", (*run).killServer},
 	{"server killed", (*run).killServer},
 	{"connections reset", (*run).resetConnections},
+	{"answers lost", (*run).loseAnswers},
 	{"connections silent", (*run).holdConnections},
 	{"connections slow", (*run).slowConnections},
 	{"server stopped", (*run).stopServer},
@@ -117,7 +119,17 @@ func (r *run) killPostgres(ctx context.Context) int {
 	if n := r.cluster.kill(); n < 5 {
 		r.t.Errorf("Postgres had %d processes, which can't be all", n)
 	}
+	told := map[domain.TenantID]int64{}
+	for _, t := range r.tenants {
+		told[t.id] = t.acknowledged()
+	}
 	r.cluster.start()
+	heads := r.heads()
+	for id, seq := range told {
+		if heads[id] < seq {
+			r.t.Errorf("acknowledged, and lost: tenant %s was at seq %d, and is at %d after Postgres was killed", id, seq, heads[id])
+		}
+	}
 	return hit
 }
 
@@ -203,6 +215,18 @@ func (r *run) resetConnections(ctx context.Context) int {
 		hold(ctx, upTo(r.rng, 200*time.Millisecond))
 	}
 	return hit
+}
+
+// loseAnswers cuts a replica's connection right after an append has gone through
+// it, several times: Postgres carries it out, and nobody hears of it.
+func (r *run) loseAnswers(ctx context.Context) int {
+	const answers = 8
+	p := r.oneOf().proxy
+	before := p.lost.value()
+	p.lose.Store(answers)
+	p.lost.reach(ctx, before+answers)
+	p.lose.Store(0)
+	return p.lost.value() - before
 }
 
 // holdConnections lets nothing through to and from a replica for longer than its

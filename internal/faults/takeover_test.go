@@ -127,7 +127,7 @@ func untilNearlyOver(t *testing.T) (context.Context, context.CancelFunc) {
 	if deadline, ok := t.Deadline(); ok {
 		return context.WithDeadline(t.Context(), deadline.Add(-last))
 	}
-	return t.Context(), func() {}
+	return context.WithCancel(t.Context())
 }
 
 // Replicas share the tenants. When one dies or stops in the middle of a page, the

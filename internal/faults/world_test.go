@@ -25,6 +25,8 @@ type tenant struct {
 	// newest last.
 	projects []domain.ProjectID
 	tasks    []task
+	// told is the highest seq that anybody was told.
+	told int64
 }
 
 // task is what was last acknowledged of one.
@@ -138,6 +140,20 @@ func (t *tenant) addTask(k task) {
 		}
 	}
 	t.tasks = append(t.tasks, k)
+}
+
+// tell keeps the seq of an acknowledged command.
+func (t *tenant) tell(seq int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.told = max(t.told, seq)
+}
+
+// acknowledged is the highest seq that anybody was told.
+func (t *tenant) acknowledged() int64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.told
 }
 
 // known is a copy of what is known.

@@ -194,8 +194,9 @@ func output(ctx context.Context, dir, program string, args ...string) (string, e
 	cmd.Dir = dir
 	var all bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &all, &all
-	// Ask first: a test that is interrupted stops the servers that it started.
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	// The go command doesn't pass a signal on to the test that it runs.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGINT) }
 	if err := cmd.Run(); err != nil {
 		return all.String(), fmt.Errorf("%s %s: %w: %s", program, args[0], err, brief(all.String()))
 	}

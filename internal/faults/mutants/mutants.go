@@ -24,7 +24,7 @@ var mutants = []mutant{
 	}
 	// The server answered`,
 		}},
-		test: "^TestFaults$", args: []string{"-faults.only=connections reset"},
+		test: "^TestFaults$", args: []string{"-faults.only=answers lost"},
 	},
 	{
 		name: "the checkpoint is committed before the rows",
@@ -107,8 +107,17 @@ where $1::uuid is not null and`,
 			},
 			{
 				"migrations/0002_events.sql",
-				`grant execute on function append to docket_engine;`,
-				`grant execute on function append to docket_engine;
+				`    head := 0;
+    at := clock_timestamp();
+  end if;`,
+				`    at := clock_timestamp();
+  end if;
+  head := nextval('seqs');`,
+			},
+			{
+				"migrations/0002_events.sql",
+				`grant execute on function append, append_one to docket_engine;`,
+				`grant execute on function append, append_one to docket_engine;
 create sequence seqs increment by 100;
 grant usage on sequence seqs to docket_engine;`,
 			},
@@ -119,7 +128,7 @@ grant usage on sequence seqs to docket_engine;`,
 		name: "Commits that hang together share a batch",
 		edits: []edit{{
 			"eventstore/batch.go",
-			` || !b.independent(w.encoded)) {`,
+			` || !b.independent(w)) {`,
 			`) {`,
 		}},
 		test: "^TestDependentCommits$",
