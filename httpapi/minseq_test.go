@@ -209,6 +209,7 @@ func TestMinSeqRefused(t *testing.T) {
 			t.Errorf("%s: Retry-After %q", a.call, a.Header().Get("Retry-After"))
 		}
 	}
+	w.server.queries.MinWait = time.Minute
 	w.resume()
 	if got := as[projectBody](owner.get(fmt.Sprint(project, "?min_seq=", next)).want(200)); got.Name != "y" {
 		t.Errorf("%+v", got)

@@ -39,6 +39,7 @@ type Document struct {
 	operations []*operation
 	schemas    schema_validation.SchemaValidator
 	problem    *base.Schema // nil where none is called Problem
+	rendering  sync.Mutex   // one use of schemas at a time
 
 	mu         sync.Mutex
 	unanswered map[string]bool // method and path template

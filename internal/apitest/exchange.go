@@ -47,7 +47,9 @@ func (d *Document) Disagreements(x Exchange) []string {
 	op := d.find(x.Request)
 	if op == nil {
 		if media == problemMediaType && d.problem != nil && len(x.Body) > 0 {
+			d.rendering.Lock() // the library renders the schema anew, in place
 			_, found := d.schemas.ValidateSchemaBytes(d.problem, x.Body)
+			d.rendering.Unlock()
 			wrong = append(wrong, say(found)...)
 		}
 		return wrong
