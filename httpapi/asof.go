@@ -10,7 +10,11 @@ import (
 	"docket/projections"
 )
 
-const asOfParameter = "as_of"
+const (
+	asOfParameter = "as_of"
+	// datedHeader is sent where asOfParameter was, and only there.
+	datedHeader = "Docket-As-Of"
+)
 
 // Dated is what every read of projects, tasks, comments and members takes.
 type Dated struct {
