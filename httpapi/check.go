@@ -33,7 +33,7 @@ var errNowhere = domain.Refuse(domain.CodeNotFound, "there is nothing at this ad
 // A query parameter without a value (?status=) is refused: as a filter it would
 // answer nothing or too much. So is one that is sent twice, since only one of them
 // could be obeyed. What is wrong with a cursor is 400 cursor-invalid, which
-// cursors.open says.
+// cursors.open says; and of an as_of 400 malformed, which parseMoment says.
 func (r *router) check(ctx huma.Context, next func(huma.Context)) {
 	c, op := humagin.Unwrap(ctx), ctx.Operation()
 	query, err := checkQueryNames(op, c.Request.URL.RawQuery)
@@ -136,7 +136,7 @@ func checkQuery(op *huma.Operation, query url.Values) findings {
 			found.add(at, wrongDuplicate, "the parameter stands twice")
 		case len(values) == 1 && values[0] == "":
 			found.add(at, wrongTooShort, "the parameter needs a value")
-		case len(values) == 1 && p.Name == cursorParameter:
+		case len(values) == 1 && (p.Name == cursorParameter || p.Name == asOfParameter):
 		case len(values) == 1:
 			checkParameter(&found, p.Schema, at, values[0])
 		case p.Required:

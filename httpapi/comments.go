@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"docket/domain"
+	"docket/projections"
 )
 
 // commentBody is a comment on a task.
@@ -67,19 +68,31 @@ func registerComments(s *Server) {
 
 func (s *Server) listComments(ctx context.Context, scope domain.Scope, in *struct {
 	Paged
-	Positioned
+	Dated
 	ID domain.TaskID `path:"id" format:"uuid"`
-}) (*plain[list[commentBody]], error) {
-	l := listing{Tenant: scope.Tenant(), Route: "list-comments/" + in.ID.String()}
+}) (*datedList[commentBody], error) {
+	at, err := s.asOf(ctx, scope, in.Dated)
+	if err != nil {
+		return nil, err
+	}
+	l := listing{Tenant: scope.Tenant(), Route: "list-comments/" + in.ID.String(), AsOf: at}
 	page, err := s.page(in.Paged, l)
 	if err != nil {
 		return nil, err
 	}
-	items, next, err := s.queries.Comments(ctx, scope, in.ID, page, s.fresh(scope, in.Positioned))
+	var (
+		items []domain.Comment
+		next  *projections.Keyset
+	)
+	if at != nil {
+		items, next, err = s.queries.CommentsAsOf(ctx, scope, in.ID, page, *at)
+	} else {
+		items, next, err = s.queries.Comments(ctx, scope, in.ID, page, s.fresh(scope, in.Positioned))
+	}
 	if err != nil {
 		return nil, err
 	}
-	return answerList(s, l, items, next, renderComment)
+	return answerDated(s, l, items, next, renderComment)
 }
 
 func (s *Server) createComment(ctx context.Context, scope domain.Scope, in *struct {
@@ -97,14 +110,23 @@ func (s *Server) createComment(ctx context.Context, scope domain.Scope, in *stru
 }
 
 func (s *Server) getComment(ctx context.Context, scope domain.Scope, in *struct {
-	Positioned
+	Dated
 	ID domain.CommentID `path:"id" format:"uuid"`
-}) (*read[commentBody], error) {
-	c, err := s.queries.Comment(ctx, scope, in.ID, s.fresh(scope, in.Positioned))
+}) (*dated[commentBody], error) {
+	at, err := s.asOf(ctx, scope, in.Dated)
 	if err != nil {
 		return nil, err
 	}
-	return &read[commentBody]{ETag: etag(c.Version), Body: renderComment(c)}, nil
+	var c domain.Comment
+	if at != nil {
+		c, err = s.queries.CommentAsOf(ctx, scope, in.ID, *at)
+	} else {
+		c, err = s.queries.Comment(ctx, scope, in.ID, s.fresh(scope, in.Positioned))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &dated[commentBody]{ETag: etag(c.Version), AsOf: asOfHeader(at), Body: renderComment(c)}, nil
 }
 
 func (s *Server) editComment(ctx context.Context, scope domain.Scope, in *struct {

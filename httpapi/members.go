@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"docket/domain"
+	"docket/projections"
 )
 
 // memberBody is a member of the tenant.
@@ -63,18 +64,30 @@ func commandErrors(more ...domain.Code) []domain.Code {
 
 func (s *Server) listMembers(ctx context.Context, scope domain.Scope, in *struct {
 	Paged
-	Positioned
-}) (*plain[list[memberBody]], error) {
-	l := listing{Tenant: scope.Tenant(), Route: "list-members"}
+	Dated
+}) (*datedList[memberBody], error) {
+	at, err := s.asOf(ctx, scope, in.Dated)
+	if err != nil {
+		return nil, err
+	}
+	l := listing{Tenant: scope.Tenant(), Route: "list-members", AsOf: at}
 	page, err := s.page(in.Paged, l)
 	if err != nil {
 		return nil, err
 	}
-	items, next, err := s.queries.Members(ctx, scope, page, s.fresh(scope, in.Positioned))
+	var (
+		items []domain.Membership
+		next  *projections.Keyset
+	)
+	if at != nil {
+		items, next, err = s.queries.MembersAsOf(ctx, scope, page, *at)
+	} else {
+		items, next, err = s.queries.Members(ctx, scope, page, s.fresh(scope, in.Positioned))
+	}
 	if err != nil {
 		return nil, err
 	}
-	return answerList(s, l, items, next, renderMember)
+	return answerDated(s, l, items, next, renderMember)
 }
 
 func (s *Server) addMember(ctx context.Context, scope domain.Scope, in *struct{ Body addMemberBody }) (*made[memberBody], error) {

@@ -134,7 +134,8 @@ func (r *router) deadline(ctx huma.Context, next func(huma.Context)) {
 const defaultTimeout = 15 * time.Second
 
 // completeOperation is Huma's hook for an operation whose parameters and body
-// are known: it adds the second media type of PATCH and the problems.
+// are known: it adds the second media type of PATCH and the problems, and says which
+// headers are always sent.
 func completeOperation(o *huma.OpenAPI, h *huma.Operation) {
 	op := h.Metadata[operationKey].(operation)
 	for _, p := range h.Parameters {
@@ -145,6 +146,11 @@ func completeOperation(o *huma.OpenAPI, h *huma.Operation) {
 		requireCheckable(o.Components.Schemas, content.Schema, map[*huma.Schema]bool{})
 		if h.Method == http.MethodPatch {
 			h.RequestBody.Content[patchMediaType] = content
+		}
+	}
+	for _, response := range h.Responses {
+		for name, header := range response.Headers {
+			header.Required = name != datedHeader
 		}
 	}
 	schema := o.Components.Schemas.Schema(typeOf[problem](), true, "")

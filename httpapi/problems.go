@@ -37,7 +37,7 @@ var problems = map[domain.Code]problemKind{
 	domain.CodeTenantInvalid: {Status: 400, Title: "Invalid tenant",
 		Explanation: "X-Tenant-ID isn't a UUID, or is the nil UUID, or X-Tenant-Slug can't be a slug."},
 	domain.CodeUnsupportedCombination: {Status: 400, Title: "Unsupported combination",
-		Explanation: "Each of the parameters is fine, but not together, or not now: as_of can't be combined with q or lie in the future, min_seq can't lie above the log's head."},
+		Explanation: "Each of the parameters is fine, but not together, or not now: as_of can't be combined with q or lie in the future, min_seq can't lie above the log's head or go with as_of."},
 	domain.CodeUnauthenticated: {Status: 401, Title: "Not authenticated",
 		Explanation: "The operation needs an access token in the Authorization header (Bearer), and there was none, or one that isn't valid here, or the credentials were wrong. Log in to get one."},
 	domain.CodeTokenExpired: {Status: 401, Title: "Token expired",

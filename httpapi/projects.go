@@ -85,23 +85,35 @@ func registerProjects(s *Server) {
 
 func (s *Server) listProjects(ctx context.Context, scope domain.Scope, in *struct {
 	Paged
-	Positioned
+	Dated
 	ProjectFilter
 	Sort string `query:"sort" enum:"created_at,-created_at,updated_at,-updated_at,name,-name" default:"created_at"`
-}) (*plain[list[projectBody]], error) {
-	l := listing{Tenant: scope.Tenant(), Route: "list-projects", Filters: in.ProjectFilter, Sort: in.Sort}
+}) (*datedList[projectBody], error) {
+	at, err := s.asOf(ctx, scope, in.Dated)
+	if err != nil {
+		return nil, err
+	}
+	l := listing{Tenant: scope.Tenant(), Route: "list-projects", Filters: in.ProjectFilter, Sort: in.Sort, AsOf: at}
 	page, err := s.page(in.Paged, l)
 	if err != nil {
 		return nil, err
 	}
 	by, descending := strings.CutPrefix(in.Sort, "-")
-	items, next, err := s.queries.Projects(ctx, scope, projections.ProjectFilter{
-		Status: in.Status.asked(), OwnerID: in.OwnerID.asked(), Visibility: in.Visibility.asked(),
-	}, projections.ProjectOrder{By: projections.ProjectSort(by), Descending: descending}, page, s.fresh(scope, in.Positioned))
+	order := projections.ProjectOrder{By: projections.ProjectSort(by), Descending: descending}
+	wanted := projections.ProjectFilter{Status: in.Status.asked(), OwnerID: in.OwnerID.asked(), Visibility: in.Visibility.asked()}
+	var (
+		items []domain.Project
+		next  *projections.Keyset
+	)
+	if at != nil {
+		items, next, err = s.queries.ProjectsAsOf(ctx, scope, wanted, order, page, *at)
+	} else {
+		items, next, err = s.queries.Projects(ctx, scope, wanted, order, page, s.fresh(scope, in.Positioned))
+	}
 	if err != nil {
 		return nil, err
 	}
-	return answerList(s, l, items, next, renderProject)
+	return answerDated(s, l, items, next, renderProject)
 }
 
 func (s *Server) createProject(ctx context.Context, scope domain.Scope, in *struct{ Body newProjectBody }) (*made[projectBody], error) {
@@ -118,14 +130,23 @@ func (s *Server) createProject(ctx context.Context, scope domain.Scope, in *stru
 }
 
 func (s *Server) getProject(ctx context.Context, scope domain.Scope, in *struct {
-	Positioned
+	Dated
 	ID domain.ProjectID `path:"id" format:"uuid"`
-}) (*read[projectBody], error) {
-	p, err := s.queries.Project(ctx, scope, in.ID, s.fresh(scope, in.Positioned))
+}) (*dated[projectBody], error) {
+	at, err := s.asOf(ctx, scope, in.Dated)
 	if err != nil {
 		return nil, err
 	}
-	return &read[projectBody]{ETag: etag(p.Version), Body: renderProject(p)}, nil
+	var p domain.Project
+	if at != nil {
+		p, err = s.queries.ProjectAsOf(ctx, scope, in.ID, *at)
+	} else {
+		p, err = s.queries.Project(ctx, scope, in.ID, s.fresh(scope, in.Positioned))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &dated[projectBody]{ETag: etag(p.Version), AsOf: asOfHeader(at), Body: renderProject(p)}, nil
 }
 
 func (s *Server) editProject(ctx context.Context, scope domain.Scope, in *struct {

@@ -103,37 +103,49 @@ func registerTasks(s *Server) {
 
 func (s *Server) listTasks(ctx context.Context, scope domain.Scope, in *struct {
 	Paged
-	Positioned
+	Dated
 	TaskFilter
 	DueBefore filter[domain.Date] `query:"due_before" format:"date" doc:"Only what is due before this day."`
-}) (*plain[list[taskBody]], error) {
+}) (*datedList[taskBody], error) {
 	wanted := in.TaskFilter.asked(scope.Actor().ID)
 	wanted.DueBefore = in.DueBefore.asked()
-	return s.answerTasks(ctx, scope, in.Paged, in.Positioned, "list-tasks", wanted)
+	return s.answerTasks(ctx, scope, in.Paged, in.Dated, "list-tasks", wanted)
 }
 
 func (s *Server) listProjectTasks(ctx context.Context, scope domain.Scope, in *struct {
 	Paged
-	Positioned
+	Dated
 	TaskFilter
 	ID domain.ProjectID `path:"id" format:"uuid"`
-}) (*plain[list[taskBody]], error) {
+}) (*datedList[taskBody], error) {
 	wanted := in.TaskFilter.asked(scope.Actor().ID)
 	wanted.ProjectID = &in.ID
-	return s.answerTasks(ctx, scope, in.Paged, in.Positioned, "list-project-tasks", wanted)
+	return s.answerTasks(ctx, scope, in.Paged, in.Dated, "list-project-tasks", wanted)
 }
 
-func (s *Server) answerTasks(ctx context.Context, scope domain.Scope, p Paged, at Positioned, route string, wanted projections.TaskFilter) (*plain[list[taskBody]], error) {
-	l := listing{Tenant: scope.Tenant(), Route: route, Filters: wanted}
+func (s *Server) answerTasks(ctx context.Context, scope domain.Scope, p Paged, d Dated, route string, wanted projections.TaskFilter) (*datedList[taskBody], error) {
+	at, err := s.asOf(ctx, scope, d)
+	if err != nil {
+		return nil, err
+	}
+	l := listing{Tenant: scope.Tenant(), Route: route, Filters: wanted, AsOf: at}
 	page, err := s.page(p, l)
 	if err != nil {
 		return nil, err
 	}
-	items, next, err := s.queries.Tasks(ctx, scope, wanted, page, s.fresh(scope, at))
+	var (
+		items []domain.Task
+		next  *projections.Keyset
+	)
+	if at != nil {
+		items, next, err = s.queries.TasksAsOf(ctx, scope, wanted, page, *at)
+	} else {
+		items, next, err = s.queries.Tasks(ctx, scope, wanted, page, s.fresh(scope, d.Positioned))
+	}
 	if err != nil {
 		return nil, err
 	}
-	return answerList(s, l, items, next, renderTask)
+	return answerDated(s, l, items, next, renderTask)
 }
 
 func (s *Server) createTask(ctx context.Context, scope domain.Scope, in *struct {
@@ -154,14 +166,23 @@ func (s *Server) createTask(ctx context.Context, scope domain.Scope, in *struct 
 }
 
 func (s *Server) getTask(ctx context.Context, scope domain.Scope, in *struct {
-	Positioned
+	Dated
 	ID domain.TaskID `path:"id" format:"uuid"`
-}) (*read[taskBody], error) {
-	t, err := s.queries.Task(ctx, scope, in.ID, s.fresh(scope, in.Positioned))
+}) (*dated[taskBody], error) {
+	at, err := s.asOf(ctx, scope, in.Dated)
 	if err != nil {
 		return nil, err
 	}
-	return &read[taskBody]{ETag: etag(t.Version), Body: renderTask(t)}, nil
+	var t domain.Task
+	if at != nil {
+		t, err = s.queries.TaskAsOf(ctx, scope, in.ID, *at)
+	} else {
+		t, err = s.queries.Task(ctx, scope, in.ID, s.fresh(scope, in.Positioned))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &dated[taskBody]{ETag: etag(t.Version), AsOf: asOfHeader(at), Body: renderTask(t)}, nil
 }
 
 func (s *Server) editTask(ctx context.Context, scope domain.Scope, in *struct {

@@ -148,14 +148,9 @@ func (m *model[K, R]) foldAll(rows map[K]*R, events []domain.Recorded) (work[K, 
 		if !ok {
 			continue
 		}
-		row, err := m.Fold(w.rows[key], e)
+		row, err := m.step(w.rows[key], key, e)
 		if err != nil {
-			return w, fmt.Errorf("read model %s: fold event %d (%s) of tenant %s: %w", m.Name, e.Seq, e.Event.EventType(), e.Tenant, err)
-		}
-		// An event of something that never began folds into a row without a key.
-		if row != nil && m.KeyOf(row) != key {
-			return w, fmt.Errorf("read model %s: event %d (%s) of tenant %s: there is no row that it could change",
-				m.Name, e.Seq, e.Event.EventType(), e.Tenant)
+			return w, err
 		}
 		if _, touched := w.seqs[key]; !touched {
 			w.order = append(w.order, key)
@@ -163,6 +158,20 @@ func (m *model[K, R]) foldAll(rows map[K]*R, events []domain.Recorded) (work[K, 
 		w.rows[key], w.seqs[key] = row, e.Seq
 	}
 	return w, nil
+}
+
+// step folds one event over the row with its key.
+func (m *model[K, R]) step(row *R, key K, e domain.Recorded) (*R, error) {
+	next, err := m.Fold(row, e)
+	if err != nil {
+		return nil, fmt.Errorf("read model %s: fold event %d (%s) of tenant %s: %w", m.Name, e.Seq, e.Event.EventType(), e.Tenant, err)
+	}
+	// An event of something that never began folds into a row without a key.
+	if next != nil && m.KeyOf(next) != key {
+		return nil, fmt.Errorf("read model %s: event %d (%s) of tenant %s: there is no row that it could change",
+			m.Name, e.Seq, e.Event.EventType(), e.Tenant)
+	}
+	return next, nil
 }
 
 func (m *model[K, R]) load(ctx context.Context, p *eventstore.Page, keys []K) (map[K]*R, error) {

@@ -24,16 +24,24 @@ type Queries struct {
 	// OwnWait and MinWait are how long reads wait (Fresh); NewQueries sets the
 	// contract's. Tests, which run on machines of any speed, wait longer.
 	OwnWait, MinWait time.Duration
+	// AsOfTime is how long reads of the past may take; NewQueries sets it.
+	AsOfTime time.Duration
 
 	api      *pgxpool.Pool
 	progress *eventstore.Progress
+	// folding has an item for each read of the past that is under way.
+	folding  chan struct{}
+	asOfPage int
 }
 
 // NewQueries makes Queries over a pool of the api role, which stays the caller's
 // to close. progress says how far the subscriptions are; it may be nil where no
 // read asks for anything by Fresh.
 func NewQueries(api *pgxpool.Pool, progress *eventstore.Progress) *Queries {
-	return &Queries{OwnWait: OwnWait, MinWait: MinWait, api: api, progress: progress}
+	return &Queries{
+		OwnWait: OwnWait, MinWait: MinWait, AsOfTime: AsOfTime,
+		api: api, progress: progress, folding: make(chan struct{}, asOfAtOnce), asOfPage: asOfPage,
+	}
 }
 
 // scopeSQL limits what the api role sees to one tenant ($1) until the end of the

@@ -1,0 +1,232 @@
+package projections
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"docket/domain"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+// view is all that the queries answer, now or, with a seq, as of it. What is refused
+// is in it too. Lists are read in pages of two.
+func (w *world) view(t fatalist, c *company, s domain.Scope, ask asked, seq *int64) map[string]any {
+	t.Helper()
+	ctx := context.Background()
+	out := map[string]any{}
+	note := func(what string, got any, err error) {
+		if err == nil {
+			out[what] = got
+			return
+		}
+		code := domain.CodeOf(err)
+		if code == "" || code == domain.CodeInternal {
+			t.Fatal(err)
+		}
+		out[what] = err.Error()[strings.LastIndex(err.Error(), ":")+1:]
+	}
+	q := w.queries
+	for _, id := range c.projectIDs {
+		if seq == nil {
+			got, err := q.Project(ctx, s, id, Fresh{})
+			note("project "+id.String(), got, err)
+		} else {
+			got, err := q.ProjectAsOf(ctx, s, id, *seq)
+			note("project "+id.String(), got, err)
+		}
+		wanted := TaskFilter{ProjectID: &id}
+		note2(note, "tasks of "+id.String(), func(p Page) ([]domain.Task, *Keyset, error) {
+			if seq == nil {
+				return q.Tasks(ctx, s, wanted, p, Fresh{})
+			}
+			return q.TasksAsOf(ctx, s, wanted, p, *seq)
+		})
+	}
+	for _, id := range c.taskIDs {
+		if seq == nil {
+			got, err := q.Task(ctx, s, id, Fresh{})
+			note("task "+id.String(), got, err)
+		} else {
+			got, err := q.TaskAsOf(ctx, s, id, *seq)
+			note("task "+id.String(), got, err)
+		}
+		note2(note, "comments on "+id.String(), func(p Page) ([]domain.Comment, *Keyset, error) {
+			if seq == nil {
+				return q.Comments(ctx, s, id, p, Fresh{})
+			}
+			return q.CommentsAsOf(ctx, s, id, p, *seq)
+		})
+	}
+	for _, id := range c.commentIDs {
+		if seq == nil {
+			got, err := q.Comment(ctx, s, id, Fresh{})
+			note("comment "+id.String(), got, err)
+		} else {
+			got, err := q.CommentAsOf(ctx, s, id, *seq)
+			note("comment "+id.String(), got, err)
+		}
+	}
+	for order := range projectListings {
+		note2(note, "projects by "+string(order.By)+map[bool]string{true: " descending"}[order.Descending],
+			func(p Page) ([]domain.Project, *Keyset, error) {
+				if seq == nil {
+					return q.Projects(ctx, s, ask.projects, order, p, Fresh{})
+				}
+				return q.ProjectsAsOf(ctx, s, ask.projects, order, p, *seq)
+			})
+	}
+	note2(note, "tasks", func(p Page) ([]domain.Task, *Keyset, error) {
+		if seq == nil {
+			return q.Tasks(ctx, s, ask.tasks, p, Fresh{})
+		}
+		return q.TasksAsOf(ctx, s, ask.tasks, p, *seq)
+	})
+	note2(note, "members", func(p Page) ([]domain.Membership, *Keyset, error) {
+		if seq == nil {
+			return q.Members(ctx, s, p, Fresh{})
+		}
+		return q.MembersAsOf(ctx, s, p, *seq)
+	})
+	return out
+}
+
+// asked are the filters of a view.
+type asked struct {
+	projects ProjectFilter
+	tasks    TaskFilter
+}
+
+// note2 reads a list to its end, in pages of two, and notes where each page ends.
+func note2[R any](note func(string, any, error), what string, read func(Page) ([]R, *Keyset, error)) {
+	var all []any
+	for p := (Page{Limit: 2}); ; {
+		items, next, err := read(p)
+		if err != nil {
+			note(what, nil, err)
+			return
+		}
+		all = append(all, items, next)
+		if next == nil {
+			note(what, all, nil)
+			return
+		}
+		p.After = next
+	}
+}
+
+// What is read as of a seq is what was read live when that seq was the last: of
+// random histories, one by one and in lists, with filters and in every order, by
+// pages of the log of any length; and so is what is read as of a time.
+func TestAsOfIsWhatWasReadThen(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.run(t, 50, Subscriptions())
+	rapid.Check(t, func(t *rapid.T) {
+		c, ann := w.found(t, "acme")
+		w.queries.asOfPage = rapid.IntRange(1, 20).Draw(t, "page of the log")
+		type moment struct {
+			seq  int64
+			ask  asked
+			view map[string]any
+		}
+		var then []moment
+		look := func() {
+			w.caught(t, c)
+			ask := asked{}
+			if rapid.Bool().Draw(t, "filtered") {
+				ask.projects.Visibility = new(rapid.SampledFrom([]domain.Visibility{domain.Public, domain.Private}).Draw(t, "visibility"))
+				ask.tasks.Status = new(rapid.SampledFrom([]domain.TaskStatus{domain.Todo, domain.Done}).Draw(t, "status"))
+			}
+			if rapid.Bool().Draw(t, "owned") {
+				u := rapid.SampledFrom(c.userIDs).Draw(t, "owner")
+				ask.projects.OwnerID, ask.tasks.AssigneeID = &u, &u
+			}
+			if k := c.anyLabel(); k != nil && rapid.Bool().Draw(t, "labelled") {
+				ask.tasks.Label = k
+			}
+			then = append(then, moment{c.head(), ask, w.view(t, c, c.scope(t, ann), ask, nil)})
+		}
+		for range rapid.IntRange(1, 4).Draw(t, "moments") {
+			for range rapid.IntRange(0, 10).Draw(t, "steps") {
+				c.anything(t)
+			}
+			if !c.members[ann].Active {
+				c.join(t, ann, "Ann", domain.Owner)
+			}
+			look()
+		}
+		s := c.scope(t, ann)
+		for _, m := range then {
+			got := w.view(t, c, s, m.ask, &m.seq)
+			for what, want := range m.view {
+				if d := cmp.Diff(want, got[what]); d != "" {
+					t.Fatalf("%s as of %d of %d: -then +now:\n%s", what, m.seq, c.head(), d)
+				}
+			}
+			at := c.log[m.seq-1].At
+			if seq, err := w.queries.SeqOf(context.Background(), s, Moment{Time: at}); err != nil || seq != m.seq {
+				t.Fatalf("%s is seq %d, got %d, %v", at, m.seq, seq, err)
+			}
+		}
+		// Before the first event there was nothing.
+		var zero int64
+		for what, got := range w.view(t, c, s, asked{}, &zero) {
+			switch got := got.(type) {
+			case string: // refused
+			case []any:
+				if len(got) != 2 || cmp.Diff(got[1], (*Keyset)(nil)) != "" {
+					t.Fatalf("%s before everything: %v", what, got)
+				}
+			default:
+				t.Fatalf("%s before everything: %v", what, got)
+			}
+		}
+	})
+}
+
+// anyLabel is one that a task has, if any has one.
+func (c *company) anyLabel() *string {
+	for _, id := range c.taskIDs {
+		if labels := c.tasks[id].Labels; len(labels) > 0 {
+			return &labels[0]
+		}
+	}
+	return nil
+}
+
+// A read of the past waits for its turn, and is refused when it takes too long.
+func TestAsOfIsBounded(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c, ann := w.found(t, "acme")
+	p := c.create(t, ann, "Website")
+	s := c.scope(t, ann)
+	for range asOfAtOnce {
+		w.queries.folding <- struct{}{}
+	}
+	w.queries.AsOfTime = 1
+	if _, err := w.queries.ProjectAsOf(t.Context(), s, p, c.head()); domain.CodeOf(err) != domain.CodeOverloaded {
+		t.Errorf("with no turn to be had: %v", err)
+	}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := w.queries.ProjectAsOf(gone, s, p, c.head()); err == nil || domain.CodeOf(err) == domain.CodeOverloaded {
+		t.Errorf("given up by who asked: %v", err)
+	}
+	for range asOfAtOnce {
+		<-w.queries.folding
+	}
+	if _, _, err := w.queries.ProjectsAsOf(t.Context(), s, ProjectFilter{}, ProjectOrder{}, Page{}, c.head()); domain.CodeOf(err) != domain.CodeOverloaded {
+		t.Errorf("with no time: %v", err)
+	}
+	w.queries.AsOfTime = AsOfTime
+	if got, err := w.queries.ProjectAsOf(t.Context(), s, p, c.head()); err != nil || got.Name != "Website" {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if len(w.queries.folding) != 0 {
+		t.Error("a turn wasn't given back")
+	}
+}
