@@ -25,6 +25,10 @@ const (
 	flightsAlone = 4
 )
 
+// flightTenant is how many Commits of one line a flight takes at most: one that
+// floods must not make the flight long for those that share it.
+const flightTenant = 32
+
 // waiting is a Commit on its way through the queue.
 type waiting struct {
 	*encoded
@@ -261,7 +265,8 @@ func (q *queue) disband(f *flight) {
 // the lines have no more that may go with those in it. The caller holds mu.
 func (q *queue) fill(f *flight) {
 	looks := make([]int, len(f.lines)) // how far each line was looked through
-	for more := true; more && !f.full(); {
+	more := true
+	for round := 0; more && round < flightTenant && !f.full(); round++ {
 		more = false
 		for i, l := range f.lines {
 			more = q.pick(f, l, &looks[i]) || more
