@@ -95,6 +95,14 @@ func (p *Progress) Await(ctx context.Context, t domain.TenantID, seq int64, subs
 	}
 }
 
+// Reached reports whether each of the subscriptions is known here to have come to
+// seq, without asking or waiting.
+func (p *Progress) Reached(t domain.TenantID, seq int64, subscriptions ...string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.reached(t, seq, subscriptions)
+}
+
 func (p *Progress) leave(t domain.TenantID, w *waiters) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

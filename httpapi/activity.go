@@ -68,6 +68,7 @@ func registerActivity(s *Server) {
 
 func (s *Server) listActivity(ctx context.Context, scope domain.Scope, in *struct {
 	Paged
+	Positioned
 	ActivityFilter
 }) (*plain[list[activityBody]], error) {
 	l := listing{Tenant: scope.Tenant(), Route: "list-activity", Filters: in.ActivityFilter}
@@ -82,7 +83,7 @@ func (s *Server) listActivity(ctx context.Context, scope domain.Scope, in *struc
 	if after != nil {
 		wanted.AfterSeq = *after
 	}
-	items, more, err := s.queries.Activity(ctx, scope, wanted, in.Limit, s.fresh(scope))
+	items, more, err := s.queries.Activity(ctx, scope, wanted, in.Limit, s.fresh(scope, in.Positioned))
 	if err != nil {
 		return nil, err
 	}

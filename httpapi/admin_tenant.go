@@ -100,8 +100,8 @@ func registerAdminTenant(s *Server) {
 	}, s.editTenant)
 }
 
-func (s *Server) getTenant(ctx context.Context, scope domain.Scope, _ *struct{}) (*read[settingsBody], error) {
-	t, err := s.queries.Tenant(ctx, scope, s.fresh(scope))
+func (s *Server) getTenant(ctx context.Context, scope domain.Scope, in *struct{ Positioned }) (*read[settingsBody], error) {
+	t, err := s.queries.Tenant(ctx, scope, s.fresh(scope, in.Positioned))
 	if err != nil {
 		return nil, err
 	}

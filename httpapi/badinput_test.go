@@ -250,7 +250,10 @@ func TestBadParameters(t *testing.T) {
 			return owner.send(e.Method, target+"?"+query, w.published.exampleBody(e, random()))
 		}
 		for _, unknown := range []string{"nonsense=1", "Limit=1", "as_of=1", "min_seq=1", "q=x", "limit%00=1", "=", "tenant_id=" + random()} {
-			send(unknown).refused(domain.CodeUnknownParameter)
+			name, _, _ := strings.Cut(unknown, "=")
+			if !slices.ContainsFunc(e.Parameters, func(p *endpointParameter) bool { return p.In == "query" && p.Name == name }) {
+				send(unknown).refused(domain.CodeUnknownParameter)
+			}
 		}
 		for _, malformed := range []string{"limit=%zz", "%", "limit=1;x=2"} {
 			send(malformed).refused(domain.CodeMalformed)

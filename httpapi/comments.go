@@ -67,6 +67,7 @@ func registerComments(s *Server) {
 
 func (s *Server) listComments(ctx context.Context, scope domain.Scope, in *struct {
 	Paged
+	Positioned
 	ID domain.TaskID `path:"id" format:"uuid"`
 }) (*plain[list[commentBody]], error) {
 	l := listing{Tenant: scope.Tenant(), Route: "list-comments/" + in.ID.String()}
@@ -74,7 +75,7 @@ func (s *Server) listComments(ctx context.Context, scope domain.Scope, in *struc
 	if err != nil {
 		return nil, err
 	}
-	items, next, err := s.queries.Comments(ctx, scope, in.ID, page, s.fresh(scope))
+	items, next, err := s.queries.Comments(ctx, scope, in.ID, page, s.fresh(scope, in.Positioned))
 	if err != nil {
 		return nil, err
 	}
@@ -96,9 +97,10 @@ func (s *Server) createComment(ctx context.Context, scope domain.Scope, in *stru
 }
 
 func (s *Server) getComment(ctx context.Context, scope domain.Scope, in *struct {
+	Positioned
 	ID domain.CommentID `path:"id" format:"uuid"`
 }) (*read[commentBody], error) {
-	c, err := s.queries.Comment(ctx, scope, in.ID, s.fresh(scope))
+	c, err := s.queries.Comment(ctx, scope, in.ID, s.fresh(scope, in.Positioned))
 	if err != nil {
 		return nil, err
 	}

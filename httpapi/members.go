@@ -61,13 +61,16 @@ func commandErrors(more ...domain.Code) []domain.Code {
 	return append(more, domain.CodeConcurrentUpdate, domain.CodeOutcomeUnknown)
 }
 
-func (s *Server) listMembers(ctx context.Context, scope domain.Scope, in *struct{ Paged }) (*plain[list[memberBody]], error) {
+func (s *Server) listMembers(ctx context.Context, scope domain.Scope, in *struct {
+	Paged
+	Positioned
+}) (*plain[list[memberBody]], error) {
 	l := listing{Tenant: scope.Tenant(), Route: "list-members"}
 	page, err := s.page(in.Paged, l)
 	if err != nil {
 		return nil, err
 	}
-	items, next, err := s.queries.Members(ctx, scope, page, s.fresh(scope))
+	items, next, err := s.queries.Members(ctx, scope, page, s.fresh(scope, in.Positioned))
 	if err != nil {
 		return nil, err
 	}

@@ -56,6 +56,7 @@ func registerNotifications(s *Server) {
 
 func (s *Server) listNotifications(ctx context.Context, scope domain.Scope, in *struct {
 	Paged
+	Positioned
 	Unread bool `query:"unread" doc:"Only those that weren't marked as read."`
 }) (*plain[list[notificationBody]], error) {
 	l := listing{Tenant: scope.Tenant(), Route: "list-notifications/" + scope.Actor().ID.String(), Filters: in.Unread}
@@ -63,7 +64,11 @@ func (s *Server) listNotifications(ctx context.Context, scope domain.Scope, in *
 	if err != nil {
 		return nil, err
 	}
-	items, next, err := s.inbox.List(ctx, scope, notify.Filter{Unread: in.Unread}, after, in.Limit, s.fresh(scope).Seq)
+	fresh := s.fresh(scope, in.Positioned)
+	if err := s.queries.AtLeast(ctx, scope, fresh.Min, notify.SubscriptionName); err != nil {
+		return nil, err
+	}
+	items, next, err := s.inbox.List(ctx, scope, notify.Filter{Unread: in.Unread}, after, in.Limit, fresh.Seq)
 	if err != nil {
 		return nil, err
 	}

@@ -185,6 +185,8 @@ func codesOf(op operation, h *huma.Operation) []domain.Code {
 	}
 	for _, p := range h.Parameters {
 		switch {
+		case p.In == "query" && p.Name == minSeqParameter:
+			codes = append(codes, domain.CodeReadModelLagging, domain.CodeUnsupportedCombination, domain.CodeValidationFailed)
 		case p.In == "query":
 			codes = append(codes, domain.CodeValidationFailed)
 		case p.In == "path":

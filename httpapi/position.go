@@ -9,6 +9,14 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 )
 
+// minSeqParameter is what brings an operation the refusals of Positioned.
+const minSeqParameter = "min_seq"
+
+// Positioned is what every read of a tenant's read models takes.
+type Positioned struct {
+	MinSeq int64 `query:"min_seq" minimum:"0" doc:"A seq that the answer must have seen, such as the Docket-Seq of a command: waits up to 2 s for it."`
+}
+
 // usersKept is how many users' last positions are remembered. Who is forgotten
 // reads what there is, as with several replicas.
 const usersKept = 100_000

@@ -85,6 +85,7 @@ func registerProjects(s *Server) {
 
 func (s *Server) listProjects(ctx context.Context, scope domain.Scope, in *struct {
 	Paged
+	Positioned
 	ProjectFilter
 	Sort string `query:"sort" enum:"created_at,-created_at,updated_at,-updated_at,name,-name" default:"created_at"`
 }) (*plain[list[projectBody]], error) {
@@ -96,7 +97,7 @@ func (s *Server) listProjects(ctx context.Context, scope domain.Scope, in *struc
 	by, descending := strings.CutPrefix(in.Sort, "-")
 	items, next, err := s.queries.Projects(ctx, scope, projections.ProjectFilter{
 		Status: in.Status.asked(), OwnerID: in.OwnerID.asked(), Visibility: in.Visibility.asked(),
-	}, projections.ProjectOrder{By: projections.ProjectSort(by), Descending: descending}, page, s.fresh(scope))
+	}, projections.ProjectOrder{By: projections.ProjectSort(by), Descending: descending}, page, s.fresh(scope, in.Positioned))
 	if err != nil {
 		return nil, err
 	}
@@ -117,9 +118,10 @@ func (s *Server) createProject(ctx context.Context, scope domain.Scope, in *stru
 }
 
 func (s *Server) getProject(ctx context.Context, scope domain.Scope, in *struct {
+	Positioned
 	ID domain.ProjectID `path:"id" format:"uuid"`
 }) (*read[projectBody], error) {
-	p, err := s.queries.Project(ctx, scope, in.ID, s.fresh(scope))
+	p, err := s.queries.Project(ctx, scope, in.ID, s.fresh(scope, in.Positioned))
 	if err != nil {
 		return nil, err
 	}

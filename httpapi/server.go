@@ -115,6 +115,6 @@ func (s *Server) acknowledge(scope domain.Scope, seq int64) {
 }
 
 // fresh is what a read in this scope has to show.
-func (s *Server) fresh(scope domain.Scope) projections.Fresh {
-	return projections.Fresh{Seq: s.positions.of(scope.Actor().ID, scope.Tenant())}
+func (s *Server) fresh(scope domain.Scope, p Positioned) projections.Fresh {
+	return projections.Fresh{Seq: s.positions.of(scope.Actor().ID, scope.Tenant()), Min: p.MinSeq}
 }

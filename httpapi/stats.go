@@ -31,8 +31,8 @@ func registerStats(s *Server) {
 	}, s.stats)
 }
 
-func (s *Server) stats(ctx context.Context, scope domain.Scope, _ *struct{}) (*plain[statsBody], error) {
-	stats, err := s.queries.Stats(ctx, scope, s.fresh(scope))
+func (s *Server) stats(ctx context.Context, scope domain.Scope, in *struct{ Positioned }) (*plain[statsBody], error) {
+	stats, err := s.queries.Stats(ctx, scope, s.fresh(scope, in.Positioned))
 	if err != nil {
 		return nil, err
 	}

@@ -103,31 +103,33 @@ func registerTasks(s *Server) {
 
 func (s *Server) listTasks(ctx context.Context, scope domain.Scope, in *struct {
 	Paged
+	Positioned
 	TaskFilter
 	DueBefore filter[domain.Date] `query:"due_before" format:"date" doc:"Only what is due before this day."`
 }) (*plain[list[taskBody]], error) {
 	wanted := in.TaskFilter.asked(scope.Actor().ID)
 	wanted.DueBefore = in.DueBefore.asked()
-	return s.answerTasks(ctx, scope, in.Paged, "list-tasks", wanted)
+	return s.answerTasks(ctx, scope, in.Paged, in.Positioned, "list-tasks", wanted)
 }
 
 func (s *Server) listProjectTasks(ctx context.Context, scope domain.Scope, in *struct {
 	Paged
+	Positioned
 	TaskFilter
 	ID domain.ProjectID `path:"id" format:"uuid"`
 }) (*plain[list[taskBody]], error) {
 	wanted := in.TaskFilter.asked(scope.Actor().ID)
 	wanted.ProjectID = &in.ID
-	return s.answerTasks(ctx, scope, in.Paged, "list-project-tasks", wanted)
+	return s.answerTasks(ctx, scope, in.Paged, in.Positioned, "list-project-tasks", wanted)
 }
 
-func (s *Server) answerTasks(ctx context.Context, scope domain.Scope, p Paged, route string, wanted projections.TaskFilter) (*plain[list[taskBody]], error) {
+func (s *Server) answerTasks(ctx context.Context, scope domain.Scope, p Paged, at Positioned, route string, wanted projections.TaskFilter) (*plain[list[taskBody]], error) {
 	l := listing{Tenant: scope.Tenant(), Route: route, Filters: wanted}
 	page, err := s.page(p, l)
 	if err != nil {
 		return nil, err
 	}
-	items, next, err := s.queries.Tasks(ctx, scope, wanted, page, s.fresh(scope))
+	items, next, err := s.queries.Tasks(ctx, scope, wanted, page, s.fresh(scope, at))
 	if err != nil {
 		return nil, err
 	}
@@ -152,9 +154,10 @@ func (s *Server) createTask(ctx context.Context, scope domain.Scope, in *struct 
 }
 
 func (s *Server) getTask(ctx context.Context, scope domain.Scope, in *struct {
+	Positioned
 	ID domain.TaskID `path:"id" format:"uuid"`
 }) (*read[taskBody], error) {
-	t, err := s.queries.Task(ctx, scope, in.ID, s.fresh(scope))
+	t, err := s.queries.Task(ctx, scope, in.ID, s.fresh(scope, in.Positioned))
 	if err != nil {
 		return nil, err
 	}

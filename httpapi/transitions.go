@@ -46,13 +46,14 @@ func (s *Server) moveProject(ctx context.Context, scope domain.Scope, in *struct
 }
 
 func (s *Server) listTransitions(ctx context.Context, scope domain.Scope, in *struct {
+	Positioned
 	ID domain.ProjectID `path:"id" format:"uuid"`
 }) (*plain[list[stepBody]], error) {
-	p, err := s.queries.Project(ctx, scope, in.ID, s.fresh(scope))
+	p, err := s.queries.Project(ctx, scope, in.ID, s.fresh(scope, in.Positioned))
 	if err != nil {
 		return nil, err
 	}
-	settings, err := s.queries.Tenant(ctx, scope, s.fresh(scope))
+	settings, err := s.queries.Tenant(ctx, scope, s.fresh(scope, in.Positioned))
 	if err != nil {
 		return nil, err
 	}

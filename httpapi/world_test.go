@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"maps"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -42,6 +43,9 @@ type world struct {
 	// replica makes another Server, which shares nothing with the first but the
 	// database.
 	replica func() *Server
+	// twin makes another Server with subscriptions of its own, as another process
+	// would run them: it skips what they have no use for.
+	twin func() *Server
 	// stop stops the subscriptions; resume runs them again, as another process would.
 	stop, resume func()
 	// beginSession makes a user's session, as a login does.
@@ -93,7 +97,7 @@ func newWorld(t testing.TB) *world {
 		}
 		// A read that never sees its write fails its test all the same, later.
 		queries := projections.NewQueries(api, progress)
-		queries.OwnWait = 5 * time.Second
+		queries.OwnWait, queries.MinWait = 5*time.Second, time.Minute
 		s, err := New(Config{
 			Commands: cmds, Sessions: commands.NewSessions(engine, cmds),
 			Queries: queries, Inbox: notify.NewInbox(api, progress),
@@ -110,6 +114,18 @@ func newWorld(t testing.TB) *world {
 	w.server, cmds = replica(feed, progress)
 	w.replica = func() *Server {
 		s, _ := replica(nil, eventstore.NewProgress(api))
+		return s
+	}
+	w.twin = func() *Server {
+		feeds, progress := feeds, eventstore.NewProgress(api)
+		feeds.Pool, feeds.Wants = db.Engine(t), projections.Wants()
+		feeds.Wants[notify.SubscriptionName] = notify.Wants
+		feeds.Wants[commands.Renames] = commands.WantsRename
+		feed := eventstore.NewFeed(feeds, progress)
+		s, cmds := replica(feed, progress)
+		handlers := maps.Clone(handlers)
+		handlers[commands.Renames] = eventstore.Handle(cmds.CarryRenames)
+		runSubscriptions(t, feed, handlers, log)
 		return s
 	}
 	w.store = eventstore.New(engine, api, feed)

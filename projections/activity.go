@@ -111,7 +111,9 @@ var (
 // Activity lists the activity log, oldest first, up to limit items (DefaultLimit
 // if 0). more says whether there are others after the last.
 func (q *Queries) Activity(ctx context.Context, s domain.Scope, filter ActivityFilter, limit int, f Fresh) (items []Activity, more bool, err error) {
-	q.await(ctx, s, f, activity.Name)
+	if err := q.await(ctx, s, f, activity.Name); err != nil {
+		return nil, false, err
+	}
 	sql := allActivitySQL
 	switch {
 	case filter.EntityID != nil:

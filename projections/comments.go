@@ -46,7 +46,9 @@ where c.tenant_id = $1 and c.generation = ` + commentsGeneration + ` and c.id = 
 // Comment reads a comment that wasn't deleted, on a task that wasn't, in a
 // project that wasn't.
 func (q *Queries) Comment(ctx context.Context, s domain.Scope, id domain.CommentID, f Fresh) (domain.Comment, error) {
-	q.await(ctx, s, f, comments.Name, tasks.Name, projects.Name)
+	if err := q.await(ctx, s, f, comments.Name, tasks.Name, projects.Name); err != nil {
+		return domain.Comment{}, err
+	}
 	return one(ctx, q, s, "comment", comments.scan(s.Tenant()), commentSQL, s.Tenant().UUID(), id.UUID())
 }
 
@@ -65,7 +67,9 @@ order by c.created_at, c.id limit $5`
 // Comments lists the comments on a task that weren't deleted, by created_at. Of a
 // task that isn't there it returns domain.NotFound.
 func (q *Queries) Comments(ctx context.Context, s domain.Scope, task domain.TaskID, p Page, f Fresh) ([]domain.Comment, *Keyset, error) {
-	q.await(ctx, s, f, comments.Name, tasks.Name, projects.Name)
+	if err := q.await(ctx, s, f, comments.Name, tasks.Name, projects.Name); err != nil {
+		return nil, nil, err
+	}
 	var there bool
 	look := func(b *pgx.Batch) {
 		b.Queue(taskThereSQL, s.Tenant().UUID(), task.UUID()).QueryRow(func(row pgx.Row) error { return row.Scan(&there) })

@@ -44,7 +44,9 @@ order by m.joined_at, m.user_id limit $4`
 
 // Members lists the members by joined_at.
 func (q *Queries) Members(ctx context.Context, s domain.Scope, p Page, f Fresh) ([]domain.Membership, *Keyset, error) {
-	q.await(ctx, s, f, members.Name)
+	if err := q.await(ctx, s, f, members.Name); err != nil {
+		return nil, nil, err
+	}
 	after := p.after(firstTime)
 	return list(ctx, q, s, "members", p, members.scan(s.Tenant()), memberKey, nil, membersSQL,
 		s.Tenant().UUID(), after.Value, after.ID, p.limit()+1)

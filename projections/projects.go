@@ -44,7 +44,9 @@ where p.tenant_id = $1 and p.generation = ` + projectsGeneration + ` and p.id = 
 
 // Project reads a project that wasn't deleted.
 func (q *Queries) Project(ctx context.Context, s domain.Scope, id domain.ProjectID, f Fresh) (domain.Project, error) {
-	q.await(ctx, s, f, projects.Name)
+	if err := q.await(ctx, s, f, projects.Name); err != nil {
+		return domain.Project{}, err
+	}
 	return one(ctx, q, s, "project", projects.scan(s.Tenant()), projectSQL, s.Tenant().UUID(), id.UUID())
 }
 
@@ -119,7 +121,9 @@ func (q *Queries) Projects(ctx context.Context, s domain.Scope, filter ProjectFi
 	if !ok {
 		return nil, nil, fmt.Errorf("list projects: no order by %q", order.By)
 	}
-	q.await(ctx, s, f, projects.Name)
+	if err := q.await(ctx, s, f, projects.Name); err != nil {
+		return nil, nil, err
+	}
 	after := p.after(l.start)
 	return list(ctx, q, s, "projects", p, projects.scan(s.Tenant()), l.key, nil, l.sql,
 		s.Tenant().UUID(), optional(filter.Status), optionalUUID(filter.OwnerID), optional(filter.Visibility),

@@ -13,10 +13,6 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// OwnWait is how long a read waits for what the caller itself wrote; after that
-// it answers what there is.
-const OwnWait = 250 * time.Millisecond
-
 // Queries answers reads, as the api role and in one round trip each. Its methods
 // may be called from any goroutine.
 //
@@ -25,9 +21,9 @@ const OwnWait = 250 * time.Millisecond
 // caller admits again. What another tenant has isn't there: domain.NotFound. While
 // Postgres is away the error is domain.CodeOverloaded.
 type Queries struct {
-	// OwnWait is how long reads wait; NewQueries sets the contract's. Tests, which
-	// run on machines of any speed, wait longer.
-	OwnWait time.Duration
+	// OwnWait and MinWait are how long reads wait (Fresh); NewQueries sets the
+	// contract's. Tests, which run on machines of any speed, wait longer.
+	OwnWait, MinWait time.Duration
 
 	api      *pgxpool.Pool
 	progress *eventstore.Progress
@@ -37,24 +33,7 @@ type Queries struct {
 // to close. progress says how far the subscriptions are; it may be nil where no
 // read asks for anything by Fresh.
 func NewQueries(api *pgxpool.Pool, progress *eventstore.Progress) *Queries {
-	return &Queries{OwnWait: OwnWait, api: api, progress: progress}
-}
-
-// Fresh says how much of the log a read must have seen; the zero value asks for
-// nothing.
-type Fresh struct {
-	// Seq is the last seq that was acknowledged to the caller in this tenant. The
-	// read waits for it up to 250 ms and then answers what there is.
-	Seq int64
-}
-
-// await waits until the read models have seen what the reader wants.
-func (q *Queries) await(ctx context.Context, s domain.Scope, f Fresh, models ...string) {
-	if f.Seq > 0 {
-		ctx, cancel := context.WithTimeout(ctx, q.OwnWait)
-		defer cancel()
-		q.progress.Await(ctx, s.Tenant(), f.Seq, models...)
-	}
+	return &Queries{OwnWait: OwnWait, MinWait: MinWait, api: api, progress: progress}
 }
 
 // scopeSQL limits what the api role sees to one tenant ($1) until the end of the

@@ -55,7 +55,9 @@ where c.tenant_id = $1 and c.generation = coalesce(
 // Stats counts what a tenant has. It reads all of it: it is for an owner who
 // looks now and then.
 func (q *Queries) Stats(ctx context.Context, s domain.Scope, f Fresh) (Stats, error) {
-	q.await(ctx, s, f, members.Name, projects.Name, tasks.Name, comments.Name)
+	if err := q.await(ctx, s, f, members.Name, projects.Name, tasks.Name, comments.Name); err != nil {
+		return Stats{}, err
+	}
 	var stats Stats
 	positions := map[string]int64{}
 	err := q.scoped(ctx, s, func(b *pgx.Batch) {

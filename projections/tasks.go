@@ -51,7 +51,9 @@ where t.tenant_id = $1 and t.generation = ` + tasksGeneration + ` and t.id = $2 
 
 // Task reads a task that wasn't deleted, in a project that wasn't.
 func (q *Queries) Task(ctx context.Context, s domain.Scope, id domain.TaskID, f Fresh) (domain.Task, error) {
-	q.await(ctx, s, f, tasks.Name, projects.Name)
+	if err := q.await(ctx, s, f, tasks.Name, projects.Name); err != nil {
+		return domain.Task{}, err
+	}
 	return one(ctx, q, s, "task", tasks.scan(s.Tenant()), taskSQL, s.Tenant().UUID(), id.UUID())
 }
 
@@ -98,7 +100,9 @@ where p.tenant_id = $1 and p.generation = ` + projectsGeneration + ` and p.id = 
 // created_at. Asked for the tasks of a project that isn't there, it returns
 // domain.NotFound.
 func (q *Queries) Tasks(ctx context.Context, s domain.Scope, filter TaskFilter, p Page, f Fresh) ([]domain.Task, *Keyset, error) {
-	q.await(ctx, s, f, tasks.Name, projects.Name)
+	if err := q.await(ctx, s, f, tasks.Name, projects.Name); err != nil {
+		return nil, nil, err
+	}
 	var (
 		sql   = allTasksSQL
 		there = true

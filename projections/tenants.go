@@ -42,7 +42,9 @@ where t.tenant_id = $1 and t.id = $1
 // Tenant reads the scope's tenant. The scope proves that there is one: where the
 // read model has no row yet, the error is domain.CodeReadModelLagging.
 func (q *Queries) Tenant(ctx context.Context, s domain.Scope, f Fresh) (domain.Tenant, error) {
-	q.await(ctx, s, f, tenants.Name)
+	if err := q.await(ctx, s, f, tenants.Name); err != nil {
+		return domain.Tenant{}, err
+	}
 	t, err := one(ctx, q, s, "tenant", tenants.scan(s.Tenant()), tenantSQL, s.Tenant().UUID())
 	if domain.CodeOf(err) == domain.CodeNotFound {
 		return t, domain.Refuse(domain.CodeReadModelLagging, "the tenant is too new to be read")
