@@ -245,12 +245,12 @@ func TestManyAppendsToOneStream(t *testing.T) {
 }
 
 // Many that come with keys and write one stream: once it has moved, all others can
-// only be refused, and share a call.
+// only be refused, and share a call, which has room for 32 of one line.
 func TestKeyedRivalsShareACall(t *testing.T) {
 	t.Parallel()
 	tenant, stream := newID[domain.TenantID](t), newStream(t)
 	var commits []eventstore.Commit
-	for i := range 50 {
+	for i := range 33 {
 		c := commit(t, part(tenant, stream, 0, 1))
 		c.Entry = entry(tenant, fmt.Sprint(i))
 		commits = append(commits, c)
