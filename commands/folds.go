@@ -24,6 +24,8 @@ var (
 	projects    = kind[domain.Project]{domain.ProjectStream, domain.Project.Evolve}
 	tasks       = kind[domain.Task]{domain.TaskStream, domain.Task.Evolve}
 	comments    = kind[domain.Comment]{domain.CommentStream, domain.Comment.Evolve}
+
+	subscriptions = kind[domain.Subscription]{domain.SubscriptionStream, domain.Subscription.Evolve}
 )
 
 // streamKey names a stream among all tenants'.

@@ -20,6 +20,8 @@ const (
 	ProjectStream StreamType = "project"
 	TaskStream    StreamType = "task"
 	CommentStream StreamType = "comment"
+	// SubscriptionStream is what operators did to a subscription of the log.
+	SubscriptionStream StreamType = "subscription"
 )
 
 // StreamID names one aggregate's events within a tenant's log.

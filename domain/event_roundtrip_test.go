@@ -85,6 +85,8 @@ func fill(t *rapid.T, v reflect.Value, name string) {
 		for f, field := range v.Fields() {
 			fill(t, field, f.Name)
 		}
+	case reflect.Int64:
+		v.SetInt(rapid.Int64().Draw(t, name))
 	default:
 		t.Fatalf("no value for a field of kind %s", v.Kind())
 	}

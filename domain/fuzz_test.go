@@ -54,7 +54,7 @@ func FuzzDecode(f *testing.F) {
 		r := domain.Recorded{Version: 1, At: moment(1), Event: e}
 		for _, fold := range []func(domain.Recorded) (any, any, error){
 			evolve[domain.Tenant], evolve[domain.Membership], evolve[domain.User], evolve[domain.Project], evolve[domain.Task],
-			evolve[domain.Comment],
+			evolve[domain.Comment], evolve[domain.Subscription],
 		} {
 			if before, after, err := fold(r); err != nil && snapshot(t, before) != snapshot(t, after) {
 				t.Fatalf("a refused event left %+v", after)

@@ -65,6 +65,8 @@ var registry = register(
 	define[CommentCreated](CommentStream),
 	define[CommentUpdated](CommentStream),
 	define[CommentDeleted](CommentStream),
+	define[SubscriptionEventSkipped](SubscriptionStream),
+	define[SubscriptionResumed](SubscriptionStream),
 )
 
 func define[E Event](stream StreamType, upcasts ...Upcaster) Definition {

@@ -60,6 +60,8 @@ var samples = []domain.Event{
 	commentCreated("Too deep:\n\t@two@example.org <&>", person(2)),
 	commentUpdated("Too deep", "Deep enough, @six@example.org", person(6)),
 	commentDeleted(),
+	domain.SubscriptionEventSkipped{Subscription: "tasks", Seq: 7, Operator: "on-call", Reason: "names <no> task"},
+	domain.SubscriptionResumed{Subscription: "tasks", Seq: 7, Operator: "on-call", Reason: "mended & deployed"},
 }
 
 // olderSamples are what golden files of older schema versions decode to, where

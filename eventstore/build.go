@@ -154,9 +154,9 @@ func (b *Build) Generation() int { return b.generation }
 const lockBuildSQL = `select seq from checkpoints
 where tenant_id = $2 and subscription = $1 and generation = $3 for no key update`
 
-// Page gives fill up to limit events and, in the transaction in which fill wrote,
-// advances the build's checkpoint. It returns how many events there were: fewer
-// than limit at the log's end.
+// Page gives fill up to limit events, without those that are skipped, and in the
+// transaction in which fill wrote advances the build's checkpoint. It returns how
+// many events it went past, skipped ones too: fewer than limit at the log's end.
 func (b *Build) Page(ctx context.Context, limit int, fill func(context.Context, *Page) error) (int, error) {
 	var folded int
 	err := b.inTx(ctx, func(tx pgx.Tx) error {
@@ -193,23 +193,36 @@ func (b *Build) fold(ctx context.Context, tx pgx.Tx, limit int, fill func(contex
 	if err := tx.QueryRow(ctx, lockBuildSQL, b.subscription, b.tenant.UUID(), b.generation).Scan(&b.seq); err != nil {
 		return 0, fmt.Errorf("lock checkpoint: %w", err)
 	}
-	events, err := readPage(ctx, tx, b.tenant, b.seq, limit)
+	var skips skipped
+	if err := tx.QueryRow(ctx, skippedSQL, b.tenant.UUID(), b.subscription, b.seq).Scan(&skips); err != nil {
+		return 0, fmt.Errorf("read skips: %w", err)
+	}
+	events, err := readPage(ctx, tx, b.tenant, b.seq, limit, skips)
 	if err != nil {
 		return 0, err
 	}
-	if len(events) == 0 {
+	after := b.seq
+	if len(events) > 0 {
+		p := &Page{Subscription: b.subscription, Tenant: b.tenant, Generation: b.generation, Events: events, Tx: tx}
+		if err := fill(ctx, p); err != nil {
+			return 0, err
+		}
+		b.seq = p.last()
+	}
+	b.seq = skips.past(b.seq)
+	if b.seq == after {
 		return 0, nil
 	}
-	p := &Page{Subscription: b.subscription, Tenant: b.tenant, Generation: b.generation, Events: events, Tx: tx}
-	if err := fill(ctx, p); err != nil {
-		return 0, err
-	}
-	b.seq = events[len(events)-1].Seq
 	if _, err := tx.Exec(ctx, advanceSQL, b.tenant.UUID(), b.subscription, b.generation, b.seq); err != nil {
 		return 0, fmt.Errorf("advance checkpoint: %w", err)
 	}
-	return len(events), nil
+	return int(b.seq - after), nil
 }
+
+// skippedSQL are the events of a tenant ($1) after a seq ($3) that a subscription
+// ($2) skips.
+const skippedSQL = `select array(select s.seq from skips s
+where s.tenant_id = $1 and s.subscription = $2 and s.seq > $3 order by s.seq)`
 
 // waitSQL says how long locks are waited for in this transaction ($1, milliseconds).
 const waitSQL = `select set_config('lock_timeout', $1, true)`

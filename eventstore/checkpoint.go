@@ -28,10 +28,11 @@ where c.tenant_id = $2 and c.subscription = $1
 for no key update of c skip locked`
 
 // liveSQL reads, without a lock, which generation of a subscription ($1) is live
-// in a tenant ($2), whether it has a checkpoint, and whether that waits for its
-// retry. Asked after the lock: a rebuild may have flipped the generation while
-// we waited.
-const liveSQL = `select live.generation, c.tenant_id is not null, coalesce(c.retry_at > clock_timestamp(), false)
+// in a tenant ($2), whether it has a checkpoint, whether that waits for its
+// retry, and which events after it are skipped. Asked after the lock: a rebuild may
+// have flipped the generation while we waited, and an operator skipped an event.
+const liveSQL = `select live.generation, c.tenant_id is not null, coalesce(c.retry_at > clock_timestamp(), false),
+  array(select s.seq from skips s where s.tenant_id = $2 and s.subscription = $1 and s.seq > coalesce(c.seq, 0) order by s.seq)
 from (select coalesce((select current from generations where tenant_id = $2 and subscription = $1), 1) as generation) live
 left join checkpoints c on c.tenant_id = $2 and c.subscription = $1 and c.generation = live.generation`
 
@@ -40,17 +41,22 @@ const beginCheckpointSQL = `insert into checkpoints (tenant_id, subscription, ge
 select $2, $1, coalesce((select current from generations where tenant_id = $2 and subscription = $1), 1)
 on conflict do nothing`
 
-// pageSQL reads up to $3 events of a tenant ($1) after a seq ($2).
-const pageSQL = `select ` + Columns + ` from events where tenant_id = $1 and seq > $2 order by seq limit $3`
+// pageSQL reads up to $3 events of a tenant ($1) after a seq ($2), without those
+// that are skipped ($4).
+const pageSQL = `select ` + Columns + ` from events
+where tenant_id = $1 and seq > $2 and seq <> all (coalesce($4::bigint[], '{}'))
+order by seq limit $3`
 
 // advanceSQL moves a checkpoint ($1 tenant, $2 subscription, $3 generation) to a seq ($4).
-const advanceSQL = `update checkpoints set seq = $4, failures = 0, retry_at = null, error = null, advanced_at = clock_timestamp()
+const advanceSQL = `update checkpoints set seq = $4, failures = 0, retry_at = null, failed_at = null, error = null,
+  advanced_at = clock_timestamp()
 where tenant_id = $1 and subscription = $2 and generation = $3`
 
 // failSQL records a failed page at a checkpoint ($1 tenant, $2 subscription, $3
 // generation), if it still stands at the seq ($4): where the page ended ($5),
 // why it failed ($6), and how many seconds to wait ($7, 0 for none).
 const failSQL = `update checkpoints set careful_to = $5, failures = failures + 1, error = $6,
+  failed_at = coalesce(failed_at, clock_timestamp()),
   retry_at = case when $7::float8 > 0 then clock_timestamp() + $7::float8 * interval '1 second' end
 where tenant_id = $1 and subscription = $2 and generation = $3 and seq = $4`
 
@@ -69,6 +75,7 @@ type standing struct {
 	generation int
 	carefulTo  int64
 	failures   int
+	skipped    skipped
 }
 
 // lock begins the page's transaction and takes the checkpoint, making it if need
@@ -106,7 +113,7 @@ func (w *worker) tryLock(ctx context.Context, conn *pgxpool.Conn, t domain.Tenan
 		return err
 	})
 	b.Queue(liveSQL, w.subscription, t.UUID()).QueryRow(func(row pgx.Row) error {
-		return row.Scan(&live, &at.there, &at.parked)
+		return row.Scan(&live, &at.there, &at.parked, &at.skipped)
 	})
 	results := conn.SendBatch(ctx, b)
 	err := results.Close()
@@ -119,21 +126,21 @@ func (w *worker) tryLock(ctx context.Context, conn *pgxpool.Conn, t domain.Tenan
 	return tx, at, nil
 }
 
-// failed records why a page of so many events wasn't handled. One of several
+// failed records why a page that ends at a seq wasn't handled. One of several events
 // comes again at once, event by event; a single event after a growing pause.
-func (w *worker) failed(ctx context.Context, p *Page, at standing, events int, cause error) (look, error) {
+func (w *worker) failed(ctx context.Context, p *Page, at standing, end int64, cause error) (look, error) {
 	if cause == nil {
 		cause = errors.New("nacked without a reason")
 	}
 	var pause time.Duration
-	if events == 1 {
+	if end == at.seq+1 {
 		pause = retryDelay(at.failures)
 	}
 	w.metrics.failures.Inc()
 	w.feed.log.Error("page failed", "subscription", w.subscription, "tenant", p.Tenant,
-		"after_seq", at.seq, "events", events, "failures", at.failures+1, "retry_in", pause, "error", cause)
+		"after_seq", at.seq, "to_seq", end, "failures", at.failures+1, "retry_in", pause, "error", cause)
 	_, err := w.feed.cfg.Pool.Exec(ctx, failSQL, p.Tenant.UUID(), w.subscription, p.Generation, at.seq,
-		max(at.carefulTo, at.seq+int64(events)), storable(cause), pause.Seconds())
+		max(at.carefulTo, end), storable(cause), pause.Seconds())
 	if err != nil {
 		return lookLater, fmt.Errorf("record failure: %w", err)
 	}
@@ -168,8 +175,7 @@ func (w *worker) notMine(ctx context.Context, p *Page, at standing, cause error)
 	if len(p.Events) == 1 {
 		return lookOnNews, nil
 	}
-	_, err := w.feed.cfg.Pool.Exec(ctx, carefulSQL, p.Tenant.UUID(), w.subscription, p.Generation, at.seq,
-		at.seq+int64(len(p.Events)))
+	_, err := w.feed.cfg.Pool.Exec(ctx, carefulSQL, p.Tenant.UUID(), w.subscription, p.Generation, at.seq, p.last())
 	if err != nil {
 		return lookLater, fmt.Errorf("go carefully: %w", err)
 	}
@@ -200,11 +206,11 @@ type querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 }
 
-// readPage reads events up to the first that can't be read: one that this
-// version doesn't know (domain.ErrUnknownEvent) or a damaged one (errDamaged).
-// Those before it are returned beside the error.
-func readPage(ctx context.Context, q querier, t domain.TenantID, after int64, limit int) ([]domain.Recorded, error) {
-	rows, err := q.Query(ctx, pageSQL, t.UUID(), after, limit)
+// readPage reads events, but those that are skipped, up to the first that can't be
+// read: one that this version doesn't know (domain.ErrUnknownEvent) or a damaged one
+// (errDamaged). Those before it are returned beside the error.
+func readPage(ctx context.Context, q querier, t domain.TenantID, after int64, limit int, but skipped) ([]domain.Recorded, error) {
+	rows, err := q.Query(ctx, pageSQL, t.UUID(), after, limit, []int64(but))
 	if err != nil {
 		return nil, fmt.Errorf("read page: %w", err)
 	}

@@ -32,6 +32,9 @@ type Page struct {
 // Fail tells the feed why the handler is about to nack, for the operators.
 func (p *Page) Fail(err error) { p.failure = err }
 
+// last is the seq of the last event.
+func (p *Page) last() int64 { return p.Events[len(p.Events)-1].Seq }
+
 type pageKey struct{}
 
 // PageOf is the page that a message of the Feed carries.

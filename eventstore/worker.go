@@ -101,15 +101,23 @@ func (w *worker) page(ctx context.Context, t domain.TenantID) (look, error) {
 		return lookLater, nil
 	}
 	p := &Page{Subscription: w.subscription, Tenant: t, Generation: at.generation, Tx: tx, begun: time.Now()}
+	// Alone, so that the event after a checkpoint that failed is the one that did.
+	if to := at.skipped.past(at.seq); to > at.seq {
+		return w.advance(ctx, conn, tx, p, at, to)
+	}
 	p.Events, err = w.read(ctx, tx, t, at)
+	through := at.seq
+	if len(p.Events) > 0 {
+		through = at.skipped.past(p.last())
+	}
 	if errors.Is(err, domain.ErrUnknownEvent) {
-		w.leftToNewer(t, at.seq+int64(len(p.Events)), err)
+		w.leftToNewer(t, through, err)
 		err = nil
 	}
 	if err != nil {
 		w.giveUp(ctx, conn, tx)
 		if errors.Is(err, errDamaged) {
-			return w.failed(ctx, p, at, len(p.Events)+1, err)
+			return w.failed(ctx, p, at, through+1, err)
 		}
 		return lookLater, err
 	}
@@ -119,12 +127,12 @@ func (w *worker) page(ctx context.Context, t domain.TenantID) (look, error) {
 	}
 	switch answer, cause := w.deliver(ctx, conn, tx, p); answer {
 	case acked:
-		return w.advance(ctx, conn, tx, p, at)
+		return w.advance(ctx, conn, tx, p, at, through)
 	case nacked:
 		if errors.Is(cause, domain.ErrUnknownEvent) {
 			return w.notMine(ctx, p, at, cause)
 		}
-		return w.failed(ctx, p, at, len(p.Events), cause)
+		return w.failed(ctx, p, at, p.last(), cause)
 	default:
 		return lookOnNews, nil
 	}
@@ -133,11 +141,12 @@ func (w *worker) page(ctx context.Context, t domain.TenantID) (look, error) {
 // read is the page after a checkpoint: what the tail has of it, and the rest from
 // the log, to which other replicas may have added.
 func (w *worker) read(ctx context.Context, tx pgx.Tx, t domain.TenantID, at standing) ([]domain.Recorded, error) {
-	events, _ := w.feed.tail.after(t, at.seq, w.limit(at))
-	if len(events) == w.limit(at) {
+	recent, _ := w.feed.tail.after(t, at.seq, w.limit(at))
+	events := at.skipped.without(recent)
+	if len(recent) == w.limit(at) {
 		return events, nil
 	}
-	rest, err := readPage(ctx, tx, t, at.seq+int64(len(events)), w.limit(at)-len(events))
+	rest, err := readPage(ctx, tx, t, at.seq+int64(len(recent)), w.limit(at)-len(recent), at.skipped)
 	return append(events, rest...), err
 }
 
@@ -197,10 +206,10 @@ func (w *worker) deliver(ctx context.Context, conn *pgxpool.Conn, tx pgx.Tx, p *
 	return nacked, fmt.Errorf("not handled within %s: %w", w.feed.cfg.Timeout, handling.Err())
 }
 
-// advance moves the checkpoint and commits. A handler that acked in spite of a
+// advance moves the checkpoint to a seq, that of the page's last event or of those
+// that are skipped after it, and commits. A handler that acked in spite of a
 // transaction that can't be committed has failed.
-func (w *worker) advance(ctx context.Context, conn *pgxpool.Conn, tx pgx.Tx, p *Page, at standing) (look, error) {
-	last := p.Events[len(p.Events)-1].Seq
+func (w *worker) advance(ctx context.Context, conn *pgxpool.Conn, tx pgx.Tx, p *Page, at standing, last int64) (look, error) {
 	// Handled is handled: a Close that comes now doesn't undo it.
 	done, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeGrace)
 	defer cancel()
@@ -217,13 +226,20 @@ func (w *worker) advance(ctx context.Context, conn *pgxpool.Conn, tx pgx.Tx, p *
 	switch {
 	case err == nil:
 	case errors.As(err, &refused) && refused.SeverityUnlocalized == "ERROR", errors.Is(err, pgx.ErrTxClosed):
-		return w.failed(ctx, p, at, len(p.Events), fmt.Errorf("acked, but the page's transaction can't be committed: %w", err))
+		end := last
+		if len(p.Events) > 0 {
+			end = p.last()
+		}
+		return w.failed(ctx, p, at, end, fmt.Errorf("acked, but the page's transaction can't be committed: %w", err))
 	default:
 		return lookLater, fmt.Errorf("advance checkpoint: %w", err)
 	}
-	w.metrics.handled(p)
 	w.feed.progress.advanced(p.Tenant, w.subscription, last)
-	if len(p.Events) == w.limit(at) {
+	if len(p.Events) == 0 {
+		return lookNow, nil // only what is skipped was there: see what follows
+	}
+	w.metrics.handled(p)
+	if last-at.seq >= int64(w.limit(at)) {
 		return lookNow, nil
 	}
 	return lookOnNews, nil

@@ -51,7 +51,7 @@ func renderActivity(a projections.Activity) activityBody {
 
 type ActivityFilter struct {
 	ActorID    filter[domain.UserID]     `query:"actor_id" format:"uuid" json:"actor_id"`
-	EntityType filter[domain.StreamType] `query:"entity_type" enum:"tenant,member,project,task,comment" json:"entity_type"`
+	EntityType filter[domain.StreamType] `query:"entity_type" enum:"tenant,member,project,task,comment,subscription" json:"entity_type"`
 	EntityID   filter[uuid.UUID]         `query:"entity_id" format:"uuid" json:"entity_id"`
 	Action     filter[string]            `query:"action" maxLength:"100" json:"action" doc:"An event type, such as task.created."`
 	From       filter[time.Time]         `query:"from" format:"date-time" json:"from" doc:"The earliest time, itself included."`

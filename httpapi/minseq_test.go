@@ -211,6 +211,7 @@ func TestMinSeqRefused(t *testing.T) {
 	}
 	w.server.queries.MinWait = time.Minute
 	w.resume()
+	w.caughtUp(c.id, next)
 	if got := as[projectBody](owner.get(fmt.Sprint(project, "?min_seq=", next)).want(200)); got.Name != "y" {
 		t.Errorf("%+v", got)
 	}

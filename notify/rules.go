@@ -55,6 +55,9 @@ var rules = map[string][]rule{
 	},
 	"comment.updated": {{Mention, ReasonMentioned, newlyMentionedInUpdated}},
 	"comment.deleted": nobody,
+
+	"subscription.event_skipped": nobody,
+	"subscription.resumed":       nobody,
 }
 
 // Of are the notifications of one event, in the table's order; none for one's

@@ -32,6 +32,9 @@ var told = map[string][]notify.Kind{
 	"comment.created":        {notify.Mention, notify.TaskCommented},
 	"comment.updated":        {notify.Mention},
 	"comment.deleted":        nil,
+
+	"subscription.event_skipped": nil,
+	"subscription.resumed":       nil,
 }
 
 // A new event type needs a row, be it "nobody", and a decision written down here.

@@ -116,6 +116,13 @@ var lines = map[string]func(domain.Recorded) (said, error){
 	"comment.deleted": tell(func(_ domain.Recorded, e domain.CommentDeleted) said {
 		return said{project: e.ProjectID, deed: "deleted a comment on task " + quoted(e.Title) + " in project " + quoted(e.ProjectName)}
 	}),
+
+	"subscription.event_skipped": tell(func(_ domain.Recorded, e domain.SubscriptionEventSkipped) said {
+		return said{deed: fmt.Sprintf("left event %d out of %s, as the operator %s asked: %s", e.Seq, e.Subscription, quoted(e.Operator), quoted(e.Reason))}
+	}),
+	"subscription.resumed": tell(func(_ domain.Recorded, e domain.SubscriptionResumed) said {
+		return said{deed: fmt.Sprintf("tried event %d again for %s, as the operator %s asked: %s", e.Seq, e.Subscription, quoted(e.Operator), quoted(e.Reason))}
+	}),
 }
 
 // Describe tells an event. It returns domain.ErrUnknownEvent for a type that has

@@ -27,6 +27,7 @@ func TestLines(t *testing.T) {
 	tenantStream, memberStream := domain.Stream(domain.TenantStream, tenant), domain.Stream(domain.MemberStream, bob)
 	projectStream, taskStream := domain.Stream(domain.ProjectStream, project), domain.Stream(domain.TaskStream, task)
 	commentStream := domain.Stream(domain.CommentStream, comment)
+	subscriptionStream := domain.Stream(domain.SubscriptionStream, comment)
 	cases := []struct {
 		actor   domain.UserID
 		stream  domain.StreamID
@@ -58,6 +59,8 @@ func TestLines(t *testing.T) {
 		{ann, commentStream, domain.CommentCreated{CommentID: comment, TaskID: task, ProjectID: project, ProjectName: "Website", Title: "Draw"}, `Ann commented on task "Draw" in project "Website"`, true, nil},
 		{ann, commentStream, domain.CommentUpdated{CommentID: comment, TaskID: task, ProjectID: project, ProjectName: "Website", Title: "Draw", Changes: body}, `Ann changed the body of a comment on task "Draw" in project "Website"`, true, body},
 		{ann, commentStream, domain.CommentDeleted{CommentID: comment, TaskID: task, ProjectID: project, ProjectName: "Website", Title: "Draw"}, `Ann deleted a comment on task "Draw" in project "Website"`, true, nil},
+		{domain.UserID{}, subscriptionStream, domain.SubscriptionEventSkipped{Subscription: "tasks", Seq: 7, Operator: "on-call", Reason: `no "task"`}, `The system left event 7 out of tasks, as the operator "on-call" asked: "no \"task\""`, false, nil},
+		{domain.UserID{}, subscriptionStream, domain.SubscriptionResumed{Subscription: "tasks", Seq: 7, Operator: "on-call", Reason: "mended"}, `The system tried event 7 again for tasks, as the operator "on-call" asked: "mended"`, false, nil},
 	}
 	told := map[string]bool{}
 	for _, c := range cases {

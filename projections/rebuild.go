@@ -164,7 +164,7 @@ func (r *Rebuilder) rebuild(ctx context.Context, t domain.TenantID, m readModel,
 		if err != nil {
 			return err
 		}
-		full = n == r.pageSize
+		full = n >= r.pageSize
 		p.Seq = build.Seq()
 		report(p)
 	}

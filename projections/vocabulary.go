@@ -9,4 +9,6 @@ var (
 	projectEvents = []string{"project.created", "project.updated", "project.status_changed", "project.deleted"}
 	taskEvents    = []string{"task.created", "task.updated", "task.deleted"}
 	commentEvents = []string{"comment.created", "comment.updated", "comment.deleted"}
+
+	subscriptionEvents = []string{"subscription.event_skipped", "subscription.resumed"}
 )

@@ -15,9 +15,10 @@ import (
 
 func (p *program) projectionsCommand() *cobra.Command {
 	return group(&cobra.Command{
-		Use: "projections", Short: "The read models",
-		Example: "  docket projections rebuild",
-	}, p.rebuildCommand())
+		Use: "projections", Short: "The read models and the other subscriptions",
+		Example: `  docket projections list
+  docket projections rebuild`,
+	}, p.projectionsListCommand(), p.skipCommand(), p.resumeCommand(), p.rebuildCommand())
 }
 
 func (p *program) rebuildCommand() *cobra.Command {

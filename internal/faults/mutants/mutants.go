@@ -49,7 +49,7 @@ var mutants = []mutant{
 		name: "a page that fails is skipped",
 		edits: []edit{{
 			"eventstore/worker.go",
-			`		return w.failed(ctx, p, at, len(p.Events), cause)
+			`		return w.failed(ctx, p, at, p.last(), cause)
 `,
 			`		_, err := w.feed.cfg.Pool.Exec(ctx, advanceSQL, p.Tenant.UUID(), w.subscription, p.Generation, p.Events[len(p.Events)-1].Seq)
 		return lookNow, err

@@ -1,0 +1,237 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"docket/domain"
+	"docket/eventstore"
+	"docket/projections"
+
+	"github.com/spf13/cobra"
+)
+
+func (p *program) projectionsListCommand() *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "list",
+		Short: "List all subscriptions and how far they are",
+		Long: `List all subscriptions, which are those of the read models and those that notify and
+carry names on: how many tenants' logs there are, the platform's among them; in how
+many of them events are left, how many events, and how old the oldest of them is; the
+generations that are read; this docket's version of the fold. Then what is parked,
+with the event that can't be handled and why, and what operators had them leave out.
+
+A narrow terminal leaves columns out; with --json each subscription is one line that
+has everything.`,
+		Example: `  docket projections list
+  docket projections list --json | jq -c .parked[]`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return p.listProjections(c, asJSON) },
+	}
+	jsonFlag(c, &asJSON, "one JSON object a subscription")
+	return c
+}
+
+// subscriptionNames are all subscriptions: the read models in the order of their
+// rebuilding, then the others.
+func subscriptionNames() []string {
+	names := projections.Models()
+	for _, name := range slices.Sorted(maps.Keys(subscriptions(nil))) {
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// projectionLine is a subscription as a machine reads it.
+type projectionLine struct {
+	Projection string `json:"projection"`
+	// ReadModel: it can be rebuilt.
+	ReadModel     bool  `json:"read_model"`
+	Tenants       int   `json:"tenants"`
+	BehindTenants int   `json:"behind_tenants"`
+	LagEvents     int64 `json:"lag_events"`
+	// LagSeconds is the age of the oldest event that is left.
+	LagSeconds float64 `json:"lag_seconds"`
+	// FoldVersion is this docket's; null for what is no read model.
+	FoldVersion *int             `json:"fold_version"`
+	Generations []generationLine `json:"generations"`
+	Parked      []parkedLine     `json:"parked"`
+	Skipped     []skippedLine    `json:"skipped"`
+}
+
+type generationLine struct {
+	Generation int `json:"generation"`
+	// FoldVersion is that of the fold which filled it; null where no rebuild did.
+	FoldVersion *int `json:"fold_version"`
+	Tenants     int  `json:"tenants"`
+}
+
+type parkedLine struct {
+	TenantID  domain.TenantID `json:"tenant_id"`
+	Tenant    string          `json:"tenant"`
+	Seq       int64           `json:"seq"`
+	Attempts  int             `json:"attempts"`
+	Since     *time.Time      `json:"since"`
+	NextRetry time.Time       `json:"next_retry"`
+	Error     string          `json:"error"`
+}
+
+type skippedLine struct {
+	TenantID domain.TenantID `json:"tenant_id"`
+	Tenant   string          `json:"tenant"`
+	Seq      int64           `json:"seq"`
+	// Recorded is the seq of the event that says so.
+	Recorded int64     `json:"recorded_seq"`
+	At       time.Time `json:"at"`
+	Operator string    `json:"operator"`
+	Reason   string    `json:"reason"`
+}
+
+func lineOfStanding(s eventstore.Standing, names *tenantNames) projectionLine {
+	l := projectionLine{
+		Projection: s.Subscription, Tenants: s.Tenants, BehindTenants: s.BehindTenants,
+		LagEvents: s.Behind, LagSeconds: s.Lag.Seconds(),
+		Generations: []generationLine{}, Parked: []parkedLine{}, Skipped: []skippedLine{},
+	}
+	if v, ok := projections.FoldVersions()[s.Subscription]; ok {
+		l.ReadModel, l.FoldVersion = true, &v
+	}
+	for _, g := range s.Generations {
+		line := generationLine{Generation: g.Number, Tenants: g.Tenants}
+		if g.FoldVersion > 0 {
+			line.FoldVersion = &g.FoldVersion
+		}
+		l.Generations = append(l.Generations, line)
+	}
+	for _, k := range s.Parked {
+		line := parkedLine{
+			TenantID: k.Tenant, Tenant: names.name(k.Tenant), Seq: k.Seq, Attempts: k.Attempts,
+			NextRetry: k.RetryAt.UTC(), Error: k.Error,
+		}
+		if since := k.Since.UTC(); !since.IsZero() {
+			line.Since = &since
+		}
+		l.Parked = append(l.Parked, line)
+	}
+	for _, k := range s.Skips {
+		l.Skipped = append(l.Skipped, skippedLine{
+			TenantID: k.Tenant, Tenant: names.name(k.Tenant), Seq: k.Seq, Recorded: k.Recorded,
+			At: k.At.UTC(), Operator: k.Operator, Reason: k.Reason,
+		})
+	}
+	return l
+}
+
+func (p *program) listProjections(c *cobra.Command, asJSON bool) error {
+	return p.beside(c, func(ctx context.Context, pools *pools) error {
+		names := &tenantNames{ctx: ctx, queries: projections.NewQueries(pools.API, nil)}
+		var lines []projectionLine
+		for _, name := range subscriptionNames() {
+			s, err := eventstore.StandingOf(ctx, pools.Engine, name)
+			if err != nil {
+				return err
+			}
+			lines = append(lines, lineOfStanding(s, names))
+		}
+		if !asJSON {
+			return writeStandings(p.screen(), lines)
+		}
+		out := bufio.NewWriter(p.stdout)
+		for _, l := range lines {
+			if err := writeLineJSON(out, l); err != nil {
+				return err
+			}
+		}
+		return out.Flush()
+	})
+}
+
+// writeStandings is for people: a table of all, and tables of what wants somebody's eye.
+func writeStandings(s screen, lines []projectionLine) error {
+	all := &table{to: s, columns: []column{
+		{title: "PROJECTION"}, {title: "TENANTS", right: true, spare: 3}, {title: "BEHIND", right: true},
+		{title: "EVENTS", right: true}, {title: "LAG", right: true}, {title: "GENERATION", right: true, spare: 1},
+		{title: "FOLD", right: true, spare: 2}, {title: "PARKED", right: true},
+	}}
+	parked := &table{to: s, columns: []column{
+		{title: "PARKED"}, {title: "TENANT"}, {title: "EVENT", right: true}, {title: "ATTEMPTS", right: true, spare: 2},
+		{title: "SINCE", spare: 1}, {title: "NEXT TRY", spare: 3}, {title: "ERROR", flows: true},
+	}}
+	skipped := &table{to: s, columns: []column{
+		{title: "SKIPPED"}, {title: "TENANT"}, {title: "EVENT", right: true}, {title: "AT", spare: 1},
+		{title: "OPERATOR"}, {title: "REASON", flows: true},
+	}}
+	var rows, parkedRows, skippedRows [][]cell
+	for _, l := range lines {
+		fold, how := "", plain
+		if l.FoldVersion != nil {
+			fold = strconv.Itoa(*l.FoldVersion)
+		}
+		if len(l.Parked) > 0 {
+			how = red
+		}
+		rows = append(rows, []cell{
+			{text: l.Projection}, {text: strconv.Itoa(l.Tenants)}, {text: strconv.Itoa(l.BehindTenants)},
+			{text: strconv.FormatInt(l.LagEvents, 10)}, {text: brief(time.Duration(l.LagSeconds * float64(time.Second)))},
+			{text: l.generations()}, {text: fold}, {strconv.Itoa(len(l.Parked)), how},
+		})
+		for _, k := range l.Parked {
+			since := ""
+			if k.Since != nil {
+				since = k.Since.Format(time.DateTime)
+			}
+			parkedRows = append(parkedRows, []cell{
+				{l.Projection, red}, {text: k.Tenant}, {text: strconv.FormatInt(k.Seq, 10)}, {text: strconv.Itoa(k.Attempts)},
+				{text: since}, {text: k.NextRetry.Format(time.DateTime)}, {text: oneLine(k.Error)},
+			})
+		}
+		for _, k := range l.Skipped {
+			skippedRows = append(skippedRows, []cell{
+				{text: l.Projection}, {text: k.Tenant}, {text: strconv.FormatInt(k.Seq, 10)}, {text: k.At.Format(time.DateTime)},
+				{text: k.Operator}, {text: oneLine(k.Reason)},
+			})
+		}
+	}
+	err := all.write(rows)
+	for _, more := range []struct {
+		*table
+		rows [][]cell
+	}{{parked, parkedRows}, {skipped, skippedRows}} {
+		if len(more.rows) > 0 {
+			_, blank := s.Write([]byte("\n"))
+			err = errors.Join(err, blank, more.write(more.rows))
+		}
+	}
+	return err
+}
+
+// generations is the one that is read in all tenants, or the first and the last.
+func (l projectionLine) generations() string {
+	if len(l.Generations) == 0 {
+		return ""
+	}
+	first, last := l.Generations[0].Generation, l.Generations[len(l.Generations)-1].Generation
+	if first == last {
+		return strconv.Itoa(first)
+	}
+	return strconv.Itoa(first) + "–" + strconv.Itoa(last)
+}
+
+// brief is a duration as people want it: the less exact the longer.
+func brief(d time.Duration) string {
+	switch {
+	case d >= time.Minute:
+		return d.Round(time.Second).String()
+	case d >= time.Second:
+		return d.Round(100 * time.Millisecond).String()
+	}
+	return d.Round(time.Millisecond).String()
+}

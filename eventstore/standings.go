@@ -1,0 +1,140 @@
+package eventstore
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"docket/domain"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// Standing is how a subscription stands over all tenants.
+type Standing struct {
+	Subscription string
+	// Tenants is how many logs there are, the platform's too.
+	Tenants int
+	// BehindTenants are those whose logs aren't read to the end, and Behind the events
+	// that are left in them.
+	BehindTenants int
+	Behind        int64
+	// Lag is the age of the oldest event that is left, by the database's clock.
+	Lag time.Duration
+	// Generations are those that are read, ascending.
+	Generations []Generation
+	// Parked and Skips are in the order of the tenants' ids and of the events.
+	Parked []Parked
+	Skips  []Skip
+}
+
+// Generation is one that is read in some tenants.
+type Generation struct {
+	Number int
+	// FoldVersion is that of the fold which filled it; 0 where the live subscription
+	// began it.
+	FoldVersion int
+	Tenants     int
+}
+
+// Skip is an event that a subscription leaves out.
+type Skip struct {
+	Tenant       domain.TenantID
+	Subscription string
+	Seq          int64
+	// Recorded is the seq of the event that says so.
+	Recorded int64
+	At       time.Time
+	// Operator and Reason are what that event says.
+	Operator, Reason string
+}
+
+// standingSQL tells of each tenant how a subscription ($1) stands there: the
+// generation and what filled it, the events that are left, the age of the next of
+// them in seconds, and of a parked one since when, how often, until when and why.
+const standingSQL = `select t.tenant_id, coalesce(g.current, 1), coalesce(c.fold_version, 0), coalesce(c.seq, 0),
+  greatest(head.seq - coalesce(c.seq, 0), 0), coalesce(extract(epoch from clock_timestamp() - next.occurred_at), 0)::float8,
+  coalesce(c.failures, 0), c.failed_at, c.retry_at, coalesce(c.error, '')
+from tenant_logs t
+left join generations g on g.tenant_id = t.tenant_id and g.subscription = $1
+left join checkpoints c on c.tenant_id = t.tenant_id and c.subscription = $1 and c.generation = coalesce(g.current, 1)
+cross join lateral (
+  select coalesce((select e.seq from events e where e.tenant_id = t.tenant_id order by e.seq desc limit 1), 0) as seq) head
+left join events next on next.tenant_id = t.tenant_id and next.seq = coalesce(c.seq, 0) + 1
+order by t.tenant_id`
+
+// skipsSQL lists what a subscription ($1) leaves out, with what the events say
+// which say so.
+const skipsSQL = `select t.tenant_id, s.seq, s.recorded, s.skipped_at, coalesce(e.data ->> 'operator', ''), coalesce(e.data ->> 'reason', '')
+from tenant_logs t
+join skips s on s.tenant_id = t.tenant_id and s.subscription = $1
+left join events e on e.tenant_id = s.tenant_id and e.seq = s.recorded
+order by t.tenant_id, s.seq`
+
+// StandingOf tells how a subscription stands, over all tenants, with the engine
+// role. It looks at each log's end and at each checkpoint, and reads no log. Only
+// what is parked or skipped is kept in memory.
+func StandingOf(ctx context.Context, engine *pgxpool.Pool, subscription string) (Standing, error) {
+	s := Standing{Subscription: subscription}
+	rows, err := engine.Query(ctx, standingSQL, subscription)
+	if err != nil {
+		return s, fmt.Errorf("standing of %s: %w", subscription, err)
+	}
+	var (
+		id              uuid.UUID
+		g               Generation
+		seq, left       int64
+		age             float64
+		failures        int
+		failedAt, retry *time.Time
+		why             string
+		tenantsOf       = map[Generation]int{}
+		targets         = []any{&id, &g.Number, &g.FoldVersion, &seq, &left, &age, &failures, &failedAt, &retry, &why}
+	)
+	_, err = pgx.ForEachRow(rows, targets, func() error {
+		s.Tenants++
+		tenantsOf[g]++
+		if left > 0 {
+			s.BehindTenants++
+			s.Behind += left
+			s.Lag = max(s.Lag, time.Duration(age*float64(time.Second)))
+		}
+		if retry != nil {
+			p := Parked{Tenant: domain.TenantID(id), Subscription: subscription, Seq: seq + 1, Attempts: failures, RetryAt: *retry, Error: why}
+			if failedAt != nil {
+				p.Since = *failedAt
+			}
+			s.Parked = append(s.Parked, p)
+		}
+		return nil
+	})
+	if err != nil {
+		return s, fmt.Errorf("standing of %s: %w", subscription, err)
+	}
+	for g, n := range tenantsOf {
+		g.Tenants = n
+		s.Generations = append(s.Generations, g)
+	}
+	slices.SortFunc(s.Generations, func(a, b Generation) int {
+		if a.Number != b.Number {
+			return a.Number - b.Number
+		}
+		return a.FoldVersion - b.FoldVersion
+	})
+	rows, err = engine.Query(ctx, skipsSQL, subscription)
+	if err != nil {
+		return s, fmt.Errorf("skips of %s: %w", subscription, err)
+	}
+	s.Skips, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (Skip, error) {
+		k := Skip{Subscription: subscription}
+		err := row.Scan((*uuid.UUID)(&k.Tenant), &k.Seq, &k.Recorded, &k.At, &k.Operator, &k.Reason)
+		return k, err
+	})
+	if err != nil {
+		return s, fmt.Errorf("skips of %s: %w", subscription, err)
+	}
+	return s, nil
+}
