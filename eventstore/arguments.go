@@ -11,10 +11,10 @@ import (
 )
 
 // arguments are what the append function takes; migrations/0002_events.sql says
-// what each is. None is nil: a null array would be no array.
+// what each is. What is nil is null: an array of which nothing is to be said.
 type arguments struct {
 	commits  int32
-	patience *int32 // ms; nil: the session's lock_timeout
+	patience int32 // ms
 	tenants  ids
 
 	newCommit, newTenant []int32
@@ -47,15 +47,15 @@ type arguments struct {
 	eventData, eventMeta      pgtype.FlatArray[[]byte]
 }
 
-// ids are UUIDs in the form that pgx sends as they are: the package uuid's own it
-// turns into text and back.
+// ids are UUIDs in a form that pgx puts into an array as they are; slices of the
+// package uuid's own go through reflection.
 type ids = pgtype.FlatArray[pgtype.UUID]
 
 func idOf(id uuid.UUID) pgtype.UUID { return pgtype.UUID{Bytes: id, Valid: true} }
 
 // arguments lays a batch out in arrays, and notes in each Commit where its checks
 // and claims begin.
-func (b *batch) arguments(patience *int32) *arguments {
+func (b *batch) arguments(patience int32) *arguments {
 	a := &arguments{commits: int32(len(b.commits)), patience: patience, tenants: make(ids, 0, len(b.tenants))}
 	for t := range b.tenants {
 		a.tenants = append(a.tenants, idOf(t.UUID()))

@@ -204,6 +204,11 @@ func (b *Build) fold(ctx context.Context, tx pgx.Tx, limit int, fill func(contex
 	after := b.seq
 	if len(events) > 0 {
 		p := &Page{Subscription: b.subscription, Tenant: b.tenant, Generation: b.generation, Events: events, Tx: tx}
+		// In the write-ahead log the pages of a build all stand before its flip, and that
+		// before the deletion of the old rows.
+		if _, err := tx.Exec(ctx, relaxSQL); err != nil {
+			return 0, fmt.Errorf("relax commit: %w", err)
+		}
 		if err := fill(ctx, p); err != nil {
 			return 0, err
 		}

@@ -20,7 +20,7 @@ func AppendIn(ctx context.Context, tx pgx.Tx, c Commit) error {
 	}
 	b := newBatch()
 	b.add(&waiting{encoded: e})
-	r, err := send(tx.Conn(), b, nil)
+	r, err := send(tx.Conn(), b, alonePatience)
 	if err != nil {
 		return err
 	}
@@ -58,7 +58,7 @@ func (s *Store) CallEach(ctx context.Context, commits []Commit) ([]Outcome, erro
 		return nil, err
 	}
 	defer conn.Release()
-	r, err := send(conn.Conn(), b, &flightPatience)
+	r, err := send(conn.Conn(), b, flightPatience)
 	if err != nil {
 		return nil, err
 	}
@@ -162,7 +162,7 @@ func Decide(ctx context.Context, tx pgx.Tx, commits []Commit, pad int) (out stri
 		}
 		b.add(&waiting{encoded: e})
 	}
-	a := b.arguments(nil)
+	a := b.arguments(alonePatience)
 	for range pad {
 		a.streamTenant, a.streamType, a.stream = append(a.streamTenant, 1), append(a.streamType, "task"), append(a.stream, idOf(uuid.New()))
 	}

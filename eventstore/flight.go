@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -17,10 +16,14 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// flightPatience is how long a flight waits for the locks of its tenants, in ms.
-// Other replicas hold one for some milliseconds; one that is held for longer must
-// not keep the other tenants in the batch.
-var flightPatience int32 = 100
+// How long a flight waits for the locks of its tenants, in ms. Other replicas hold
+// one for some milliseconds; one that is held for longer must not keep the other
+// tenants in the batch. One that goes alone waits as long as the engine's sessions
+// do (internal/postgres).
+const (
+	flightPatience int32 = 100
+	alonePatience  int32 = 5_000
+)
 
 // appendSQL is the one statement of the append path; migrations/0002_events.sql
 // says what the parameters are and what comes back.
@@ -62,9 +65,9 @@ func (s *Store) carry(f *flight) landing {
 	}
 	defer conn.Release()
 	s.metrics.boarded(f)
-	patience := &flightPatience
+	patience := flightPatience
 	if f.alone {
-		patience = nil
+		patience = alonePatience
 	}
 	todo := []*batch{f.batch}
 	for len(todo) > 0 {
@@ -130,7 +133,7 @@ func (s *Store) lockedOf(ctx context.Context, conn *pgx.Conn, f *flight) []domai
 }
 
 // send runs the append function. Its errors are those of outcome.
-func send(conn *pgx.Conn, b *batch, patience *int32) (result, error) {
+func send(conn *pgx.Conn, b *batch, patience int32) (result, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), appendTimeout)
 	defer cancel()
 	if b.lone() {

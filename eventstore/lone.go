@@ -15,10 +15,6 @@ import (
 const appendOneSQL = `select head, at, refused_at, refused_version
 from append_one($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`
 
-// lonePatience is for a flight that goes alone, in ms: as long as the engine's sessions
-// wait (internal/postgres).
-const lonePatience int32 = 5_000
-
 // lone reports whether a batch can take the lighter way.
 func (b *batch) lone() bool {
 	if len(b.commits) != 1 || len(b.tenants) != 1 {
@@ -30,15 +26,11 @@ func (b *batch) lone() bool {
 }
 
 // sendLone is send for such a batch.
-func sendLone(ctx context.Context, conn *pgx.Conn, b *batch, patience *int32) (result, error) {
+func sendLone(ctx context.Context, conn *pgx.Conn, b *batch, patience int32) (result, error) {
 	w := b.commits[0]
 	checks, versions := make(ids, len(w.checks)), make([]int32, len(w.checks))
 	for i, k := range w.checks {
 		checks[i], versions[i] = idOf(k.Stream.ID), int32(k.Version)
-	}
-	limit := lonePatience
-	if patience != nil {
-		limit = *patience
 	}
 	tenant := w.tenants[0]
 	b.tenants = map[domain.TenantID]int{tenant: 1}
@@ -52,7 +44,7 @@ func sendLone(ctx context.Context, conn *pgx.Conn, b *batch, patience *int32) (r
 		refusedAt      *int
 		refusedVersion *int
 	)
-	err := conn.QueryRow(ctx, appendOneSQL, limit, idOf(tenant.UUID()), string(e.Stream.Type), checks, versions,
+	err := conn.QueryRow(ctx, appendOneSQL, patience, idOf(tenant.UUID()), string(e.Stream.Type), checks, versions,
 		e.Event.EventType(), w.schema[0], actor, idOf(w.commit.Command.UUID()), []byte(w.data[0]), []byte(w.meta)).
 		Scan(&head, &at, &refusedAt, &refusedVersion)
 	r := result{Heads: []int64{head.Int64}, Times: []time.Time{{}}}

@@ -123,7 +123,7 @@ create trigger tenant_logs_append_only before update or delete or truncate on te
 -- other: none writes a stream that another writes or checks, no two share a
 -- claim or a key.
 --
---   p_patience     how long to wait for the locks, in ms; null: as long as the session does
+--   p_patience     how long to wait for the locks, in ms
 --   p_tenants      every tenant whose log is written, checked, claimed or remembered in,
 --                  each once, descending: so the platform's row, which is everybody's and has
 --                  the least key, is locked last, and nobody who waits for another holds it
@@ -186,9 +186,7 @@ declare
   accepted boolean[] := array_fill(true, array[p_commits]);      -- by Commit
   c int; t int; s int; v int; h bigint; at timestamptz;
 begin
-  if p_patience is not null then
-    perform set_config('lock_timeout', p_patience::text, true);
-  end if;
+  perform set_config('lock_timeout', p_patience::text, true);
   if few then
     for i in 1 .. cardinality(p_tenants) loop
       perform from tenant_logs l where l.tenant_id = p_tenants[i] for no key update;

@@ -11,11 +11,6 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// relaxSQL lets the commit of a page return before it is on disk. The rows and
-// the checkpoint are one transaction: a crash loses both or neither, and what
-// is lost is folded again from the log, which is never relaxed.
-const relaxSQL = `select set_config('synchronous_commit', 'off', true)`
-
 // readModel is a model without its types: what the feed and a rebuild need.
 type readModel struct {
 	name        string
@@ -77,15 +72,6 @@ func Wants() map[string]func(domain.Recorded) bool {
 		wants[m.name] = m.wants
 	}
 	return wants
-}
-
-// handle is fill for a rebuild, whose commits needn't wait for the disk either; in the write-ahead log the pages of a rebuild all
-// stand before its flip, and that before the deletion of the old rows.
-func (m readModel) handle(ctx context.Context, p *eventstore.Page) error {
-	if _, err := p.Tx.Exec(ctx, relaxSQL); err != nil {
-		return fmt.Errorf("relax commit: %w", err)
-	}
-	return m.fill(ctx, p)
 }
 
 // work is the rows that a page touches: the present ones, and in order of the

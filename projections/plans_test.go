@@ -73,7 +73,6 @@ func hot() map[string]statement {
 		// What seq_at asks, restated: EXPLAIN doesn't look into functions.
 		"in seq_at: head": onAPI(`select e.seq from events e where e.tenant_id = $1 order by e.seq desc limit 1`, "events_pk"),
 		"in seq_at: at":   onAPI(`select e.occurred_at from events e where e.tenant_id = $1 and e.seq = $2`, "events_pk"),
-		"relaxSQL":        onEngine(relaxSQL, ""),
 		"tenantsSQL":      onEngine(tenantsSQL, "tenant_logs_pk"),
 	}
 	for o, l := range projectListings {

@@ -122,7 +122,7 @@ func (w *world) split(t *rapid.T, c *company, generation int) {
 		for rest := c.log; len(rest) > 0; {
 			n := rapid.IntRange(1, len(rest)).Draw(t, "page of "+m.name)
 			err := pgx.BeginFunc(context.Background(), w.engine, func(tx pgx.Tx) error {
-				return m.handle(context.Background(), &eventstore.Page{
+				return m.fill(context.Background(), &eventstore.Page{
 					Subscription: m.name, Tenant: c.id, Generation: generation, Events: rest[:n], Tx: tx,
 				})
 			})

@@ -160,7 +160,7 @@ func (r *Rebuilder) rebuild(ctx context.Context, t domain.TenantID, m readModel,
 		return fmt.Errorf("read head: %w", err)
 	}
 	for full := true; full; {
-		n, err := build.Page(ctx, r.pageSize, m.handle)
+		n, err := build.Page(ctx, r.pageSize, m.fill)
 		if err != nil {
 			return err
 		}
@@ -168,7 +168,7 @@ func (r *Rebuilder) rebuild(ctx context.Context, t domain.TenantID, m readModel,
 		p.Seq = build.Seq()
 		report(p)
 	}
-	if err := build.Flip(ctx, r.pageSize, m.handle); err != nil {
+	if err := build.Flip(ctx, r.pageSize, m.fill); err != nil {
 		return err
 	}
 	p.Seq, p.Done = build.Seq(), true

@@ -211,7 +211,7 @@ func TestRebuildByAnotherFold(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := build.Page(t.Context(), 6, old.erase().handle); err != nil {
+	if _, err := build.Page(t.Context(), 6, old.erase().fill); err != nil {
 		t.Fatal(err)
 	}
 	build.Close()
@@ -315,7 +315,7 @@ func TestPoison(t *testing.T) {
 		}
 		return projects.Fold(row, e)
 	}
-	handlers := map[string]message.NoPublishHandlerFunc{"projects": eventstore.Handle(poisoned.erase().handle)}
+	handlers := map[string]message.NoPublishHandlerFunc{"projects": eventstore.Handle(poisoned.erase().fill)}
 	ill.create(t, ann, "After the poison")
 	stop := w.run(t, 50, handlers)
 	w.caught(t, well, "projects")
@@ -335,7 +335,7 @@ func TestPoison(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := build.Page(t.Context(), 100, poisoned.erase().handle); err == nil {
+	if _, err := build.Page(t.Context(), 100, poisoned.erase().fill); err == nil {
 		t.Fatal("a build went past the poison")
 	}
 	build.Close()
@@ -366,19 +366,19 @@ func TestBuildPageIsOneTransaction(t *testing.T) {
 	}
 	defer build.Close()
 	m := projects.erase()
-	if _, err := build.Page(t.Context(), 4, m.handle); err != nil {
+	if _, err := build.Page(t.Context(), 4, m.fill); err != nil {
 		t.Fatal(err)
 	}
 	before := w.rows(t, c, "projects", build.Generation())
 	broken := errors.New("broken off")
 	_, err = build.Page(t.Context(), 4, func(ctx context.Context, p *eventstore.Page) error {
-		return errors.Join(m.handle(ctx, p), broken)
+		return errors.Join(m.fill(ctx, p), broken)
 	})
 	if !errors.Is(err, broken) || build.Seq() != 4 {
 		t.Fatalf("at %d: %v", build.Seq(), err)
 	}
 	equal(t, "rows", w.rows(t, c, "projects", build.Generation()), before)
-	if n, err := build.Page(t.Context(), 4, m.handle); n != 4 || err != nil {
+	if n, err := build.Page(t.Context(), 4, m.fill); n != 4 || err != nil {
 		t.Fatalf("%d events, %v", n, err)
 	}
 }

@@ -85,7 +85,7 @@ func TestStats(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer build.Close()
-	if _, err := build.Page(t.Context(), 3, projects.erase().handle); err != nil {
+	if _, err := build.Page(t.Context(), 3, projects.erase().fill); err != nil {
 		t.Fatal(err)
 	}
 	same(t, stats(), want)

@@ -64,20 +64,11 @@ func tempDir(parent string) (string, error) {
 	if parent != "" {
 		parents = []string{parent}
 	}
-	var errs error
-	for _, parent := range parents {
-		dir, err := os.MkdirTemp(parent, "docketbench-")
-		if err != nil {
-			errs = errors.Join(errs, err)
-			continue
-		}
-		if err := errors.Join(os.Chmod(dir, 0o711), postgres.Reachable(dir)); err != nil {
-			errs = errors.Join(errs, err, os.Remove(dir))
-			continue
-		}
-		return dir, nil
+	dir, err := postgres.TempDir("docketbench-", parents...)
+	if err != nil {
+		return "", fmt.Errorf("no directory for the private Postgres (see --dir): %w", err)
 	}
-	return "", fmt.Errorf("no directory for the private Postgres (see --dir): %w", errs)
+	return dir, nil
 }
 
 // close ends a private Postgres and removes it.

@@ -1,7 +1,6 @@
 package pgtest
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"syscall"
@@ -32,20 +31,11 @@ func places() []string { return []string{os.TempDir(), "/tmp", "/var/tmp"} }
 
 // tempDirIn makes a data directory in the first of the parents that will do.
 func tempDirIn(parents []string) (string, error) {
-	var errs error
-	for _, parent := range parents {
-		dir, err := os.MkdirTemp(parent, "docket-test-")
-		if err != nil {
-			errs = errors.Join(errs, err)
-			continue
-		}
-		if err := errors.Join(os.Chmod(dir, 0o711), postgres.Reachable(dir)); err != nil {
-			errs = errors.Join(errs, err, os.Remove(dir))
-			continue
-		}
-		return dir, nil
+	dir, err := postgres.TempDir("docket-test-", parents...)
+	if err != nil {
+		return "", fmt.Errorf("pgtest: %w", err)
 	}
-	return "", fmt.Errorf("pgtest: %w", errs)
+	return dir, nil
 }
 
 // TempDir makes an empty directory that a private Postgres started by the test, or
