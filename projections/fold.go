@@ -16,6 +16,7 @@ type readModel struct {
 	name        string
 	foldVersion int
 	table       string
+	ignores     []string
 	// fill folds a page into the rows of its generation, through its transaction.
 	fill func(context.Context, *eventstore.Page) error
 	// wants reports whether an event touches a row, or can't be judged.
@@ -24,7 +25,7 @@ type readModel struct {
 
 // erase forgets the types of a model.
 func (m *model[K, R]) erase() readModel {
-	return readModel{name: m.Name, foldVersion: m.FoldVersion, table: m.Table, fill: m.fill, wants: func(e domain.Recorded) bool {
+	return readModel{name: m.Name, foldVersion: m.FoldVersion, table: m.Table, ignores: m.Ignores, fill: m.fill, wants: func(e domain.Recorded) bool {
 		_, ok, err := m.touched(e)
 		return ok || err != nil
 	}}

@@ -5,20 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	"docket/domain"
-	"docket/eventstore"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"golang.org/x/sync/errgroup"
 )
 
 const (
-	// buildPage is how many events of a rebuild are folded in one transaction: so
-	// many that the round trips don't count, so few that the largest events of all
-	// fit into memory.
-	buildPage = 2000
 	// dropChunk is how many rows of an old generation are deleted in one
 	// transaction, so that none is long.
 	dropChunk = 5000
@@ -60,23 +57,34 @@ type Progress struct {
 // Rebuilder folds read models anew from the log, while the old rows are read and
 // kept up to date. Readers see the old rows, then at once the new ones.
 type Rebuilder struct {
+	// Workers is how many tenants are in hand at once; 1 if 0. Each wants up to
+	// ConnsPerWorker connections of the pool.
+	Workers int
+	// By is how others are told who rebuilds: a person, a program, a machine.
+	By string
+
 	engine   *pgxpool.Pool
 	pageSize int
 }
 
+// ConnsPerWorker is how many connections the rebuild of one tenant takes at most: one
+// holds its locks, one reads the log, and the others write.
+const ConnsPerWorker = 2 + writers
+
 // NewRebuilder makes a Rebuilder over a pool of the engine role that has at least
-// two connections; it stays the caller's to close.
+// two connections and one more for each worker; it stays the caller's to close.
 func NewRebuilder(engine *pgxpool.Pool) *Rebuilder {
 	return &Rebuilder{engine: engine, pageSize: buildPage}
 }
 
-// Rebuild rebuilds read models of tenants one after the other: all models if none
-// is named, all tenants if none is given. report, which may be nil, is called after
-// each page and at the end of each.
+// Rebuild rebuilds read models of tenants: all models if none is named, all tenants
+// if none is given. The models of a tenant are rebuilt together, in one pass over its
+// log. report, which may be nil, is called after each page of each and at its end,
+// never twice at a time.
 //
 // What can't be rebuilt keeps its old rows, and the others go on; only the end of
 // ctx ends it all. It may be broken off at any point: each read model of each
-// tenant is then old or new, and the next call goes on with the one that was in hand.
+// tenant is then old or new, and the next call goes on with those that were in hand.
 //
 // Errors: *UnknownModelError before anything is done, and then a *RebuildError for
 // each that failed, joined. Its cause is *eventstore.TenantError for a tenant
@@ -93,23 +101,45 @@ func (r *Rebuilder) Rebuild(ctx context.Context, tenants []domain.TenantID, mode
 			return err
 		}
 	}
-	if report == nil {
-		report = func(Progress) {}
-	}
-	var failures []error
+	told := &reporter{report: report}
+	var hands errgroup.Group
+	hands.SetLimit(max(1, r.Workers))
 	for _, t := range tenants {
-		for _, m := range chosen {
-			if err := ctx.Err(); err != nil {
-				return errors.Join(append(failures, err)...)
-			}
-			if err := r.rebuild(ctx, t, m, report); err != nil {
-				err = &RebuildError{Tenant: t, Model: m.name, Cause: err}
-				failures = append(failures, err)
-				report(Progress{Tenant: t, Model: m.name, Err: err})
-			}
+		if ctx.Err() != nil {
+			break
 		}
+		hands.Go(func() error {
+			if ctx.Err() == nil {
+				r.pass(ctx, t, chosen, told, (*follower).rebuild)
+			}
+			return nil
+		})
 	}
-	return errors.Join(failures...)
+	_ = hands.Wait() // failures are told, not returned
+	return errors.Join(append(told.failures, ctx.Err())...)
+}
+
+// reporter tells how a rebuild goes, from whichever goroutine.
+type reporter struct {
+	mu       sync.Mutex
+	report   func(Progress)
+	failures []error
+}
+
+func (r *reporter) tell(p Progress) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if p.Err != nil {
+		r.failures = append(r.failures, p.Err)
+	}
+	if r.report != nil {
+		r.report(p)
+	}
+}
+
+// fail tells that one read model of a tenant came to nothing.
+func (r *reporter) fail(t domain.TenantID, model string, cause error) {
+	r.tell(Progress{Tenant: t, Model: model, Err: &RebuildError{Tenant: t, Model: model, Cause: cause}})
 }
 
 // choose finds read models by their names; all for none.
@@ -147,33 +177,6 @@ func (r *Rebuilder) Tenants(ctx context.Context) ([]domain.TenantID, error) {
 		tenants[i] = domain.TenantID(id)
 	}
 	return tenants, nil
-}
-
-func (r *Rebuilder) rebuild(ctx context.Context, t domain.TenantID, m readModel, report func(Progress)) error {
-	build, err := eventstore.StartBuild(ctx, r.engine, t, m.name, m.foldVersion)
-	if err != nil {
-		return err
-	}
-	defer build.Close()
-	p := Progress{Tenant: t, Model: m.name}
-	if err := r.engine.QueryRow(ctx, headSQL, t.UUID()).Scan(&p.Head); err != nil {
-		return fmt.Errorf("read head: %w", err)
-	}
-	for full := true; full; {
-		n, err := build.Page(ctx, r.pageSize, m.fill)
-		if err != nil {
-			return err
-		}
-		full = n >= r.pageSize
-		p.Seq = build.Seq()
-		report(p)
-	}
-	if err := build.Flip(ctx, r.pageSize, m.fill); err != nil {
-		return err
-	}
-	p.Seq, p.Done = build.Seq(), true
-	report(p)
-	return r.drop(ctx, t, m, build.Generation())
 }
 
 // dropSQL deletes up to $3 rows of a tenant ($1) whose generation is below

@@ -1,0 +1,85 @@
+package eventstore
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// waitSQL says how long locks are waited for in this transaction ($1, milliseconds).
+const waitSQL = `select set_config('lock_timeout', $1, true)`
+
+// lockLiveSQL locks the live checkpoint of a subscription ($1) in a tenant ($2),
+// after the page that is being handled, and reads where it stands and its generation.
+const lockLiveSQL = `select c.seq, c.generation from checkpoints c
+where c.tenant_id = $2 and c.subscription = $1
+  and c.generation = coalesce((select g.current from generations g where g.tenant_id = $2 and g.subscription = $1), 1)
+for no key update`
+
+// flipSQL makes a generation ($3) of a subscription ($1) the one that is read in a tenant ($2).
+const flipSQL = `insert into generations (tenant_id, subscription, current) values ($2, $1, $3)
+on conflict (tenant_id, subscription) do update set current = excluded.current`
+
+// dropCheckpointsSQL deletes all checkpoints of a subscription ($1) in a tenant
+// ($2) but that of one generation ($3).
+const dropCheckpointsSQL = `delete from checkpoints where tenant_id = $2 and subscription = $1 and generation <> $3`
+
+// Flip makes the new generation the live one, in one transaction: it stops the
+// live subscription between two pages, folds what that is ahead, in pages of up to
+// limit events, and moves the pointer. The live subscription goes on from the
+// build's checkpoint. Call it when Page has come to the log's end, so that the
+// live subscription doesn't stand still for long.
+func (b *Build) Flip(ctx context.Context, limit int, fill Fill) error {
+	return b.beside(ctx, limit, fill, func(tx pgx.Tx, _ Side) error {
+		batch := &pgx.Batch{}
+		batch.Queue(flipSQL, b.subscription, b.builds.tenant.UUID(), b.generation)
+		batch.Queue(dropCheckpointsSQL, b.subscription, b.builds.tenant.UUID(), b.generation)
+		return tx.SendBatch(ctx, batch).Close()
+	})
+}
+
+// Side is where a build and the live subscription stand while both stand still.
+type Side struct {
+	// Live is the generation that is read, and LiveSeq the last event folded into it.
+	Live    int
+	LiveSeq int64
+	// Next is the generation that the build fills, and NextSeq the last event in it;
+	// at least LiveSeq.
+	Next    int
+	NextSeq int64
+}
+
+// Beside runs do in a transaction in which the live subscription stands still, and
+// the build at least where that stands: it folds first what it lacks. do must not
+// take long, since the tenant's readers wait for what comes meanwhile.
+func (b *Build) Beside(ctx context.Context, limit int, fill Fill, do func(context.Context, pgx.Tx, Side) error) error {
+	return b.beside(ctx, limit, fill, func(tx pgx.Tx, s Side) error { return do(ctx, tx, s) })
+}
+
+func (b *Build) beside(ctx context.Context, limit int, fill Fill, do func(pgx.Tx, Side) error) error {
+	// The live subscription of a tenant that was never handled has none yet.
+	if _, err := b.builds.pool.Exec(ctx, beginCheckpointSQL, b.subscription, b.builds.tenant.UUID()); err != nil {
+		return fmt.Errorf("build of %s: make checkpoint: %w", b.subscription, err)
+	}
+	return b.step(ctx, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, waitSQL, fmt.Sprint(buildLockWait.Milliseconds())); err != nil {
+			return err
+		}
+		s := Side{Next: b.generation}
+		if err := tx.QueryRow(ctx, lockLiveSQL, b.subscription, b.builds.tenant.UUID()).Scan(&s.LiveSeq, &s.Live); err != nil {
+			return fmt.Errorf("lock live checkpoint: %w", err)
+		}
+		for b.seq < s.LiveSeq {
+			before := b.seq
+			if err := b.read(ctx, tx, min(limit, int(s.LiveSeq-b.seq)), fill); err != nil {
+				return err
+			}
+			if b.seq == before {
+				return fmt.Errorf("the live subscription is at %d, where there is no event", s.LiveSeq)
+			}
+		}
+		s.NextSeq = b.seq
+		return do(tx, s)
+	})
+}

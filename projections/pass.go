@@ -1,0 +1,210 @@
+package projections
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"sync"
+
+	"docket/domain"
+	"docket/eventstore"
+)
+
+const (
+	// buildPage is how many events of a rebuild are folded in one transaction: so
+	// many that the round trips don't count.
+	buildPage = 4_000
+	// firstPage is how many at first, while nobody knows how large they are.
+	firstPage = 500
+	// pageBytes is how many bytes of stored events a page is meant to have. Some
+	// pages are in memory at a time, decoded.
+	pageBytes = 4 << 20
+	// writers is how many read models of one tenant are written at the same time.
+	writers = 2
+)
+
+// pass makes the read models of one tenant anew, in one pass over its log:
+//
+//	read a stretch ──┬─▶ follower: fold, write, checkpoint ─┐
+//	(ahead of them)  ├─▶ follower …                         ├─▶ each on its own: the
+//	                 └─▶ follower …                         ┘   rest of the log, end
+//
+// Each read model is followed in transactions of its own, so that one which fails
+// keeps none of the others. What the shared reading can't read, and what was
+// appended meanwhile, each follower reads for itself.
+func (r *Rebuilder) pass(ctx context.Context, t domain.TenantID, models []readModel, told *reporter, end func(*follower, context.Context) error) {
+	builds, err := eventstore.OpenBuilds(ctx, r.engine, t, r.By)
+	var head int64
+	if err == nil {
+		defer builds.Close()
+		head, err = r.head(ctx, t)
+	}
+	if err != nil {
+		for _, m := range models {
+			told.fail(t, m.name, err)
+		}
+		return
+	}
+	var (
+		followers []*follower
+		after     int64 = math.MaxInt64 // where the one stands that is furthest behind
+		slots           = make(chan struct{}, writers)
+	)
+	for _, m := range models {
+		build, err := builds.Start(ctx, m.name, m.foldVersion)
+		if err != nil {
+			told.fail(t, m.name, err)
+			continue
+		}
+		after = min(after, build.Seq())
+		followers = append(followers, &follower{rebuilder: r, tenant: t, model: m, build: build, told: told, head: head, slots: slots,
+			stretches: make(chan eventstore.Stretch, 1), gone: make(chan struct{})})
+	}
+	var running sync.WaitGroup
+	for _, f := range followers {
+		running.Go(func() {
+			defer close(f.gone)
+			if err := f.run(ctx, end); err != nil {
+				told.fail(t, f.model.name, err)
+			}
+		})
+	}
+	if len(followers) > 0 {
+		r.lead(ctx, builds, after, followers)
+	}
+	running.Wait()
+}
+
+// lead reads the log after a seq once for all followers, up to its end or to what
+// can't be read.
+func (r *Rebuilder) lead(ctx context.Context, builds *eventstore.Builds, after int64, followers []*follower) {
+	defer func() {
+		for _, f := range followers {
+			close(f.stretches)
+		}
+	}()
+	ignored := ignoredBy(followers)
+	for limit := min(firstPage, r.pageSize); ; {
+		s, err := builds.Read(ctx, after, limit, ignored)
+		if err != nil || s.Through == after {
+			return
+		}
+		for _, f := range followers {
+			select {
+			case f.stretches <- s:
+			case <-f.gone:
+			case <-ctx.Done():
+				return
+			}
+		}
+		full := int(s.Through-after) == limit
+		after = s.Through
+		if !full {
+			return
+		}
+		limit = nextPage(limit, s.Bytes, r.pageSize)
+	}
+}
+
+// nextPage is how many events to read after a page of so many, by their bytes.
+func nextPage(events, bytes, most int) int {
+	return max(1, min(most, 2*events, events*pageBytes/max(1, bytes)))
+}
+
+// ignoredBy are the types of events that none of the followers does anything with.
+func ignoredBy(followers []*follower) []string {
+	ignored := slices.Clone(followers[0].model.ignores)
+	for _, f := range followers[1:] {
+		ignored = slices.DeleteFunc(ignored, func(t string) bool { return !slices.Contains(f.model.ignores, t) })
+	}
+	if ignored == nil {
+		ignored = []string{}
+	}
+	return ignored
+}
+
+// follower makes one read model of one tenant anew.
+type follower struct {
+	rebuilder *Rebuilder
+	tenant    domain.TenantID
+	model     readModel
+	build     *eventstore.Build
+	told      *reporter
+	head      int64
+	slots     chan struct{}
+	stretches chan eventstore.Stretch
+	// gone is closed when nothing is taken from stretches any more.
+	gone chan struct{}
+}
+
+// run folds what is read for all, then does the rest alone.
+func (f *follower) run(ctx context.Context, end func(*follower, context.Context) error) error {
+	for s := range f.stretches {
+		if s.Through <= f.build.Seq() {
+			continue // a build that was broken off further on than the others
+		}
+		if err := f.write(func() error { return f.build.Apply(ctx, s, f.model.fill) }); err != nil {
+			return err
+		}
+		f.progress()
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return end(f, ctx)
+}
+
+// write waits for its turn.
+func (f *follower) write(do func() error) error {
+	f.slots <- struct{}{}
+	defer func() { <-f.slots }()
+	return do()
+}
+
+func (f *follower) progress() {
+	f.told.tell(Progress{Tenant: f.tenant, Model: f.model.name, Seq: f.build.Seq(), Head: max(f.head, f.build.Seq())})
+}
+
+// rest folds what the shared reading has left.
+func (f *follower) rest(ctx context.Context) error {
+	// As many as a page had at first: nobody knows how large these are.
+	limit := min(firstPage, f.rebuilder.pageSize)
+	for {
+		var n int
+		err := f.write(func() (err error) {
+			n, err = f.build.Page(ctx, limit, f.model.fill)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if n > 0 {
+			f.progress()
+		}
+		if n < limit {
+			return nil
+		}
+	}
+}
+
+// rebuild ends a rebuild: the new rows take the place of the old ones.
+func (f *follower) rebuild(ctx context.Context) error {
+	if err := f.rest(ctx); err != nil {
+		return err
+	}
+	if err := f.write(func() error { return f.build.Flip(ctx, firstPage, f.model.fill) }); err != nil {
+		return err
+	}
+	f.told.tell(Progress{Tenant: f.tenant, Model: f.model.name, Seq: f.build.Seq(), Head: max(f.head, f.build.Seq()), Done: true})
+	return f.write(func() error { return f.rebuilder.drop(ctx, f.tenant, f.model, f.build.Generation()) })
+}
+
+// head is the last seq of a tenant's log.
+func (r *Rebuilder) head(ctx context.Context, t domain.TenantID) (int64, error) {
+	var head int64
+	if err := r.engine.QueryRow(ctx, headSQL, t.UUID()).Scan(&head); err != nil {
+		return 0, fmt.Errorf("read head: %w", err)
+	}
+	return head, nil
+}
