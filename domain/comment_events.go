@@ -50,6 +50,11 @@ func (CommentUpdated) EventType() string { return "comment.updated" }
 // EventType is the stored name.
 func (CommentDeleted) EventType() string { return "comment.deleted" }
 
+// commentFields are what may change about a comment.
+var commentFields = fields[Comment]{
+	"body": field(func(c *Comment) *string { return &c.Body }),
+}
+
 // Evolve folds one event of the comment's stream.
 func (s Comment) Evolve(r Recorded) (Comment, error) {
 	next := s
@@ -60,9 +65,8 @@ func (s Comment) Evolve(r Recorded) (Comment, error) {
 			Mentions: e.Mentions, CreatedAt: r.At,
 		}
 	case CommentUpdated:
-		if err := applyChanges(e.Changes, map[string]func([]byte) error{
-			"body": func(v []byte) error { return set(&next.Body, v) },
-		}); err != nil {
+		var err error
+		if next, err = commentFields.apply(s, e.Changes); err != nil {
 			return s, err
 		}
 		next.Mentions = append(slices.Clone(s.Mentions), e.Mentions...)

@@ -3,7 +3,9 @@ package domain
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"reflect"
 	"time"
 
 	"github.com/google/uuid"
@@ -68,6 +70,19 @@ type Recorded struct {
 	Meta    Meta
 }
 
+var metaShape = shapeOf(reflect.TypeFor[Meta]())
+
+// DecodeMeta reads a stored Meta. It returns ErrUnknownEvent for what a newer
+// version wrote.
+func DecodeMeta(data json.RawMessage) (Meta, error) {
+	var m Meta
+	err := metaShape.unmarshal(data, reflect.ValueOf(&m).Elem())
+	if errors.Is(err, ErrUnknownKey) {
+		err = fmt.Errorf("%w: %w", ErrUnknownEvent, err)
+	}
+	return m, err
+}
+
 // ActorName is the actor's name at the time; empty where nobody acted.
 func (r Recorded) ActorName() string {
 	if r.Meta.ActorName == nil {
@@ -101,29 +116,35 @@ func toJSON(v any) json.RawMessage {
 	return b
 }
 
-// set is how a fold reads a Change: it puts To into the field.
-func set[T any](field *T, to []byte) error {
-	var v T
-	if err := json.Unmarshal(to, &v); err != nil {
-		return err
+// fields are those of a state that its events may change, by their names in a
+// Change. Each is how a fold reads one: it puts To into the field.
+type fields[S any] map[string]func(s *S, to []byte) error
+
+func field[S, T any](of func(*S) *T) func(*S, []byte) error {
+	read := shapeOf(reflect.TypeFor[T]())
+	return func(s *S, to []byte) error {
+		// Not into the old value: the state before may share it.
+		v := reflect.ValueOf(of(s)).Elem()
+		v.SetZero()
+		return read.unmarshal(to, v)
 	}
-	*field = v
-	return nil
 }
 
-// applyChanges folds the changes into the fields of the same names. A field
-// that isn't there was written by a newer version, so it is an error.
-func applyChanges(list []Change, fields map[string]func([]byte) error) error {
+// apply is the state with the changes in the fields of their names. A field that
+// isn't there was written by a newer version, so it is an error. On an error the
+// state is as before.
+func (f fields[S]) apply(state S, list []Change) (S, error) {
+	next := state
 	for _, c := range list {
-		put, ok := fields[c.Field]
+		put, ok := f[c.Field]
 		if !ok {
-			return fmt.Errorf("%w: change of field %q", ErrUnknownEvent, c.Field)
+			return state, fmt.Errorf("%w: change of field %q", ErrUnknownEvent, c.Field)
 		}
-		if err := put(c.To); err != nil {
-			return fmt.Errorf("change of field %q: %w", c.Field, err)
+		if err := put(&next, c.To); err != nil {
+			return state, fmt.Errorf("change of field %q: %w", c.Field, err)
 		}
 	}
-	return nil
+	return next, nil
 }
 
 // unknownTo is the error of a fold that meets an event of another aggregate.

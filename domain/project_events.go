@@ -48,6 +48,15 @@ func (ProjectStatusChanged) EventType() string { return "project.status_changed"
 // EventType is the stored name.
 func (ProjectDeleted) EventType() string { return "project.deleted" }
 
+// projectFields are what may change about a project.
+var projectFields = fields[Project]{
+	"name":        field(func(p *Project) *string { return &p.Name }),
+	"description": field(func(p *Project) **string { return &p.Description }),
+	"visibility":  field(func(p *Project) *Visibility { return &p.Visibility }),
+	"due_date":    field(func(p *Project) **Date { return &p.DueDate }),
+	"owner_id":    field(func(p *Project) *UserID { return &p.OwnerID }),
+}
+
 // Evolve folds one event of the project's stream.
 func (p Project) Evolve(r Recorded) (Project, error) {
 	switch e := r.Event.(type) {
@@ -58,17 +67,10 @@ func (p Project) Evolve(r Recorded) (Project, error) {
 			CreatedBy: r.Actor, CreatedAt: r.At,
 		}
 	case ProjectUpdated:
-		next := p
-		if err := applyChanges(e.Changes, map[string]func([]byte) error{
-			"name":        func(v []byte) error { return set(&next.Name, v) },
-			"description": func(v []byte) error { return set(&next.Description, v) },
-			"visibility":  func(v []byte) error { return set(&next.Visibility, v) },
-			"due_date":    func(v []byte) error { return set(&next.DueDate, v) },
-			"owner_id":    func(v []byte) error { return set(&next.OwnerID, v) },
-		}); err != nil {
+		var err error
+		if p, err = projectFields.apply(p, e.Changes); err != nil {
 			return p, err
 		}
-		p = next
 	case ProjectStatusChanged:
 		p.Status = e.To
 		if e.To == Submitted {

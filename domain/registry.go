@@ -31,12 +31,13 @@ type Definition struct {
 	Personal []string
 
 	goType   reflect.Type
+	shape    shape
 	upcasts  []Upcaster
 	downcast Downcaster
 }
 
 // definitions are the rows of a registry by their stored names.
-type definitions map[string]Definition
+type definitions map[string]*Definition
 
 // registry is every event there is. Once released a name is never reused and a
 // golden file in testdata/events never edited; a new shape is a new version. What
@@ -75,7 +76,7 @@ func define[E Event](stream StreamType, upcasts ...Upcaster) Definition {
 	newest := 1 + len(upcasts)
 	return Definition{
 		Type: zero.EventType(), Stream: stream, Reads: newest, Version: newest,
-		Personal: personalFields(t), goType: t, upcasts: upcasts,
+		Personal: personalFields(t), goType: t, shape: shapeOf(t), upcasts: upcasts,
 	}
 }
 
@@ -98,7 +99,7 @@ func register(defs ...Definition) definitions {
 		if _, dup := byName[d.Type]; dup || byType[d.goType] {
 			panic("domain: event registered twice: " + d.Type)
 		}
-		byName[d.Type], byType[d.goType] = d, true
+		byName[d.Type], byType[d.goType] = &d, true
 	}
 	return byName
 }
@@ -106,7 +107,8 @@ func register(defs ...Definition) definitions {
 // Definitions is the whole registry, sorted by name.
 func Definitions() []Definition {
 	out := make([]Definition, 0, len(registry))
-	for _, d := range registry {
+	for _, def := range registry {
+		d := *def
 		d.Personal = slices.Clone(d.Personal)
 		out = append(out, d)
 	}
@@ -120,7 +122,7 @@ func Encode(e Event) (d Definition, data json.RawMessage, err error) {
 	return registry.encode(e)
 }
 
-func (r definitions) encode(e Event) (d Definition, data json.RawMessage, err error) {
+func (r definitions) encode(e Event) (Definition, json.RawMessage, error) {
 	d, ok := r[e.EventType()]
 	if !ok || reflect.TypeOf(e) != d.goType {
 		return Definition{}, nil, fmt.Errorf("event %T isn't registered as %q", e, e.EventType())
@@ -128,14 +130,14 @@ func (r definitions) encode(e Event) (d Definition, data json.RawMessage, err er
 	if d.Version == 0 {
 		return Definition{}, nil, fmt.Errorf("event %s is only read by this version of Docket, not written", d.Type)
 	}
-	data, err = marshal(e)
+	data, err := marshal(e)
 	if err == nil && d.downcast != nil {
 		data, err = d.downcast(data)
 	}
 	if err != nil {
 		return Definition{}, nil, fmt.Errorf("encode %s: %w", d.Type, err)
 	}
-	return d, data, nil
+	return *d, data, nil
 }
 
 // AsStored is an event that was encoded as data, as it will come back from the log:
@@ -145,7 +147,7 @@ func (d Definition) AsStored(e Event, data json.RawMessage) (Event, error) {
 	if d.Version == d.Reads {
 		return e, nil
 	}
-	return definitions{d.Type: d}.decode(d.Type, d.Version, data)
+	return definitions{d.Type: &d}.decode(d.Type, d.Version, data)
 }
 
 // Decode reads a stored event, bringing an older schema version up to the
@@ -175,14 +177,14 @@ func (r definitions) decode(eventType string, version int, data json.RawMessage)
 		// The decoder would take it for an event with every field empty.
 		return nil, fmt.Errorf("decode %s: null is no event", eventType)
 	}
-	p := reflect.New(d.goType)
-	if err := json.Unmarshal(data, p.Interface()); err != nil {
+	v := reflect.New(d.goType).Elem()
+	if err := d.shape.unmarshal(data, v); err != nil {
 		if errors.Is(err, ErrUnknownKey) {
 			return nil, fmt.Errorf("%w: %w", ErrUnknownEvent, err)
 		}
 		return nil, fmt.Errorf("decode %s: %w", eventType, err)
 	}
-	return p.Elem().Interface().(Event), nil
+	return v.Interface().(Event), nil
 }
 
 // personalFields are the JSON names of the struct's Personal fields.

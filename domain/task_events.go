@@ -44,6 +44,17 @@ func (TaskUpdated) EventType() string { return "task.updated" }
 // EventType is the stored name.
 func (TaskDeleted) EventType() string { return "task.deleted" }
 
+// taskFields are what may change about a task.
+var taskFields = fields[Task]{
+	"title":       field(func(t *Task) *string { return &t.Title }),
+	"description": field(func(t *Task) **string { return &t.Description }),
+	"status":      field(func(t *Task) *TaskStatus { return &t.Status }),
+	"priority":    field(func(t *Task) *Priority { return &t.Priority }),
+	"assignee_id": field(func(t *Task) **UserID { return &t.AssigneeID }),
+	"labels":      field(func(t *Task) *[]string { return &t.Labels }),
+	"due_date":    field(func(t *Task) **Date { return &t.DueDate }),
+}
+
 // Evolve folds one event of the task's stream.
 func (t Task) Evolve(r Recorded) (Task, error) {
 	switch e := r.Event.(type) {
@@ -54,19 +65,10 @@ func (t Task) Evolve(r Recorded) (Task, error) {
 			DueDate: e.DueDate, CreatedBy: r.Actor, CreatedAt: r.At,
 		}
 	case TaskUpdated:
-		next := t
-		if err := applyChanges(e.Changes, map[string]func([]byte) error{
-			"title":       func(v []byte) error { return set(&next.Title, v) },
-			"description": func(v []byte) error { return set(&next.Description, v) },
-			"status":      func(v []byte) error { return set(&next.Status, v) },
-			"priority":    func(v []byte) error { return set(&next.Priority, v) },
-			"assignee_id": func(v []byte) error { return set(&next.AssigneeID, v) },
-			"labels":      func(v []byte) error { return set(&next.Labels, v) },
-			"due_date":    func(v []byte) error { return set(&next.DueDate, v) },
-		}); err != nil {
+		var err error
+		if t, err = taskFields.apply(t, e.Changes); err != nil {
 			return t, err
 		}
-		t = next
 	case TaskDeleted:
 		t.Deleted = true
 	default:

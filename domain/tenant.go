@@ -183,6 +183,19 @@ func SlugTaken(slug string) *Error {
 	return Refuse(CodeSlugTaken, "another tenant has the slug %q", slug)
 }
 
+// tenantFields are what may change about a tenant.
+var tenantFields = fields[Tenant]{
+	"name":         field(func(t *Tenant) *string { return &t.Name }),
+	"registration": field(func(t *Tenant) *Registration { return &t.Registration }),
+	"default_role": field(func(t *Tenant) *Role { return &t.DefaultRole }),
+
+	"default_notification_channel": field(func(t *Tenant) *Channel { return &t.Channel }),
+
+	"email_from":    field(func(t *Tenant) **string { return &t.EmailFrom }),
+	"slack_webhook": field(func(t *Tenant) **SecretID { return &t.SlackWebhook }),
+	"four_eyes":     field(func(t *Tenant) *bool { return &t.FourEyes }),
+}
+
 // Evolve folds one event of the tenant's own stream.
 func (t Tenant) Evolve(r Recorded) (Tenant, error) {
 	switch e := r.Event.(type) {
@@ -193,21 +206,10 @@ func (t Tenant) Evolve(r Recorded) (Tenant, error) {
 			CreatedAt: r.At,
 		}
 	case TenantUpdated:
-		next := t
-		if err := applyChanges(e.Changes, map[string]func([]byte) error{
-			"name":         func(v []byte) error { return set(&next.Name, v) },
-			"registration": func(v []byte) error { return set(&next.Registration, v) },
-			"default_role": func(v []byte) error { return set(&next.DefaultRole, v) },
-
-			"default_notification_channel": func(v []byte) error { return set(&next.Channel, v) },
-
-			"email_from":    func(v []byte) error { return set(&next.EmailFrom, v) },
-			"slack_webhook": func(v []byte) error { return set(&next.SlackWebhook, v) },
-			"four_eyes":     func(v []byte) error { return set(&next.FourEyes, v) },
-		}); err != nil {
+		var err error
+		if t, err = tenantFields.apply(t, e.Changes); err != nil {
 			return t, err
 		}
-		t = next
 	case TenantFounded:
 		t.AwaitsFounder = false
 	default:

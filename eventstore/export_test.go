@@ -191,3 +191,18 @@ func Decide(ctx context.Context, tx pgx.Tx, commits []Commit, pad int) (out stri
 	}
 	return out, len(b.commits), nil
 }
+
+// ScanBinary is Scan without the driver's help; ok is false where that is needed.
+func ScanBinary(row pgx.CollectableRow) (r domain.Recorded, ok bool, err error) {
+	s, ok := scanBinary(row)
+	if !ok {
+		return r, false, nil
+	}
+	r, err = s.decode()
+	return r, true, err
+}
+
+// Rows runs a query as the engine.
+func (s *Store) Rows(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	return s.engine.Query(ctx, sql, args...)
+}

@@ -2,19 +2,14 @@ package eventstore
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
 	"docket/domain"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 )
-
-// Columns are the columns of an event in the order in which Scan reads them.
-const Columns = `tenant_id, seq, stream_type, stream_id, version, type, schema_version, occurred_at, actor_id, command_id, data, meta`
 
 // scopeSQL limits what the api role sees to one tenant ($1), until the end of
 // the transaction that it is part of.
@@ -99,37 +94,4 @@ func (s *Store) scoped(ctx context.Context, t domain.TenantID, sql string, args 
 	b.Queue(scopeSQL, t.String())
 	b.Queue(sql, args...).Query(read)
 	return Unreachable(s.api.SendBatch(ctx, b).Close())
-}
-
-// Scan reads one event of a query that selects Columns, bringing old schema
-// versions up to date. It returns domain.ErrUnknownEvent for what a newer version wrote.
-func Scan(row pgx.CollectableRow) (domain.Recorded, error) {
-	var (
-		r                     domain.Recorded
-		tenant, stream, cmd   uuid.UUID
-		actor                 *uuid.UUID
-		streamType, eventType string
-		schema                int16
-		at                    time.Time
-		data, meta            json.RawMessage
-	)
-	err := row.Scan(&tenant, &r.Seq, &streamType, &stream, &r.Version, &eventType, &schema, &at, &actor, &cmd, &data, &meta)
-	if err != nil {
-		return r, err
-	}
-	r.Tenant, r.Stream = domain.TenantID(tenant), domain.StreamID{Type: domain.StreamType(streamType), ID: stream}
-	r.At, r.Command = at.UTC(), domain.CommandID(cmd)
-	if actor != nil {
-		r.Actor = domain.UserID(*actor)
-	}
-	if r.Event, err = domain.Decode(eventType, int(schema), data); err != nil {
-		return r, fmt.Errorf("event %d of tenant %s: %w", r.Seq, r.Tenant, err)
-	}
-	if err := json.Unmarshal(meta, &r.Meta); err != nil {
-		if errors.Is(err, domain.ErrUnknownKey) {
-			err = fmt.Errorf("%w: %w", domain.ErrUnknownEvent, err)
-		}
-		return r, fmt.Errorf("meta of event %d of tenant %s: %w", r.Seq, r.Tenant, err)
-	}
-	return r, nil
 }

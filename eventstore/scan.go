@@ -1,0 +1,142 @@
+package eventstore
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"math"
+	"time"
+
+	"docket/domain"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+)
+
+// Columns are the columns of an event in the order in which Scan reads them.
+const Columns = `tenant_id, seq, stream_type, stream_id, version, type, schema_version, occurred_at, actor_id, command_id, data, meta`
+
+// stored is an event as its row has it. data and meta are only lent: the driver's
+// next row overwrites them.
+type stored struct {
+	domain.Recorded
+	eventType  string
+	schema     int16
+	data, meta json.RawMessage
+}
+
+// Scan reads one event of a query that selects Columns, bringing old schema
+// versions up to date. It returns domain.ErrUnknownEvent for what a newer version wrote.
+func Scan(row pgx.CollectableRow) (domain.Recorded, error) {
+	s, ok := scanBinary(row)
+	if !ok {
+		var err error
+		if s, err = scanAny(row); err != nil {
+			return s.Recorded, err
+		}
+	}
+	return s.decode()
+}
+
+func (s *stored) decode() (domain.Recorded, error) {
+	var err error
+	if s.Event, err = domain.Decode(s.eventType, int(s.schema), s.data); err != nil {
+		return s.Recorded, fmt.Errorf("event %d of tenant %s: %w", s.Seq, s.Tenant, err)
+	}
+	if s.Meta, err = domain.DecodeMeta(s.meta); err != nil {
+		return s.Recorded, fmt.Errorf("meta of event %d of tenant %s: %w", s.Seq, s.Tenant, err)
+	}
+	return s.Recorded, nil
+}
+
+// scanAny reads a row by way of the driver, in whatever formats it came.
+func scanAny(row pgx.CollectableRow) (stored, error) {
+	var (
+		s                   stored
+		tenant, stream, cmd uuid.UUID
+		actor               *uuid.UUID
+		streamType          string
+		at                  time.Time
+	)
+	err := row.Scan(&tenant, &s.Seq, &streamType, &stream, &s.Version, &s.eventType, &s.schema, &at, &actor, &cmd, &s.data, &s.meta)
+	if err != nil {
+		return s, err
+	}
+	s.Tenant, s.Stream = domain.TenantID(tenant), domain.StreamID{Type: domain.StreamType(streamType), ID: stream}
+	s.At, s.Command = at.UTC(), domain.CommandID(cmd)
+	if actor != nil {
+		s.Actor = domain.UserID(*actor)
+	}
+	return s, nil
+}
+
+// scanned are the types and formats of Columns that scanBinary reads: those in
+// which a server sends them to a prepared statement. JSON is text in both formats.
+var scanned = [...]struct {
+	oid    uint32
+	format int16
+}{
+	{pgtype.UUIDOID, pgx.BinaryFormatCode}, {pgtype.Int8OID, pgx.BinaryFormatCode},
+	{pgtype.TextOID, pgx.TextFormatCode}, {pgtype.UUIDOID, pgx.BinaryFormatCode},
+	{pgtype.Int4OID, pgx.BinaryFormatCode}, {pgtype.TextOID, pgx.TextFormatCode},
+	{pgtype.Int2OID, pgx.BinaryFormatCode}, {pgtype.TimestamptzOID, pgx.BinaryFormatCode},
+	{pgtype.UUIDOID, pgx.BinaryFormatCode}, {pgtype.UUIDOID, pgx.BinaryFormatCode},
+	{pgtype.JSONOID, pgx.TextFormatCode}, {pgtype.JSONOID, pgx.TextFormatCode},
+}
+
+// scanBinary reads a row without the driver's reflection, which takes longer than
+// everything else about an event. It isn't ok where anything is unlike Columns as
+// they are sent: then scanAny reads it, or says what is wrong.
+func scanBinary(row pgx.CollectableRow) (s stored, ok bool) {
+	fields, v := row.FieldDescriptions(), row.RawValues()
+	if len(fields) != len(scanned) || len(v) != len(scanned) {
+		return s, false
+	}
+	for i, want := range scanned {
+		// Text is the same in both formats.
+		if fields[i].DataTypeOID != want.oid || fields[i].Format != want.format && want.format != pgx.TextFormatCode {
+			return s, false
+		}
+	}
+	if len(v[0]) != 16 || len(v[1]) != 8 || len(v[3]) != 16 || len(v[4]) != 4 || len(v[6]) != 2 || len(v[7]) != 8 ||
+		v[8] != nil && len(v[8]) != 16 || len(v[9]) != 16 || v[2] == nil || v[5] == nil || v[10] == nil || v[11] == nil {
+		return s, false
+	}
+	if s.At, ok = instant(v[7]); !ok {
+		return s, false
+	}
+	s.Tenant, s.Stream.ID, s.Command = domain.TenantID(v[0]), uuid.UUID(v[3]), domain.CommandID(v[9])
+	if v[8] != nil {
+		s.Actor = domain.UserID(v[8])
+	}
+	s.Seq = int64(binary.BigEndian.Uint64(v[1]))
+	s.Version, s.schema = int(int32(binary.BigEndian.Uint32(v[4]))), int16(binary.BigEndian.Uint16(v[6]))
+	s.Stream.Type, s.eventType = domain.StreamType(known(v[2])), known(v[5])
+	s.data, s.meta = v[10], v[11]
+	return s, true
+}
+
+// instant is a timestamptz as it is sent: microseconds since 2000. It isn't ok where
+// that is no time.
+func instant(v []byte) (at time.Time, ok bool) {
+	const y2k = 946_684_800 // in Unix seconds
+	micros := int64(binary.BigEndian.Uint64(v))
+	return time.Unix(y2k+micros/1_000_000, micros%1_000_000*1_000).UTC(), micros != math.MaxInt64 && micros != math.MinInt64
+}
+
+// names are those of event and stream types, so that no row needs its own copy.
+var names = func() map[string]string {
+	m := map[string]string{}
+	for _, d := range domain.Definitions() {
+		m[d.Type], m[string(d.Stream)] = d.Type, string(d.Stream)
+	}
+	return m
+}()
+
+func known(name []byte) string {
+	if s, ok := names[string(name)]; ok {
+		return s
+	}
+	return string(name)
+}
