@@ -46,6 +46,15 @@ func Models() []string {
 	return names
 }
 
+// Tables are the tables of the read models' rows, by read model.
+func Tables() map[string]string {
+	tables := map[string]string{}
+	for _, m := range readModels() {
+		tables[m.name] = m.table
+	}
+	return tables
+}
+
 // FoldVersions are the versions of the folds that this program has, by read model.
 func FoldVersions() map[string]int {
 	versions := map[string]int{}

@@ -71,6 +71,10 @@ type Rebuilder struct {
 // holds its locks, one reads the log, and the others write.
 const ConnsPerWorker = 2 + writers
 
+// MaxWorkers bounds Workers: more are slower, whatever the machine, and keep too many
+// of the database's connections.
+const MaxWorkers = 16
+
 // NewRebuilder makes a Rebuilder over a pool of the engine role that has at least
 // two connections and one more for each worker; it stays the caller's to close.
 func NewRebuilder(engine *pgxpool.Pool) *Rebuilder {
@@ -177,6 +181,21 @@ func (r *Rebuilder) Tenants(ctx context.Context) ([]domain.TenantID, error) {
 		tenants[i] = domain.TenantID(id)
 	}
 	return tenants, nil
+}
+
+// eventsSumSQL sums up the last seqs of some tenants' ($1) logs, of all if null.
+const eventsSumSQL = `select coalesce(sum(h.seq), 0)::bigint from tenant_logs t, lateral (
+  select e.seq from events e where e.tenant_id = t.tenant_id order by e.seq desc limit 1) h
+where $1::uuid[] is null or t.tenant_id = any ($1)`
+
+// Events is how many events the logs of some tenants have together; all tenants if
+// none is given.
+func (r *Rebuilder) Events(ctx context.Context, tenants []domain.TenantID) (int64, error) {
+	var sum int64
+	if err := r.engine.QueryRow(ctx, eventsSumSQL, tenants).Scan(&sum); err != nil {
+		return 0, fmt.Errorf("count events: %w", err)
+	}
+	return sum, nil
 }
 
 // dropSQL deletes up to $3 rows of a tenant ($1) whose generation is below

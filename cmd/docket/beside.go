@@ -4,13 +4,20 @@ import (
 	"context"
 	"errors"
 
+	"docket/internal/postgres"
+
 	"github.com/spf13/cobra"
 )
 
 // beside does the work of a command that needs the database but no server: on
 // the private Postgres of a running server where there is one, else on one that
 // runs as long as the command.
-func (p *program) beside(c *cobra.Command, do func(context.Context, *pools) error) (err error) {
+func (p *program) beside(c *cobra.Command, do func(context.Context, *pools) error) error {
+	return p.besideWith(c, postgres.AppendConns, do)
+}
+
+// besideWith is beside with up to so many connections of the engine's role.
+func (p *program) besideWith(c *cobra.Command, engine int32, do func(context.Context, *pools) error) (err error) {
 	ctx := c.Context()
 	s, err := p.settings(c)
 	if err != nil {
@@ -30,7 +37,7 @@ func (p *program) beside(c *cobra.Command, do func(context.Context, *pools) erro
 	if err := requireSchema(ctx, d); err != nil {
 		return err
 	}
-	pools, err := openPools(ctx, d, c.CommandPath(), false)
+	pools, err := openPools(ctx, d, c.CommandPath(), engine, false)
 	if err != nil {
 		return err
 	}

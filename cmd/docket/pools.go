@@ -22,8 +22,9 @@ type pools struct {
 	API   *pgxpool.Pool
 }
 
-// openPools connects; with feed also for subscriptions.
-func openPools(ctx context.Context, d *database, app string, feed bool) (*pools, error) {
+// openPools connects, with up to so many connections to append or rebuild; with feed
+// also for subscriptions.
+func openPools(ctx context.Context, d *database, app string, engine int32, feed bool) (*pools, error) {
 	var (
 		p   pools
 		err error
@@ -33,7 +34,7 @@ func openPools(ctx context.Context, d *database, app string, feed bool) (*pools,
 			*to, err = postgres.Pool(ctx, url, postgres.PoolConfig{Role: role, MaxConns: conns, AppName: app})
 		}
 	}
-	open(&p.Engine, d.Engine, postgres.EngineRole, postgres.AppendConns)
+	open(&p.Engine, d.Engine, postgres.EngineRole, engine)
 	open(&p.Login, d.Engine, postgres.EngineRole, postgres.LoginConns)
 	open(&p.API, d.API, postgres.APIRole, postgres.ReadConns)
 	if feed {

@@ -3,9 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
-	"time"
 
 	"docket/domain"
 	"docket/projections"
@@ -22,8 +22,7 @@ func (p *program) projectionsCommand() *cobra.Command {
 }
 
 func (p *program) rebuildCommand() *cobra.Command {
-	var models, tenants []string
-	var asJSON bool
+	var r rebuilding
 	c := &cobra.Command{
 		Use:   "rebuild",
 		Short: "Make read models anew from the events",
@@ -31,10 +30,16 @@ func (p *program) rebuildCommand() *cobra.Command {
 for all tenants, or those that are named. The API goes on answering from the old
 rows until the new ones take their place. One that fails keeps its old rows, and the
 others go on; so does one whose log holds what only a newer docket can read. What was
-interrupted goes on where it stopped when the command is given again.
+interrupted goes on where it stopped when the command is given again; what somebody
+else rebuilds just now is refused, with who that is.
 
-With --json there is a line for each read model of each tenant that is done or
+A terminal shows a bar; elsewhere there is a line for each read model of each tenant
+and one every few seconds, with the events, the rate, the time left and the tenant in
+hand. With --json there is a line for each read model of each tenant that is done or
 failed, and at the end one with the totals.
+
+More --workers rebuild more tenants at a time, and take more of the machine from
+those who use the API.
 
 Read models: ` + strings.Join(projections.Models(), ", ") + ".",
 		Example: `  docket projections rebuild
@@ -42,38 +47,96 @@ Read models: ` + strings.Join(projections.Models(), ", ") + ".",
   docket projections rebuild --json`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			for _, m := range models {
-				if !slices.Contains(projections.Models(), m) {
-					return fmt.Errorf("--projection %q: %w", m, &projections.UnknownModelError{Name: m})
-				}
-			}
-			return p.rebuild(c, models, tenants, asJSON)
+			return p.rebuild(c, r)
 		},
 	}
-	c.Flags().StringArrayVar(&models, "projection", nil, "a read `model`; may be repeated")
-	c.Flags().StringArrayVar(&tenants, "tenant", nil, "a `tenant`'s slug or id; may be repeated")
-	jsonFlag(c, &asJSON, "one JSON object for each read model, and one with the totals")
-	completeFlag(c, "tenant", p.completeTenants)
-	completeFlag(c, "projection", completeModels)
+	r.flags(c, p)
+	jsonFlag(c, &r.json, "one JSON object for each read model, and one with the totals")
 	return c
 }
 
-func (p *program) rebuild(c *cobra.Command, models, tenants []string, asJSON bool) error {
-	return p.beside(c, func(ctx context.Context, pools *pools) error {
-		var chosen []domain.TenantID
-		for _, name := range tenants {
-			id, err := findTenant(ctx, pools, name)
-			if err != nil {
-				return err
-			}
-			chosen = append(chosen, id)
+// rebuilding is which read models of which tenants a command is about, and how.
+type rebuilding struct {
+	models  []string
+	tenants []string
+	workers int
+	json    bool
+}
+
+func (r *rebuilding) flags(c *cobra.Command, p *program) {
+	c.Flags().StringArrayVar(&r.models, "projection", nil, "a read `model`; may be repeated")
+	c.Flags().StringArrayVar(&r.tenants, "tenant", nil, "a `tenant`'s slug or id; may be repeated")
+	c.Flags().IntVar(&r.workers, "workers", 1, "how many tenants at a time")
+	completeFlag(c, "tenant", p.completeTenants)
+	completeFlag(c, "projection", completeModels)
+}
+
+// check refuses what can't be before anything is connected to.
+func (r *rebuilding) check() error {
+	for _, m := range r.models {
+		if !slices.Contains(projections.Models(), m) {
+			return fmt.Errorf("--projection %q: %w", m, &projections.UnknownModelError{Name: m})
 		}
-		told := &progress{
-			to: p.stdout, failures: p.stderr, json: asJSON, began: time.Now(), last: time.Now(),
-			names: &tenantNames{ctx: ctx, queries: projections.NewQueries(pools.API, nil)},
+	}
+	if r.workers < 1 || r.workers > projections.MaxWorkers {
+		return fmt.Errorf("--workers must be 1 to %d", projections.MaxWorkers)
+	}
+	return nil
+}
+
+// conns is how many connections it takes.
+func (r *rebuilding) conns() int32 { return int32(r.workers*projections.ConnsPerWorker + 1) }
+
+// chosen finds the tenants; nil where none is named.
+func (r *rebuilding) chosen(ctx context.Context, pools *pools) ([]domain.TenantID, error) {
+	var chosen []domain.TenantID
+	for _, name := range r.tenants {
+		id, err := findTenant(ctx, pools, name)
+		if err != nil {
+			return nil, err
 		}
-		err := projections.NewRebuilder(pools.Engine).Rebuild(ctx, chosen, models, told.tell)
+		chosen = append(chosen, id)
+	}
+	return chosen, nil
+}
+
+// rebuilder makes the rebuilder for it.
+func (r *rebuilding) rebuilder(p *program, c *cobra.Command, pools *pools) *projections.Rebuilder {
+	rebuilder := projections.NewRebuilder(pools.Engine)
+	rebuilder.Workers, rebuilder.By = r.workers, p.whoRuns(c)
+	return rebuilder
+}
+
+// whoRuns names this process for those who find it at work.
+func (p *program) whoRuns(c *cobra.Command) string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "an unnamed machine"
+	}
+	who := p.account()
+	if who == "" {
+		who = "somebody"
+	}
+	return fmt.Sprintf("%s on %s (%s, process %d)", who, host, c.CommandPath(), os.Getpid())
+}
+
+func (p *program) rebuild(c *cobra.Command, r rebuilding) error {
+	if err := r.check(); err != nil {
+		return err
+	}
+	return p.besideWith(c, r.conns(), func(ctx context.Context, pools *pools) error {
+		chosen, err := r.chosen(ctx, pools)
+		if err != nil {
+			return err
+		}
+		rebuilder := r.rebuilder(p, c, pools)
+		told, err := p.newProgress(ctx, rebuilder, chosen, r, &tenantNames{ctx: ctx, queries: projections.NewQueries(pools.API, nil)})
+		if err != nil {
+			return err
+		}
+		err = rebuilder.Rebuild(ctx, chosen, r.models, told.tell)
 		if err != nil && (ctx.Err() != nil || told.failed == 0) {
+			told.interrupted()
 			return err
 		}
 		return told.end()

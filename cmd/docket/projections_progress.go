@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -8,25 +9,51 @@ import (
 
 	"docket/domain"
 	"docket/projections"
+
+	"github.com/schollz/progressbar/v3"
 )
 
 // progressEvery is how often a long rebuild says that it is alive.
 const progressEvery = 2 * time.Second
 
-// progress writes a line for each read model that is done or failed, and for people
-// from time to time one for the model in hand.
+// progress tells how a rebuild goes: with a bar on a terminal, elsewhere with a line
+// for each read model that is done or failed and one from time to time for what is in
+// hand, or with JSON.
 type progress struct {
 	to       io.Writer
 	failures io.Writer
 	names    *tenantNames
 	json     bool
+	bar      *progressbar.ProgressBar // nil where there is no terminal
 	began    time.Time
 	last     time.Time
 	done     int
 	failed   int
 	total    int64
+	work     work
 	// broken is why nothing more can be written.
 	broken error
+}
+
+// newProgress finds out how much there is to do.
+func (p *program) newProgress(ctx context.Context, r *projections.Rebuilder, tenants []domain.TenantID, what rebuilding, names *tenantNames) (*progress, error) {
+	events, err := r.Events(ctx, tenants)
+	if err != nil {
+		return nil, err
+	}
+	models := len(what.models)
+	if models == 0 {
+		models = len(projections.Models())
+	}
+	now := time.Now()
+	t := &progress{
+		to: p.stdout, failures: p.stderr, names: names, json: what.json, began: now, last: now,
+		work: work{models: int64(models), events: events, seqs: map[modelOf]int64{}},
+	}
+	if s := p.screen(); s.width > 0 && !what.json {
+		t.bar = newBar(s, events)
+	}
+	return t, nil
 }
 
 // rebuilt is what a machine reads of one read model of one tenant.
@@ -49,6 +76,7 @@ type rebuiltAll struct {
 }
 
 func (p *progress) tell(now projections.Progress) {
+	p.work.note(now)
 	why := ""
 	switch {
 	case now.Err != nil:
@@ -57,7 +85,9 @@ func (p *progress) tell(now projections.Progress) {
 	case now.Done:
 		p.done++
 		p.total += now.Seq
-	case p.json || time.Since(p.last) < progressEvery:
+	}
+	ended := now.Err != nil || now.Done
+	if !ended && (p.json || p.bar == nil && time.Since(p.last) < progressEvery) {
 		return
 	}
 	name := p.names.name(now.Tenant)
@@ -67,13 +97,32 @@ func (p *progress) tell(now projections.Progress) {
 			TenantID: now.Tenant, Tenant: name, Projection: now.Model, Done: now.Done, Events: now.Seq, Error: why,
 		}))
 	case now.Err != nil:
-		fmt.Fprintf(p.failures, "%s  %s  failed, the old rows are read on: %s\n", name, now.Model, why)
+		p.clear()
+		fmt.Fprintf(p.failures, "%s  %s  failed, the old rows are read on: %s\n", printable(name), now.Model, why)
+	case p.bar != nil:
+		p.bar.Describe(inHand(name))
+		_ = p.bar.Set64(min(p.work.done(), p.bar.GetMax64())) // a bar that can't be drawn keeps nothing from being done
 	case now.Done:
 		fmt.Fprintf(p.to, "%s  %s  done: %d events\n", name, now.Model, now.Seq)
 	default:
-		fmt.Fprintf(p.to, "%s  %s  %d of %d events\n", name, now.Model, now.Seq, now.Head)
+		fmt.Fprintf(p.to, "%s  %s  %d of %d events; %s\n", name, now.Model, now.Seq, now.Head, p.work.line(time.Since(p.began)))
 	}
 	p.last = time.Now()
+}
+
+// clear takes the bar away, for a line.
+func (p *progress) clear() {
+	if p.bar != nil {
+		_ = p.bar.Clear()
+	}
+}
+
+// interrupted leaves the terminal as it was.
+func (p *progress) interrupted() {
+	p.clear()
+	if p.bar != nil {
+		_ = p.bar.Exit()
+	}
 }
 
 // reason is why one read model failed, without what the line says anyway.
@@ -90,6 +139,7 @@ func reason(err error) string {
 
 func (p *progress) end() error {
 	took, err := time.Since(p.began), p.broken
+	p.clear()
 	switch {
 	case err != nil:
 	case p.json:

@@ -12,6 +12,7 @@ import (
 	"docket/domain"
 	"docket/eventstore"
 	"docket/httpapi"
+	"docket/internal/postgres"
 	"docket/migrations"
 	"docket/notify"
 	"docket/projections"
@@ -133,7 +134,7 @@ func (p *program) serve(ctx context.Context, s settings, log *slog.Logger) (err 
 	if operatorsListener != nil {
 		started.add(func(context.Context) error { return operatorsListener.close() })
 	}
-	pools, err := openPools(ctx, db, "docket serve", true)
+	pools, err := openPools(ctx, db, "docket serve", postgres.AppendConns, true)
 	if err != nil {
 		return err
 	}

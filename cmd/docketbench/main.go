@@ -74,13 +74,14 @@ Exit status: 0 done, 1 measured, but some operations failed, 2 could not.`,
 		Example: `  docketbench append
   docketbench append --writers 256 --json
   docketbench http --op create-task --connections 64 --lag
+  docketbench rebuild --projection tasks
   docketbench start`,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
 	root.PersistentFlags().String("dir", "", "where the private Postgres makes its temporary directory (default: the system's)")
-	root.AddCommand(p.appendCommand(), p.httpCommand(), p.startCommand())
+	root.AddCommand(p.appendCommand(), p.httpCommand(), p.rebuildCommand(), p.startCommand())
 	return root
 }
 
