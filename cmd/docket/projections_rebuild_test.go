@@ -1,0 +1,174 @@
+package main
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"docket/domain"
+	"docket/eventstore"
+	"docket/internal/pgtest"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/mattn/go-runewidth"
+)
+
+// On a terminal a rebuild shows a bar that fits it, and nothing else but the end.
+func TestRebuildOnATerminal(t *testing.T) {
+	t.Parallel()
+	environ := given(pgtest.New(t), map[string]string{"NO_COLOR": "1"})
+	serve(t, environ).stop()
+	for _, columns := range []int{80, 120} {
+		status, shown := onTerminal(t, columns, environ, "projections", "rebuild", "--workers", "2")
+		if status != statusDone || !strings.Contains(shown, "[") || !strings.Contains(shown, "events/s") || strings.Contains(shown, "  done: ") {
+			t.Errorf("status %d: %q", status, shown)
+		}
+		for line := range strings.FieldsFuncSeq(shown, func(r rune) bool { return r == '\r' || r == '\n' }) {
+			if w := runewidth.StringWidth(line); w > columns {
+				t.Errorf("on %d columns a line of %d: %q", columns, w, line)
+			}
+		}
+		last := shown[strings.LastIndex(strings.TrimRight(shown, "\n"), "\r")+1:]
+		if !strings.HasPrefix(last, "rebuilt ") {
+			t.Errorf("the bar stayed: %q", shown)
+		}
+	}
+}
+
+// A second rebuild of the same is refused with who does the first; workers and names
+// that there aren't are refused in one line.
+func TestRebuildRefusals(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	environ := given(db, nil)
+	serve(t, environ).stop()
+	pool := db.Engine(t)
+	builds, err := eventstore.OpenBuilds(t.Context(), pool, tenantOf(t, pool, "default"), "on-call on quay (docket projections rebuild, process 7)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer builds.Close()
+	if _, err := builds.Start(t.Context(), "tasks", 1); err != nil {
+		t.Fatal(err)
+	}
+	o := try(t, environ, "projections", "rebuild", "--tenant", "default", "--projection", "tasks")
+	o.refused(t, "1 read models couldn't be rebuilt")
+	if !strings.Contains(o.stderr, "is being rebuilt by on-call on quay (docket projections rebuild, process 7), since 20") {
+		t.Errorf("nobody says who: %q", o.stderr)
+	}
+	try(t, environ, "projections", "rebuild", "--workers", "0").refused(t, "--workers")
+	try(t, environ, "projections", "rebuild", "--projection", "nonsense").refused(t, `"nonsense"`)
+	try(t, environ, "projections", "rebuild", "--tenant", "nobody").refused(t, `"nobody"`)
+}
+
+// Killed at any point under load, a rebuild leaves every tenant old or new, and the
+// next one goes on.
+func TestRebuildKilledUnderLoad(t *testing.T) {
+	t.Parallel()
+	db := pgtest.NewDurable(t)
+	environ := given(db, nil)
+	s := serve(t, environ)
+	ann := register(t, s.url, "Ann")
+	project := ann.post("/v1/projects", object("name", "Quay")).want(201).text("id")
+	for i := range 30 {
+		ann.post("/v1/projects/"+project+"/tasks", object("title", fmt.Sprint("Task ", i))).want(201)
+	}
+	pool := db.Engine(t)
+	tenant := tenantOf(t, pool, "default")
+	lengthen(t, pool, tenant)
+	in := newInstall(t, accounts(t)[0])
+	for name, value := range environ {
+		in.environ = append(in.environ, name+"="+value)
+	}
+
+	stop := make(chan struct{})
+	var load sync.WaitGroup
+	load.Go(func() {
+		for i := 0; ; i++ {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			made := ann.post("/v1/projects/"+project+"/tasks", object("title", fmt.Sprint("Under load ", i))).want(201)
+			// What was just written is read, whatever the rebuild is at.
+			target := "/v1/tasks/" + made.text("id") + "?min_seq=" + made.header.Get("Docket-Seq")
+			got := ann.get(target)
+			for got.status == http.StatusServiceUnavailable { // a machine that has too much to do
+				got = ann.get(target)
+			}
+			if title := got.want(200).text("title"); title != fmt.Sprint("Under load ", i) {
+				t.Errorf("read %q", title)
+			}
+		}
+	})
+	killed := 0
+	for killed < 8 {
+		cmd := in.command("projections", "rebuild")
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan int, 1)
+		go func() { ended <- wait(cmd) }()
+		// Somewhere between the first build's begin and the last one's end.
+		goal := rand.Int64N(9_000)
+		status, over := 0, false
+		for begun := false; !begun && !over; {
+			if err := pool.QueryRow(t.Context(), sqlBuildAt, tenant.UUID(), goal).Scan(&begun); err != nil {
+				t.Fatal(err)
+			}
+			select {
+			case status = <-ended:
+				over = true
+			default:
+			}
+		}
+		if !over {
+			_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+			status = <-ended
+		}
+		if status < 0 {
+			killed++
+		}
+	}
+	o := in.run("projections", "rebuild", "--workers", "2")
+	close(stop)
+	load.Wait()
+	if o.status != statusDone {
+		t.Fatalf("after %d kills: status %d, %s", killed, o.status, o.stderr)
+	}
+	for _, name := range subscriptionNames() {
+		settled(t, pool, tenant, name)
+	}
+	var tasks, created int
+	if err := pool.QueryRow(t.Context(), `select
+  (select count(*) from tasks where tenant_id = $1), (select count(*) from events where tenant_id = $1 and type = 'task.created')`,
+		tenant.UUID()).Scan(&tasks, &created); err != nil || tasks != created {
+		t.Errorf("%d tasks of %d: %v", tasks, created, err)
+	}
+}
+
+// sqlBuildAt says whether the builds of a tenant ($1) have come to a seq ($2).
+const sqlBuildAt = `select coalesce(max(c.seq), -1) >= $2 from checkpoints c where c.tenant_id = $1
+and c.generation > coalesce((select g.current from generations g where g.tenant_id = $1 and g.subscription = c.subscription), 1)`
+
+// lengthen makes a log so long that a rebuild of it takes a while: each task of it
+// gets changes.
+func lengthen(t *testing.T, pool *pgxpool.Pool, tenant domain.TenantID) {
+	t.Helper()
+	const sql = `insert into events (tenant_id, seq, stream_type, stream_id, version, type, schema_version, occurred_at, actor_id, command_id, data, meta)
+select $1, h.seq + row_number() over (order by n.n, e.stream_id), e.stream_type, e.stream_id, n.n + 1, 'task.updated', 1,
+  h.at + (row_number() over (order by n.n, e.stream_id)) * interval '1 microsecond', e.actor_id, gen_random_uuid(),
+  json_build_object('task_id', e.data ->> 'task_id', 'project_id', e.data ->> 'project_id', 'project_name', e.data ->> 'project_name',
+    'owner_id', e.data ->> 'owner_id', 'title', 'Change ' || n.n, 'assignee_id', null,
+    'changes', json_build_array(json_build_object('field', 'title', 'from', 'before', 'to', 'Change ' || n.n))), e.meta
+from events e, generate_series(1, 300) n (n), (select max(seq) as seq, max(occurred_at) as at from events where tenant_id = $1) h
+where e.tenant_id = $1 and e.type = 'task.created'`
+	if _, err := pool.Exec(t.Context(), sql, tenant.UUID()); err != nil {
+		t.Fatal(err)
+	}
+}
