@@ -28,7 +28,9 @@ type rebuildPlan struct {
 	Projection string
 	Workers    int
 	Rounds     int
-	JSON       bool
+	// CatchUp: let the live subscriptions go through the logs first.
+	CatchUp bool
+	JSON    bool
 }
 
 func (p *program) rebuildCommand() *cobra.Command {
@@ -66,6 +68,7 @@ rounds, peak_mb is the most memory that this program had meanwhile.`,
 	f.StringVar(&r.Projection, "projection", "", "one read `model` (default: all, in one pass)")
 	f.IntVar(&r.Workers, "workers", 2, "how many tenants are rebuilt at a time")
 	f.IntVar(&r.Rounds, "rounds", 3, "how often")
+	f.BoolVar(&r.CatchUp, "catch-up", false, "measure first how fast the live subscriptions of one replica go through the same events")
 	f.BoolVar(&r.JSON, "json", false, "print one JSON object")
 	return c
 }
@@ -96,14 +99,17 @@ type rebuildReport struct {
 	EventsPerS float64 `json:"events_per_s"`
 	// ReadEventsPerS is what merely reading them comes to, by as many connections as
 	// workers, and RatioRead EventsPerS to that.
-	ReadEventsPerS float64      `json:"read_events_per_s"`
-	RatioRead      float64      `json:"ratio_read"`
-	Rows           int64        `json:"rows"`
-	RowsPerS       float64      `json:"rows_per_s"`
-	PeakMB         float64      `json:"peak_mb"`
-	Cores          cores        `json:"cores"`
-	Postgres       serverFacts  `json:"postgres"`
-	Machine        machineFacts `json:"machine"`
+	ReadEventsPerS float64 `json:"read_events_per_s"`
+	RatioRead      float64 `json:"ratio_read"`
+	// CatchUpEventsPerS is what the live subscriptions come to, all of them together; 0
+	// where that wasn't measured.
+	CatchUpEventsPerS float64      `json:"catch_up_events_per_s"`
+	Rows              int64        `json:"rows"`
+	RowsPerS          float64      `json:"rows_per_s"`
+	PeakMB            float64      `json:"peak_mb"`
+	Cores             cores        `json:"cores"`
+	Postgres          serverFacts  `json:"postgres"`
+	Machine           machineFacts `json:"machine"`
 }
 
 // rebuildRound is one turn of each kind.
@@ -148,6 +154,14 @@ func (p *program) rebuild(ctx context.Context, plan rebuildPlan, dir string) (er
 	}
 	r.Events = each * int64(plan.Tenants)
 	p.note("%d events of %d tenants written in %.0f s", r.Events, plan.Tenants, time.Since(begin).Seconds())
+	if plan.CatchUp {
+		took, err := catchUp(ctx, d, tenants, each)
+		if err != nil {
+			return err
+		}
+		r.CatchUpEventsPerS = float64(r.Events) / took.Seconds()
+		p.note("the live subscriptions went through all in %s, %.0f events/s", took.Round(time.Millisecond), r.CatchUpEventsPerS)
+	}
 	var rounds []rebuildRound
 	for i := range plan.Rounds {
 		round, err := p.rebuildRound(ctx, d, pool, plan, tenants, each)
