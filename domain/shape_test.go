@@ -56,7 +56,7 @@ func wantsReadAlike(t interface {
 	}
 }
 
-// stored is what stands in the golden files, and by which types it is read.
+// storedForms are what stands in the golden files, and by which types each is read.
 func storedForms(t testing.TB) map[string]reflect.Type {
 	t.Helper()
 	forms := map[string]reflect.Type{}

@@ -15,18 +15,23 @@ import (
 )
 
 // Columns are the columns of an event in the order in which Scan reads them.
-const Columns = `tenant_id, seq, stream_type, stream_id, version, type, schema_version, occurred_at, actor_id, command_id, data, meta`
+const Columns = FoldColumns + `, meta`
+
+// FoldColumns are those without the event's Meta, for folds that don't look at it:
+// it is a third of what is sent and read. Scan reads these too.
+const FoldColumns = `tenant_id, seq, stream_type, stream_id, version, type, schema_version, occurred_at, actor_id, command_id, data`
 
 // stored is an event as its row has it. data and meta are only lent: the driver's
 // next row overwrites them.
 type stored struct {
 	domain.Recorded
-	eventType  string
-	schema     int16
-	data, meta json.RawMessage
+	eventType string
+	schema    int16
+	data      json.RawMessage
+	meta      json.RawMessage // nil where it wasn't selected
 }
 
-// Scan reads one event of a query that selects Columns, bringing old schema
+// Scan reads one event of a query that selects Columns or FoldColumns, bringing old schema
 // versions up to date. It returns domain.ErrUnknownEvent for what a newer version wrote.
 func Scan(row pgx.CollectableRow) (domain.Recorded, error) {
 	s, ok := scanBinary(row)
@@ -44,6 +49,9 @@ func (s *stored) decode() (domain.Recorded, error) {
 	if s.Event, err = domain.Decode(s.eventType, int(s.schema), s.data); err != nil {
 		return s.Recorded, fmt.Errorf("event %d of tenant %s: %w", s.Seq, s.Tenant, err)
 	}
+	if s.meta == nil {
+		return s.Recorded, nil
+	}
 	if s.Meta, err = domain.DecodeMeta(s.meta); err != nil {
 		return s.Recorded, fmt.Errorf("meta of event %d of tenant %s: %w", s.Seq, s.Tenant, err)
 	}
@@ -59,8 +67,11 @@ func scanAny(row pgx.CollectableRow) (stored, error) {
 		streamType          string
 		at                  time.Time
 	)
-	err := row.Scan(&tenant, &s.Seq, &streamType, &stream, &s.Version, &s.eventType, &s.schema, &at, &actor, &cmd, &s.data, &s.meta)
-	if err != nil {
+	targets := []any{&tenant, &s.Seq, &streamType, &stream, &s.Version, &s.eventType, &s.schema, &at, &actor, &cmd, &s.data}
+	if len(row.FieldDescriptions()) > len(targets) {
+		targets = append(targets, &s.meta)
+	}
+	if err := row.Scan(targets...); err != nil {
 		return s, err
 	}
 	s.Tenant, s.Stream = domain.TenantID(tenant), domain.StreamID{Type: domain.StreamType(streamType), ID: stream}
@@ -90,17 +101,17 @@ var scanned = [...]struct {
 // they are sent: then scanAny reads it, or says what is wrong.
 func scanBinary(row pgx.CollectableRow) (s stored, ok bool) {
 	fields, v := row.FieldDescriptions(), row.RawValues()
-	if len(fields) != len(scanned) || len(v) != len(scanned) {
+	if len(v) != len(fields) || len(v) > len(scanned) || len(v) < len(scanned)-1 {
 		return s, false
 	}
-	for i, want := range scanned {
+	for i, want := range scanned[:len(v)] {
 		// Text is the same in both formats.
 		if fields[i].DataTypeOID != want.oid || fields[i].Format != want.format && want.format != pgx.TextFormatCode {
 			return s, false
 		}
 	}
 	if len(v[0]) != 16 || len(v[1]) != 8 || len(v[3]) != 16 || len(v[4]) != 4 || len(v[6]) != 2 || len(v[7]) != 8 ||
-		v[8] != nil && len(v[8]) != 16 || len(v[9]) != 16 || v[2] == nil || v[5] == nil || v[10] == nil || v[11] == nil {
+		v[8] != nil && len(v[8]) != 16 || len(v[9]) != 16 || v[2] == nil || v[5] == nil || v[10] == nil {
 		return s, false
 	}
 	if s.At, ok = instant(v[7]); !ok {
@@ -113,8 +124,11 @@ func scanBinary(row pgx.CollectableRow) (s stored, ok bool) {
 	s.Seq = int64(binary.BigEndian.Uint64(v[1]))
 	s.Version, s.schema = int(int32(binary.BigEndian.Uint32(v[4]))), int16(binary.BigEndian.Uint16(v[6]))
 	s.Stream.Type, s.eventType = domain.StreamType(known(v[2])), known(v[5])
-	s.data, s.meta = v[10], v[11]
-	return s, true
+	s.data = v[10]
+	if len(v) > 11 {
+		s.meta = v[11]
+	}
+	return s, len(v) == 11 || s.meta != nil
 }
 
 // instant is a timestamptz as it is sent: microseconds since 2000. It isn't ok where

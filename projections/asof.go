@@ -12,15 +12,19 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Reads of the past fold the log anew, stream by stream: of each only the state is
-// kept, and of a list only one page of states, so memory doesn't grow with the log.
+// Reads of the past fold the log anew, in its order and by the key that is it: no
+// plan can sort it. Of each stream only the state is kept, of a list at most
+// asOfStreams states at once, so memory doesn't grow with the log.
 const (
 	// AsOfTime is how long a read of the past may take, waiting for its turn included.
 	AsOfTime = 5 * time.Second
 	// asOfAtOnce is how many reads of the past fold at the same time.
 	asOfAtOnce = 4
-	// asOfPage is how many events one statement reads.
+	// asOfPage is how many events of the log one statement looks at.
 	asOfPage = 5_000
+	// asOfStreams is how many streams are folded at once. A list of more reads the log
+	// again from where they became so many.
+	asOfStreams = 10_000
 )
 
 // past is a read model as it was: its own fold over the streams of one type, one row
@@ -37,15 +41,18 @@ var (
 	pastComments = past[domain.Comment]{comments, domain.CommentStream}
 )
 
-// pastStreamSQL reads a stream ($2 id, $3 type) of a tenant ($1) up to a seq ($4).
-const pastStreamSQL = `select ` + eventstore.Columns + ` from events
-where tenant_id = $1 and stream_id = $2 and stream_type = $3 and seq <= $4 order by version`
+// notSkipped leaves out what an operator had the subscription ($2) leave out, as the
+// read model itself and every rebuild of it do.
+const notSkipped = ` and seq <> all (array(select k.seq from skips k where k.tenant_id = $1 and k.subscription = $2))`
 
-// pastPageSQL reads up to $6 events of a tenant's ($1) streams of a type ($4) up to
-// a seq ($5), stream by stream, after a stream and version ($2, $3).
-const pastPageSQL = `select ` + eventstore.Columns + ` from events
-where tenant_id = $1 and (stream_id, version) > ($2::uuid, $3::integer) and stream_type = $4 and seq <= $5
-order by stream_id, version limit $6`
+// pastStreamSQL reads a stream ($3 id, $4 type) of a tenant ($1) up to a seq ($5).
+const pastStreamSQL = `select ` + eventstore.FoldColumns + ` from events
+where tenant_id = $1 and stream_id = $3 and stream_type = $4 and seq <= $5` + notSkipped + ` order by version`
+
+// pastPageSQL reads the events of a tenant's ($1) streams of a type ($3) after a seq
+// ($4) up to another ($5).
+const pastPageSQL = `select ` + eventstore.FoldColumns + ` from events
+where tenant_id = $1 and seq > $4 and seq <= $5 and stream_type = $3` + notSkipped + ` order by seq`
 
 // inPast runs a read of the past when it is its turn. One that takes too long is
 // domain.CodeOverloaded.
@@ -74,17 +81,11 @@ func inPast[R any](ctx context.Context, q *Queries, read func(context.Context) (
 func (p past[R]) row(ctx context.Context, q *Queries, s domain.Scope, id uuid.UUID, seq int64) (*R, error) {
 	var row *R
 	err := q.scoped(ctx, s, func(b *pgx.Batch) {
-		b.Queue(pastStreamSQL, s.Tenant().UUID(), id, string(p.stream), seq).Query(func(rows pgx.Rows) error {
-			for rows.Next() {
-				e, err := eventstore.Scan(rows)
-				if err != nil {
-					return err
-				}
-				if row, err = p.step(row, e); err != nil {
-					return err
-				}
-			}
-			return rows.Err()
+		b.Queue(pastStreamSQL, s.Tenant().UUID(), p.model.Name, id, string(p.stream), seq).Query(func(rows pgx.Rows) error {
+			return scanEach(rows, func(e domain.Recorded) (err error) {
+				row, err = p.step(row, e)
+				return err
+			})
 		})
 	})
 	if err != nil {
@@ -93,48 +94,70 @@ func (p past[R]) row(ctx context.Context, q *Queries, s domain.Scope, id uuid.UU
 	return row, nil
 }
 
-// each visits the rows that there were after a seq, by their ids.
-func (p past[R]) each(ctx context.Context, q *Queries, s domain.Scope, seq int64, visit func(uuid.UUID, *R)) error {
-	var (
-		at      uuid.UUID
-		version int
-		row     *R
-	)
-	end := func() {
-		if row != nil {
-			visit(at, row)
-		}
-	}
-	for {
-		read := 0
-		err := q.scoped(ctx, s, func(b *pgx.Batch) {
-			b.Queue(pastPageSQL, s.Tenant().UUID(), at, version, string(p.stream), seq, q.asOfPage).Query(func(rows pgx.Rows) error {
-				for rows.Next() {
-					e, err := eventstore.Scan(rows)
-					if err != nil {
-						return err
-					}
-					if e.Stream.ID != at {
-						end()
-						at, row = e.Stream.ID, nil
-					}
-					if row, err = p.step(row, e); err != nil {
-						return err
-					}
-					version = e.Version
-					read++
-				}
-				return rows.Err()
-			})
-		})
+// each visits the rows that there were after a seq, in any order.
+func (p past[R]) each(ctx context.Context, q *Queries, s domain.Scope, seq int64, visit func(*R)) error {
+	for begun := int64(0); ; {
+		rows, full, err := p.begunAfter(ctx, q, s, begun, seq)
 		if err != nil {
 			return fmt.Errorf("list %s streams as of %d: %w", p.stream, seq, err)
 		}
-		if read < q.asOfPage {
-			end()
+		for _, row := range rows {
+			if row != nil {
+				visit(row)
+			}
+		}
+		if begun = full; begun == 0 {
 			return nil
 		}
 	}
+}
+
+// begunAfter folds up to a seq the streams that begin after another. Where they are
+// more than may be folded at once, full is after which seq the others begin, else 0.
+func (p past[R]) begunAfter(ctx context.Context, q *Queries, s domain.Scope, after, seq int64) (rows map[uuid.UUID]*R, full int64, err error) {
+	rows = map[uuid.UUID]*R{} // nil is one that has no row now
+	take := func(e domain.Recorded) error {
+		row, known := rows[e.Stream.ID]
+		switch {
+		case known:
+		case after > 0 && e.Version > 1: // begun before, and visited
+			return nil
+		case full > 0:
+			return nil
+		case len(rows) == q.asOfStreams:
+			full = e.Seq - 1
+			return nil
+		}
+		row, err := p.step(row, e)
+		rows[e.Stream.ID] = row
+		return err
+	}
+	for from := after; from < seq; from += q.asOfPage {
+		err := q.scoped(ctx, s, func(b *pgx.Batch) {
+			to := min(from+q.asOfPage, seq)
+			b.Queue(pastPageSQL, s.Tenant().UUID(), p.model.Name, string(p.stream), from, to).Query(func(rows pgx.Rows) error {
+				return scanEach(rows, take)
+			})
+		})
+		if err != nil {
+			return nil, 0, err
+		}
+	}
+	return rows, full, nil
+}
+
+// scanEach takes the events of a query one by one.
+func scanEach(rows pgx.Rows, take func(domain.Recorded) error) error {
+	for rows.Next() {
+		e, err := eventstore.Scan(rows)
+		if err != nil {
+			return err
+		}
+		if err := take(e); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
 }
 
 func (p past[R]) step(row *R, e domain.Recorded) (*R, error) {

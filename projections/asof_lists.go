@@ -6,8 +6,6 @@ import (
 	"slices"
 
 	"docket/domain"
-
-	"github.com/google/uuid"
 )
 
 // ProjectsAsOf is Projects after a seq of the log: in the state, and with the
@@ -34,7 +32,7 @@ func (q *Queries) ProjectsAsOf(ctx context.Context, s domain.Scope, filter Proje
 		return nil, nil, err
 	}
 	return selected(ctx, q, wanted, l.key, func(ctx context.Context) error {
-		return pastProjects.each(ctx, q, s, seq, func(_ uuid.UUID, p *domain.Project) {
+		return pastProjects.each(ctx, q, s, seq, func(p *domain.Project) {
 			if fits(filter.Status, p.Status) && fits(filter.OwnerID, p.OwnerID) && fits(filter.Visibility, p.Visibility) {
 				wanted.offer(p)
 			}
@@ -55,10 +53,10 @@ func (q *Queries) TasksAsOf(ctx context.Context, s domain.Scope, filter TaskFilt
 				return err
 			}
 			there[*filter.ProjectID] = true
-		} else if err := pastProjects.each(ctx, q, s, seq, func(_ uuid.UUID, p *domain.Project) { there[p.ID] = true }); err != nil {
+		} else if err := pastProjects.each(ctx, q, s, seq, func(p *domain.Project) { there[p.ID] = true }); err != nil {
 			return err
 		}
-		return pastTasks.each(ctx, q, s, seq, func(_ uuid.UUID, t *domain.Task) {
+		return pastTasks.each(ctx, q, s, seq, func(t *domain.Task) {
 			if there[t.ProjectID] && filter.fits(t) {
 				wanted.offer(t)
 			}
@@ -84,7 +82,7 @@ func (q *Queries) CommentsAsOf(ctx context.Context, s domain.Scope, task domain.
 		if _, err := q.taskAsOf(ctx, s, task, seq); err != nil {
 			return err
 		}
-		return pastComments.each(ctx, q, s, seq, func(_ uuid.UUID, c *domain.Comment) {
+		return pastComments.each(ctx, q, s, seq, func(c *domain.Comment) {
 			if c.TaskID == task {
 				wanted.offer(c)
 			}
@@ -99,7 +97,7 @@ func (q *Queries) MembersAsOf(ctx context.Context, s domain.Scope, p Page, seq i
 		return nil, nil, err
 	}
 	return selected(ctx, q, wanted, memberKey, func(ctx context.Context) error {
-		return pastMembers.each(ctx, q, s, seq, func(_ uuid.UUID, m *domain.Membership) { wanted.offer(m) })
+		return pastMembers.each(ctx, q, s, seq, func(m *domain.Membership) { wanted.offer(m) })
 	})
 }
 

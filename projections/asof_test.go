@@ -119,14 +119,15 @@ func note2[R any](note func(string, any, error), what string, read func(Page) ([
 
 // What is read as of a seq is what was read live when that seq was the last: of
 // random histories, one by one and in lists, with filters and in every order, by
-// pages of the log of any length; and so is what is read as of a time.
+// pages of the log of any length and any number of streams at once; and so is what is read as of a time.
 func TestAsOfIsWhatWasReadThen(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.run(t, 50, Subscriptions())
 	rapid.Check(t, func(t *rapid.T) {
 		c, ann := w.found(t, "acme")
-		w.queries.asOfPage = rapid.IntRange(1, 20).Draw(t, "page of the log")
+		w.queries.asOfPage = rapid.Int64Range(1, 20).Draw(t, "page of the log")
+		w.queries.asOfStreams = rapid.IntRange(1, 20).Draw(t, "streams at once")
 		type moment struct {
 			seq  int64
 			ask  asked

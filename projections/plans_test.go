@@ -64,7 +64,7 @@ func hot() map[string]statement {
 		"streamThereSQL":    onAPI(streamThereSQL, "events_stream"),
 		"momentSQL":         onAPI(momentSQL, "events_pk"),
 		"pastStreamSQL":     onAPI(pastStreamSQL, "events_stream"),
-		"pastPageSQL":       onAPI(pastPageSQL, "events_stream"),
+		"pastPageSQL":       onAPI(pastPageSQL, "events_pk"),
 		"headSQL":           onAPI(headSQL, "events_pk"),
 		"seqAtSQL":          onAPI(seqAtSQL, ""),
 		"slugsSQL":          onAPI(slugsSQL, "claims_pk"),

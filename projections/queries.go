@@ -30,8 +30,10 @@ type Queries struct {
 	api      *pgxpool.Pool
 	progress *eventstore.Progress
 	// folding has an item for each read of the past that is under way.
-	folding  chan struct{}
-	asOfPage int
+	folding chan struct{}
+	// asOfPage and asOfStreams are as the constants; tests make them small.
+	asOfPage    int64
+	asOfStreams int
 }
 
 // NewQueries makes Queries over a pool of the api role, which stays the caller's
@@ -40,7 +42,7 @@ type Queries struct {
 func NewQueries(api *pgxpool.Pool, progress *eventstore.Progress) *Queries {
 	return &Queries{
 		OwnWait: OwnWait, MinWait: MinWait, AsOfTime: AsOfTime,
-		api: api, progress: progress, folding: make(chan struct{}, asOfAtOnce), asOfPage: asOfPage,
+		api: api, progress: progress, folding: make(chan struct{}, asOfAtOnce), asOfPage: asOfPage, asOfStreams: asOfStreams,
 	}
 }
 
