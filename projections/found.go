@@ -36,9 +36,16 @@ const (
 )
 
 // searchScopeSQL limits what the api role sees of search to what matches a tsquery
-// ($1) until the end of the batch. On tables that seem small the planner would read
-// search as a whole, and keep that plan when they have grown.
-const searchScopeSQL = `select set_config('docket.search', $1, true), set_config('enable_seqscan', 'off', true)`
+// ($1) until the end of the batch. Where tables seem small the planner would read
+// search as a whole, or look a row up through search_document, and keep that plan
+// when they have grown; so it may do the first never, and the second (whether
+// bitmaps are on or off, $2) only where the search is to find the rows.
+const searchScopeSQL = `select set_config('docket.search', $1, true), set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', $2, true)`
+
+const (
+	byIndex = "on"  // search_document finds the rows
+	byKey   = "off" // they are looked up
+)
 
 // sampleSQL counts, among the newest things of a tenant ($1), all, and those that
 // match three tsqueries ($2, $3, $4), and says whether there are more than
@@ -132,7 +139,7 @@ func (s searching[R]) weigh(ctx context.Context, q *Queries, scope domain.Scope,
 		large                            bool
 	)
 	err := q.scoped(ctx, scope, func(b *pgx.Batch) {
-		b.Queue(searchScopeSQL, quotedLexeme(in.any()))
+		b.Queue(searchScopeSQL, quotedLexeme(in.any()), byKey)
 		b.Queue(s.sample, scope.Tenant().UUID(), whole, prefix.tsquery(in), without).QueryRow(func(row pgx.Row) error {
 			return row.Scan(&all, &matching, &beginning, &others, &large)
 		})
@@ -196,7 +203,7 @@ func (s searching[R]) answer(ctx context.Context, q *Queries, scope domain.Scope
 func (s searching[R]) fromNewest(ctx context.Context, q *Queries, scope domain.Scope, w webQuery, p Page, after Keyset) ([]R, *Keyset, error) {
 	look := within(w.tsquery(scopeOf(scope.Tenant(), s.kind)), s.facets)
 	also := func(b *pgx.Batch) {
-		b.Queue(searchScopeSQL, look)
+		b.Queue(searchScopeSQL, look, byKey)
 		if s.also != nil {
 			s.also(b)
 		}
@@ -252,7 +259,7 @@ func items[R any](hits []hit[R]) []R {
 // what it found is some of them only.
 func (s searching[R]) find(ctx context.Context, q *Queries, scope domain.Scope, sql string, how weight, rank string, most int, p Page, after Keyset) (hits []hit[R], n int, err error) {
 	err = q.scoped(ctx, scope, func(b *pgx.Batch) {
-		b.Queue(searchScopeSQL, how.look)
+		b.Queue(searchScopeSQL, how.look, byIndex)
 		if s.also != nil {
 			s.also(b)
 		}
