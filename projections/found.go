@@ -22,14 +22,14 @@ import (
 // tells beforehand, as reading half of a large tenant's index takes too long; the
 // index itself has the last word. A cursor keeps to the order that it began with.
 const (
-	maxRanked = 5_000
+	maxRanked = 3_000
 	// maxRankedOn is maxRanked for pages after the first: what is added to a result
 	// while it is read doesn't turn its order around.
 	maxRankedOn = 4 * maxRanked
 	// sampleSize is how many of the newest are looked at; commonShare of them
 	// makes a search common in a tenant with more than maxRanked things.
 	sampleSize  = 500
-	commonShare = 0.02
+	commonShare = 0.015
 	// wideShare is from when on the words that begin with something are too many to
 	// be read from the index, if the rest of the search can do without them.
 	wideShare = 0.05
@@ -61,40 +61,46 @@ from (select t.id` + newest + `limit ` + strconv.Itoa(sampleSize) + `) n, latera
   select s.document from search s where s.tenant_id = $1 and s.generation = ` + searchGeneration + ` and s.id = n.id limit 1) d`
 }
 
-const commonLeast = int(sampleSize * commonShare)
+const commonLeast = 8 // sampleSize * commonShare
 
 // matches is true where the document of a thing matches docket.search, which the
 // policy of search asks.
 const matches = `(select true from search s where s.tenant_id = $1 and s.generation = ` + searchGeneration + ` and s.id = t.id limit 1)`
 
-// placing is an order of what is found: a column, its type, and which values stand
-// behind another.
-type placing struct{ column, typ, beyond, direction string }
-
-var (
-	byRank    = placing{"f.rank", "real", "<", "desc"}
-	byCreated = placing{"t.created_at", "timestamptz", ">", "asc"}
-)
-
 // foundSQL lists what matches docket.search, of a tenant ($1), under conditions with
-// the parameters before $n: after a keyset ($n, $n+1), up to $n+2, ranked by a tsquery
-// ($n+3), where a tsquery ($n+4, any if null) matches too. At most $n+5 are looked
-// at, and how many were stands first in each row; if none is listed, in one of nulls.
-// It is made for one model and one order.
-func foundSQL[R any](m *model[uuid.UUID, R], generation, conditions string, by placing, n int) string {
+// the parameters before $n: after a keyset ($n, $n+1) in an order, up to $n+2, ranked
+// by a tsquery ($n+3), where a tsquery ($n+4, any if null) matches too. At most $n+5
+// are looked at, and how many were stands first in each row; if none is listed, in
+// one of nulls. It is made for one model and one order.
+func foundSQL[R any](m *model[uuid.UUID, R], generation, conditions string, order func(things, conditions string, arg func(int) string) string, n int) string {
 	arg := func(i int) string { return fmt.Sprintf("$%d", n+i) }
+	things := `lateral (
+    select t.* from ` + m.Table + ` t where t.tenant_id = $1 and t.generation = ` + generation + ` and t.id = f.id limit 1) t`
 	return `with found as materialized (
   select s.id, ts_rank(s.document, ` + arg(3) + `::tsquery) as rank from search s
   where s.tenant_id is not distinct from $1 and s.generation = ` + searchGeneration + `
     and (` + arg(4) + `::tsquery is null or s.document @@ ` + arg(4) + `::tsquery)
   limit ` + arg(5) + `)
 select c.n, ` + m.columns("r.") + `, r.rank from (select count(*) as n from found) c left join lateral (
-  select t.*, f.rank, ` + by.column + ` as place from found f, lateral (
-    select t.* from ` + m.Table + ` t where t.tenant_id = $1 and t.generation = ` + generation + ` and t.id = f.id limit 1) t
+` + order(things, conditions, arg) + `) r on true order by r.place`
+}
+
+// byRank is the best first, and of equals the newest: ids ascend with time. Things
+// are looked up in that order, until the page is full.
+func byRank(things, conditions string, arg func(int) string) string {
+	return `  select t.*, f.rank, f.place from (
+    select f.*, row_number() over (order by f.rank desc, f.id desc) as place from found f
+    where (f.rank, f.id) < (` + arg(0) + `::real, ` + arg(1) + `::uuid) order by f.rank desc, f.id desc) f, ` + things + `
   where ` + conditions + `
-    and (` + by.column + `, t.id) ` + by.beyond + ` (` + arg(0) + `::` + by.typ + `, ` + arg(1) + `::uuid)
-  order by ` + by.column + ` ` + by.direction + `, t.id ` + by.direction + ` limit ` + arg(2) + `) r on true
-order by r.place ` + by.direction + `, r.id ` + by.direction
+  order by f.rank desc, f.id desc limit ` + arg(2)
+}
+
+// byCreated is the order of lists.
+func byCreated(things, conditions string, arg func(int) string) string {
+	return `  select t.*, f.rank, row_number() over (order by t.created_at, t.id) as place from found f, ` + things + `
+  where ` + conditions + `
+    and (t.created_at, t.id) > (` + arg(0) + `::timestamptz, ` + arg(1) + `::uuid)
+  order by t.created_at, t.id limit ` + arg(2)
 }
 
 // searching is a kind of thing that is searched.

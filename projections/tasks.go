@@ -74,14 +74,18 @@ type TaskFilter struct {
 // taskConditions are those of a project ($2), an assignee ($3), a status ($4), a
 // priority ($5), a label ($6) and a day that it is due before ($7), each any if null,
 // and of a project that is there. The first two are given apart: they decide by which
-// index the tasks are read in order.
-func taskConditions(by string) string {
+// index the tasks are read in order. Where there is one more (also), it is asked
+// before the project is looked up.
+func taskConditions(by, also string) string {
+	if also == "" {
+		also = "true"
+	}
 	return by + `
   and ($4::text is null or t.status = $4)
   and ($5::text is null or t.priority = $5)
   and ($6::text is null or t.labels ? $6)
   and ($7::text is null or t.due_date < $7)
-  and ` + inProject
+  and case when ` + also + ` then ` + inProject + ` end`
 }
 
 const (
@@ -96,7 +100,7 @@ const (
 // $9), up to $10.
 func tasksSQL(by string) string {
 	return `select ` + tasks.columns("t.") + ` from tasks t
-where t.tenant_id = $1 and t.generation = ` + tasksGeneration + ` and ` + taskConditions(by) + `
+where t.tenant_id = $1 and t.generation = ` + tasksGeneration + ` and ` + taskConditions(by, "") + `
   and (t.created_at, t.id) > ($8::timestamptz, $9::uuid)
 order by t.created_at, t.id limit $10`
 }
@@ -104,8 +108,8 @@ order by t.created_at, t.id limit $10`
 // tasksFromNewest is tasksSQL of those that match docket.search, the newest first.
 func tasksFromNewest(by string) string {
 	return `select ` + tasks.columns("t.") + ` from tasks t
-where t.tenant_id = $1 and t.generation = ` + tasksGeneration + ` and ` + taskConditions(by) + `
-  and (t.created_at, t.id) < ($8::timestamptz, $9::uuid) and ` + matches + `
+where t.tenant_id = $1 and t.generation = ` + tasksGeneration + ` and ` + taskConditions(by, matches) + `
+  and (t.created_at, t.id) < ($8::timestamptz, $9::uuid)
 order by t.created_at desc, t.id desc limit $10`
 }
 
@@ -116,8 +120,8 @@ var (
 	newestAllTasksSQL      = tasksFromNewest(ofAll)
 	newestProjectTasksSQL  = tasksFromNewest(ofProject)
 	newestAssigneeTasksSQL = tasksFromNewest(ofAssignee)
-	rankedTasksSQL         = foundSQL(tasks, tasksGeneration, taskConditions(ofAny), byRank, 8)
-	labelledTasksSQL       = foundSQL(tasks, tasksGeneration, taskConditions(ofAny), byCreated, 8)
+	rankedTasksSQL         = foundSQL(tasks, tasksGeneration, taskConditions(ofAny, ""), byRank, 8)
+	labelledTasksSQL       = foundSQL(tasks, tasksGeneration, taskConditions(ofAny, ""), byCreated, 8)
 	sampleTasksSQL         = sampleSQL(tasks.Table, tasksGeneration)
 )
 
