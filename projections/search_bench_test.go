@@ -176,8 +176,11 @@ func BenchmarkSearch(b *testing.B) {
 					b.Fatal(err)
 				}
 			}
-			var took []time.Duration
-			var found int
+			var (
+				took  []time.Duration
+				found int
+				best  = make([]time.Duration, len(c.filters))
+			)
 			for i := 0; b.Loop(); i++ {
 				begin := time.Now()
 				got, _, err := w.queries.Tasks(b.Context(), s, c.filters[i%len(c.filters)], Page{Limit: 50}, Fresh{})
@@ -185,9 +188,15 @@ func BenchmarkSearch(b *testing.B) {
 					b.Fatal(err)
 				}
 				took = append(took, time.Since(begin))
+				if k := i % len(best); best[k] == 0 || took[i] < best[k] {
+					best[k] = took[i]
+				}
 				found += len(got)
 			}
 			slices.Sort(took)
+			// Of each search the best time, and of those the worst: what is left when
+			// others use the machine too.
+			b.ReportMetric(float64(slices.Max(best).Microseconds())/1e3, "worst-best-ms")
 			b.ReportMetric(float64(took[len(took)/2].Microseconds())/1e3, "p50-ms")
 			b.ReportMetric(float64(took[min(len(took)-1, len(took)*99/100)].Microseconds())/1e3, "p99-ms")
 			b.ReportMetric(float64(found)/float64(len(took)), "found")
