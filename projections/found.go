@@ -22,14 +22,14 @@ import (
 // tells beforehand, as reading half of a large tenant's index takes too long; the
 // index itself has the last word. A cursor keeps to the order that it began with.
 const (
-	maxRanked = 3_000
+	maxRanked = 4_000
 	// maxRankedOn is maxRanked for pages after the first: what is added to a result
 	// while it is read doesn't turn its order around.
 	maxRankedOn = 4 * maxRanked
 	// sampleSize is how many of the newest are looked at; commonShare of them
 	// makes a search common in a tenant with more than maxRanked things.
-	sampleSize  = 500
-	commonShare = 0.015
+	sampleSize  = 1_000
+	commonShare = 0.02
 	// wideShare is from when on the words that begin with something are too many to
 	// be read from the index, if the rest of the search can do without them.
 	wideShare = 0.05
@@ -61,7 +61,7 @@ from (select t.id` + newest + `limit ` + strconv.Itoa(sampleSize) + `) n, latera
   select s.document from search s where s.tenant_id = $1 and s.generation = ` + searchGeneration + ` and s.id = n.id limit 1) d`
 }
 
-const commonLeast = 8 // sampleSize * commonShare
+const commonLeast = 20 // sampleSize * commonShare
 
 // matches is true where the document of a thing matches docket.search, which the
 // policy of search asks.
