@@ -132,6 +132,28 @@ func (a attack) foreignIDs(e *endpoint) {
 	if !e.takesID() {
 		a.by.send(e.Method, e.at("not-found"), body(random())) // for what it may not show
 	}
+	a.foreignWords(e)
+}
+
+// foreignWords searches for the other tenant's words, which must find what words
+// find that nobody has written.
+func (a attack) foreignWords(e *endpoint) {
+	a.w.Helper()
+	for _, p := range e.Parameters {
+		if p.In != "query" || p.Name != "q" {
+			continue
+		}
+		at := e.at(a.from.ids["project"])
+		want := a.by.send(e.Method, withQuery(at, "q", "nobodys"), "").want(200)
+		for _, q := range []string{a.on.word[:5], a.on.word + " or nobodys", "nobodys or " + a.on.word, `"` + a.on.word + ` title"`} {
+			if got := a.by.send(e.Method, withQuery(at, "q", q), "").want(200); got.Body.String() != want.Body.String() {
+				a.w.Errorf("%s: a search for %q finds %s", got.call, q, got.Body)
+			}
+		}
+		if own := a.by.send(e.Method, withQuery(at, "q", a.from.word), "").want(200); own.Body.String() == want.Body.String() {
+			a.w.Errorf("%s: a search for the own words finds nothing", own.call)
+		}
+	}
 }
 
 // foreignTenant tries the other tenant itself, by id and by slug, with its own

@@ -86,6 +86,7 @@ func newListed(w *world, slug string) *listed {
 		"/v1/projects", "/v1/projects?visibility=public&status=draft&owner_id=" + owner.id.String(),
 		project + "/tasks", project + "/tasks?status=todo&priority=normal&label=x", project + "/tasks?assignee_id=" + member.id.String(),
 		"/v1/tasks", "/v1/tasks?status=todo&priority=normal&label=x", "/v1/tasks?assignee_id=" + member.id.String(), "/v1/tasks?due_before=2030-01-01",
+		"/v1/projects?q=" + slug, "/v1/tasks?q=" + slug, project + "/tasks?q=" + slug, project + "/tasks?q=x&label=x&status=todo", "/v1/tasks?q=x",
 		project + "/history", task + "/history", task + "/comments",
 		"/v1/notifications", "/v1/notifications?unread=true",
 		"/v1/admin/activity", "/v1/admin/activity?after_seq=3", "/v1/admin/activity?entity_type=project", "/v1/admin/activity?actor_id=" + owner.id.String(),

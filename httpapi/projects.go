@@ -49,6 +49,7 @@ type editProjectBody struct {
 }
 
 type ProjectFilter struct {
+	Query      filter[string]            `query:"q" minLength:"1" maxLength:"200" doc:"A search in names and descriptions." json:"q"`
 	Status     filter[domain.Status]     `query:"status" enum:"draft,submitted,rejected,approved,active,on_hold,completed,cancelled,archived" json:"status"`
 	OwnerID    filter[domain.UserID]     `query:"owner_id" format:"uuid" json:"owner_id"`
 	Visibility filter[domain.Visibility] `query:"visibility" enum:"private,public" json:"visibility"`
@@ -62,7 +63,8 @@ type ProjectInput struct {
 func registerProjects(s *Server) {
 	registerScoped(s, operation{
 		Method: http.MethodGet, Path: "/v1/projects", ID: "list-projects", Tag: "projects", Action: domain.ProjectRead,
-		Summary: "The tenant's projects", Errors: []domain.Code{domain.CodeCursorInvalid},
+		Summary: "The tenant's projects", Description: searchDoc + " With q there is no sort: together they are refused (unsupported-combination).",
+		Errors: []domain.Code{domain.CodeCursorInvalid, domain.CodeUnsupportedCombination},
 	}, s.listProjects)
 	registerScoped(s, operation{
 		Method: http.MethodPost, Path: "/v1/projects", ID: "create-project", Tag: "projects", Action: domain.ProjectCreate,
@@ -87,20 +89,32 @@ func (s *Server) listProjects(ctx context.Context, scope domain.Scope, in *struc
 	Paged
 	Dated
 	ProjectFilter
-	Sort string `query:"sort" enum:"created_at,-created_at,updated_at,-updated_at,name,-name" default:"created_at"`
+	Sort filter[string] `query:"sort" enum:"created_at,-created_at,updated_at,-updated_at,name,-name" doc:"Without it (and without q) it is created_at."`
 }) (*datedList[projectBody], error) {
+	if in.Query.set && in.Sort.set {
+		return nil, domain.Refuse(domain.CodeUnsupportedCombination, "q and sort don't go together: what is found has an order of its own")
+	}
+	if err := refuseDatedSearch(in.Query, in.Dated); err != nil {
+		return nil, err
+	}
+	sort := string(projections.ByCreated)
+	if in.Sort.set {
+		sort = in.Sort.value
+	}
 	at, err := s.asOf(ctx, scope, in.Dated)
 	if err != nil {
 		return nil, err
 	}
-	l := listing{Tenant: scope.Tenant(), Route: "list-projects", Filters: in.ProjectFilter, Sort: in.Sort, AsOf: at}
+	l := listing{Tenant: scope.Tenant(), Route: "list-projects", Filters: in.ProjectFilter, Sort: sort, AsOf: at}
 	page, err := s.page(in.Paged, l)
 	if err != nil {
 		return nil, err
 	}
-	by, descending := strings.CutPrefix(in.Sort, "-")
+	by, descending := strings.CutPrefix(sort, "-")
 	order := projections.ProjectOrder{By: projections.ProjectSort(by), Descending: descending}
-	wanted := projections.ProjectFilter{Status: in.Status.asked(), OwnerID: in.OwnerID.asked(), Visibility: in.Visibility.asked()}
+	wanted := projections.ProjectFilter{
+		Query: in.Query.asked(), Status: in.Status.asked(), OwnerID: in.OwnerID.asked(), Visibility: in.Visibility.asked(),
+	}
 	var (
 		items []domain.Project
 		next  *projections.Keyset

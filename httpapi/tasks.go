@@ -54,6 +54,7 @@ type editTaskBody struct {
 }
 
 type TaskFilter struct {
+	Query      filter[string]            `query:"q" minLength:"1" maxLength:"200" doc:"A search in titles, descriptions and labels."`
 	Status     filter[domain.TaskStatus] `query:"status" enum:"todo,in_progress,done"`
 	AssigneeID filter[userOrMe]          `query:"assignee_id" doc:"A user's id; me is the caller's."`
 	Priority   filter[domain.Priority]   `query:"priority" enum:"low,normal,high,urgent"`
@@ -63,7 +64,7 @@ type TaskFilter struct {
 // asked is the filter as queries take it, and as cursors are bound to it.
 func (f TaskFilter) asked(caller domain.UserID) projections.TaskFilter {
 	return projections.TaskFilter{
-		Status: f.Status.asked(), AssigneeID: f.AssigneeID.asked().of(caller), Priority: f.Priority.asked(), Label: f.Label.asked(),
+		Query: f.Query.asked(), Status: f.Status.asked(), AssigneeID: f.AssigneeID.asked().of(caller), Priority: f.Priority.asked(), Label: f.Label.asked(),
 	}
 }
 
@@ -75,12 +76,13 @@ type TaskInput struct {
 func registerTasks(s *Server) {
 	registerScoped(s, operation{
 		Method: http.MethodGet, Path: "/v1/tasks", ID: "list-tasks", Tag: "tasks", Action: domain.TaskRead,
-		Summary: "The tasks of all projects", Description: "With assignee_id=me the caller's own.",
-		Errors: []domain.Code{domain.CodeCursorInvalid},
+		Summary: "The tasks of all projects", Description: "With assignee_id=me the caller's own. " + searchDoc,
+		Errors: []domain.Code{domain.CodeCursorInvalid, domain.CodeUnsupportedCombination},
 	}, s.listTasks)
 	registerScoped(s, operation{
 		Method: http.MethodGet, Path: "/v1/projects/{id}/tasks", ID: "list-project-tasks", Tag: "tasks", Action: domain.TaskRead,
-		Summary: "A project's tasks", Errors: []domain.Code{domain.CodeCursorInvalid},
+		Summary: "A project's tasks", Description: searchDoc,
+		Errors: []domain.Code{domain.CodeCursorInvalid, domain.CodeUnsupportedCombination},
 	}, s.listProjectTasks)
 	registerScoped(s, operation{
 		Method: http.MethodPost, Path: "/v1/projects/{id}/tasks", ID: "create-task", Tag: "tasks", Action: domain.TaskCreate,
@@ -109,6 +111,9 @@ func (s *Server) listTasks(ctx context.Context, scope domain.Scope, in *struct {
 }) (*datedList[taskBody], error) {
 	wanted := in.TaskFilter.asked(scope.Actor().ID)
 	wanted.DueBefore = in.DueBefore.asked()
+	if err := refuseDatedSearch(in.Query, in.Dated); err != nil {
+		return nil, err
+	}
 	return s.answerTasks(ctx, scope, in.Paged, in.Dated, "list-tasks", wanted)
 }
 
@@ -120,6 +125,9 @@ func (s *Server) listProjectTasks(ctx context.Context, scope domain.Scope, in *s
 }) (*datedList[taskBody], error) {
 	wanted := in.TaskFilter.asked(scope.Actor().ID)
 	wanted.ProjectID = &in.ID
+	if err := refuseDatedSearch(in.Query, in.Dated); err != nil {
+		return nil, err
+	}
 	return s.answerTasks(ctx, scope, in.Paged, in.Dated, "list-project-tasks", wanted)
 }
 

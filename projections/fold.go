@@ -33,7 +33,7 @@ func (m *model[K, R]) erase() readModel {
 
 // readModels are all there are, in the order in which they are rebuilt.
 func readModels() []readModel {
-	return []readModel{tenants.erase(), members.erase(), projects.erase(), tasks.erase(), comments.erase(), activity.erase()}
+	return []readModel{tenants.erase(), members.erase(), projects.erase(), tasks.erase(), comments.erase(), search.erase(), activity.erase()}
 }
 
 // Models are the names of the read models, which are those of their
@@ -190,11 +190,7 @@ func (m *model[K, R]) load(ctx context.Context, p *eventstore.Page, keys []K) (m
 func (m *model[K, R]) scan(t domain.TenantID) pgx.RowToFunc[R] {
 	return func(row pgx.CollectableRow) (R, error) {
 		var r R
-		targets := make([]any, len(m.Columns))
-		for i, c := range m.Columns {
-			targets[i] = c.target(&r)
-		}
-		if err := row.Scan(targets...); err != nil {
+		if err := row.Scan(m.targets(&r)...); err != nil {
 			return r, err
 		}
 		if m.Complete != nil {
@@ -202,6 +198,15 @@ func (m *model[K, R]) scan(t domain.TenantID) pgx.RowToFunc[R] {
 		}
 		return r, nil
 	}
+}
+
+// targets are what the model's columns are scanned into, and more behind them.
+func (m *model[K, R]) targets(r *R, more ...any) []any {
+	targets := make([]any, 0, len(m.Columns)+len(more))
+	for _, c := range m.Columns {
+		targets = append(targets, c.target(r))
+	}
+	return append(targets, more...)
 }
 
 // save writes each touched row once, in one round trip.

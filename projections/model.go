@@ -20,6 +20,9 @@ type model[K comparable, R any] struct {
 	Table       string
 	// Keys says which row an event touches, for each type that touches one.
 	Keys map[string]func(domain.Recorded) K
+	// Touches narrows Keys to the events that change the row; nil: all do. An
+	// event that changes nothing of a row costs then no look at it.
+	Touches func(domain.Recorded) bool
 	// Ignores are the types that touch none. A type in neither is an error.
 	Ignores []string
 	// Fold is pure: the row that an event leaves, or nil where it leaves none.
@@ -96,6 +99,8 @@ func (m *model[K, R]) columns(prefix string) string {
 func (m *model[K, R]) touched(e domain.Recorded) (key K, ok bool, err error) {
 	of, ok := m.Keys[e.Event.EventType()]
 	switch {
+	case ok && m.Touches != nil && !m.Touches(e):
+		return key, false, nil
 	case ok:
 		return of(e), true, nil
 	case slices.Contains(m.Ignores, e.Event.EventType()):

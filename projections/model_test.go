@@ -34,7 +34,7 @@ func TestEveryModelHasAWordOnEveryEvent(t *testing.T) {
 	var names []string
 	for _, v := range []vocabulary{
 		vocabularyOf(tenants), vocabularyOf(members), vocabularyOf(projects), vocabularyOf(tasks), vocabularyOf(comments),
-		vocabularyOf(activity),
+		vocabularyOf(search), vocabularyOf(activity),
 	} {
 		names = append(names, v.name)
 		for e := range registered {

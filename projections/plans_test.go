@@ -21,14 +21,23 @@ type statement struct {
 	pool  func(*world) *pgxpool.Pool
 	sql   string
 	index string
+	// bitmaps is what searchScopeSQL sets beside the statement; empty: it doesn't.
+	bitmaps string
+}
+
+// onSearch is a statement beside searchScopeSQL.
+func onSearch(sql, index, bitmaps string) statement {
+	s := onAPI(sql, index)
+	s.bitmaps = bitmaps
+	return s
 }
 
 func onAPI(sql, index string) statement {
-	return statement{func(w *world) *pgxpool.Pool { return w.api }, sql, index}
+	return statement{pool: func(w *world) *pgxpool.Pool { return w.api }, sql: sql, index: index}
 }
 
 func onEngine(sql, index string) statement {
-	return statement{func(w *world) *pgxpool.Pool { return w.engine }, sql, index}
+	return statement{pool: func(w *world) *pgxpool.Pool { return w.engine }, sql: sql, index: index}
 }
 
 // hot are all statements of the package by the names of the constants and
@@ -71,19 +80,30 @@ func hot() map[string]statement {
 		"slugsFromSQL":      onAPI(slugsFromSQL, "claims_pk"),
 		"tenantStreamSQL":   onAPI(tenantStreamSQL, "events_stream"),
 		// What seq_at asks, restated: EXPLAIN doesn't look into functions.
-		"in seq_at: head": onAPI(`select e.seq from events e where e.tenant_id = $1 order by e.seq desc limit 1`, "events_pk"),
-		"in seq_at: at":   onAPI(`select e.occurred_at from events e where e.tenant_id = $1 and e.seq = $2`, "events_pk"),
-		"tenantsSQL":      onEngine(tenantsSQL, "tenant_logs_pk"),
+		"in seq_at: head":   onAPI(`select e.seq from events e where e.tenant_id = $1 order by e.seq desc limit 1`, "events_pk"),
+		"in seq_at: at":     onAPI(`select e.occurred_at from events e where e.tenant_id = $1 and e.seq = $2`, "events_pk"),
+		"searchScopeSQL":    onAPI(searchScopeSQL, ""),
+		"rankedTasksSQL":    onSearch(rankedTasksSQL, "search_document", byIndex),
+		"labelledTasksSQL":  onSearch(labelledTasksSQL, "search_document", byIndex),
+		"rankedProjectsSQL": onSearch(rankedProjectsSQL, "search_document", byIndex),
+		"newestProjectsSQL": onSearch(newestProjectsSQL, "projects_by_created", byKey),
+		"sampleTasksSQL":    onSearch(sampleTasksSQL, "tasks_by_created", byKey),
+		"sampleProjectsSQL": onSearch(sampleProjectsSQL, "projects_by_created", byKey),
+		"tenantsSQL":        onEngine(tenantsSQL, "tenant_logs_pk"),
 	}
 	for o, l := range projectListings {
 		index := "projects_by_" + strings.TrimSuffix(string(o.By), "_at")
 		list[fmt.Sprintf("projectsSQL %v", o)] = onAPI(l.sql, index)
 	}
+	list["newestAllTasksSQL"] = onSearch(newestAllTasksSQL, "tasks_by_created", byKey)
+	list["newestProjectTasksSQL"] = onSearch(newestProjectTasksSQL, "tasks_by_project", byKey)
+	list["newestAssigneeTasksSQL"] = onSearch(newestAssigneeTasksSQL, "tasks_by_assignee", byKey)
 	addModel(list, tenants)
 	addModel(list, members)
 	addModel(list, projects)
 	addModel(list, tasks)
 	addModel(list, comments)
+	addModel(list, search)
 	addModel(list, activity)
 	return list
 }
@@ -101,7 +121,7 @@ func addModel[K comparable, R any](list map[string]statement, m *model[K, R]) {
 var parameter = regexp.MustCompile(`\$[0-9]+`)
 
 // plan is the generic plan of a statement: the one a session keeps.
-func plan(t *testing.T, pool *pgxpool.Pool, sql string) string {
+func plan(t *testing.T, pool *pgxpool.Pool, sql, bitmaps string) string {
 	t.Helper()
 	conn, err := pool.Acquire(t.Context())
 	if err != nil {
@@ -116,7 +136,11 @@ func plan(t *testing.T, pool *pgxpool.Pool, sql string) string {
 	if n := len(params); n > 0 {
 		execute += "(" + strings.Repeat("null, ", n-1) + "null)"
 	}
-	for _, s := range []string{"set plan_cache_mode = force_generic_plan", "prepare hot as " + sql} {
+	settings := "set plan_cache_mode = force_generic_plan"
+	if bitmaps != "" {
+		settings += "; set enable_seqscan = off; set enable_bitmapscan = " + bitmaps
+	}
+	for _, s := range []string{settings, "prepare hot as " + sql} {
 		if _, err := conn.Exec(t.Context(), s); err != nil {
 			t.Fatalf("%s\n%v", s, err)
 		}
@@ -136,7 +160,7 @@ func plan(t *testing.T, pool *pgxpool.Pool, sql string) string {
 	if err := rows.Err(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := conn.Exec(context.WithoutCancel(t.Context()), "deallocate hot"); err != nil {
+	if _, err := conn.Exec(context.WithoutCancel(t.Context()), "deallocate hot; reset plan_cache_mode; reset enable_seqscan; reset enable_bitmapscan"); err != nil {
 		t.Fatal(err)
 	}
 	return strings.Join(lines, "\n")
@@ -150,7 +174,7 @@ func TestPlans(t *testing.T) {
 	list := hot()
 	for _, name := range slices.Sorted(maps.Keys(list)) {
 		s := list[name]
-		p := plan(t, s.pool(w), s.sql)
+		p := plan(t, s.pool(w), s.sql, s.bitmaps)
 		if !strings.Contains(p, s.index) {
 			t.Errorf("%s: the plan doesn't use %s:\n%s", name, s.index, p)
 		}
@@ -161,6 +185,8 @@ func TestPlans(t *testing.T) {
 			bad = bad[:1] // a user's tenants are few, and read all at once
 		case "projectCountsSQL", "taskCountsSQL":
 			bad = bad[:1] // all of the tenant's are counted
+		case "rankedTasksSQL", "labelledTasksSQL", "rankedProjectsSQL":
+			bad = bad[:1] // what is found is sorted, and GIN answers by bitmaps
 		}
 		for _, bad := range bad {
 			if strings.Contains(p, bad) {

@@ -52,6 +52,8 @@ func (q *Queries) Project(ctx context.Context, s domain.Scope, id domain.Project
 
 // ProjectFilter narrows a list of projects; a nil member asks for nothing.
 type ProjectFilter struct {
+	// Query is a search (webquery.go).
+	Query      *string
 	Status     *domain.Status
 	OwnerID    *domain.UserID
 	Visibility *domain.Visibility
@@ -73,18 +75,30 @@ type ProjectOrder struct {
 	Descending bool
 }
 
-// projectsSQL lists the projects of a tenant ($1) with a status ($2), owner ($3)
-// and visibility ($4), each any if null, after a keyset ($5, $6), up to $7. It is
-// made for one column, its type, and one direction.
+// projectConditions are those of a status ($2), an owner ($3) and a visibility ($4),
+// each any if null.
+const projectConditions = `($2::text is null or t.status = $2)
+  and ($3::uuid is null or t.owner_id = $3)
+  and ($4::text is null or t.visibility = $4)`
+
+// projectsSQL lists the projects of a tenant ($1) under projectConditions after a
+// keyset ($5, $6), up to $7. It is made for one column, its type, and one direction.
 func projectsSQL(column, typ, beyond, direction string) string {
-	return `select ` + projects.columns("p.") + ` from projects p
-where p.tenant_id = $1 and p.generation = ` + projectsGeneration + `
-  and ($2::text is null or p.status = $2)
-  and ($3::uuid is null or p.owner_id = $3)
-  and ($4::text is null or p.visibility = $4)
-  and (p.` + column + `, p.id) ` + beyond + ` ($5::` + typ + `, $6::uuid)
-order by p.` + column + ` ` + direction + `, p.id ` + direction + ` limit $7`
+	return `select ` + projects.columns("t.") + ` from projects t
+where t.tenant_id = $1 and t.generation = ` + projectsGeneration + ` and ` + projectConditions + `
+  and (t.` + column + `, t.id) ` + beyond + ` ($5::` + typ + `, $6::uuid)
+order by t.` + column + ` ` + direction + `, t.id ` + direction + ` limit $7`
 }
+
+var (
+	// newestProjectsSQL is projectsSQL of those that match docket.search, the newest first.
+	newestProjectsSQL = `select ` + projects.columns("t.") + ` from projects t
+where t.tenant_id = $1 and t.generation = ` + projectsGeneration + ` and ` + projectConditions + `
+  and (t.created_at, t.id) < ($5::timestamptz, $6::uuid) and ` + matches + `
+order by t.created_at desc, t.id desc limit $7`
+	rankedProjectsSQL = foundSQL(projects, projectsGeneration, projectConditions, byRank, 5)
+	sampleProjectsSQL = sampleSQL(projects.Table, projectsGeneration)
+)
 
 // listing is one order of a list: its statement, where it begins, and the place of an item.
 type listing[R any] struct {
@@ -112,7 +126,8 @@ var projectListings = map[ProjectOrder]listing[domain.Project]{
 	{By: ByName, Descending: true}:    {projectsSQL("name", "text", "<", "desc"), lastText, projectNameKey},
 }
 
-// Projects lists the projects that weren't deleted.
+// Projects lists the projects that weren't deleted; those that match a search as
+// found.go says, and then order says nothing.
 func (q *Queries) Projects(ctx context.Context, s domain.Scope, filter ProjectFilter, order ProjectOrder, p Page, f Fresh) ([]domain.Project, *Keyset, error) {
 	if order.By == "" {
 		order.By = ByCreated
@@ -121,13 +136,22 @@ func (q *Queries) Projects(ctx context.Context, s domain.Scope, filter ProjectFi
 	if !ok {
 		return nil, nil, fmt.Errorf("list projects: no order by %q", order.By)
 	}
+	args := []any{s.Tenant().UUID(), optional(filter.Status), optionalUUID(filter.OwnerID), optional(filter.Visibility)}
+	if filter.Query != nil {
+		if err := q.await(ctx, s, f, projects.Name, search.Name); err != nil {
+			return nil, nil, err
+		}
+		return searching[domain.Project]{
+			what: "projects", kind: searchProjects, model: projects, sample: sampleProjectsSQL,
+			ranked: rankedProjectsSQL, newest: newestProjectsSQL, key: projectCreatedKey, args: args,
+		}.answer(ctx, q, s, parseWebQuery(*filter.Query), p)
+	}
 	if err := q.await(ctx, s, f, projects.Name); err != nil {
 		return nil, nil, err
 	}
 	after := p.after(l.start)
 	return list(ctx, q, s, "projects", p, projects.scan(s.Tenant()), l.key, nil, l.sql,
-		s.Tenant().UUID(), optional(filter.Status), optionalUUID(filter.OwnerID), optional(filter.Visibility),
-		after.Value, after.ID, p.limit()+1)
+		append(args, after.Value, after.ID, p.limit()+1)...)
 }
 
 // catalogSQL lists the public projects of a tenant ($1) after a keyset ($2, $3), up to $4.

@@ -38,6 +38,7 @@ func TestAnyWayOfFoldingGivesTheSameRows(t *testing.T) {
 			inMemory(t, w, projects, c)
 			inMemory(t, w, tasks, c)
 			inMemory(t, w, comments, c)
+			inMemory(t, w, search, c)
 			inMemory(t, w, activity, c)
 
 			w.split(t, c, splitGeneration)
@@ -213,6 +214,18 @@ func (w *world) answers(t fatalist, c *company) string {
 			break
 		}
 		p.After = next
+	}
+	for _, text := range []string{"web", "zoë or x", "a -b", `"x 🎄"`} {
+		for p := (Page{Limit: 3}); ; {
+			items, next, err := w.queries.Tasks(ctx, s, TaskFilter{Query: &text}, p, Fresh{})
+			say(items, err)
+			if next == nil {
+				break
+			}
+			p.After = next
+		}
+		items, _, err := w.queries.Projects(ctx, s, ProjectFilter{Query: &text}, ProjectOrder{}, Page{}, Fresh{})
+		say(items, err)
 	}
 	for _, id := range c.taskIDs {
 		if k := c.tasks[id]; !k.Exists(c.projects[k.ProjectID]) {

@@ -63,33 +63,66 @@ type TaskFilter struct {
 	Status     *domain.TaskStatus
 	AssigneeID *domain.UserID
 	Priority   *domain.Priority
+	// Query is a search (webquery.go).
+	Query *string
 	// Label is one that a task must have, among others.
 	Label *string
 	// DueBefore leaves out what is due on that day or later, or has no due date.
 	DueBefore *domain.Date
 }
 
-// tasksSQL lists the tasks of a tenant ($1) of a project ($2) and an assignee
-// ($3), with a status ($4), priority ($5) and label ($6), due before a day ($7),
-// each any if null, after a keyset ($8, $9), up to $10. The first of the conditions
-// is given apart: it decides by which index the tasks are read in order.
-func tasksSQL(by string) string {
-	return `select ` + tasks.columns("t.") + ` from tasks t
-where t.tenant_id = $1 and t.generation = ` + tasksGeneration + ` and ` + by + `
+// taskConditions are those of a project ($2), an assignee ($3), a status ($4), a
+// priority ($5), a label ($6) and a day that it is due before ($7), each any if null,
+// and of a project that is there. The first two are given apart: they decide by which
+// index the tasks are read in order. Where there is one more (also), it is asked
+// before the project is looked up.
+func taskConditions(by, also string) string {
+	if also == "" {
+		also = "true"
+	}
+	return by + `
   and ($4::text is null or t.status = $4)
   and ($5::text is null or t.priority = $5)
   and ($6::text is null or t.labels ? $6)
   and ($7::text is null or t.due_date < $7)
+  and case when ` + also + ` then ` + inProject + ` end`
+}
+
+const (
+	ofAll = `$2::uuid is null and $3::uuid is null`
+	// The project's tasks, whoever they are assigned to or to one assignee.
+	ofProject  = `t.project_id = $2 and ($3::uuid is null or t.assignee_id = $3)`
+	ofAssignee = `$2::uuid is null and t.assignee_id = $3`
+	ofAny      = `($2::uuid is null or t.project_id = $2) and ($3::uuid is null or t.assignee_id = $3)`
+)
+
+// tasksSQL lists the tasks of a tenant ($1) under taskConditions after a keyset ($8,
+// $9), up to $10.
+func tasksSQL(by string) string {
+	return `select ` + tasks.columns("t.") + ` from tasks t
+where t.tenant_id = $1 and t.generation = ` + tasksGeneration + ` and ` + taskConditions(by, "") + `
   and (t.created_at, t.id) > ($8::timestamptz, $9::uuid)
-  and ` + inProject + `
 order by t.created_at, t.id limit $10`
 }
 
+// tasksFromNewest is tasksSQL of those that match docket.search, the newest first.
+func tasksFromNewest(by string) string {
+	return `select ` + tasks.columns("t.") + ` from tasks t
+where t.tenant_id = $1 and t.generation = ` + tasksGeneration + ` and ` + taskConditions(by, matches) + `
+  and (t.created_at, t.id) < ($8::timestamptz, $9::uuid)
+order by t.created_at desc, t.id desc limit $10`
+}
+
 var (
-	allTasksSQL = tasksSQL(`$2::uuid is null and $3::uuid is null`)
-	// The project's tasks, whoever they are assigned to or to one assignee.
-	projectTasksSQL  = tasksSQL(`t.project_id = $2 and ($3::uuid is null or t.assignee_id = $3)`)
-	assigneeTasksSQL = tasksSQL(`$2::uuid is null and t.assignee_id = $3`)
+	allTasksSQL            = tasksSQL(ofAll)
+	projectTasksSQL        = tasksSQL(ofProject)
+	assigneeTasksSQL       = tasksSQL(ofAssignee)
+	newestAllTasksSQL      = tasksFromNewest(ofAll)
+	newestProjectTasksSQL  = tasksFromNewest(ofProject)
+	newestAssigneeTasksSQL = tasksFromNewest(ofAssignee)
+	rankedTasksSQL         = foundSQL(tasks, tasksGeneration, taskConditions(ofAny, ""), byRank, 8)
+	labelledTasksSQL       = foundSQL(tasks, tasksGeneration, taskConditions(ofAny, ""), byCreated, 8)
+	sampleTasksSQL         = sampleSQL(tasks.Table, tasksGeneration)
 )
 
 // projectThereSQL says whether a tenant ($1) has a project ($2).
@@ -97,37 +130,70 @@ const projectThereSQL = `select exists (select from projects p
 where p.tenant_id = $1 and p.generation = ` + projectsGeneration + ` and p.id = $2)`
 
 // Tasks lists the tasks that weren't deleted, in projects that weren't, by
-// created_at. Asked for the tasks of a project that isn't there, it returns
-// domain.NotFound.
+// created_at; those that match a search as found.go says. Asked for the tasks of a
+// project that isn't there, it returns domain.NotFound.
 func (q *Queries) Tasks(ctx context.Context, s domain.Scope, filter TaskFilter, p Page, f Fresh) ([]domain.Task, *Keyset, error) {
-	if err := q.await(ctx, s, f, tasks.Name, projects.Name); err != nil {
+	read := []string{tasks.Name, projects.Name}
+	if filter.Query != nil || filter.Label != nil {
+		read = append(read, search.Name)
+	}
+	if err := q.await(ctx, s, f, read...); err != nil {
 		return nil, nil, err
 	}
-	var (
-		sql   = allTasksSQL
-		there = true
-		look  func(*pgx.Batch)
-	)
+	sql, newest := allTasksSQL, newestAllTasksSQL
 	switch {
 	case filter.ProjectID != nil:
-		sql = projectTasksSQL
-		look = func(b *pgx.Batch) {
+		sql, newest = projectTasksSQL, newestProjectTasksSQL
+	case filter.AssigneeID != nil:
+		sql, newest = assigneeTasksSQL, newestAssigneeTasksSQL
+	}
+	there := true
+	look := searching[domain.Task]{
+		what: "tasks", kind: searchTasks, model: tasks, sample: sampleTasksSQL,
+		ranked: rankedTasksSQL, newest: newest, key: taskKey,
+		facets: taskFacets(scopeOf(s.Tenant(), searchTasks), filter),
+		args: []any{
+			s.Tenant().UUID(), optionalUUID(filter.ProjectID), optionalUUID(filter.AssigneeID),
+			optional(filter.Status), optional(filter.Priority), filter.Label, optional(filter.DueBefore),
+		},
+	}
+	if filter.ProjectID != nil {
+		look.also = func(b *pgx.Batch) {
 			b.Queue(projectThereSQL, s.Tenant().UUID(), filter.ProjectID.UUID()).QueryRow(func(row pgx.Row) error {
 				return row.Scan(&there)
 			})
 		}
-	case filter.AssigneeID != nil:
-		sql = assigneeTasksSQL
 	}
-	after := p.after(firstTime)
-	items, next, err := list(ctx, q, s, "tasks", p, tasks.scan(s.Tenant()), taskKey, look, sql,
-		s.Tenant().UUID(), optionalUUID(filter.ProjectID), optionalUUID(filter.AssigneeID),
-		optional(filter.Status), optional(filter.Priority), filter.Label, optional(filter.DueBefore),
-		after.Value, after.ID, p.limit()+1)
+	var (
+		items []domain.Task
+		next  *Keyset
+		err   error
+	)
+	switch {
+	case filter.Query != nil:
+		items, next, err = look.answer(ctx, q, s, parseWebQuery(*filter.Query), p)
+	case filter.Label != nil:
+		items, next, err = look.labelled(ctx, q, s, p, labelledTasksSQL, sql)
+	default:
+		items, next, err = look.list(ctx, q, s, p, sql)
+	}
 	if err == nil && !there {
 		return nil, nil, domain.NotFound("project")
 	}
 	return items, next, err
+}
+
+// taskFacets are the lexemes that a task's document must have to have a label and a
+// project.
+func taskFacets(in scope, f TaskFilter) []string {
+	var list []string
+	if f.Label != nil {
+		list = append(list, in.label(*f.Label))
+	}
+	if f.ProjectID != nil {
+		list = append(list, in.project(*f.ProjectID))
+	}
+	return list
 }
 
 func taskKey(t domain.Task) Keyset { return Keyset{Value: timeKey(t.CreatedAt), ID: t.ID.UUID()} }

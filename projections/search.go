@@ -1,0 +1,122 @@
+package projections
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"docket/domain"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgtype"
+)
+
+// searched is what is searched of a project or task.
+type searched struct {
+	ID       uuid.UUID
+	Document pgtype.TSVector
+}
+
+// search is the read model of the documents of projects and tasks that weren't
+// deleted. Documents are changed where their words are, and only there: a status
+// touches none. Those of a deleted project's tasks stay; the queries leave them out.
+var search = define(model[uuid.UUID, searched]{
+	Name: "search", FoldVersion: 1, Table: "search",
+	Keys: streamKeys([]string{
+		"project.created", "project.updated", "project.deleted",
+		"task.created", "task.updated", "task.deleted",
+	}),
+	Touches: touchesWords,
+	Ignores: slices.Concat(tenantEvents, userEvents, memberEvents, commentEvents, subscriptionEvents, []string{"project.status_changed"}),
+	Fold:    foldSearch,
+	Key:     "id", KeyOf: func(s *searched) uuid.UUID { return s.ID },
+	Columns: []column[searched]{
+		plain("id", "uuid", func(s *searched) *uuid.UUID { return &s.ID }),
+		plain("document", "tsvector", func(s *searched) *pgtype.TSVector { return &s.Document }),
+	},
+})
+
+// touchesWords reports whether an event changes a document.
+func touchesWords(e domain.Recorded) bool {
+	of := func(list []domain.Change, fields ...string) bool {
+		return slices.ContainsFunc(list, func(c domain.Change) bool { return slices.Contains(fields, c.Field) })
+	}
+	switch e := e.Event.(type) {
+	case domain.ProjectUpdated:
+		return of(e.Changes, "name", "description")
+	case domain.TaskUpdated:
+		return of(e.Changes, "title", "description", "labels")
+	}
+	return true
+}
+
+func foldSearch(row *searched, r domain.Recorded) (*searched, error) {
+	id := r.Stream.ID
+	switch e := r.Event.(type) {
+	case domain.ProjectCreated:
+		s, l := scopeOf(r.Tenant, searchProjects), lexemes{}
+		l[s.any()] = nil
+		l.text(s, titleSection, e.Name)
+		l.text(s, descriptionSection, orEmpty(e.Description))
+		return &searched{ID: id, Document: l.write()}, nil
+	case domain.TaskCreated:
+		s, l := scopeOf(r.Tenant, searchTasks), lexemes{}
+		l[s.any()] = nil
+		l[s.project(e.ProjectID)] = nil
+		l.text(s, titleSection, e.Title)
+		l.text(s, descriptionSection, orEmpty(e.Description))
+		l.labels(s, e.Labels)
+		return &searched{ID: id, Document: l.write()}, nil
+	case domain.ProjectUpdated:
+		return changeDocument(row, scopeOf(r.Tenant, searchProjects), e.Changes)
+	case domain.TaskUpdated:
+		return changeDocument(row, scopeOf(r.Tenant, searchTasks), e.Changes)
+	case domain.ProjectDeleted, domain.TaskDeleted:
+		return nil, nil
+	}
+	return nil, fmt.Errorf("%w: there are no words in %T", domain.ErrUnknownEvent, r.Event)
+}
+
+// changeDocument puts what a change of a project or task says of its words into
+// its row; a row that never began keeps no id, which the caller refuses.
+func changeDocument(row *searched, s scope, changes []domain.Change) (*searched, error) {
+	if row == nil {
+		return &searched{}, nil
+	}
+	l := readDocument(row.Document)
+	for _, c := range changes {
+		var (
+			text   *string
+			labels []string
+			err    error
+		)
+		switch c.Field {
+		case "name", "title":
+			if err = json.Unmarshal(c.To, &text); err == nil {
+				l.text(s, titleSection, orEmpty(text))
+			}
+		case "description":
+			if err = json.Unmarshal(c.To, &text); err == nil {
+				l.text(s, descriptionSection, orEmpty(text))
+			}
+		case "labels":
+			if err = json.Unmarshal(c.To, &labels); err == nil {
+				l.labels(s, labels)
+			}
+		}
+		if err != nil {
+			return nil, fmt.Errorf("change of field %q: %w", c.Field, err)
+		}
+	}
+	return &searched{ID: row.ID, Document: l.write()}, nil
+}
+
+func orEmpty(text *string) string {
+	if text == nil {
+		return ""
+	}
+	return *text
+}
+
+// searchGeneration is the generation of search that a tenant ($1) reads.
+const searchGeneration = `(select coalesce(max(g.current), 1) from generations g where g.tenant_id = $1 and g.subscription = 'search')`

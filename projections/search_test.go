@@ -1,0 +1,276 @@
+package projections
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"docket/domain"
+
+	"github.com/jackc/pgx/v5"
+	"pgregory.net/rapid"
+)
+
+func TestWords(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"":                              "",
+		" \t\n -–! 🎄":                   "",
+		"Fix TASK-123, api/v2.1":        "fix|task|123|api|v2|1",
+		"Straße ÄRGER ﬁn":               "strasse|ärger|fin",
+		"A\u0308rger":                   "ärger",
+		"東京タワー go":                      "東|京|タ|ワ|ー|go",
+		strings.Repeat("x", 100) + " y": strings.Repeat("x", maxWord) + "|y",
+	} {
+		if got := strings.Join(words(text), "|"); got != want {
+			t.Errorf("%q: got %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestWebQueries(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"":                  "",
+		`"`:                 "",
+		"- -- ! & | ( ) :*": "",
+		"Red":               "('S.red':*)",
+		"red ":              "('S.red')",
+		"red blue":          "('S.red') & ('S.blue':*)",
+		"red or blue":       "('S.red') | ('S.blue':*)",
+		"or":                "('S.or':*)",
+		"red or":            "('S.red') & ('S.or':*)",
+		"red or ":           "('S.red')",
+		`"red blue"`:        "('S.red' <-> 'S.blue')",
+		`"red blu`:          "('S.red' <-> 'S.blu')",
+		"re-do":             "('S.re' <-> 'S.do':*)",
+		"red.":              "('S.red')",
+		"red -blue":         "('S.red') & ('S.' & !('S.blue'))",
+		`a b or -"c d" e`:   "('S.a') & ('S.b') | ('S.' & !('S.c' <-> 'S.d')) & ('S.e':*)",
+	} {
+		if got := parseWebQuery(text).tsquery("S."); got != want {
+			t.Errorf("%q: got %s, want %s", text, got, want)
+		}
+	}
+}
+
+// Whatever is written is a document that Postgres takes, and whatever is searched
+// a query; and every text is found by each of its words, and by their beginnings.
+func TestAnyTextIsSearched(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tenant := newID[domain.TenantID](t)
+	some := rapid.OneOf(rapid.String(), rapid.StringOf(rapid.SampledFrom([]rune(`ab "'\-!&|():*<>#@é東ｆ 	ﷺ`))), rapid.StringMatching(`(a|or|-|"| |b'){0,60}`))
+	rapid.Check(t, func(t *rapid.T) {
+		title, description := some.Draw(t, "title"), some.Draw(t, "description")
+		labels := rapid.SliceOfN(some, 0, 4).Draw(t, "labels")
+		clean := func(s string) string { return strings.ReplaceAll(strings.ToValidUTF8(s, ""), "\x00", "") }
+		for i := range labels {
+			labels[i] = clean(labels[i])
+		}
+		in := scopeOf(tenant, searchTasks)
+		l := lexemes{in.any(): nil}
+		// The order in which the sections are written is nothing that they show.
+		l.labels(in, labels)
+		l.text(in, descriptionSection, clean(description))
+		l.text(in, titleSection, "before")
+		l.text(in, titleSection, clean(title))
+		find := func(q string) (found bool) {
+			t.Helper()
+			if err := w.engine.QueryRow(context.Background(), `select coalesce($1::tsvector @@ nullif($2, '')::tsquery, false)`, l.write(), q).Scan(&found); err != nil {
+				t.Fatalf("%q: %v", q, err)
+			}
+			return found
+		}
+		find(within(parseWebQuery(some.Draw(t, "query")).tsquery(in), []string{in.label(clean(some.Draw(t, "label")))}))
+		for _, word := range words(clean(title)) {
+			runes := []rune(word)
+			if !find(parseWebQuery(word).tsquery(in)) || !find(parseWebQuery(string(runes[:1])).tsquery(in)) || !find(parseWebQuery(word+" ").tsquery(in)) {
+				t.Fatalf("%q isn't found by %q", title, word)
+			}
+			if find(parseWebQuery("-" + word).tsquery(in)) {
+				t.Fatalf("%q is found by -%q", title, word)
+			}
+		}
+		for _, label := range labels {
+			if !find(within("", []string{in.label(label)})) {
+				t.Fatalf("not found by the label %q", label)
+			}
+		}
+		if find(quotedLexeme(scopeOf(newID[domain.TenantID](t), searchTasks).any())) || find(quotedLexeme(scopeOf(tenant, searchProjects).any())) {
+			t.Fatal("found in another scope")
+		}
+	})
+}
+
+// search is what a search for tasks finds, as titles.
+func (c *company) searchTasks(t *testing.T, s domain.Scope, f TaskFilter, limit int) []string {
+	t.Helper()
+	found := []string{}
+	for _, k := range pages(t, limit, func(p Page) ([]domain.Task, *Keyset, error) {
+		return c.world.queries.Tasks(t.Context(), s, f, p, Fresh{})
+	}) {
+		found = append(found, k.Title)
+	}
+	return found
+}
+
+func TestSearchTasks(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.run(t, 100, Subscriptions())
+	c, ann := w.found(t, "acme")
+	other, bea := w.found(t, "other")
+	p, second, gone := c.create(t, ann, "Red project"), c.create(t, ann, "Blue"), c.create(t, ann, "Gone")
+	add := func(p domain.ProjectID, title, description string, labels ...string) domain.TaskID {
+		return c.add(t, ann, p, domain.CreateTask{Title: title, Description: &description, Labels: labels, Priority: domain.Normal})
+	}
+	add(p, "old", "a red thing")
+	add(p, "Red one", "")
+	add(second, "Red two", "", "Red", "big deal")
+	add(second, "blue", "redo it", "red")
+	add(gone, "Red, of a deleted project", "")
+	deleted := add(p, "Red, deleted", "")
+	renamed := add(p, "Red, renamed", "kept words")
+	other.add(t, bea, other.create(t, bea, "Red"), domain.CreateTask{Title: "Red, another's", Labels: []string{"Red"}, Priority: domain.Normal})
+	for _, err := range []error{
+		c.project(t, ann, gone, domain.DeleteProject{}),
+		c.task(t, ann, deleted, domain.DeleteTask{Project: c.projects[p]}),
+		c.task(t, ann, renamed, domain.EditTask{Project: c.projects[p], Title: domain.To("Green"), Status: domain.To(domain.Done)}),
+		c.task(t, ann, renamed, domain.EditTask{Project: c.projects[p], Status: domain.To(domain.Todo)}),
+		c.task(t, ann, renamed, domain.EditTask{Project: c.projects[p], Labels: domain.To([]string{"late"})}),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.caught(t, c)
+	w.caught(t, other)
+	s := c.scope(t, ann)
+	q := func(text string) TaskFilter { return TaskFilter{Query: &text} }
+	done := domain.Done
+	for _, x := range []struct {
+		filter TaskFilter
+		want   string
+	}{
+		{q("red "), "Red two|Red one|old|blue"}, // in title and label, title, description, label
+		{q("red"), "Red two|Red one|blue|old"},  // redo too
+		{q("RE"), "Red two|Red one|blue|old"},
+		{q("red -one"), "Red two|old|blue"},
+		{q(`"red one"`), "Red one"},
+		{q("one or two "), "Red two|Red one"},
+		{q("deal"), "Red two"},
+		{q("green"), "Green"},
+		{q("kept wo"), "Green"},
+		{q("late"), "Green"},
+		{q("renamed"), ""},
+		{q("another"), ""},
+		{q("-"), ""},
+		{TaskFilter{Query: new("red"), ProjectID: &second}, "Red two|blue"},
+		{TaskFilter{Query: new("red"), Label: new("Red")}, "Red two"},
+		{TaskFilter{Query: new("red"), Label: new("big deal"), ProjectID: &second}, "Red two"},
+		{TaskFilter{Query: new("red"), Status: &done}, ""},
+		{TaskFilter{Label: new("red")}, "blue"},
+		{TaskFilter{Label: new("re")}, ""},
+	} {
+		for _, limit := range []int{1, 2, 50} {
+			if got := strings.Join(c.searchTasks(t, s, x.filter, limit), "|"); got != x.want {
+				t.Errorf("%+v in pages of %d: got %s, want %s", x.filter, limit, got, x.want)
+			}
+		}
+	}
+	red, _, err := w.queries.Projects(t.Context(), s, ProjectFilter{Query: new("red")}, ProjectOrder{}, Page{}, Fresh{})
+	if err != nil || !slices.Equal(names(red), []string{"Red project"}) {
+		t.Errorf("projects: got %v, %v", names(red), err)
+	}
+	for _, id := range []domain.ProjectID{gone, newID[domain.ProjectID](t), other.projectIDs[0]} {
+		for _, text := range []string{"red", "!"} {
+			_, _, err := w.queries.Tasks(t.Context(), s, TaskFilter{Query: &text, ProjectID: &id}, Page{}, Fresh{})
+			isNotFound(t, err)
+		}
+	}
+}
+
+// Too many to be ranked come newest first, as do those of a first page of them.
+func TestCommonSearch(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.run(t, 100, Subscriptions())
+	c, ann := w.found(t, "acme")
+	p := c.create(t, ann, "Website")
+	for i := range 7 {
+		c.add(t, ann, p, domain.CreateTask{Title: fmt.Sprint("red ", i), Priority: domain.Normal})
+	}
+	c.add(t, ann, p, domain.CreateTask{Title: "blue", Description: new("red"), Priority: domain.Normal})
+	w.caught(t, c)
+	s, web := c.scope(t, ann), parseWebQuery("red")
+	look := searching[domain.Task]{
+		what: "tasks", kind: searchTasks, model: tasks, sample: sampleTasksSQL, ranked: rankedTasksSQL, newest: newestAllTasksSQL, key: taskKey,
+		args: []any{c.id.UUID(), nil, nil, nil, nil, nil, nil},
+	}
+	how, err := look.weigh(t.Context(), w.queries, s, web)
+	if err != nil || how.common {
+		t.Fatalf("%+v, %v", how, err)
+	}
+	_, n, err := look.find(t.Context(), w.queries, s, rankedTasksSQL, how, how.look, 3, Page{Limit: 2}, Keyset{Value: "infinity", ID: [16]byte{255}})
+	if err != nil || n != 4 {
+		t.Fatalf("looked at %d, may look at 3 and one more: %v", n, err)
+	}
+	for _, limit := range []int{1, 3, 8} {
+		got := pages(t, limit, func(p Page) ([]domain.Task, *Keyset, error) {
+			if p.After == nil {
+				return look.fromNewest(t.Context(), w.queries, s, web, p, lastTime)
+			}
+			return look.answer(t.Context(), w.queries, s, web, p)
+		})
+		if len(got) != 8 || got[0].Title != "blue" || got[1].Title != "red 6" || got[7].Title != "red 0" {
+			t.Errorf("in pages of %d: %v", limit, got)
+		}
+	}
+}
+
+// The policy of search shows the rows of the tenant that is set which match what is
+// set, whatever else the statement says; without either it shows nothing.
+func TestSearchIsWalled(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.run(t, 50, Subscriptions())
+	one, _ := fillCompany(t, w, 2)
+	two, _ := fillCompany(t, w, 3)
+	w.caught(t, one)
+	w.caught(t, two)
+	all := func(c *company) string { return quotedLexeme(scopeOf(c.id, searchTasks).any()) }
+	count := func(tenant, look, condition string) (rows, foreign int) {
+		t.Helper()
+		b := &pgx.Batch{}
+		b.Queue(`select set_config('docket.tenant', $1, true)`, tenant)
+		b.Queue(searchScopeSQL, look, byIndex)
+		b.Queue(`select count(*), count(*) filter (where tenant_id <> $1) from search where `+condition, one.id.UUID()).QueryRow(func(row pgx.Row) error {
+			return row.Scan(&rows, &foreign)
+		})
+		if err := w.api.SendBatch(t.Context(), b).Close(); err != nil {
+			t.Fatal(err)
+		}
+		return rows, foreign
+	}
+	for _, x := range []struct {
+		name, tenant, look string
+		some               bool
+	}{
+		{"the own words", one.id.String(), all(one), true},
+		{"another's words", one.id.String(), all(two), false},
+		{"both's", one.id.String(), all(one) + " | " + all(two), true},
+		{"everything but a word", one.id.String(), "!'nothing'", true},
+		{"no tenant", "", all(one) + " | " + all(two), false},
+		{"no search", one.id.String(), "", false},
+		{"nothing", "", "", false},
+	} {
+		for _, condition := range []string{"true", "tenant_id is not null", "tenant_id = '" + two.id.String() + "' or true"} {
+			if rows, foreign := count(x.tenant, x.look, condition); foreign != 0 || (rows > 0) != x.some {
+				t.Errorf("%s, where %s: %d rows, %d of them another tenant's", x.name, condition, rows, foreign)
+			}
+		}
+	}
+}

@@ -1,0 +1,61 @@
+package projections
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/cases"
+	"golang.org/x/text/unicode/norm"
+)
+
+// maxWord is how many characters of a word are told apart.
+const maxWord = 64
+
+// words are the words of a text, in order: runs of letters, digits and the marks
+// that belong to them, in the form in which case and compatible spellings don't
+// count (NFKC and full case folding). Chinese and Japanese have no spaces; there
+// each character is a word, and a search for several is one for a phrase.
+func words(text string) []string {
+	text = folded(text)
+	var (
+		list  []string
+		from  = -1
+		count int
+	)
+	for i, r := range text {
+		switch {
+		case unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana):
+			if from >= 0 && count <= maxWord {
+				list = append(list, text[from:i])
+			}
+			from = -1
+			list = append(list, text[i:i+utf8.RuneLen(r)])
+		case unicode.In(r, unicode.L, unicode.N) || from >= 0 && unicode.Is(unicode.M, r):
+			if from < 0 {
+				from, count = i, 0
+			}
+			if count++; count == maxWord+1 {
+				list = append(list, text[from:i])
+			}
+		case from >= 0:
+			if count <= maxWord {
+				list = append(list, text[from:i])
+			}
+			from = -1
+		}
+	}
+	if from >= 0 && count <= maxWord {
+		list = append(list, text[from:])
+	}
+	return list
+}
+
+func folded(text string) string {
+	for i := range len(text) {
+		if text[i] >= utf8.RuneSelf {
+			return norm.NFKC.String(cases.Fold().String(norm.NFKC.String(text)))
+		}
+	}
+	return strings.ToLower(text)
+}
