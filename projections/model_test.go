@@ -34,6 +34,7 @@ func TestEveryModelHasAWordOnEveryEvent(t *testing.T) {
 	var names []string
 	for _, v := range []vocabulary{
 		vocabularyOf(tenants), vocabularyOf(members), vocabularyOf(projects), vocabularyOf(tasks), vocabularyOf(comments),
+		vocabularyOf(summaries), vocabularyOf(cycles),
 		vocabularyOf(activity),
 	} {
 		names = append(names, v.name)
