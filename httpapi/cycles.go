@@ -121,47 +121,44 @@ func (s *Server) cycleTimes(ctx context.Context, scope domain.Scope, in *struct 
 
 // weeks are the ones asked for.
 func (f CycleFilter) weeks(now time.Time) (projections.Weeks, error) {
-	from, err := mondayOf(f.From)
-	if err != nil {
-		return projections.Weeks{}, err
-	}
-	to, err := mondayOf(f.To)
-	if err != nil {
-		return projections.Weeks{}, err
-	}
+	from, to := mondayOf(f.From), mondayOf(f.To)
 	if from == nil && to == nil {
 		monday := projections.Monday(now)
 		to = &monday
 	}
+	at, weeks := "/to", projections.Weeks{Count: defaultWeeks}
 	switch {
 	case to == nil:
-		return projections.Weeks{First: *from, Count: defaultWeeks}, nil
+		at, weeks.First = "/from", *from
 	case from == nil:
-		return projections.Weeks{First: to.AddDate(0, 0, -7*(defaultWeeks-1)), Count: defaultWeeks}, nil
-	}
-	// Not as a Duration, which three centuries overflow.
-	switch days := (to.Unix() - from.Unix()) / 86400; {
-	case days < 0:
-		return projections.Weeks{}, domain.Invalid("/to", wrongRange, "to lies before from")
-	case days >= 7*maxWeeks:
-		return projections.Weeks{}, domain.Invalid("/to", wrongRange, "at most %d weeks are reported at once", maxWeeks)
+		weeks.First = to.AddDate(0, 0, -7*(defaultWeeks-1))
+	case to.Before(*from):
+		return weeks, domain.Invalid(at, wrongRange, "to lies before from")
 	default:
-		return projections.Weeks{First: *from, Count: int(days/7) + 1}, nil
+		// Not as a Duration, which three centuries overflow.
+		weeks.First, weeks.Count = *from, int((to.Unix()-from.Unix())/(7*24*3600))+1
 	}
+	switch {
+	case weeks.Count > maxWeeks:
+		return weeks, domain.Invalid(at, wrongRange, "at most %d weeks are reported at once", maxWeeks)
+	case weeks.First.Year() < 1 || weeks.Until().Year() > 9999:
+		return weeks, domain.Invalid(at, wrongRange, "the weeks don't lie in the years 0001 to 9999")
+	}
+	return weeks, nil
 }
 
 // mondayOf is the beginning of the week of a day; nil where none is asked for.
-func mondayOf(f filter[domain.Date]) (*time.Time, error) {
+func mondayOf(f filter[domain.Date]) *time.Time {
 	day := f.asked()
 	if day == nil {
-		return nil, nil
+		return nil
 	}
 	at, err := time.Parse(time.DateOnly, string(*day))
 	if err != nil {
-		return nil, err // check has let it through
+		panic("httpapi: a date that check has let through: " + err.Error())
 	}
 	monday := projections.Monday(at)
-	return &monday, nil
+	return &monday
 }
 
 func dateOf(at time.Time) domain.Date { return domain.Date(at.Format(time.DateOnly)) }
