@@ -132,7 +132,7 @@ func (q *Queries) CycleTimes(ctx context.Context, s domain.Scope, weeks Weeks, p
 		args   = []any{s.Tenant().UUID(), weeks.First, weeks.Until(), optionalUUID(project)}
 	)
 	also := func(b *pgx.Batch) {
-		b.Queue(madeSQL, s.Tenant().UUID(), cycles.Name).QueryRow(func(row pgx.Row) error { return row.Scan(&made) })
+		q.made(b, s.Tenant(), cycles.Name, &made)
 		b.Queue(weeksSQL, args...).Query(report.weeks)
 	}
 	items, next, err := list(ctx, q, s, "cycles", p, scanProjectWeek, projectWeekKey, also, itemsSQL,

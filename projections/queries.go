@@ -32,6 +32,8 @@ type Queries struct {
 	// folding has an item for each read of the past that is under way.
 	folding  chan struct{}
 	asOfPage int
+	// recent is recentEvents, but in tests of what is made slowly.
+	recent time.Duration
 }
 
 // NewQueries makes Queries over a pool of the api role, which stays the caller's
@@ -40,7 +42,7 @@ type Queries struct {
 func NewQueries(api *pgxpool.Pool, progress *eventstore.Progress) *Queries {
 	return &Queries{
 		OwnWait: OwnWait, MinWait: MinWait, AsOfTime: AsOfTime,
-		api: api, progress: progress, folding: make(chan struct{}, asOfAtOnce), asOfPage: asOfPage,
+		api: api, progress: progress, folding: make(chan struct{}, asOfAtOnce), asOfPage: asOfPage, recent: recentEvents,
 	}
 }
 

@@ -173,7 +173,7 @@ func (q *Queries) ProjectSummary(ctx context.Context, s domain.Scope, id domain.
 	err := q.scoped(ctx, s, func(b *pgx.Batch) {
 		t := s.Tenant().UUID()
 		b.Queue(projectThereSQL, t, id.UUID()).QueryRow(func(row pgx.Row) error { return row.Scan(&there) })
-		b.Queue(madeSQL, t, summaries.Name).QueryRow(func(row pgx.Row) error { return row.Scan(&made) })
+		q.made(b, s.Tenant(), summaries.Name, &made)
 		b.Queue(summarySQL, t, id.UUID()).QueryRow(func(row pgx.Row) error {
 			err := row.Scan(out.targets()...)
 			found = err == nil
