@@ -146,7 +146,7 @@ where s.tenant_id = $1 and s.project_id = $2
 // that are overdue unless their status is $3, and then each status of
 // domain.TaskStatuses. Nothing needs the order but the planner, which without
 // statistics would take the key's index and read the whole tenant.
-var projectTaskCountsSQL = `select count(*) filter (where t.status <> $3 and t.due_date < to_char(now() at time zone 'UTC', 'YYYY-MM-DD'))` +
+var projectTaskCountsSQL = `select count(*) filter (where t.status <> $3 and t.due_date < (select to_char(now() at time zone 'UTC', 'YYYY-MM-DD')))` +
 	eachTaskStatus() + `
 from (select t.status, t.due_date from tasks t
   where t.tenant_id = $1 and t.generation = ` + tasksGeneration + ` and t.project_id = $2
