@@ -66,6 +66,7 @@ const (
 	ActivityRead      Action = "activity.read"
 	EventRead         Action = "event.read"
 	StatsRead         Action = "stats.read"
+	ReportRead        Action = "report.read"
 )
 
 // Grant is one way to be allowed an action: at least this role (and the auditor
@@ -106,6 +107,7 @@ var rules = map[Action][]Grant{
 	ActivityRead:      {{Least: Owner, Auditor: true}},
 	EventRead:         {{Least: Owner, Auditor: true}},
 	StatsRead:         {{Least: Owner}},
+	ReportRead:        {{Least: Viewer, Auditor: true}},
 }
 
 // Grants are the ways to be allowed an action; none for an unknown one.

@@ -33,7 +33,7 @@ var tags = []*huma.Tag{
 	{Name: "notifications"},
 	{Name: "admin", Description: "Settings, activity and the raw log of a tenant."},
 	{Name: "audit", Description: "Proofs that the log is whole."},
-	{Name: "reports"},
+	{Name: "reports", Description: "What projects add up to."},
 	{Name: "service", Description: "What the server says of itself."},
 }
 

@@ -44,6 +44,10 @@ func newEstate(w *world, word string) *estate {
 	member.post(project+"/transitions", jsonOf(map[string]any{"to": "submitted", "comment": text("comment")})).want(200)
 	w.caughtUp(c.id, manager.post(project+"/transitions", jsonOf(map[string]any{"to": "rejected", "comment": text("comment")})).want(200).seq())
 
+	approved := member.project(text("approved"))
+	owner.move(approved.ID, domain.Submitted, domain.Approved)
+	w.caughtUp(c.id, owner.patch("/v1/projects/"+approved.ID.String(), jsonOf(map[string]any{"description": text("approved")})).want(200).seq())
+
 	e := &estate{company: c, word: word, ids: map[string]string{
 		"tenant": c.id.String(), "member": member.id.String(), "owner": owner.id.String(), "project": made, "task": task.ID.String(),
 		"deleted project": goneProject.ID.String(), "deleted task": goneTask.ID.String(),
@@ -55,7 +59,7 @@ func newEstate(w *world, word string) *estate {
 		"/v1/members", "/v1/projects", project, project + "/tasks", project + "/history", project + "/transitions",
 		"/v1/tasks/" + task.ID.String(), "/v1/tasks/" + task.ID.String() + "/history", "/v1/projects/" + goneProject.ID.String() + "/history",
 		"/v1/tasks", "/v1/tasks/" + task.ID.String() + "/comments", "/v1/comments/" + comment.ID.String(),
-		"/v1/admin/tenant", "/v1/admin/activity", "/v1/admin/events", "/v1/admin/stats",
+		"/v1/admin/tenant", "/v1/admin/activity", "/v1/admin/events", "/v1/admin/stats", "/v1/reports/cycle-time",
 	} {
 		e.reads[target] = owner
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"docket/domain"
 )
@@ -80,6 +81,12 @@ func newListed(w *world, slug string) *listed {
 		w.caughtUp(as[tenantBody](another).ID, another.seq())
 	}
 
+	for range 4 {
+		p := owner.project(slug + "moved")
+		owner.move(p.ID, domain.Submitted, domain.Approved)
+	}
+	w.caughtUp(l.id, owner.patch("/v1/admin/tenant", `{"name":"`+slug+`."}`).want(200).seq())
+
 	project, task := "/v1/projects/"+l.project.ID.String(), "/v1/tasks/"+l.task.ID.String()
 	l.lists = []string{
 		"/v1/tenants", "/v1/members", "/v1/catalog/projects",
@@ -93,6 +100,7 @@ func newListed(w *world, slug string) *listed {
 		"/v1/admin/activity?entity_id=" + l.task.ID.String(), "/v1/admin/activity?action=task.updated",
 		"/v1/admin/activity?from=2026-01-01T00:00:00Z&to=2099-01-01T00:00:00Z",
 		"/v1/admin/events", "/v1/admin/events?after_seq=3",
+		"/v1/reports/cycle-time", "/v1/reports/cycle-time?from=" + time.Now().UTC().AddDate(0, 0, -20).Format(time.DateOnly),
 	}
 	for _, sort := range []string{"created_at", "updated_at", "name"} {
 		l.lists = append(l.lists, "/v1/projects?sort="+sort, "/v1/projects?sort=-"+sort)

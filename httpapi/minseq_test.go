@@ -65,8 +65,14 @@ func (l *pairs) kinds(n int) map[string]pair {
 		"a list of comments": shows(200, l.task+"/comments?limit=200", edit(l.comment, "body")),
 		"the steps":          shows(200, l.project+"/transitions", func(p person) *answer { word = "to"; return edit(l.project, "name")(p) }),
 		"the stats":          shows(200, "/v1/admin/stats", func(p person) *answer { word = "head"; return edit(l.project, "name")(p) }),
-		"the notifications":  shows(200, "/v1/notifications", func(p person) *answer { word = "items"; return edit(l.project, "name")(p) }),
-		"the activity log":   shows(200, "/v1/admin/activity?limit=200&entity_id="+l.task[len("/v1/tasks/"):]+"&after_seq="+fmt.Sprint(n), edit(l.task, "title")),
+		"a summary": shows(200, l.project+"/summary", func(p person) *answer {
+			wrote := edit(l.task, "title")(p)
+			word = `"last_activity":{"seq":` + wrote.Header().Get("Docket-Seq")
+			return wrote
+		}),
+		"the cycle times":   shows(200, "/v1/reports/cycle-time", func(p person) *answer { word = "weeks"; return edit(l.project, "name")(p) }),
+		"the notifications": shows(200, "/v1/notifications", func(p person) *answer { word = "items"; return edit(l.project, "name")(p) }),
+		"the activity log":  shows(200, "/v1/admin/activity?limit=200&entity_id="+l.task[len("/v1/tasks/"):]+"&after_seq="+fmt.Sprint(n), edit(l.task, "title")),
 		"the settings": func(w, r person) string {
 			return shows(200, "/v1/admin/tenant", edit("/v1/admin/tenant", "name"))(w, r)
 		},
@@ -175,6 +181,7 @@ func TestMinSeqRefused(t *testing.T) {
 	targets := []string{
 		"/v1/projects", project, project + "/transitions", project + "/tasks", "/v1/tasks", task, task + "/comments",
 		"/v1/comments/" + said.ID.String(), "/v1/members", "/v1/notifications", "/v1/admin/tenant", "/v1/admin/stats", "/v1/admin/activity",
+		project + "/summary", "/v1/reports/cycle-time",
 	}
 	tried := map[string]bool{}
 	for _, target := range targets {

@@ -123,6 +123,8 @@ var roleRows = []roleRow{
 	}},
 	{op: "get-project", may: allRoles, call: on("", "")},
 	{op: "list-transitions", may: allRoles, call: on("/transitions", "")},
+	{op: "get-project-summary", may: allRoles, call: on("/summary", "")},
+	{op: "get-cycle-time", may: allRoles, call: get("/v1/reports/cycle-time")},
 	{op: "list-project-history", may: allRoles, call: on("/history", "")},
 	{op: "list-project-tasks", may: allRoles, call: on("/tasks", "")},
 	{op: "edit-project", variant: "own draft", may: "owner manager member", least: domain.Member, call: on("", `{"name":"Changed"}`)},

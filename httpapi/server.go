@@ -85,6 +85,8 @@ func New(cfg Config) (*Server, error) {
 	registerTransitions(s)
 	registerTasks(s)
 	registerComments(s)
+	registerSummaries(s)
+	registerCycles(s)
 	registerNotifications(s)
 	registerAdminTenant(s)
 	registerStats(s)

@@ -167,7 +167,7 @@ func TestStatsWalk(t *testing.T) {
 	for _, s := range stats.Subscriptions {
 		lags[s.Name] = s.Lag
 	}
-	if want := `{"activity":0,"comments":0,"members":0,"notifications":0,"projects":0,"renames":0,"search":0,"tasks":0,"tenants":0}`; jsonOf(lags) != want {
+	if want := `{"activity":0,"comments":0,"cycles":0,"members":0,"notifications":0,"projects":0,"renames":0,"search":0,"summaries":0,"tasks":0,"tenants":0}`; jsonOf(lags) != want {
 		t.Errorf("%v", lags)
 	}
 	// What the owner has just done counts.

@@ -33,7 +33,7 @@ func (m *model[K, R]) erase() readModel {
 
 // readModels are all there are, in the order in which they are rebuilt.
 func readModels() []readModel {
-	return []readModel{tenants.erase(), members.erase(), projects.erase(), tasks.erase(), comments.erase(), search.erase(), activity.erase()}
+	return []readModel{tenants.erase(), members.erase(), projects.erase(), tasks.erase(), comments.erase(), search.erase(), summaries.erase(), cycles.erase(), activity.erase()}
 }
 
 // Models are the names of the read models, which are those of their

@@ -13,7 +13,7 @@ import (
 )
 
 // tables are all that the api role may read of this package's.
-var tables = []string{"events", "projects", "tasks", "comments", "members", "tenants", "activity", "generations", "checkpoints"}
+var tables = []string{"events", "projects", "tasks", "comments", "members", "tenants", "summaries", "cycles", "activity", "generations", "checkpoints"}
 
 // The database itself shows the api role one tenant, or none.
 func TestAPIRoleSeesOneTenant(t *testing.T) {
@@ -21,7 +21,13 @@ func TestAPIRoleSeesOneTenant(t *testing.T) {
 	w := newWorld(t)
 	w.run(t, 50, Subscriptions())
 	one, ann := fillCompany(t, w, 2)
-	two, _ := fillCompany(t, w, 3)
+	two, bea := fillCompany(t, w, 3)
+	if err := errors.Join(
+		one.project(t, ann, one.projectIDs[0], domain.MoveProject{To: domain.Submitted}),
+		two.project(t, bea, two.projectIDs[0], domain.MoveProject{To: domain.Submitted}),
+	); err != nil {
+		t.Fatal(err)
+	}
 	w.caught(t, one)
 	w.caught(t, two)
 	if err := w.rebuild.Rebuild(t.Context(), nil, nil, nil); err != nil { // so that generations has rows
@@ -79,6 +85,8 @@ func TestScopeReachesOneTenant(t *testing.T) {
 	_, _, err = w.queries.Comments(t.Context(), s, two.taskIDs[0], Page{}, Fresh{})
 	isNotFound(t, err)
 	_, _, err = w.queries.Tasks(t.Context(), s, TaskFilter{ProjectID: &two.projectIDs[0]}, Page{}, Fresh{})
+	isNotFound(t, err)
+	_, err = w.queries.ProjectSummary(t.Context(), s, two.projectIDs[0], Fresh{})
 	isNotFound(t, err)
 	_, _, err = w.queries.History(t.Context(), s, domain.Stream(domain.ProjectStream, two.projectIDs[0]), 0, 0)
 	isNotFound(t, err)

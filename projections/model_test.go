@@ -34,7 +34,8 @@ func TestEveryModelHasAWordOnEveryEvent(t *testing.T) {
 	var names []string
 	for _, v := range []vocabulary{
 		vocabularyOf(tenants), vocabularyOf(members), vocabularyOf(projects), vocabularyOf(tasks), vocabularyOf(comments),
-		vocabularyOf(search), vocabularyOf(activity),
+		vocabularyOf(search), vocabularyOf(summaries), vocabularyOf(cycles),
+		vocabularyOf(activity),
 	} {
 		names = append(names, v.name)
 		for e := range registered {

@@ -44,41 +44,48 @@ func onEngine(sql, index string) statement {
 // variables that hold them; a function of statements is listed with what it makes.
 func hot() map[string]statement {
 	list := map[string]statement{
-		"scopeSQL":          onAPI(scopeSQL, ""),
-		"userSQL":           onAPI(userSQL, ""),
-		"probeSQL":          onAPI(probeSQL, "events_stream"),
-		"projectSQL":        onAPI(projectSQL, "projects_pk"),
-		"catalogSQL":        onAPI(catalogSQL, "projects_public"),
-		"taskSQL":           onAPI(taskSQL, "tasks_pk"),
-		"allTasksSQL":       onAPI(allTasksSQL, "tasks_by_created"),
-		"projectTasksSQL":   onAPI(projectTasksSQL, "tasks_by_project"),
-		"assigneeTasksSQL":  onAPI(assigneeTasksSQL, "tasks_by_assignee"),
-		"projectThereSQL":   onAPI(projectThereSQL, "projects_pk"),
-		"commentSQL":        onAPI(commentSQL, "comments_pk"),
-		"commentsSQL":       onAPI(commentsSQL, "comments_by_task"),
-		"taskThereSQL":      onAPI(taskThereSQL, "tasks_pk"),
-		"memberCountSQL":    onAPI(memberCountSQL, "members_"),
-		"projectCountsSQL":  onAPI(projectCountsSQL, "projects_"),
-		"taskCountsSQL":     onAPI(taskCountsSQL, "tasks_"),
-		"commentCountSQL":   onAPI(commentCountSQL, "comments_"),
-		"positionsSQL":      onAPI(positionsSQL, "checkpoints_pk"),
-		"membersSQL":        onAPI(membersSQL, "members_by_joined"),
-		"userTenantsSQL":    onAPI(userTenantsSQL, "members_by_user"),
-		"tenantSQL":         onAPI(tenantSQL, "tenants_pk"),
-		"allActivitySQL":    onAPI(allActivitySQL, "activity_pk"),
-		"entityActivitySQL": onAPI(entityActivitySQL, "activity_by_entity"),
-		"actorActivitySQL":  onAPI(actorActivitySQL, "activity_by_actor"),
-		"eventsSQL":         onAPI(eventsSQL, "events_pk"),
-		"historySQL":        onAPI(historySQL, "events_stream"),
-		"streamThereSQL":    onAPI(streamThereSQL, "events_stream"),
-		"momentSQL":         onAPI(momentSQL, "events_pk"),
-		"pastStreamSQL":     onAPI(pastStreamSQL, "events_stream"),
-		"pastPageSQL":       onAPI(pastPageSQL, "events_pk"),
-		"headSQL":           onAPI(headSQL, "events_pk"),
-		"seqAtSQL":          onAPI(seqAtSQL, ""),
-		"slugsSQL":          onAPI(slugsSQL, "claims_pk"),
-		"slugsFromSQL":      onAPI(slugsFromSQL, "claims_pk"),
-		"tenantStreamSQL":   onAPI(tenantStreamSQL, "events_stream"),
+		"scopeSQL":             onAPI(scopeSQL, ""),
+		"userSQL":              onAPI(userSQL, ""),
+		"probeSQL":             onAPI(probeSQL, "events_stream"),
+		"projectSQL":           onAPI(projectSQL, "projects_pk"),
+		"catalogSQL":           onAPI(catalogSQL, "projects_public"),
+		"taskSQL":              onAPI(taskSQL, "tasks_pk"),
+		"allTasksSQL":          onAPI(allTasksSQL, "tasks_by_created"),
+		"projectTasksSQL":      onAPI(projectTasksSQL, "tasks_by_project"),
+		"assigneeTasksSQL":     onAPI(assigneeTasksSQL, "tasks_by_assignee"),
+		"projectThereSQL":      onAPI(projectThereSQL, "projects_pk"),
+		"commentSQL":           onAPI(commentSQL, "comments_pk"),
+		"commentsSQL":          onAPI(commentsSQL, "comments_by_task"),
+		"taskThereSQL":         onAPI(taskThereSQL, "tasks_pk"),
+		"madeSQL":              onAPI(madeSQL, "checkpoints_pk"),
+		"summarySQL":           onAPI(summarySQL, "summaries_pk"),
+		"memberCountSQL":       onAPI(memberCountSQL, "members_"),
+		"projectCountsSQL":     onAPI(projectCountsSQL, "projects_"),
+		"taskCountsSQL":        onAPI(taskCountsSQL, "tasks_"),
+		"commentCountSQL":      onAPI(commentCountSQL, "comments_"),
+		"projectTaskCountsSQL": onAPI(projectTaskCountsSQL, "tasks_by_project"),
+		"allCycleWeeksSQL":     onAPI(allCycleWeeksSQL, "cycles_by_moved"),
+		"allCycleItemsSQL":     onAPI(allCycleItemsSQL, "cycles_by_moved"),
+		"projectCycleWeeksSQL": onAPI(projectCycleWeeksSQL, "cycles_pk"),
+		"projectCycleItemsSQL": onAPI(projectCycleItemsSQL, "cycles_pk"),
+		"positionsSQL":         onAPI(positionsSQL, "checkpoints_pk"),
+		"membersSQL":           onAPI(membersSQL, "members_by_joined"),
+		"userTenantsSQL":       onAPI(userTenantsSQL, "members_by_user"),
+		"tenantSQL":            onAPI(tenantSQL, "tenants_pk"),
+		"allActivitySQL":       onAPI(allActivitySQL, "activity_pk"),
+		"entityActivitySQL":    onAPI(entityActivitySQL, "activity_by_entity"),
+		"actorActivitySQL":     onAPI(actorActivitySQL, "activity_by_actor"),
+		"eventsSQL":            onAPI(eventsSQL, "events_pk"),
+		"historySQL":           onAPI(historySQL, "events_stream"),
+		"streamThereSQL":       onAPI(streamThereSQL, "events_stream"),
+		"momentSQL":            onAPI(momentSQL, "events_pk"),
+		"pastStreamSQL":        onAPI(pastStreamSQL, "events_stream"),
+		"pastPageSQL":          onAPI(pastPageSQL, "events_pk"),
+		"headSQL":              onAPI(headSQL, "events_pk"),
+		"seqAtSQL":             onAPI(seqAtSQL, ""),
+		"slugsSQL":             onAPI(slugsSQL, "claims_pk"),
+		"slugsFromSQL":         onAPI(slugsFromSQL, "claims_pk"),
+		"tenantStreamSQL":      onAPI(tenantStreamSQL, "events_stream"),
 		// What seq_at asks, restated: EXPLAIN doesn't look into functions.
 		"in seq_at: head":   onAPI(`select e.seq from events e where e.tenant_id = $1 order by e.seq desc limit 1`, "events_pk"),
 		"in seq_at: at":     onAPI(`select e.occurred_at from events e where e.tenant_id = $1 and e.seq = $2`, "events_pk"),
@@ -104,6 +111,8 @@ func hot() map[string]statement {
 	addModel(list, tasks)
 	addModel(list, comments)
 	addModel(list, search)
+	addModel(list, summaries)
+	addModel(list, cycles)
 	addModel(list, activity)
 	return list
 }
@@ -183,8 +192,9 @@ func TestPlans(t *testing.T) {
 		switch name {
 		case "userTenantsSQL":
 			bad = bad[:1] // a user's tenants are few, and read all at once
-		case "projectCountsSQL", "taskCountsSQL":
-			bad = bad[:1] // all of the tenant's are counted
+		case "projectCountsSQL", "taskCountsSQL",
+			"allCycleWeeksSQL", "allCycleItemsSQL", "projectCycleWeeksSQL", "projectCycleItemsSQL":
+			bad = bad[:1] // all of the tenant's, the project's or the weeks' are counted
 		case "rankedTasksSQL", "labelledTasksSQL", "rankedProjectsSQL":
 			bad = bad[:1] // what is found is sorted, and GIN answers by bitmaps
 		}

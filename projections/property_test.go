@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"docket/domain"
 	"docket/eventstore"
@@ -39,6 +40,8 @@ func TestAnyWayOfFoldingGivesTheSameRows(t *testing.T) {
 			inMemory(t, w, tasks, c)
 			inMemory(t, w, comments, c)
 			inMemory(t, w, search, c)
+			inMemory(t, w, summaries, c)
+			inMemory(t, w, cycles, c)
 			inMemory(t, w, activity, c)
 
 			w.split(t, c, splitGeneration)
@@ -234,6 +237,18 @@ func (w *world) answers(t fatalist, c *company) string {
 		said, _, err := w.queries.Comments(ctx, s, id, Page{}, Fresh{})
 		say(said, err)
 	}
+	for _, id := range c.projectIDs {
+		if !c.projects[id].Exists() {
+			continue
+		}
+		sum, err := w.queries.ProjectSummary(ctx, s, id, Fresh{})
+		// What goes on while it is read.
+		sum.Spent[sum.Status] -= sum.Now.Sub(sum.Since)
+		sum.Now = time.Time{}
+		say(sum, err)
+	}
+	cycled, _, err := w.queries.CycleTimes(ctx, s, Weeks{First: Monday(time.Now()).Add(-week), Count: 2}, nil, Page{Limit: MaxLimit}, Fresh{})
+	say(cycled, err)
 	stats, err := w.queries.Stats(ctx, s, Fresh{})
 	say(stats, err)
 	items, _, err := w.queries.Members(ctx, s, Page{}, Fresh{})

@@ -52,7 +52,7 @@ func TestStats(t *testing.T) {
 		}
 		return out
 	}
-	all := []string{"activity", "comments", "members", "projects", "search", "tasks", "tenants"}
+	all := []string{"activity", "comments", "cycles", "members", "projects", "search", "summaries", "tasks", "tenants"}
 	stats := func() Stats {
 		t.Helper()
 		got, err := w.queries.Stats(t.Context(), c.scope(t, ann), Fresh{})

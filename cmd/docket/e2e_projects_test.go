@@ -39,6 +39,20 @@ func (w *walk) projects() {
 		t.Errorf("project: %s", got.body)
 	}
 	w.workflow()
+	w.reports()
+}
+
+// reports reads what the projects add up to.
+func (w *walk) reports() {
+	t, bob := w.t, w.bob
+	if got := bob.get("/v1/projects/" + w.project + "/summary").want(200); got.text("status") != "active" ||
+		got.text("tasks") != `{"done":0,"in_progress":0,"todo":0}` || got.text("overdue") != "0" {
+		t.Errorf("summary: %s", got.body)
+	}
+	got := bob.get("/v1/reports/cycle-time")
+	if names := got.column("project_name"); !slices.Equal(names, []string{"Website", "Private"}) {
+		t.Errorf("cycle times of %v: %s", names, got.body)
+	}
 }
 
 // finish takes a project to its end, where nothing is written any more.

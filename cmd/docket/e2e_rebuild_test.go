@@ -20,7 +20,7 @@ func (w *walk) rebuild() {
 			w.compare(w.known, w.readAll(), "during a rebuild")
 		}
 	}
-	for _, model := range []string{"projects", "tasks", "members", "tenants", "activity"} {
+	for _, model := range []string{"projects", "tasks", "members", "tenants", "summaries", "cycles", "activity"} {
 		if !regexp.MustCompile(`(?m)^default  ` + model + `  done: \d+ events$`).MatchString(o.stdout) {
 			t.Errorf("rebuild said nothing of %s: %s", model, o.stdout)
 		}

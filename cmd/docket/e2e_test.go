@@ -83,7 +83,7 @@ func (w *walk) readAll() map[string]string {
 		"/v1/me", "/v1/tenants", "/v1/members", "/v1/projects", "/v1/projects?sort=-name", "/v1/projects/" + w.project,
 		"/v1/projects/" + w.finished, "/v1/projects/" + w.project + "/tasks?limit=200", "/v1/tasks/" + w.tasked[1],
 		"/v1/projects/" + w.project + "/history", "/v1/admin/tenant", "/v1/admin/activity?limit=200",
-		"/v1/admin/events?limit=200", "/v1/catalog/projects",
+		"/v1/admin/events?limit=200", "/v1/catalog/projects", "/v1/reports/cycle-time",
 	} {
 		answers[target] = w.ann.get(target).want(200).body
 	}

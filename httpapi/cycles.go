@@ -1,0 +1,186 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"docket/domain"
+	"docket/projections"
+)
+
+// How many weeks a report has: without from and to, and at most.
+const (
+	defaultWeeks = 12
+	maxWeeks     = 53
+)
+
+// cycleTimesBody is a report of how long cycles took: a list with pages, and what
+// is the same on each of them.
+type cycleTimesBody struct {
+	From       domain.Date       `json:"from" format:"date" doc:"The Monday of the first week."`
+	To         domain.Date       `json:"to" format:"date" doc:"The Sunday of the last week."`
+	Overall    cyclesBody        `json:"overall" doc:"All weeks and projects together."`
+	Weeks      []cycleWeekBody   `json:"weeks" doc:"All projects together, by week; every week is there."`
+	Items      []projectWeekBody `json:"items" doc:"The weeks in which a project ended a cycle, by week and project."`
+	NextCursor *string           `json:"next_cursor" doc:"The cursor of the next page; null on the last."`
+}
+
+// cyclesBody are the cycles of each kind.
+type cyclesBody struct {
+	SubmittedToApproved cycleStatsBody `json:"submitted_to_approved" doc:"From the first submission to the approval, with every rejection, withdrawal and further submission in between."`
+	ActiveToCompleted   cycleStatsBody `json:"active_to_completed" doc:"From activation to completion, with every stay on hold; reopened, a project begins another."`
+}
+
+// cycleStatsBody is how long cycles took, in seconds.
+type cycleStatsBody struct {
+	Count int64    `json:"count"`
+	P50   *float64 `json:"p50" doc:"In seconds, as the other percentiles; null where there was none."`
+	P75   *float64 `json:"p75"`
+	P90   *float64 `json:"p90"`
+	P95   *float64 `json:"p95"`
+}
+
+// cycleWeekBody is one week of all projects.
+type cycleWeekBody struct {
+	Week   domain.Date `json:"week" format:"date" doc:"Its Monday."`
+	Cycles cyclesBody  `json:"cycles"`
+}
+
+// projectWeekBody is one week of one project.
+type projectWeekBody struct {
+	Week        domain.Date      `json:"week" format:"date" doc:"Its Monday."`
+	ProjectID   domain.ProjectID `json:"project_id" format:"uuid"`
+	ProjectName string           `json:"project_name"`
+	Cycles      cyclesBody       `json:"cycles"`
+}
+
+// CycleFilter is what a report of cycles is about.
+type CycleFilter struct {
+	From      filter[domain.Date]      `query:"from" format:"date" json:"from" doc:"A day of the first week. Alone: 12 weeks from it on."`
+	To        filter[domain.Date]      `query:"to" format:"date" json:"to" doc:"A day of the last week, 53 weeks with the first at most. Alone: 12 weeks up to it. Without both: the last 12 weeks."`
+	ProjectID filter[domain.ProjectID] `query:"project_id" format:"uuid" json:"project_id"`
+}
+
+// cyclePlace is where a page of a report ended. The weeks stand in it, so that a
+// list that was begun on a Sunday goes on with the same ones on Monday.
+type cyclePlace struct {
+	Weeks projections.Weeks  `json:"weeks"`
+	After projections.Keyset `json:"after"`
+}
+
+func registerCycles(s *Server) {
+	registerScoped(s, operation{
+		Method: http.MethodGet, Path: "/v1/reports/cycle-time", ID: "get-cycle-time", Tag: "reports", Action: domain.ReportRead,
+		Summary: "How long projects took to be approved, and to be completed",
+		Description: "Percentiles by week and project. A cycle counts in the week, from Monday in UTC, in which it ended; one that " +
+			"was cancelled never, nor those of deleted projects. The last 100 cycles of each project count.",
+		Errors: []domain.Code{domain.CodeCursorInvalid},
+	}, s.cycleTimes)
+}
+
+func (s *Server) cycleTimes(ctx context.Context, scope domain.Scope, in *struct {
+	Paged
+	Positioned
+	CycleFilter
+}) (*plain[cycleTimesBody], error) {
+	weeks, err := in.weeks(s.now())
+	if err != nil {
+		return nil, err
+	}
+	l := listing{Tenant: scope.Tenant(), Route: "get-cycle-time", Filters: in.CycleFilter}
+	page := projections.Page{Limit: in.Limit}
+	place, err := openCursor[cyclePlace](s, in.Paged, l)
+	if err != nil {
+		return nil, err
+	}
+	if place != nil {
+		weeks, page.After = place.Weeks, &place.After
+	}
+	times, next, err := s.queries.CycleTimes(ctx, scope, weeks, in.ProjectID.asked(), page, s.fresh(scope, in.Positioned))
+	if err != nil {
+		return nil, err
+	}
+	var at *cyclePlace
+	if next != nil {
+		at = &cyclePlace{Weeks: weeks, After: *next}
+	}
+	items, err := answerList(s, l, times.Items, at, renderProjectWeek)
+	if err != nil {
+		return nil, err
+	}
+	b := cycleTimesBody{
+		From: dateOf(weeks.First), To: dateOf(weeks.Until().Add(-time.Second)), Overall: renderCycles(times.Overall),
+		Weeks: make([]cycleWeekBody, 0, len(times.Weeks)), Items: items.Body.Items, NextCursor: items.Body.NextCursor,
+	}
+	for _, w := range times.Weeks {
+		b.Weeks = append(b.Weeks, cycleWeekBody{Week: dateOf(w.Week), Cycles: renderCycles(w.ByKind)})
+	}
+	return &plain[cycleTimesBody]{b}, nil
+}
+
+// weeks are the ones asked for.
+func (f CycleFilter) weeks(now time.Time) (projections.Weeks, error) {
+	from, to := mondayOf(f.From), mondayOf(f.To)
+	if from == nil && to == nil {
+		monday := projections.Monday(now)
+		to = &monday
+	}
+	at, weeks := "/to", projections.Weeks{Count: defaultWeeks}
+	switch {
+	case to == nil:
+		at, weeks.First = "/from", *from
+	case from == nil:
+		weeks.First = to.AddDate(0, 0, -7*(defaultWeeks-1))
+	case to.Before(*from):
+		return weeks, domain.Invalid(at, wrongRange, "to lies before from")
+	default:
+		// Not as a Duration, which three centuries overflow.
+		weeks.First, weeks.Count = *from, int((to.Unix()-from.Unix())/(7*24*3600))+1
+	}
+	switch {
+	case weeks.Count > maxWeeks:
+		return weeks, domain.Invalid(at, wrongRange, "at most %d weeks are reported at once", maxWeeks)
+	case weeks.First.Year() < 1 || weeks.Until().Year() > 9999:
+		return weeks, domain.Invalid(at, wrongRange, "the weeks don't lie in the years 0001 to 9999")
+	}
+	return weeks, nil
+}
+
+// mondayOf is the beginning of the week of a day; nil where none is asked for.
+func mondayOf(f filter[domain.Date]) *time.Time {
+	day := f.asked()
+	if day == nil {
+		return nil
+	}
+	at, err := time.Parse(time.DateOnly, string(*day))
+	if err != nil {
+		panic("httpapi: a date that check has let through: " + err.Error())
+	}
+	monday := projections.Monday(at)
+	return &monday
+}
+
+func dateOf(at time.Time) domain.Date { return domain.Date(at.Format(time.DateOnly)) }
+
+func renderProjectWeek(w projections.ProjectWeek) projectWeekBody {
+	return projectWeekBody{Week: dateOf(w.Week), ProjectID: w.ProjectID, ProjectName: w.ProjectName, Cycles: renderCycles(w.ByKind)}
+}
+
+func renderCycles(of map[projections.CycleKind]projections.CycleStats) cyclesBody {
+	return cyclesBody{
+		SubmittedToApproved: renderCycleStats(of[projections.SubmittedToApproved]),
+		ActiveToCompleted:   renderCycleStats(of[projections.ActiveToCompleted]),
+	}
+}
+
+func renderCycleStats(c projections.CycleStats) cycleStatsBody {
+	seconds := func(d *time.Duration) *float64 {
+		if d == nil {
+			return nil
+		}
+		s := d.Seconds()
+		return &s
+	}
+	return cycleStatsBody{Count: c.Count, P50: seconds(c.P50), P75: seconds(c.P75), P90: seconds(c.P90), P95: seconds(c.P95)}
+}

@@ -1,0 +1,224 @@
+package projections
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"docket/domain"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+// Summary is what the log alone says of how a project stands. Its size doesn't
+// depend on how much the project has: tasks are counted when they are asked for.
+type Summary struct {
+	ProjectID domain.ProjectID
+	Status    domain.Status
+	// Since is when the present status began.
+	Since time.Time
+	// Spent is the time in each status that the project was ever in, all stays
+	// together, but without the one that goes on.
+	Spent map[domain.Status]time.Duration
+	Last  LastActivity
+}
+
+// LastActivity is the last event of a project, its tasks or its comments.
+type LastActivity struct {
+	// Seq isn't a column of its own: it is that of the row.
+	Seq int64
+	At  time.Time
+	// ActorID is nil where the system acted.
+	ActorID   *domain.UserID
+	ActorName string
+	// Action is the type of the event.
+	Action     string
+	EntityType domain.StreamType
+	EntityID   uuid.UUID
+}
+
+// summaries is the read model of how the projects that weren't deleted stand.
+var summaries = define(model[uuid.UUID, Summary]{
+	Name: "summaries", FoldVersion: 1, Table: "summaries",
+	Keys:    projectKeys(),
+	Ignores: slices.Concat(tenantEvents, userEvents, memberEvents, subscriptionEvents),
+	Fold:    foldSummary,
+	Key:     "project_id", KeyOf: func(s *Summary) uuid.UUID { return s.ProjectID.UUID() },
+	Columns: []column[Summary]{
+		id("project_id", func(s *Summary) *domain.ProjectID { return &s.ProjectID }),
+		text("status", func(s *Summary) *domain.Status { return &s.Status }),
+		instant("since", func(s *Summary) *time.Time { return &s.Since }),
+		document("spent", "jsonb", func(s *Summary) *map[domain.Status]time.Duration { return &s.Spent }),
+		instant("at", func(s *Summary) *time.Time { return &s.Last.At }),
+		optionalID("actor_id", func(s *Summary) **domain.UserID { return &s.Last.ActorID }),
+		text("actor_name", func(s *Summary) *string { return &s.Last.ActorName }),
+		text("action", func(s *Summary) *string { return &s.Last.Action }),
+		text("entity_type", func(s *Summary) *domain.StreamType { return &s.Last.EntityType }),
+		plain("entity_id", "uuid", func(s *Summary) *uuid.UUID { return &s.Last.EntityID }),
+	},
+})
+
+// projectKeys are those of a model with a row for each project that takes in what
+// happens in the project.
+func projectKeys() map[string]func(domain.Recorded) uuid.UUID {
+	keys := streamKeys(projectEvents)
+	for _, t := range slices.Concat(taskEvents, commentEvents) {
+		keys[t] = byProject
+	}
+	return keys
+}
+
+// byProject is the project that an event of a task or a comment belongs to; none
+// for an event of another Go type.
+func byProject(r domain.Recorded) uuid.UUID {
+	switch e := r.Event.(type) {
+	case domain.TaskCreated:
+		return e.ProjectID.UUID()
+	case domain.TaskUpdated:
+		return e.ProjectID.UUID()
+	case domain.TaskDeleted:
+		return e.ProjectID.UUID()
+	case domain.CommentCreated:
+		return e.ProjectID.UUID()
+	case domain.CommentUpdated:
+		return e.ProjectID.UUID()
+	case domain.CommentDeleted:
+		return e.ProjectID.UUID()
+	}
+	return uuid.Nil
+}
+
+// foldSummary leaves out what happens to a project that it hasn't: the one of an
+// event that was skipped.
+func foldSummary(row *Summary, r domain.Recorded) (*Summary, error) {
+	var next Summary
+	if row != nil {
+		next = *row
+	}
+	switch e := r.Event.(type) {
+	case domain.ProjectCreated:
+		next = Summary{ProjectID: e.ProjectID, Status: domain.Draft, Since: r.At, Spent: map[domain.Status]time.Duration{}}
+	case domain.ProjectDeleted:
+		return nil, nil
+	case domain.ProjectStatusChanged:
+		if row == nil {
+			return nil, nil
+		}
+		next.Spent = maps.Clone(row.Spent)
+		next.Spent[row.Status] += r.At.Sub(row.Since)
+		next.Status, next.Since = e.To, r.At
+	default:
+		if row == nil {
+			return nil, nil
+		}
+	}
+	next.Last = LastActivity{
+		At: r.At, ActorName: r.ActorName(), Action: r.Event.EventType(), EntityType: r.Stream.Type, EntityID: r.Stream.ID,
+	}
+	if !r.Actor.IsZero() {
+		next.Last.ActorID = &r.Actor
+	}
+	return &next, nil
+}
+
+// ProjectSummary is how a project stands at a time.
+type ProjectSummary struct {
+	Summary
+	// Now is the database's time when it was read. Spent goes up to it, and Overdue
+	// is by its day in UTC.
+	Now time.Time
+	// Tasks are by status; every status is there.
+	Tasks map[domain.TaskStatus]int64
+	// Overdue are the tasks that were due before today and aren't done.
+	Overdue int64
+}
+
+// summarySQL reads the summary of a project ($2) of a tenant ($1), its seq, and the time.
+var summarySQL = `select s.seq, now(), ` + summaries.columns("s.") + ` from summaries s
+where s.tenant_id = $1 and s.project_id = $2
+  and s.generation = (select coalesce(max(g.current), 1) from generations g where g.tenant_id = $1 and g.subscription = 'summaries')`
+
+// projectTaskCountsSQL counts the tasks of a project ($2) of a tenant ($1): those
+// that are overdue unless their status is $3, and then each status of
+// domain.TaskStatuses. Nothing needs the order but the planner, which without
+// statistics would take the key's index and read the whole tenant.
+var projectTaskCountsSQL = `select count(*) filter (where t.status <> $3 and t.due_date < (select to_char(now() at time zone 'UTC', 'YYYY-MM-DD')))` +
+	eachTaskStatus() + `
+from (select t.status, t.due_date from tasks t
+  where t.tenant_id = $1 and t.generation = ` + tasksGeneration + ` and t.project_id = $2
+  order by t.created_at, t.id) as t`
+
+func eachTaskStatus() string {
+	var sql string
+	for _, s := range domain.TaskStatuses() {
+		sql += `, count(*) filter (where t.status = '` + string(s) + `')`
+	}
+	return sql
+}
+
+// ProjectSummary summarises a project that wasn't deleted. While the summaries of
+// an old log are still being made, the error is domain.CodeReadModelLagging.
+func (q *Queries) ProjectSummary(ctx context.Context, s domain.Scope, id domain.ProjectID, f Fresh) (ProjectSummary, error) {
+	if err := q.await(ctx, s, f, summaries.Name, tasks.Name, projects.Name); err != nil {
+		return ProjectSummary{}, err
+	}
+	var (
+		there, made, found bool
+		out                = ProjectSummary{Tasks: map[domain.TaskStatus]int64{}}
+	)
+	err := q.scoped(ctx, s, func(b *pgx.Batch) {
+		t := s.Tenant().UUID()
+		b.Queue(projectThereSQL, t, id.UUID()).QueryRow(func(row pgx.Row) error { return row.Scan(&there) })
+		q.made(b, s.Tenant(), summaries.Name, &made)
+		b.Queue(summarySQL, t, id.UUID()).QueryRow(func(row pgx.Row) error {
+			err := row.Scan(out.targets()...)
+			found = err == nil
+			if errors.Is(err, pgx.ErrNoRows) {
+				return nil
+			}
+			return err
+		})
+		b.Queue(projectTaskCountsSQL, t, id.UUID(), string(domain.Done)).QueryRow(out.count)
+	})
+	switch {
+	case err != nil:
+		return ProjectSummary{}, fmt.Errorf("read summary: %w", err)
+	case !there:
+		return ProjectSummary{}, domain.NotFound("project")
+	case !made || !found:
+		return ProjectSummary{}, beingMade()
+	}
+	// The clock of the log never goes back; the database's may.
+	out.Spent[out.Status] += max(0, out.Now.Sub(out.Since))
+	return out, nil
+}
+
+// targets are what a row of summarySQL is scanned into.
+func (s *ProjectSummary) targets() []any {
+	targets := []any{&s.Last.Seq, instantTarget{&s.Now}}
+	for _, c := range summaries.Columns {
+		targets = append(targets, c.target(&s.Summary))
+	}
+	return targets
+}
+
+// count reads the row of projectTaskCountsSQL.
+func (s *ProjectSummary) count(row pgx.Row) error {
+	statuses := domain.TaskStatuses()
+	counts := make([]int64, len(statuses))
+	targets := []any{&s.Overdue}
+	for i := range counts {
+		targets = append(targets, &counts[i])
+	}
+	if err := row.Scan(targets...); err != nil {
+		return err
+	}
+	for i, status := range statuses {
+		s.Tasks[status] = counts[i]
+	}
+	return nil
+}
