@@ -97,6 +97,7 @@ func hot() map[string]statement {
 		"sampleTasksSQL":    onSearch(sampleTasksSQL, "tasks_by_created", byKey),
 		"sampleProjectsSQL": onSearch(sampleProjectsSQL, "projects_by_created", byKey),
 		"tenantsSQL":        onEngine(tenantsSQL, "tenant_logs_pk"),
+		"eventsSumSQL":      onEngine(eventsSumSQL, "events_pk"),
 	}
 	for o, l := range projectListings {
 		index := "projects_by_" + strings.TrimSuffix(string(o.By), "_at")
