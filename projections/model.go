@@ -54,9 +54,8 @@ type statements struct {
 
 // define completes a model with its statements.
 func define[K comparable, R any](m model[K, R]) *model[K, R] {
-	var fields, params, updates []string
+	var params, updates []string
 	for i, c := range m.Columns {
-		fields = append(fields, c.name)
 		params = append(params, fmt.Sprintf("$%d::%s[]", i+4, c.typ))
 		if c.name != m.Key {
 			updates = append(updates, fmt.Sprintf("%s = excluded.%s", c.name, c.name))
