@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"docket/domain"
@@ -28,6 +29,8 @@ type Build struct {
 	subscription string
 	generation   int
 	seq          int64
+	// through is how far Page and Apply go: StayBehind.
+	through int64
 	// alone: nobody else has the Builds.
 	alone bool
 }
@@ -70,7 +73,7 @@ func StartBuild(ctx context.Context, pool *pgxpool.Pool, t domain.TenantID, subs
 //
 // Errors: *BuildRunningError.
 func (b *Builds) Start(ctx context.Context, subscription string, foldVersion int) (*Build, error) {
-	build := &Build{builds: b, subscription: subscription}
+	build := &Build{builds: b, subscription: subscription, through: math.MaxInt64}
 	err := b.take(ctx, subscription)
 	if err == nil {
 		err = pgx.BeginFunc(ctx, b.pool, func(tx pgx.Tx) error {
@@ -117,10 +120,11 @@ from checkpoints c where c.tenant_id = $2 and c.subscription = $1 and c.generati
 
 // Page gives fill up to limit events, without those that are skipped, and in the
 // transaction in which fill wrote advances the build's checkpoint. It returns how
-// many events it went past, skipped ones too: fewer than limit at the log's end.
+// many events it went past, skipped ones too: fewer than limit at the end, which is
+// the log's or that of StayBehind.
 func (b *Build) Page(ctx context.Context, limit int, fill Fill) (int, error) {
 	before := b.seq
-	err := b.step(ctx, func(tx pgx.Tx) error { return b.read(ctx, tx, limit, fill) })
+	err := b.step(ctx, func(tx pgx.Tx) error { return b.read(ctx, tx, limit, b.through, fill) })
 	return int(b.seq - before), err
 }
 
@@ -136,6 +140,7 @@ func (b *Build) Apply(ctx context.Context, s Stretch, fill Fill) error {
 		if s.After > b.seq {
 			return fmt.Errorf("the build stands at %d, and the stretch begins after %d", b.seq, s.After)
 		}
+		s = s.until(b.through)
 		return b.fold(ctx, tx, skips.without(s.since(b.seq)), max(s.Through, b.seq), skips, fill)
 	})
 }
@@ -163,13 +168,13 @@ func (b *Build) lock(ctx context.Context, tx pgx.Tx) (skips skipped, err error) 
 	return skips, nil
 }
 
-// read is one page by the build's own reading.
-func (b *Build) read(ctx context.Context, tx pgx.Tx, limit int, fill Fill) error {
+// read is one page by the build's own reading, up to a seq.
+func (b *Build) read(ctx context.Context, tx pgx.Tx, limit int, most int64, fill Fill) error {
 	skips, err := b.lock(ctx, tx)
 	if err != nil {
 		return err
 	}
-	events, err := readPage(ctx, tx, b.builds.tenant, b.seq, limit, skips)
+	events, err := readPage(ctx, tx, b.builds.tenant, b.seq, most, limit, skips)
 	if err != nil {
 		return err
 	}

@@ -41,10 +41,10 @@ const beginCheckpointSQL = `insert into checkpoints (tenant_id, subscription, ge
 select $2, $1, coalesce((select current from generations where tenant_id = $2 and subscription = $1), 1)
 on conflict do nothing`
 
-// pageSQL reads up to $3 events of a tenant ($1) after a seq ($2), without those
-// that are skipped ($4).
+// pageSQL reads up to $3 events of a tenant ($1) after a seq ($2) and up to another
+// ($5), without those that are skipped ($4).
 const pageSQL = `select ` + Columns + ` from events
-where tenant_id = $1 and seq > $2 and seq <> all (coalesce($4::bigint[], '{}'))
+where tenant_id = $1 and seq > $2 and seq <= $5 and seq <> all (coalesce($4::bigint[], '{}'))
 order by seq limit $3`
 
 // advanceSQL moves a checkpoint ($1 tenant, $2 subscription, $3 generation) to a seq ($4).
@@ -206,11 +206,11 @@ type querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 }
 
-// readPage reads events, but those that are skipped, up to the first that can't be
-// read: one that this version doesn't know (domain.ErrUnknownEvent) or a damaged one
+// readPage reads events up to a seq, but those that are skipped, up to the first that
+// can't be read: one that this version doesn't know (domain.ErrUnknownEvent) or a damaged one
 // (errDamaged). Those before it are returned beside the error.
-func readPage(ctx context.Context, q querier, t domain.TenantID, after int64, limit int, but skipped) ([]domain.Recorded, error) {
-	rows, err := q.Query(ctx, pageSQL, t.UUID(), after, limit, []int64(but))
+func readPage(ctx context.Context, q querier, t domain.TenantID, after, through int64, limit int, but skipped) ([]domain.Recorded, error) {
+	rows, err := q.Query(ctx, pageSQL, t.UUID(), after, limit, []int64(but), through)
 	if err != nil {
 		return nil, fmt.Errorf("read page: %w", err)
 	}

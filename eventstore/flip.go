@@ -11,11 +11,14 @@ import (
 const waitSQL = `select set_config('lock_timeout', $1, true)`
 
 // lockLiveSQL locks the live checkpoint of a subscription ($1) in a tenant ($2),
-// after the page that is being handled, and reads where it stands and its generation.
-const lockLiveSQL = `select c.seq, c.generation from checkpoints c
+// after the page that is being handled, and reads where it stands, its generation, and
+// which events after that are skipped.
+const lockLiveSQL = `select c.seq, c.generation, array(select s.seq from skips s
+  where s.tenant_id = $2 and s.subscription = $1 and s.seq > c.seq order by s.seq)
+from checkpoints c
 where c.tenant_id = $2 and c.subscription = $1
   and c.generation = coalesce((select g.current from generations g where g.tenant_id = $2 and g.subscription = $1), 1)
-for no key update`
+for no key update of c`
 
 // flipSQL makes a generation ($3) of a subscription ($1) the one that is read in a tenant ($2).
 const flipSQL = `insert into generations (tenant_id, subscription, current) values ($2, $1, $3)
@@ -48,6 +51,8 @@ type Side struct {
 	// at least LiveSeq.
 	Next    int
 	NextSeq int64
+	// Even: the same events are in both. Those that are skipped are in neither.
+	Even bool
 }
 
 // Beside runs do in a transaction in which the live subscription stands still, and
@@ -67,19 +72,20 @@ func (b *Build) beside(ctx context.Context, limit int, fill Fill, do func(pgx.Tx
 			return err
 		}
 		s := Side{Next: b.generation}
-		if err := tx.QueryRow(ctx, lockLiveSQL, b.subscription, b.builds.tenant.UUID()).Scan(&s.LiveSeq, &s.Live); err != nil {
+		var skips skipped
+		if err := tx.QueryRow(ctx, lockLiveSQL, b.subscription, b.builds.tenant.UUID()).Scan(&s.LiveSeq, &s.Live, &skips); err != nil {
 			return fmt.Errorf("lock live checkpoint: %w", err)
 		}
 		for b.seq < s.LiveSeq {
 			before := b.seq
-			if err := b.read(ctx, tx, min(limit, int(s.LiveSeq-b.seq)), fill); err != nil {
+			if err := b.read(ctx, tx, limit, s.LiveSeq, fill); err != nil {
 				return err
 			}
 			if b.seq == before {
 				return fmt.Errorf("the live subscription is at %d, where there is no event", s.LiveSeq)
 			}
 		}
-		s.NextSeq = b.seq
+		s.NextSeq, s.Even = b.seq, b.seq <= skips.past(s.LiveSeq)
 		return do(tx, s)
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"docket/domain"
@@ -146,7 +147,7 @@ func (w *worker) read(ctx context.Context, tx pgx.Tx, t domain.TenantID, at stan
 	if len(recent) == w.limit(at) {
 		return events, nil
 	}
-	rest, err := readPage(ctx, tx, t, at.seq+int64(len(recent)), w.limit(at)-len(recent), at.skipped)
+	rest, err := readPage(ctx, tx, t, at.seq+int64(len(recent)), math.MaxInt64, w.limit(at)-len(recent), at.skipped)
 	return append(events, rest...), err
 }
 

@@ -17,6 +17,12 @@ type readModel struct {
 	foldVersion int
 	table       string
 	ignores     []string
+	// key is the name of the key's column, lowest the key before all others, and
+	// compared are the other columns.
+	key, lowest string
+	compared    []string
+	// compare is the statement that compares two generations.
+	compare string
 	// fill folds a page into the rows of its generation, through its transaction.
 	fill func(context.Context, *eventstore.Page) error
 	// wants reports whether an event touches a row, or can't be judged.
@@ -25,10 +31,15 @@ type readModel struct {
 
 // erase forgets the types of a model.
 func (m *model[K, R]) erase() readModel {
-	return readModel{name: m.Name, foldVersion: m.FoldVersion, table: m.Table, ignores: m.Ignores, fill: m.fill, wants: func(e domain.Recorded) bool {
-		_, ok, err := m.touched(e)
-		return ok || err != nil
-	}}
+	return readModel{
+		name: m.Name, foldVersion: m.FoldVersion, table: m.Table, ignores: m.Ignores,
+		key: m.Key, lowest: m.lowest(), compared: m.compared(), compare: m.sql.compare,
+		fill: m.fill,
+		wants: func(e domain.Recorded) bool {
+			_, ok, err := m.touched(e)
+			return ok || err != nil
+		},
+	}
 }
 
 // readModels are all there are, in the order in which they are rebuilt.

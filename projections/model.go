@@ -41,8 +41,8 @@ type model[K comparable, R any] struct {
 	sql statements
 }
 
-// statements are the three statements of a model. Their parameters begin with
-// $1 the tenant and $2 the generation.
+// statements are those of a model. Their parameters begin with $1 the tenant and $2
+// the generation.
 type statements struct {
 	// load reads the rows with some keys ($3).
 	load string
@@ -51,22 +51,20 @@ type statements struct {
 	write string
 	// remove deletes the rows with some keys ($3).
 	remove string
+	// compare finds where another generation ($3) differs: compareSQL.
+	compare string
 }
 
 // define completes a model with its statements.
 func define[K comparable, R any](m model[K, R]) *model[K, R] {
-	var fields, params, updates []string
+	var params, updates []string
 	for i, c := range m.Columns {
-		fields = append(fields, c.name)
 		params = append(params, fmt.Sprintf("$%d::%s[]", i+4, c.typ))
 		if c.name != m.Key {
 			updates = append(updates, fmt.Sprintf("%s = excluded.%s", c.name, c.name))
 		}
 	}
-	keyType := "uuid"
-	if !slices.Contains(fields, m.Key) { // the seq, which every table has
-		keyType = "bigint"
-	}
+	keyType := m.keyType()
 	// The limit keeps the planner from any other way than one look-up for each
 	// key: without statistics it would think little of reading the whole tenant.
 	each := func(columns string) string {
@@ -83,7 +81,16 @@ func define[K comparable, R any](m model[K, R]) *model[K, R] {
 		m.sql.write += "\non conflict (tenant_id, generation, " + m.Key + ") do update set seq = excluded.seq, " +
 			strings.Join(updates, ", ")
 	}
+	m.sql.compare = m.compareSQL()
 	return &m
+}
+
+// keyType is the type of the key's column.
+func (m *model[K, R]) keyType() string {
+	if slices.ContainsFunc(m.Columns, func(c column[R]) bool { return c.name == m.Key }) {
+		return "uuid"
+	}
+	return "bigint" // the seq, which every table has
 }
 
 // columns is the list of the model's columns, each with a prefix such as "p.".

@@ -24,6 +24,9 @@ const (
 	writers = 2
 )
 
+// start is Builds.Start or Builds.StartBehind.
+type start func(*eventstore.Builds, context.Context, string, int) (*eventstore.Build, error)
+
 // pass makes the read models of one tenant anew, in one pass over its log:
 //
 //	read a stretch ──┬─▶ follower: fold, write, checkpoint ─┐
@@ -33,7 +36,7 @@ const (
 // Each read model is followed in transactions of its own, so that one which fails
 // keeps none of the others. What the shared reading can't read, and what was
 // appended meanwhile, each follower reads for itself.
-func (r *Rebuilder) pass(ctx context.Context, t domain.TenantID, models []readModel, told *reporter, end func(*follower, context.Context) error) {
+func (r *Rebuilder) pass(ctx context.Context, t domain.TenantID, models []readModel, told *reporter, start start, do func(*follower, context.Context) error) {
 	builds, err := eventstore.OpenBuilds(ctx, r.engine, t, r.By)
 	var head int64
 	if err == nil {
@@ -49,36 +52,39 @@ func (r *Rebuilder) pass(ctx context.Context, t domain.TenantID, models []readMo
 	var (
 		followers []*follower
 		after     int64 = math.MaxInt64 // where the one stands that is furthest behind
-		slots           = make(chan struct{}, writers)
+		through   int64                 // how far the one may go that may go furthest
+		slots     = make(chan struct{}, writers)
 	)
 	for _, m := range models {
-		build, err := builds.Start(ctx, m.name, m.foldVersion)
+		build, err := start(builds, ctx, m.name, m.foldVersion)
 		if err != nil {
 			told.fail(t, m.name, err)
 			continue
 		}
-		after = min(after, build.Seq())
-		followers = append(followers, &follower{rebuilder: r, tenant: t, model: m, build: build, told: told, head: head, slots: slots,
-			stretches: make(chan eventstore.Stretch, 1), gone: make(chan struct{})})
+		after, through = min(after, build.Seq()), max(through, build.Through())
+		f := &follower{rebuilder: r, tenant: t, model: m, build: build, told: told, head: head, slots: slots,
+			stretches: make(chan eventstore.Stretch, 1), gone: make(chan struct{})}
+		f.leave = sync.OnceFunc(func() { close(f.gone) })
+		followers = append(followers, f)
 	}
 	var running sync.WaitGroup
 	for _, f := range followers {
 		running.Go(func() {
-			defer close(f.gone)
-			if err := f.run(ctx, end); err != nil {
+			defer f.leave()
+			if err := do(f, ctx); err != nil {
 				told.fail(t, f.model.name, err)
 			}
 		})
 	}
 	if len(followers) > 0 {
-		r.lead(ctx, builds, after, followers)
+		r.lead(ctx, builds, after, through, followers)
 	}
 	running.Wait()
 }
 
-// lead reads the log after a seq once for all followers, up to its end or to what
-// can't be read.
-func (r *Rebuilder) lead(ctx context.Context, builds *eventstore.Builds, after int64, followers []*follower) {
+// lead reads the log after a seq once for all followers, up to its end, to another seq
+// or to what can't be read.
+func (r *Rebuilder) lead(ctx context.Context, builds *eventstore.Builds, after, through int64, followers []*follower) {
 	defer func() {
 		for _, f := range followers {
 			close(f.stretches)
@@ -86,7 +92,7 @@ func (r *Rebuilder) lead(ctx context.Context, builds *eventstore.Builds, after i
 	}()
 	ignored := ignoredBy(followers)
 	for limit := min(firstPage, r.pageSize); ; {
-		s, err := builds.Read(ctx, after, limit, ignored)
+		s, err := builds.Read(ctx, after, through, limit, ignored)
 		if err != nil || s.Through == after {
 			return
 		}
@@ -135,24 +141,23 @@ type follower struct {
 	slots     chan struct{}
 	stretches chan eventstore.Stretch
 	// gone is closed when nothing is taken from stretches any more.
-	gone chan struct{}
+	gone  chan struct{}
+	leave func()
 }
 
-// run folds what is read for all, then does the rest alone.
-func (f *follower) run(ctx context.Context, end func(*follower, context.Context) error) error {
+// follow folds what is read for all.
+func (f *follower) follow(ctx context.Context) error {
+	defer f.leave()
 	for s := range f.stretches {
-		if s.Through <= f.build.Seq() {
-			continue // a build that was broken off further on than the others
+		if s.Through <= f.build.Seq() || f.build.Seq() >= f.build.Through() {
+			continue // a build that was broken off further on than the others, or may not go as far
 		}
 		if err := f.write(func() error { return f.build.Apply(ctx, s, f.model.fill) }); err != nil {
 			return err
 		}
 		f.progress()
 	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	return end(f, ctx)
+	return ctx.Err()
 }
 
 // write waits for its turn.
@@ -188,8 +193,11 @@ func (f *follower) rest(ctx context.Context) error {
 	}
 }
 
-// rebuild ends a rebuild: the new rows take the place of the old ones.
+// rebuild makes new rows, and has them take the place of the old ones.
 func (f *follower) rebuild(ctx context.Context) error {
+	if err := f.follow(ctx); err != nil {
+		return err
+	}
 	if err := f.rest(ctx); err != nil {
 		return err
 	}
@@ -197,7 +205,7 @@ func (f *follower) rebuild(ctx context.Context) error {
 		return err
 	}
 	f.told.tell(Progress{Tenant: f.tenant, Model: f.model.name, Seq: f.build.Seq(), Head: max(f.head, f.build.Seq()), Done: true})
-	return f.write(func() error { return f.rebuilder.drop(ctx, f.tenant, f.model, f.build.Generation()) })
+	return f.write(func() error { return f.rebuilder.drop(ctx, f.tenant, dropSQL(f.model.table), f.build.Generation()) })
 }
 
 // head is the last seq of a tenant's log.

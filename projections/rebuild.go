@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"docket/domain"
+	"docket/eventstore"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -65,6 +66,9 @@ type Rebuilder struct {
 
 	engine   *pgxpool.Pool
 	pageSize int
+	// compareRows is how many rows of either side Verify compares in one statement; the
+	// constant if 0.
+	compareRows int
 }
 
 // ConnsPerWorker is how many connections the rebuild of one tenant takes at most: one
@@ -114,7 +118,7 @@ func (r *Rebuilder) Rebuild(ctx context.Context, tenants []domain.TenantID, mode
 		}
 		hands.Go(func() error {
 			if ctx.Err() == nil {
-				r.pass(ctx, t, chosen, told, (*follower).rebuild)
+				r.pass(ctx, t, chosen, told, (*eventstore.Builds).Start, (*follower).rebuild)
 			}
 			return nil
 		})
@@ -139,6 +143,13 @@ func (r *reporter) tell(p Progress) {
 	if r.report != nil {
 		r.report(p)
 	}
+}
+
+// alone runs something while nothing is told.
+func (r *reporter) alone(do func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	do()
 }
 
 // fail tells that one read model of a tenant came to nothing.
@@ -201,16 +212,21 @@ func (r *Rebuilder) Events(ctx context.Context, tenants []domain.TenantID) (int6
 // dropSQL deletes up to $3 rows of a tenant ($1) whose generation is below
 // another ($2). It is made for one table. The order is that of the key: no other
 // index finds those rows.
-func dropSQL(table string) string {
+func dropSQL(table string) string { return dropWhereSQL(table, "<") }
+
+// dropAboveSQL is dropSQL for generations above another.
+func dropAboveSQL(table string) string { return dropWhereSQL(table, ">") }
+
+func dropWhereSQL(table, is string) string {
 	return `delete from ` + table + ` where ctid = any (array(
-  select ctid from ` + table + ` where tenant_id = $1 and generation < $2 order by generation limit $3))`
+  select ctid from ` + table + ` where tenant_id = $1 and generation ` + is + ` $2 order by generation limit $3))`
 }
 
-// drop deletes the rows of all generations below one, those of builds that were
-// given up too.
-func (r *Rebuilder) drop(ctx context.Context, t domain.TenantID, m readModel, below int) error {
+// drop deletes the rows of all generations below one, or above it, those of builds
+// that were given up too.
+func (r *Rebuilder) drop(ctx context.Context, t domain.TenantID, sql string, generation int) error {
 	for {
-		done, err := r.engine.Exec(ctx, dropSQL(m.table), t.UUID(), below, dropChunk)
+		done, err := r.engine.Exec(ctx, sql, t.UUID(), generation, dropChunk)
 		if err != nil {
 			return fmt.Errorf("delete old rows: %w", err)
 		}

@@ -48,6 +48,8 @@ func TestCompletion(t *testing.T) {
 		"projections rebuild --projection ta":                   {"tasks"},
 		"projections rebuild --projection ":                     projections.Models(),
 		"projections rebuild --projection tasks --projection t": {"tenants"},
+		"projections verify --projection tasks --projection t":  {"tenants"},
+		"projections verify --tenant b":                         {"bolt"},
 		"--log-format ":                                         {"text", "json"},
 		"--data-dir ":                                           nil,
 		"health ":                                               nil,

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"os"
@@ -17,12 +18,16 @@ func (p *program) projectionsCommand() *cobra.Command {
 	return group(&cobra.Command{
 		Use: "projections", Short: "The read models and the other subscriptions",
 		Example: `  docket projections list
+  docket projections verify
   docket projections rebuild`,
-	}, p.projectionsListCommand(), p.skipCommand(), p.resumeCommand(), p.rebuildCommand())
+	}, p.projectionsListCommand(), p.skipCommand(), p.resumeCommand(), p.rebuildCommand(), p.verifyCommand())
 }
 
 func (p *program) rebuildCommand() *cobra.Command {
-	var r rebuilding
+	var (
+		r      rebuilding
+		dryRun bool
+	)
 	c := &cobra.Command{
 		Use:   "rebuild",
 		Short: "Make read models anew from the events",
@@ -41,16 +46,25 @@ failed, and at the end one with the totals.
 More --workers rebuild more tenants at a time, and take more of the machine from
 those who use the API.
 
+With --dry-run nothing is changed: it tells how many rows would be added, removed and
+altered, and shows some of them by column. That takes as long as the rebuild.
+
 Read models: ` + strings.Join(projections.Models(), ", ") + ".",
 		Example: `  docket projections rebuild
   docket projections rebuild --projection tasks --tenant default --tenant acme
+  docket projections rebuild --projection tasks --dry-run
   docket projections rebuild --json`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if dryRun {
+				to := &rehearsal{out: bufio.NewWriter(p.stdout), failures: p.stderr, json: r.json}
+				return p.compare(c, r, to.with(), to)
+			}
 			return p.rebuild(c, r)
 		},
 	}
 	r.flags(c, p)
+	c.Flags().BoolVar(&dryRun, "dry-run", false, "tell what would change, and change nothing")
 	jsonFlag(c, &r.json, "one JSON object for each read model, and one with the totals")
 	return c
 }

@@ -1,0 +1,173 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"docket/domain"
+	"docket/eventstore"
+	"docket/internal/pgtest"
+	"docket/projections"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// rowsOf is everything about the read models of all tenants, live and not: rows,
+// checkpoints and generations.
+func rowsOf(t *testing.T, pool *pgxpool.Pool) string {
+	t.Helper()
+	var parts []string
+	for _, table := range append(projections.Models(), "checkpoints", "generations") {
+		parts = append(parts, fmt.Sprintf(`select '%[1]s ' || to_json(x)::text as row from %[1]s x`, table))
+	}
+	var all string
+	if err := pool.QueryRow(t.Context(), `select string_agg(row, e'\n' order by row) from (`+strings.Join(parts, " union all ")+`) s`).Scan(&all); err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// last is the last line of what was printed, as JSON.
+func (o outcome) last(t *testing.T, to any) {
+	t.Helper()
+	lines := strings.Split(strings.TrimSpace(o.stdout), "\n")
+	if err := json.Unmarshal([]byte(lines[len(lines)-1]), to); err != nil {
+		t.Fatalf("%v: %q", err, o.stdout)
+	}
+}
+
+// A sound database, a damaged one, dry run and repair, beside a server and without one.
+func TestVerifyCommand(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	environ := given(db, nil)
+	s := serve(t, environ)
+	pool := db.Engine(t)
+	ann := register(t, s.url, "Ann")
+	try(t, environ, "tenants", "create", "--name", "Acme", "--slug", "acme", "--owner", ann.email)
+	var tasks []string
+	for _, slug := range []string{"default", "acme"} {
+		in := ann.in(slug)
+		project := in.post("/v1/projects", object("name", "Quay")).want(201).text("id")
+		for range 5 {
+			tasks = append(tasks, in.post("/v1/projects/"+project+"/tasks", object("title", "Dredge")).want(201).text("id"))
+		}
+		for _, name := range subscriptionNames() {
+			settled(t, pool, tenantOf(t, pool, slug), name)
+		}
+	}
+	for _, name := range subscriptionNames() {
+		settled(t, pool, domain.Platform, name)
+	}
+	verify := []string{"projections", "verify"}
+
+	var totals verified
+	o := try(t, environ, append(verify, "--json", "--workers", "2")...)
+	o.last(t, &totals)
+	if o.status != statusDone || strings.Count(o.stdout, "\n") != 1 || o.stderr != "" || totals.Tenants != 3 || totals.Verified != 18 || totals.Rows == 0 || totals.DifferingRows != 0 {
+		t.Errorf("sound: status %d, %s%s", o.status, o.stdout, o.stderr)
+	}
+	if o := try(t, environ, verify...); o.status != statusDone || !strings.HasPrefix(o.stdout, "verified 18 read models of 3 tenants in ") ||
+		!strings.HasSuffix(o.stdout, " rows, 0 differ\n") || strings.Count(o.stdout, "\n") != 1 {
+		t.Errorf("sound: status %d, %s%s", o.status, o.stdout, o.stderr)
+	}
+	s.stop()
+
+	for _, sql := range []string{
+		`update tasks set title = e'\u001b[31mx\ny', version = 7 where id = '` + tasks[6] + `'`,
+		`update tasks set title = 'y' where id = '` + tasks[7] + `'`,
+		`delete from tasks where id = '` + tasks[8] + `'`,
+		`insert into comments select tenant_id, 1, gen_random_uuid(), seq, id, project_id, title, created_by, '[]', created_at, updated_at, 1 from tasks where id = '` + tasks[9] + `'`,
+	} {
+		if _, err := pool.Exec(t.Context(), sql); err != nil {
+			t.Fatal(sql, err)
+		}
+	}
+	before := rowsOf(t, pool)
+	o = try(t, environ, append(verify, "--json")...)
+	named := map[string]differingRow{}
+	for line := range strings.Lines(o.stdout) {
+		var d differingRow
+		if err := json.Unmarshal([]byte(line), &d); err != nil {
+			t.Fatal(line, err)
+		}
+		if d.Kind != "" {
+			named[d.Key] = d
+		}
+	}
+	o.last(t, &totals)
+	if d := named[tasks[6]]; d.Kind != projections.Changed || d.Tenant != "acme" || d.Projection != "tasks" || len(d.Columns) != 2 ||
+		string(d.Columns[0].Live) != `"\u001b[31mx\ny"` || string(d.Columns[0].Fresh) != `"Dredge"` {
+		t.Errorf("named: %+v", d)
+	}
+	if d := named[tasks[8]]; d.Kind != projections.Missing || string(d.Columns[0].Live) != "null" {
+		t.Errorf("named: %+v", d)
+	}
+	if o.status != statusNo || o.stderr != "" || len(named) != 4 || totals.DifferingRows != 4 || totals.Differing != 2 || totals.Verified != 18 || totals.Repaired != 0 {
+		t.Errorf("damaged: status %d, %s%s", o.status, o.stdout, o.stderr)
+	}
+	o = try(t, environ, append(verify, "--tenant", "acme", "--projection", "tasks")...)
+	for _, want := range []string{
+		"acme  tasks  " + tasks[6] + `  changed: title "\u001b[31mx\ny", should be "Dredge"; version 7, should be 1` + "\n",
+		"acme  tasks  " + tasks[8] + "  missing: the events have it\n",
+		"acme  tasks  3 of 5 rows differ\n", "verified 1 read models of 1 tenants in ", ": 5 rows, 3 differ\n",
+	} {
+		if !strings.Contains(o.stdout, want) {
+			t.Errorf("no %q in %s", want, o.stdout)
+		}
+	}
+	if o.status != statusNo || strings.Contains(o.stdout, "\x1b") {
+		t.Errorf("status %d, %s", o.status, o.stdout)
+	}
+	if o := try(t, environ, append(verify, "--tenant", "default")...); o.status != statusDone {
+		t.Errorf("the other tenant: status %d, %s", o.status, o.stdout)
+	}
+
+	o = try(t, environ, "projections", "rebuild", "--dry-run")
+	for _, want := range []string{
+		"acme  tasks  would change 3 of 5 rows: add 1, remove 0, alter 2\n  add " + tasks[8] + "\n  title, in 2 rows\n    " + tasks[6],
+		"    " + tasks[7] + `  "y" → "Dredge"` + "\n  version, in 1 rows\n    " + tasks[6] + "  7 → 1\n",
+		"default  tasks  nothing would change: 5 rows\n", "a rebuild would add 1, remove 1 and alter 2\n",
+	} {
+		if !strings.Contains(o.stdout, want) {
+			t.Errorf("no %q in %s", want, o.stdout)
+		}
+	}
+	if o.status != statusDone || o.stderr != "" {
+		t.Errorf("dry run: status %d, %s", o.status, o.stderr)
+	}
+	o = try(t, environ, "projections", "rebuild", "--dry-run", "--json", "--tenant", "acme", "--projection", "tasks")
+	var would wouldChange
+	if err := json.Unmarshal([]byte(strings.Split(o.stdout, "\n")[0]), &would); err != nil || would.Changed.Rows != 2 || would.Missing.Rows != 1 ||
+		len(would.Columns) != 2 || would.Columns[0].Rows != 2 || would.Columns[0].Samples[1].Key != tasks[7] {
+		t.Errorf("dry run: %v, %s", err, o.stdout)
+	}
+	if after := rowsOf(t, pool); after != before {
+		t.Errorf("what only looks has changed\n%s\nto\n%s", before, after)
+	}
+
+	// One that another builds couldn't be; the others are repaired.
+	build, err := eventstore.StartBuild(t.Context(), pool, tenantOf(t, pool, "acme"), "comments", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o = try(t, environ, append(verify, "--repair")...)
+	build.Close()
+	o.refused(t, "1 read models couldn't be verified")
+	if !strings.Contains(o.stdout, "acme  tasks  3 of 5 rows differ, repaired\n") || !strings.Contains(o.stdout, "3 differ; repaired 1 read models\n") ||
+		!strings.HasPrefix(o.stderr, "acme  comments  failed: ") {
+		t.Errorf("beside a build: status %d, %s%s", o.status, o.stdout, o.stderr)
+	}
+	o = try(t, environ, append(verify, "--repair", "--json")...)
+	o.last(t, &totals)
+	if o.status != statusNo || totals.Repaired != 1 || totals.DifferingRows != 1 {
+		t.Errorf("repair: status %d, %s%s", o.status, o.stdout, o.stderr)
+	}
+	if o := try(t, environ, verify...); o.status != statusDone {
+		t.Errorf("after the repair: status %d, %s", o.status, o.stdout)
+	}
+	try(t, environ, append(verify, "--tenant", "nonesuch")...).refused(t, `no tenant with the slug or id "nonesuch"`)
+	try(t, environ, "projections", "rebuild", "--dry-run", "--tenant", "nonesuch").refused(t, `no tenant with the slug or id "nonesuch"`)
+}

@@ -1,0 +1,241 @@
+package projections
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"docket/domain"
+	"docket/eventstore"
+
+	"github.com/jackc/pgx/v5"
+	"golang.org/x/sync/errgroup"
+)
+
+// compareRows is how many rows of either side are compared in one statement.
+const compareRows = 2_000
+
+// VerifyError says that one read model of one tenant couldn't be compared, and why.
+// Its rows are what they were.
+type VerifyError struct {
+	Tenant domain.TenantID
+	Model  string
+	Cause  error
+}
+
+func (e *VerifyError) Error() string {
+	return fmt.Sprintf("verify %s of tenant %s: %v", e.Model, e.Tenant, e.Cause)
+}
+
+func (e *VerifyError) Unwrap() error { return e.Cause }
+
+// Verdict is how one read model of one tenant was found.
+type Verdict struct {
+	Tenant domain.TenantID
+	Model  string
+	// Seq is the last event that both sides had folded at the end.
+	Seq int64
+	// Rows is how many were compared, and Differing how many of them weren't as a fresh
+	// fold of the log has them.
+	Rows, Differing int64
+	// Repaired: the fresh rows are the ones that are read.
+	Repaired bool
+	// Err is why it couldn't be found out, or not repaired: a *VerifyError.
+	Err error
+}
+
+// Verification says what a Verify does, and whom it tells. None of the functions is
+// called while another is; each may be nil.
+type Verification struct {
+	// Repair has the fresh rows take the place of the live ones where they differ.
+	Repair bool
+	// Difference is told each row that differs, in the order of a read model's keys.
+	Difference func(Difference)
+	// Verdict is told the end of each read model of each tenant.
+	Verdict func(Verdict)
+	// Progress is told how far the fresh fold is.
+	Progress func(Progress)
+}
+
+// Verify compares the live rows of read models with a fresh fold of the log: all models
+// if none is named, all tenants if none is given. It changes nothing that is read,
+// unless asked to repair what differs.
+//
+//	build generation g+1, never ahead of the live subscription
+//	  ─▶ compare the rows, a run of keys at a time ─▶ same: drop g+1
+//	                                                └▶ repair: flip to g+1, drop g
+//
+// The live subscription goes on meanwhile. A run that differs is compared again in a
+// transaction in which it stands still and both sides have the same events, so what
+// is named does differ; a run that is the same was so at some seq after the call. A
+// parked subscription is compared as far as it has come. Events that are skipped are
+// on neither side.
+//
+// It may be broken off at any point, and then leaves at most a build that the next
+// Verify or Rebuild goes on with.
+//
+// Errors: *UnknownModelError before anything is done, and then a *VerifyError for each
+// that couldn't be compared, joined; the others go on. Causes are those of Rebuild.
+func (r *Rebuilder) Verify(ctx context.Context, tenants []domain.TenantID, models []string, v Verification) error {
+	chosen, err := choose(models)
+	if err != nil {
+		return err
+	}
+	if len(tenants) == 0 {
+		if tenants, err = r.Tenants(ctx); err != nil {
+			return err
+		}
+	}
+	var failures []error
+	told := &reporter{}
+	told.report = func(p Progress) {
+		var failure *RebuildError
+		switch {
+		case errors.As(p.Err, &failure):
+			cause := failure.Cause
+			var ended *endedError
+			if !errors.As(cause, &ended) {
+				ended = &endedError{cause: cause, verdict: Verdict{Tenant: p.Tenant, Model: p.Model}}
+			}
+			ended.verdict.Err = &VerifyError{Tenant: p.Tenant, Model: p.Model, Cause: ended.cause}
+			failures = append(failures, ended.verdict.Err)
+			if v.Verdict != nil {
+				v.Verdict(ended.verdict)
+			}
+		case v.Progress != nil:
+			v.Progress(p)
+		}
+	}
+	var hands errgroup.Group
+	hands.SetLimit(max(1, r.Workers))
+	for _, t := range tenants {
+		if ctx.Err() != nil {
+			break
+		}
+		hands.Go(func() error {
+			if ctx.Err() == nil {
+				r.pass(ctx, t, chosen, told, (*eventstore.Builds).StartBehind, v.verify)
+			}
+			return nil
+		})
+	}
+	_ = hands.Wait() // failures are told, not returned
+	return errors.Join(append(failures, ctx.Err())...)
+}
+
+// endedError is why a comparison came to nothing, with what was found before.
+type endedError struct {
+	cause   error
+	verdict Verdict
+}
+
+func (e *endedError) Error() string { return e.cause.Error() }
+
+func (e *endedError) Unwrap() error { return e.cause }
+
+// verify makes fresh rows of one read model, compares them with the live ones, and
+// drops them, or those.
+func (v *Verification) verify(f *follower, ctx context.Context) error {
+	verdict := Verdict{Tenant: f.tenant, Model: f.model.name}
+	err := f.follow(ctx)
+	if err == nil {
+		err = v.compare(ctx, f, &verdict)
+	}
+	if err == nil && v.Repair && verdict.Differing > 0 {
+		if err = f.catchUp(ctx); err == nil {
+			err = f.write(func() error { return f.build.Flip(ctx, firstPage, f.model.fill) })
+		}
+		verdict.Repaired = err == nil
+	}
+	switch {
+	case verdict.Repaired:
+		err = f.write(func() error { return f.rebuilder.drop(ctx, f.tenant, dropSQL(f.model.table), f.build.Generation()) })
+	case ctx.Err() == nil: // else it is left to whoever comes next
+		err = errors.Join(err, f.write(func() error { return f.abandon(ctx) }))
+	}
+	if err != nil {
+		return &endedError{err, verdict}
+	}
+	if v.Verdict != nil {
+		f.told.alone(func() { v.Verdict(verdict) })
+	}
+	return nil
+}
+
+// compare compares all rows.
+func (v *Verification) compare(ctx context.Context, f *follower, verdict *Verdict) error {
+	var side eventstore.Side
+	beside := func(do func(context.Context, querier) error) error {
+		if err := f.catchUp(ctx); err != nil {
+			return err
+		}
+		return f.write(func() error {
+			return f.build.Beside(ctx, firstPage, f.model.fill, func(ctx context.Context, tx pgx.Tx, s eventstore.Side) error {
+				if !s.Even {
+					return fmt.Errorf("the fresh rows are at event %d, and the live ones at %d", s.NextSeq, s.LiveSeq)
+				}
+				side, verdict.Seq = s, s.NextSeq
+				return do(ctx, tx)
+			})
+		})
+	}
+	if err := beside(func(context.Context, querier) error { return nil }); err != nil {
+		return err
+	}
+	most := f.rebuilder.compareRows
+	if most == 0 {
+		most = compareRows
+	}
+	after, limit := "", min(firstPage, most)
+	for {
+		var found run
+		look := func(ctx context.Context, q querier) (err error) {
+			found, err = f.model.compareRun(ctx, q, f.tenant, side, after, limit)
+			return err
+		}
+		err := f.write(func() error { return look(ctx, f.rebuilder.engine) })
+		if err == nil && len(found.differences) > 0 {
+			// Perhaps only because the live subscription has gone on: let both stand still.
+			if err = f.build.Yield(ctx); err == nil {
+				err = beside(look)
+			}
+		}
+		if err != nil {
+			return err
+		}
+		verdict.Rows += found.rows
+		verdict.Differing += int64(len(found.differences))
+		if v.Difference != nil && len(found.differences) > 0 {
+			f.told.alone(func() {
+				for _, d := range found.differences {
+					v.Difference(d)
+				}
+			})
+		}
+		if found.last == "" {
+			return nil
+		}
+		after, limit = found.last, nextPage(limit, found.bytes, most)
+	}
+}
+
+// catchUp folds what the live subscription has folded, up to a few events that one
+// transaction has room for.
+func (f *follower) catchUp(ctx context.Context) error {
+	for {
+		live, err := f.build.StayBehind(ctx)
+		if err != nil || live-f.build.Seq() < firstPage {
+			return err
+		}
+		if err := f.rest(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// abandon drops the build, and whatever others have left lying.
+func (f *follower) abandon(ctx context.Context) error {
+	return f.build.Abandon(ctx, func(ctx context.Context, live int) error {
+		return f.rebuilder.drop(ctx, f.tenant, dropAboveSQL(f.model.table), live)
+	})
+}

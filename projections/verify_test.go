@@ -1,0 +1,457 @@
+package projections
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"docket/domain"
+	"docket/eventstore"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+// found is what a verification names, without the values.
+type found struct {
+	Tenant  domain.TenantID
+	Model   string
+	Key     string
+	Kind    Kind
+	Columns string
+}
+
+// verify runs one, and sorts what it names.
+func verify(t fatalist, r *Rebuilder, tenants []domain.TenantID, models []string, repair bool) ([]found, []Verdict, error) {
+	t.Helper()
+	var (
+		all      []found
+		verdicts []Verdict
+		named    = map[domain.TenantID]map[string]int64{}
+	)
+	err := r.Verify(context.Background(), tenants, models, Verification{
+		Repair: repair,
+		Difference: func(d Difference) {
+			f := found{Tenant: d.Tenant, Model: d.Model, Key: d.Key, Kind: d.Kind}
+			if d.Kind == Changed {
+				var names []string
+				for _, c := range d.Columns {
+					names = append(names, c.Name)
+				}
+				f.Columns = strings.Join(names, " ")
+			}
+			all = append(all, f)
+			if named[d.Tenant] == nil {
+				named[d.Tenant] = map[string]int64{}
+			}
+			named[d.Tenant][d.Model]++
+		},
+		Verdict: func(v Verdict) { verdicts = append(verdicts, v) },
+	})
+	for _, v := range verdicts {
+		if v.Differing != named[v.Tenant][v.Model] || (v.Err == nil && v.Repaired != (repair && v.Differing > 0)) {
+			t.Fatalf("%+v, and %d were named", v, named[v.Tenant][v.Model])
+		}
+	}
+	slices.SortFunc(all, func(a, b found) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
+	return all, verdicts, err
+}
+
+// sound fails the test where a verification names anything.
+func (w *world) sound(t fatalist, c *company) {
+	t.Helper()
+	differing, verdicts, err := verify(t, w.rebuild, []domain.TenantID{c.id}, nil, false)
+	if err != nil || len(differing) > 0 || len(verdicts) != len(Models()) {
+		t.Fatalf("differing: %v, %d verdicts, %v", differing, len(verdicts), err)
+	}
+}
+
+// bookkeeping is what isn't rows: checkpoints and generations, and how many rows of
+// which generations there are.
+func (w *world) bookkeeping(t fatalist) string {
+	t.Helper()
+	var parts []string
+	for _, m := range readModels() {
+		parts = append(parts, `select '`+m.table+`', tenant_id::text, generation::text, count(*)::text from `+m.table+` group by 1, 2, 3`)
+	}
+	parts = append(parts,
+		`select 'checkpoint ' || subscription, tenant_id::text, generation::text, to_jsonb(c)::text from checkpoints c`,
+		`select 'generation ' || subscription, tenant_id::text, current::text, '' from generations`)
+	var all string
+	if err := w.engine.QueryRow(context.Background(), `select coalesce(string_agg(s::text, e'\n' order by s::text), '')
+from (`+strings.Join(parts, "\nunion all ")+`) s`).Scan(&all); err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// damages are statements that spoil one row of a tenant ($1): each returns the key of
+// the row, and says what is found.
+var damages = []struct {
+	model, sql string
+	kind       Kind
+	columns    string
+}{
+	{"tenants", `update tenants set channel = 'smoke', four_eyes = not four_eyes where tenant_id = $1 returning id::text`, Changed, "channel four_eyes"},
+	{"tenants", `delete from tenants where tenant_id = $1 returning id::text`, Missing, ""},
+	{"members", `update members set role = 'owner', user_version = 77 where (tenant_id, user_id) = (select tenant_id, user_id from members
+  where tenant_id = $1 and role <> 'owner' limit 1) returning user_id::text`, Changed, "role user_version"},
+	{"projects", `update projects set description = '' where (tenant_id, id) = (select tenant_id, id from projects
+  where tenant_id = $1 order by random() limit 1) returning id::text`, Changed, "description"},
+	{"projects", `delete from projects where (tenant_id, id) = (select tenant_id, id from projects
+  where tenant_id = $1 order by random() limit 1) returning id::text`, Missing, ""},
+	{"tasks", `update tasks set labels = labels || '["x"]' where (tenant_id, id) = (select tenant_id, id from tasks
+  where tenant_id = $1 order by random() limit 1) returning id::text`, Changed, "labels"},
+	{"tasks", `update tasks set seq = seq - 1 where (tenant_id, id) = (select tenant_id, id from tasks
+  where tenant_id = $1 order by random() limit 1) returning id::text`, Changed, "seq"},
+	{"tasks", `insert into tasks select (jsonb_populate_record(t, jsonb_build_object('id', gen_random_uuid()))).* from tasks t
+  where tenant_id = $1 limit 1 returning id::text`, Extra, ""},
+	{"tasks", `insert into tasks select (jsonb_populate_record(t, '{"id": "00000000-0000-0000-0000-000000000000"}')).* from tasks t
+  where tenant_id = $1 limit 1 returning id::text`, Extra, ""},
+	{"comments", `update comments set updated_at = updated_at + interval '1 microsecond' where (tenant_id, id) = (select tenant_id, id from comments
+  where tenant_id = $1 order by random() limit 1) returning id::text`, Changed, "updated_at"},
+	{"activity", `update activity set changes = '[{"to": 1, "field": "x"}]' where (tenant_id, seq) = (select tenant_id, seq from activity
+  where tenant_id = $1 order by random() limit 1) returning seq::text`, Changed, "changes"},
+	// The same document with its members in another order.
+	{"activity", `update activity set changes = (select json_agg(json_build_object('to', c -> 'to', 'field', c -> 'field', 'from', c -> 'from'))
+    from json_array_elements(changes) c)
+  where (tenant_id, seq) = (select tenant_id, seq from activity
+  where tenant_id = $1 and json_array_length(changes) > 0 limit 1) returning seq::text`, Changed, "changes"},
+	{"activity", `delete from activity where (tenant_id, seq) = (select tenant_id, seq from activity
+  where tenant_id = $1 order by random() limit 1) returning seq::text`, Missing, ""},
+	{"activity", `insert into activity select (jsonb_populate_record(a, '{"seq": -5}')).* from activity a
+  where tenant_id = $1 limit 1 returning seq::text`, Extra, ""},
+}
+
+// Rows that are spoilt in any way, in runs of any length, are named, those and no
+// others; another tenant's aren't touched; nothing is changed; repair cures.
+func TestVerifyNamesWhatIsDamaged(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	stop := w.run(t, 50, Subscriptions())
+	c, ann := fillCompany(t, w, 9)
+	d, _ := fillCompany(t, w, 2)
+	if err := c.project(t, ann, c.projectIDs[0], domain.EditProject{Name: domain.To("Renamed")}); err != nil {
+		t.Fatal(err)
+	}
+	w.caught(t, c)
+	w.caught(t, d)
+	stop() // the live rows stay as they are spoilt
+	w.sound(t, c)
+	before := w.bookkeeping(t)
+	all := []domain.TenantID{c.id, d.id}
+	rapid.Check(t, func(t *rapid.T) {
+		r := &Rebuilder{engine: w.engine, pageSize: rapid.IntRange(1, 40).Draw(t, "page"), compareRows: rapid.IntRange(1, 12).Draw(t, "run"), Workers: 2}
+		hurt := rapid.SampledFrom(all).Draw(t, "tenant")
+		chosen := rapid.SliceOfNDistinct(rapid.IntRange(0, len(damages)-1), 1, 4, rapid.ID).Draw(t, "damages")
+		want, keys := []found{}, map[string]bool{}
+		var hurtModels []string
+		for _, i := range chosen {
+			k := damages[i]
+			var key string
+			if err := w.engine.QueryRow(context.Background(), k.sql, hurt.UUID()).Scan(&key); err != nil {
+				if strings.Contains(err.Error(), "no rows") {
+					continue // that tenant has none such, or it was spoilt away
+				}
+				t.Fatal(k.sql, err)
+			}
+			if keys[k.model+key] {
+				// The same row twice: what would be found depends on the order.
+				if err := r.Rebuild(context.Background(), []domain.TenantID{hurt}, nil, nil); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			keys[k.model+key] = true
+			if !slices.Contains(hurtModels, k.model) {
+				hurtModels = append(hurtModels, k.model)
+			}
+			want = append(want, found{hurt, k.model, key, k.kind, k.columns})
+		}
+		slices.SortFunc(want, func(a, b found) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
+		rows, books := w.dump(t, c)+w.dump(t, d), w.bookkeeping(t)
+		got, verdicts, err := verify(t, r, all, nil, false)
+		if err != nil || len(verdicts) != 2*len(Models()) {
+			t.Fatal(len(verdicts), err)
+		}
+		if diff := cmp.Diff(want, append([]found{}, got...)); diff != "" {
+			t.Fatalf("named -want +got:\n%s", diff)
+		}
+		equal(t, "rows after verify", w.dump(t, c)+w.dump(t, d), rows)
+		equal(t, "bookkeeping after verify", w.bookkeeping(t), books)
+		// Cured, and the same is found once more.
+		again, _, err := verify(t, r, []domain.TenantID{hurt}, hurtModels, true)
+		if err != nil || cmp.Diff(got, again) != "" {
+			t.Fatalf("the repair found %v, %v", again, err)
+		}
+		if rest, _, err := verify(t, r, []domain.TenantID{hurt}, hurtModels, false); err != nil || len(rest) > 0 {
+			t.Fatalf("after the repair: %v, %v", rest, err)
+		}
+	})
+	inMemory(t, w, tenants, c)
+	inMemory(t, w, members, c)
+	inMemory(t, w, projects, c)
+	inMemory(t, w, tasks, c)
+	inMemory(t, w, comments, c)
+	inMemory(t, w, activity, c)
+	if strings.Count(w.bookkeeping(t), "\n") > strings.Count(before, "\n")+2*len(Models()) { // the rows of generations
+		t.Errorf("left behind:\n%s", w.bookkeeping(t))
+	}
+}
+
+// The values of both sides come along, as JSON.
+func TestVerifyTellsTheValues(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	stop := w.run(t, 50, Subscriptions())
+	c, _ := fillCompany(t, w, 1)
+	w.caught(t, c)
+	stop()
+	if _, err := w.engine.Exec(t.Context(), `update tasks set title = e'a "b"\n', assignee_id = $2, version = 9 where tenant_id = $1`, c.id.UUID(), c.id.UUID()); err != nil {
+		t.Fatal(err)
+	}
+	var got []Difference
+	if err := w.rebuild.Verify(t.Context(), []domain.TenantID{c.id}, []string{"tasks"}, Verification{Difference: func(d Difference) { got = append(got, d) }}); err != nil {
+		t.Fatal(err)
+	}
+	text := func(v any) json.RawMessage { b, _ := json.Marshal(v); return b }
+	want := []Difference{{Tenant: c.id, Model: "tasks", Key: c.taskIDs[0].String(), Kind: Changed, Columns: []ColumnDifference{
+		{"title", text("a \"b\"\n"), text("Task 0")}, {"assignee_id", text(c.id.String()), json.RawMessage("null")}, {"version", text(9), text(1)},
+	}}}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Fatalf("-want +got:\n%s", d)
+	}
+}
+
+// While commands are appended and folded nothing sound is named, and readers see
+// every row; the live subscription isn't kept from going on.
+func TestVerifyWhileAppendsGoOn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.run(t, 20, Subscriptions())
+	c, ann := fillCompany(t, w, 30)
+	w.caught(t, c)
+	ended := make(chan error, 1)
+	rounds := 0
+	go func() {
+		defer close(ended)
+		r := &Rebuilder{engine: w.db.Engine(t), pageSize: 20, compareRows: 7}
+		for range 3 {
+			err := r.Verify(context.Background(), []domain.TenantID{c.id}, nil, Verification{
+				Difference: func(d Difference) { t.Errorf("named: %s %s %s %s", d.Model, d.Key, d.Kind, d.Columns) },
+				Verdict: func(v Verdict) {
+					if v.Rows == 0 || v.Err != nil {
+						t.Errorf("%+v", v)
+					}
+				},
+			})
+			if err != nil {
+				ended <- err
+				return
+			}
+			rounds++
+		}
+	}()
+	for i, going := 0, true; going; i++ {
+		if err := c.project(t, ann, c.projectIDs[i%30], domain.EditProject{Name: domain.To(fmt.Sprintf("Edit %d", i))}); err != nil {
+			t.Fatal(err)
+		}
+		if i%10 == 0 {
+			c.add(t, ann, c.projectIDs[i%30], domain.CreateTask{Title: "More"})
+		}
+		select {
+		case err := <-ended:
+			if err != nil {
+				t.Error(err)
+			}
+			going = false
+		default:
+		}
+	}
+	t.Logf("%d events, %d rounds", c.head(), rounds)
+	w.caught(t, c)
+	w.sound(t, c)
+	for _, m := range readModels() {
+		w.onlyGeneration(t, c, m, 1)
+	}
+}
+
+// parked makes a company whose projects stand still before the last event but one of
+// its log.
+func parked(t *testing.T, w *world) (c *company, at int64, stop func()) {
+	t.Helper()
+	c, ann := fillCompany(t, w, 4)
+	at = c.head() + 1
+	poisoned := *projects
+	poisoned.Fold = func(row *domain.Project, e domain.Recorded) (*domain.Project, error) {
+		if e.Tenant == c.id && e.Seq == at {
+			return nil, errors.New("poison")
+		}
+		return projects.Fold(row, e)
+	}
+	c.create(t, ann, "The poison")
+	c.create(t, ann, "After it")
+	stop = w.run(t, 50, map[string]message.NoPublishHandlerFunc{"projects": eventstore.Handle(poisoned.erase().fill)})
+	if !w.progress.Await(t.Context(), c.id, at-1, "projects") {
+		t.Fatal("what stands before the poison isn't folded")
+	}
+	for parked := false; !parked; {
+		if err := w.engine.QueryRow(t.Context(), `select retry_at is not null from checkpoints where tenant_id = $1 and subscription = 'projects'`,
+			c.id.UUID()).Scan(&parked); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return c, at, stop
+}
+
+// A parked read model is compared as far as it has come, also where a rebuild that was
+// broken off is further.
+func TestVerifyOfWhatIsParked(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c, at, stop := parked(t, w)
+	stop()
+	here := []domain.TenantID{c.id}
+	look := func(want int64) {
+		t.Helper()
+		named, verdicts, err := verify(t, w.rebuild, here, []string{"projects"}, false)
+		if err != nil || int64(len(named)) != want || verdicts[0].Seq != at-1 || verdicts[0].Rows != 4 {
+			t.Errorf("named %v, %+v, %v", named, verdicts, err)
+		}
+		w.onlyGeneration(t, c, projects.erase(), 1)
+	}
+	look(0)
+	build, err := eventstore.StartBuild(t.Context(), w.engine, c.id, "projects", projects.FoldVersion)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := build.Page(t.Context(), 1000, projects.erase().fill); err != nil || build.Seq() <= at {
+		t.Fatal(build.Seq(), err)
+	}
+	build.Close()
+	look(0)
+	if _, err := w.engine.Exec(t.Context(), `update projects set name = 'x' where tenant_id = $1 and id = $2`, c.id.UUID(), c.projectIDs[1].UUID()); err != nil {
+		t.Fatal(err)
+	}
+	look(1)
+	// What an operator skips is on neither side, before the live subscription goes past it and after.
+	if _, err := eventstore.NewParking(w.engine).Skip(t.Context(), c.id, "projects",
+		func(context.Context, eventstore.Parked) (int64, error) { return at + 1, nil }); err != nil {
+		t.Fatal(err)
+	}
+	named, verdicts, err := verify(t, w.rebuild, here, []string{"projects"}, true)
+	if err != nil || len(named) != 1 || !verdicts[0].Repaired || verdicts[0].Seq != at {
+		t.Errorf("after the skip: %v, %+v, %v", named, verdicts, err)
+	}
+	w.onlyGeneration(t, c, projects.erase(), 2)
+	w.run(t, 50, Subscriptions())
+	w.caught(t, c)
+	if named, verdicts, err = verify(t, w.rebuild, here, nil, false); err != nil || len(named) > 0 || verdicts[0].Seq != c.head() {
+		t.Errorf("at the end: %v, %+v, %v", named, verdicts, err)
+	}
+}
+
+// One that can't be compared keeps no other from it, and leaves nothing behind.
+func TestVerifyThatCouldNot(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	stop := w.run(t, 50, Subscriptions())
+	c, _ := fillCompany(t, w, 3)
+	w.caught(t, c)
+	stop()
+	here := []domain.TenantID{c.id}
+	var unknown *UnknownModelError
+	if _, _, err := verify(t, w.rebuild, here, []string{"nonsense"}, false); !errors.As(err, &unknown) {
+		t.Errorf("an unknown model: %v", err)
+	}
+	var noTenant *eventstore.TenantError
+	missing := newID[domain.TenantID](t)
+	if _, verdicts, err := verify(t, w.rebuild, []domain.TenantID{missing, c.id}, []string{"tasks"}, false); !errors.As(err, &noTenant) ||
+		len(verdicts) != 2 || verdicts[0].Err == nil || verdicts[1].Err != nil {
+		t.Errorf("beside an unknown tenant: %+v, %v", verdicts, err)
+	}
+	// Another builds the same.
+	build, err := eventstore.StartBuild(t.Context(), w.engine, c.id, "tasks", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var running *eventstore.BuildRunningError
+	var failure *VerifyError
+	_, verdicts, err := verify(t, NewRebuilder(w.db.Engine(t)), here, []string{"tasks", "members"}, false)
+	if !errors.As(err, &running) || !errors.As(err, &failure) || failure.Model != "tasks" || failure.Tenant != c.id || len(verdicts) != 2 {
+		t.Errorf("beside a build: %+v, %v", verdicts, err)
+	}
+	build.Close()
+	w.sound(t, c)
+	w.onlyGeneration(t, c, tasks.erase(), 1)
+	// An event that the live subscription has folded, and this fold can't.
+	if _, err := w.engine.Exec(t.Context(), `with poison as (insert into events (tenant_id, seq, stream_type, stream_id, version, type, schema_version, occurred_at, command_id, data, meta)
+  select $1, h.seq + 1, e.stream_type, gen_random_uuid(), 1, 'project.updated', e.schema_version, h.at + interval '1 microsecond', gen_random_uuid(), '{"changes": []}', '{}'
+  from events e, (select max(seq) as seq, max(occurred_at) as at from events where tenant_id = $1) h
+  where e.tenant_id = $1 and e.type = 'project.created' limit 1 returning seq)
+update checkpoints set seq = (select seq from poison) where tenant_id = $1`, c.id.UUID()); err != nil {
+		t.Fatal(err)
+	}
+	_, verdicts, err = verify(t, w.rebuild, here, []string{"projects", "members"}, true)
+	if !errors.As(err, &failure) || failure.Model != "projects" || len(verdicts) != 2 {
+		t.Errorf("of what can't be folded: %+v, %v", verdicts, err)
+	}
+	for _, m := range readModels() {
+		w.onlyGeneration(t, c, m, 1)
+	}
+}
+
+// Broken off at any of its steps, it leaves the live rows alone, and whoever comes next
+// goes on or begins anew.
+func TestVerifyBrokenOff(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	stop := w.run(t, 50, Subscriptions())
+	c, _ := fillCompany(t, w, 6)
+	w.caught(t, c)
+	stop()
+	if _, err := w.engine.Exec(t.Context(), `delete from tasks where tenant_id = $1 and id = $2`, c.id.UUID(), c.taskIDs[3].UUID()); err != nil {
+		t.Fatal(err)
+	}
+	spoilt := w.dump(t, c)
+	here := []domain.TenantID{c.id}
+	r := &Rebuilder{engine: w.engine, pageSize: 5, compareRows: 2}
+	for kill := 1; ; kill++ {
+		ctx, cancel := context.WithCancel(t.Context())
+		steps := 0
+		step := func() {
+			if steps++; steps == kill {
+				cancel()
+			}
+		}
+		// Each kill comes a step later in a verification of its own: rows of the one before
+		// are gone on with, or dropped.
+		err := r.Verify(ctx, here, []string{"tasks"}, Verification{
+			Progress: func(Progress) { step() }, Difference: func(Difference) { step() }, Verdict: func(Verdict) { step() },
+		})
+		cancel()
+		equal(t, "rows", w.dump(t, c), spoilt)
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, context.Canceled) || kill > 100 {
+			t.Fatal(kill, err)
+		}
+	}
+	w.onlyGeneration(t, c, tasks.erase(), 1)
+	ctx, cancel := context.WithCancel(t.Context())
+	_ = r.Verify(ctx, here, nil, Verification{Progress: func(Progress) { cancel() }})
+	if err := r.Rebuild(t.Context(), here, nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	inMemory(t, w, tasks, c)
+	w.sound(t, c)
+	for _, m := range readModels() {
+		w.onlyGeneration(t, c, m, 2)
+	}
+}
