@@ -32,8 +32,10 @@ const (
 //
 // Each read model is followed in transactions of its own, so that one which fails
 // keeps none of the others. What the shared reading can't read, and what was
-// appended meanwhile, each follower reads for itself.
-func (r *Rebuilder) pass(ctx context.Context, t domain.TenantID, models []readModel, told *reporter, end func(*follower, context.Context) error) {
+// appended meanwhile, each follower reads for itself. begin and end are how the build
+// of each begins and ends.
+func (r *Rebuilder) pass(ctx context.Context, t domain.TenantID, models []readModel, told *reporter,
+	begin func(*eventstore.Builds, context.Context, string, int) (*eventstore.Build, error), end func(*follower, context.Context) error) {
 	builds, err := eventstore.OpenBuilds(ctx, r.engine, t, r.By)
 	var head int64
 	if err == nil {
@@ -52,7 +54,7 @@ func (r *Rebuilder) pass(ctx context.Context, t domain.TenantID, models []readMo
 		slots           = make(chan struct{}, writers)
 	)
 	for _, m := range models {
-		build, err := builds.Start(ctx, m.name, m.foldVersion)
+		build, err := begin(builds, ctx, m.name, m.foldVersion)
 		if err != nil {
 			told.fail(t, m.name, err)
 			continue

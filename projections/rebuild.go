@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"docket/domain"
+	"docket/eventstore"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -110,7 +111,7 @@ func (r *Rebuilder) Rebuild(ctx context.Context, tenants []domain.TenantID, mode
 		}
 		hands.Go(func() error {
 			if ctx.Err() == nil {
-				r.pass(ctx, t, chosen, told, (*follower).rebuild)
+				r.pass(ctx, t, chosen, told, (*eventstore.Builds).Start, (*follower).rebuild)
 			}
 			return nil
 		})
