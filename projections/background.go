@@ -5,14 +5,13 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"docket/domain"
 	"docket/eventstore"
 
 	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
 const (
@@ -39,7 +38,8 @@ type Background struct {
 	rebuilder *Rebuilder
 	models    map[string]readModel
 	versions  map[string]int
-	metrics   backgroundMetrics
+
+	built, failures, waiting atomic.Int64
 
 	end  context.CancelFunc
 	done chan struct{}
@@ -59,8 +59,6 @@ type BackgroundConfig struct {
 	// Every is the time between two looks at all tenants; a minute if 0.
 	Every  time.Duration
 	Logger *slog.Logger
-	// Metrics is where it registers what it counts; nowhere if nil.
-	Metrics prometheus.Registerer
 }
 
 // need is a read model of a tenant.
@@ -75,11 +73,6 @@ type failure struct {
 	again time.Time
 }
 
-type backgroundMetrics struct {
-	built, failures prometheus.Counter
-	waiting         prometheus.Gauge
-}
-
 // NewBackground makes a Background, which does nothing before Start.
 func NewBackground(cfg BackgroundConfig) *Background { return newBackground(cfg, readModels()) }
 
@@ -90,17 +83,8 @@ func newBackground(cfg BackgroundConfig, models []readModel) *Background {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	with := promauto.With(cfg.Metrics)
 	b := &Background{
 		cfg: cfg, rebuilder: NewRebuilder(cfg.Engine), models: map[string]readModel{}, versions: map[string]int{},
-		metrics: backgroundMetrics{
-			built: with.NewCounter(prometheus.CounterOpts{Name: "docket_background_builds_total",
-				Help: "Read models of tenants built in the background, and read now."}),
-			failures: with.NewCounter(prometheus.CounterOpts{Name: "docket_background_build_failures_total",
-				Help: "Builds in the background that failed, and are tried again."}),
-			waiting: with.NewGauge(prometheus.GaugeOpts{Name: "docket_background_builds_waiting",
-				Help: "Read models of tenants that are to be built, at the last look."}),
-		},
 		look: make(chan struct{}, 1), failed: map[need]failure{},
 	}
 	b.rebuilder.By = cfg.By
@@ -134,6 +118,12 @@ func (b *Background) Stop() {
 	b.mu.Unlock()
 	b.end()
 	<-b.done
+}
+
+// Counts are the read models of tenants that it has built, the builds that failed, and
+// the read models that were to be built at the last look.
+func (b *Background) Counts() (built, failures, waiting int64) {
+	return b.built.Load(), b.failures.Load(), b.waiting.Load()
 }
 
 // Leave reports whether the feed may leave a log to it (eventstore.FeedConfig), and has it
@@ -185,7 +175,7 @@ func (b *Background) round(ctx context.Context) (again time.Duration) {
 		return time.Second
 	}
 	b.forget(needs)
-	b.metrics.waiting.Set(float64(len(needs)))
+	b.waiting.Store(int64(len(needs)))
 	for len(needs) > 0 && ctx.Err() == nil {
 		n := 1
 		for n < len(needs) && needs[n].Tenant == needs[0].Tenant {
@@ -216,7 +206,7 @@ func (b *Background) build(ctx context.Context, needs []eventstore.Need) {
 	log := b.cfg.Logger.With("tenant", t)
 	told := &reporter{report: func(p Progress) {
 		if p.Done {
-			b.metrics.built.Inc()
+			b.built.Add(1)
 			log.Info("read model built in the background; it is read from now on", "model", p.Model,
 				"fold_version", b.versions[p.Model], "events", p.Seq)
 		}
@@ -243,7 +233,7 @@ func (b *Background) fail(n need, err error, log *slog.Logger) {
 		log.Info("the build is left to a newer version", "model", n.model, "error", err)
 		return
 	}
-	b.metrics.failures.Inc()
+	b.failures.Add(1)
 	log.Error("read model not built in the background; the old rows are read, and it is tried again", "model", n.model,
 		"failures", f.times, "retry_at", f.again, "error", err)
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
 // buildsBound is how long the end of what is built in the background is waited for. It
@@ -22,7 +23,18 @@ func newBuilds(pool *pgxpool.Pool, metrics prometheus.Registerer, log *slog.Logg
 	if host, err := os.Hostname(); err == nil {
 		by += ", on " + host
 	}
-	return projections.NewBackground(projections.BackgroundConfig{Engine: pool, By: by, Logger: log, Metrics: metrics})
+	b := projections.NewBackground(projections.BackgroundConfig{Engine: pool, By: by, Logger: log})
+	with := promauto.With(metrics)
+	with.NewCounterFunc(prometheus.CounterOpts{Name: "docket_background_builds_total",
+		Help: "Read models of tenants built in the background, and read now."},
+		func() float64 { built, _, _ := b.Counts(); return float64(built) })
+	with.NewCounterFunc(prometheus.CounterOpts{Name: "docket_background_build_failures_total",
+		Help: "Builds in the background that failed, and are tried again."},
+		func() float64 { _, failures, _ := b.Counts(); return float64(failures) })
+	with.NewGaugeFunc(prometheus.GaugeOpts{Name: "docket_background_builds_waiting",
+		Help: "Read models of tenants that are to be built, at the last look."},
+		func() float64 { _, _, waiting := b.Counts(); return float64(waiting) })
+	return b
 }
 
 // stopBuilds ends it and waits, no longer than ctx.
