@@ -223,6 +223,10 @@ func TestFoldVersionsSideBySide(t *testing.T) {
 		if err := c.project(t, ann, c.projectIDs[edits%20], domain.EditProject{Name: domain.To(fmt.Sprint("Edit ", edits))}); err != nil {
 			t.Fatal(err)
 		}
+		// Both are told, as by another replica: not only their sweeps find it.
+		if _, err := w.engine.Exec(t.Context(), `select pg_notify('docket_news', 'another ' || $1::text)`, c.id.String()); err != nil {
+			t.Fatal(err)
+		}
 	}
 	for range 5 {
 		edit()
