@@ -27,6 +27,7 @@ type Fill func(context.Context, *Page) error
 type Build struct {
 	builds       *Builds
 	subscription string
+	foldVersion  int
 	generation   int
 	seq          int64
 	// through is how far Page and Apply go: StayBehind.
@@ -73,10 +74,19 @@ func StartBuild(ctx context.Context, pool *pgxpool.Pool, t domain.TenantID, subs
 //
 // Errors: *BuildRunningError.
 func (b *Builds) Start(ctx context.Context, subscription string, foldVersion int) (*Build, error) {
-	build := &Build{builds: b, subscription: subscription, through: math.MaxInt64}
+	return b.start(ctx, subscription, foldVersion, func(pgx.Tx) error { return nil })
+}
+
+// start begins or resumes a build if check, which runs while nobody else builds, has
+// nothing against it.
+func (b *Builds) start(ctx context.Context, subscription string, foldVersion int, check func(pgx.Tx) error) (*Build, error) {
+	build := &Build{builds: b, subscription: subscription, foldVersion: foldVersion, through: math.MaxInt64}
 	err := b.take(ctx, subscription)
 	if err == nil {
 		err = pgx.BeginFunc(ctx, b.pool, func(tx pgx.Tx) error {
+			if err := check(tx); err != nil {
+				return err
+			}
 			err := tx.QueryRow(ctx, resumeBuildSQL, subscription, b.tenant.UUID(), foldVersion).Scan(&build.generation, &build.seq)
 			if errors.Is(err, pgx.ErrNoRows) {
 				err = tx.QueryRow(ctx, beginBuildSQL, subscription, b.tenant.UUID(), foldVersion).Scan(&build.generation, &build.seq)
@@ -203,7 +213,7 @@ func (b *Build) fold(ctx context.Context, tx pgx.Tx, events []domain.Recorded, t
 	if through == b.seq {
 		return nil
 	}
-	if _, err := tx.Exec(ctx, advanceSQL, b.builds.tenant.UUID(), b.subscription, b.generation, through); err != nil {
+	if _, err := tx.Exec(ctx, advanceSQL, b.builds.tenant.UUID(), b.subscription, b.generation, through, false); err != nil {
 		return fmt.Errorf("advance checkpoint: %w", err)
 	}
 	b.seq = through

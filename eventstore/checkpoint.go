@@ -19,26 +19,37 @@ import (
 const relaxSQL = `select set_config('synchronous_commit', 'off', true)`
 
 // lockSQL locks the live checkpoint of a subscription ($1) in a tenant ($2),
-// unless another replica has it or its failed page isn't due, and reads where
+// unless another replica has it, its failed page isn't due, or another fold version
+// than this ($3, null for a subscription without folds) fills it, and reads where
 // it stands.
-const lockSQL = `select c.seq, c.generation, c.careful_to, c.failures from checkpoints c
-where c.tenant_id = $2 and c.subscription = $1
+const lockSQL = `select c.seq, c.generation, c.careful_to, c.failures, c.complete from checkpoints c
+where c.tenant_id = $2 and c.subscription = $1 and ($3::integer is null or coalesce(c.fold_version, 1) = $3)
   and c.generation = coalesce((select g.current from generations g where g.tenant_id = $2 and g.subscription = $1), 1)
   and (c.retry_at is null or c.retry_at <= clock_timestamp())
 for no key update of c skip locked`
 
 // liveSQL reads, without a lock, which generation of a subscription ($1) is live
 // in a tenant ($2), whether it has a checkpoint, whether that waits for its
-// retry, and which events after it are skipped. Asked after the lock: a rebuild may
+// retry, which fold version fills it (0: there is none), how many events it lacks to be
+// complete, and which events after it are skipped. Asked after the lock: a rebuild may
 // have flipped the generation while we waited, and an operator skipped an event.
 const liveSQL = `select live.generation, c.tenant_id is not null, coalesce(c.retry_at > clock_timestamp(), false),
+  case when c.tenant_id is null then 0 else coalesce(c.fold_version, 1) end,
+  case when coalesce(c.complete, ` + followedSQL + `) then 0
+    else coalesce((select e.seq from events e where e.tenant_id = $2 order by e.seq desc limit 1), 0) - coalesce(c.seq, 0) end,
   array(select s.seq from skips s where s.tenant_id = $2 and s.subscription = $1 and s.seq > coalesce(c.seq, 0) order by s.seq)
 from (select coalesce((select current from generations where tenant_id = $2 and subscription = $1), 1) as generation) live
 left join checkpoints c on c.tenant_id = $2 and c.subscription = $1 and c.generation = live.generation`
 
-// beginCheckpointSQL makes the checkpoint of a subscription ($1) in a tenant ($2).
-const beginCheckpointSQL = `insert into checkpoints (tenant_id, subscription, generation)
-select $2, $1, coalesce((select current from generations where tenant_id = $2 and subscription = $1), 1)
+// followedSQL says whether a tenant's ($2) log is younger than a subscription ($1): then
+// it was followed from its first event on.
+const followedSQL = `not exists (select from subscriptions s where s.name = $1
+  and s.since > (select e.occurred_at from events e where e.tenant_id = $2 and e.seq = 1))`
+
+// beginCheckpointSQL makes the checkpoint of a subscription ($1) in a tenant ($2), to be
+// filled by a fold version ($3, null for a subscription without folds).
+const beginCheckpointSQL = `insert into checkpoints (tenant_id, subscription, generation, fold_version, complete)
+select $2, $1, coalesce((select current from generations where tenant_id = $2 and subscription = $1), 1), $3::integer, ` + followedSQL + `
 on conflict do nothing`
 
 // pageSQL reads up to $3 events of a tenant ($1) after a seq ($2) and up to another
@@ -47,9 +58,10 @@ const pageSQL = `select ` + Columns + ` from events
 where tenant_id = $1 and seq > $2 and seq <= $5 and seq <> all (coalesce($4::bigint[], '{}'))
 order by seq limit $3`
 
-// advanceSQL moves a checkpoint ($1 tenant, $2 subscription, $3 generation) to a seq ($4).
+// advanceSQL moves a checkpoint ($1 tenant, $2 subscription, $3 generation) to a seq
+// ($4), which may be the log's end ($5).
 const advanceSQL = `update checkpoints set seq = $4, failures = 0, retry_at = null, failed_at = null, error = null,
-  advanced_at = clock_timestamp()
+  advanced_at = clock_timestamp(), complete = complete or $5
 where tenant_id = $1 and subscription = $2 and generation = $3`
 
 // failSQL records a failed page at a checkpoint ($1 tenant, $2 subscription, $3
@@ -70,7 +82,12 @@ type standing struct {
 	locked bool
 	parked bool
 	there  bool
+	// foldVersion is that of the fold which fills the live generation; 0 where nothing
+	// does yet. missing is how many events it lacks to be complete for the first time.
+	foldVersion int
+	missing     int64
 
+	complete   bool
 	seq        int64
 	generation int
 	carefulTo  int64
@@ -82,7 +99,7 @@ type standing struct {
 // be. On an error the transaction is over.
 func (w *worker) lock(ctx context.Context, conn *pgxpool.Conn, t domain.TenantID) (pgx.Tx, standing, error) {
 	tx, at, err := w.tryLock(ctx, conn, t)
-	if err != nil || at.there {
+	if err != nil || at.there || w.leaves(t, at) {
 		return tx, at, err
 	}
 	// Made in a transaction of its own: another replica that makes the same one
@@ -90,7 +107,7 @@ func (w *worker) lock(ctx context.Context, conn *pgxpool.Conn, t domain.TenantID
 	if err := tx.Rollback(ctx); err != nil {
 		return nil, at, fmt.Errorf("make checkpoint: %w", err)
 	}
-	if _, err := conn.Exec(ctx, beginCheckpointSQL, w.subscription, t.UUID()); err != nil {
+	if _, err := conn.Exec(ctx, beginCheckpointSQL, w.subscription, t.UUID(), w.fold()); err != nil {
 		return nil, at, fmt.Errorf("make checkpoint: %w", err)
 	}
 	return w.tryLock(ctx, conn, t)
@@ -104,8 +121,8 @@ func (w *worker) tryLock(ctx context.Context, conn *pgxpool.Conn, t domain.Tenan
 	b := &pgx.Batch{}
 	b.BeginTx(pgx.TxOptions{})
 	b.Queue(relaxSQL)
-	b.Queue(lockSQL, w.subscription, t.UUID()).QueryRow(func(row pgx.Row) error {
-		err := row.Scan(&at.seq, &at.generation, &at.carefulTo, &at.failures)
+	b.Queue(lockSQL, w.subscription, t.UUID(), w.fold()).QueryRow(func(row pgx.Row) error {
+		err := row.Scan(&at.seq, &at.generation, &at.carefulTo, &at.failures, &at.complete)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return nil
 		}
@@ -113,7 +130,7 @@ func (w *worker) tryLock(ctx context.Context, conn *pgxpool.Conn, t domain.Tenan
 		return err
 	})
 	b.Queue(liveSQL, w.subscription, t.UUID()).QueryRow(func(row pgx.Row) error {
-		return row.Scan(&live, &at.there, &at.parked, &at.skipped)
+		return row.Scan(&live, &at.there, &at.parked, &at.foldVersion, &at.missing, &at.skipped)
 	})
 	results := conn.SendBatch(ctx, b)
 	err := results.Close()

@@ -12,6 +12,7 @@ import (
 
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/google/uuid"
+	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -32,7 +33,16 @@ type FeedConfig struct {
 	Timeout time.Duration
 	// Wants says of a subscription which events it does anything with; without an
 	// entry, with all. It must be pure. What nobody wants costs no transaction.
-	Wants  map[string]func(domain.Recorded) bool
+	Wants map[string]func(domain.Recorded) bool
+	// FoldVersions says of a subscription which version of its fold it runs: it leaves
+	// alone what another version fills. One without an entry folds nothing, and takes
+	// all.
+	FoldVersions map[string]int
+	// Leave says whether somebody else will fold a log to its end which a subscription
+	// has to begin with: one that is older than the subscription and has LongLog events
+	// and more. It is also told of logs that wait for a build by this fold version, and
+	// must not take long. nil: nobody builds, and the subscription begins with all.
+	Leave  func(t domain.TenantID, subscription string) bool
 	Logger *slog.Logger
 	// Metrics is where the Feed registers what it counts; nowhere if nil.
 	Metrics prometheus.Registerer
@@ -74,6 +84,8 @@ type Feed struct {
 	soon chan struct{}
 	// unknown is, by place, after which seq an event was left to a newer version.
 	unknown sync.Map
+	// held is what is known of whose checkpoints are: by place.
+	held *lru.Cache[place, hold]
 }
 
 var _ message.Subscriber = (*Feed)(nil)
@@ -95,10 +107,14 @@ func NewFeed(cfg FeedConfig, progress *Progress) *Feed {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
+	held, err := lru.New[place, hold](progressKept)
+	if err != nil {
+		panic(err) // only for a size that isn't positive
+	}
 	ctx, stop := context.WithCancel(context.Background())
 	return &Feed{
 		id: uuid.NewString(), cfg: cfg, log: cfg.Logger, progress: progress, metrics: newFeedMetrics(cfg.Metrics),
-		ctx: ctx, stop: stop, subs: map[string]*news{}, outbox: newNews(), tail: newTail(), soon: make(chan struct{}),
+		ctx: ctx, stop: stop, subs: map[string]*news{}, outbox: newNews(), tail: newTail(), soon: make(chan struct{}), held: held,
 	}
 }
 

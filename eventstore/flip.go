@@ -24,6 +24,10 @@ for no key update of c`
 const flipSQL = `insert into generations (tenant_id, subscription, current) values ($2, $1, $3)
 on conflict (tenant_id, subscription) do update set current = excluded.current`
 
+// wholeSQL notes that the rows of a generation ($3) of a subscription ($1) in a tenant
+// ($2) are all that the log says.
+const wholeSQL = `update checkpoints set complete = true where tenant_id = $2 and subscription = $1 and generation = $3`
+
 // dropCheckpointsSQL deletes all checkpoints of a subscription ($1) in a tenant
 // ($2) but that of one generation ($3).
 const dropCheckpointsSQL = `delete from checkpoints where tenant_id = $2 and subscription = $1 and generation <> $3`
@@ -31,13 +35,16 @@ const dropCheckpointsSQL = `delete from checkpoints where tenant_id = $2 and sub
 // Flip makes the new generation the live one, in one transaction: it stops the
 // live subscription between two pages, folds what that is ahead, in pages of up to
 // limit events, and moves the pointer. The live subscription goes on from the
-// build's checkpoint. Call it when Page has come to the log's end, so that the
+// build's checkpoint if it is of the build's fold version, and is left alone by all
+// others; servers are told. Call it when Page has come to the log's end, so that the
 // live subscription doesn't stand still for long.
 func (b *Build) Flip(ctx context.Context, limit int, fill Fill) error {
 	return b.beside(ctx, limit, fill, func(tx pgx.Tx, _ Side) error {
 		batch := &pgx.Batch{}
 		batch.Queue(flipSQL, b.subscription, b.builds.tenant.UUID(), b.generation)
 		batch.Queue(dropCheckpointsSQL, b.subscription, b.builds.tenant.UUID(), b.generation)
+		batch.Queue(wholeSQL, b.subscription, b.builds.tenant.UUID(), b.generation)
+		batch.Queue(notifySQL, newsChannel, flipSender+" "+b.builds.tenant.String())
 		return tx.SendBatch(ctx, batch).Close()
 	})
 }
@@ -64,7 +71,7 @@ func (b *Build) Beside(ctx context.Context, limit int, fill Fill, do func(contex
 
 func (b *Build) beside(ctx context.Context, limit int, fill Fill, do func(pgx.Tx, Side) error) error {
 	// The live subscription of a tenant that was never handled has none yet.
-	if _, err := b.builds.pool.Exec(ctx, beginCheckpointSQL, b.subscription, b.builds.tenant.UUID()); err != nil {
+	if _, err := b.builds.pool.Exec(ctx, beginCheckpointSQL, b.subscription, b.builds.tenant.UUID(), b.foldVersion); err != nil {
 		return fmt.Errorf("build of %s: make checkpoint: %w", b.subscription, err)
 	}
 	return b.step(ctx, func(tx pgx.Tx) error {

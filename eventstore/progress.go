@@ -37,6 +37,7 @@ type Progress struct {
 
 	mu      sync.Mutex
 	known   *lru.Cache[place, int64]
+	whole   *lru.Cache[place, struct{}] // what Whole has found so; it stays so
 	waiting map[domain.TenantID]*waiters
 }
 
@@ -59,7 +60,11 @@ func NewProgress(api *pgxpool.Pool) *Progress {
 	if err != nil {
 		panic(err) // only for a size that isn't positive
 	}
-	return &Progress{pool: api, known: known, waiting: map[domain.TenantID]*waiters{}}
+	whole, err := lru.New[place, struct{}](progressKept)
+	if err != nil {
+		panic(err) // as before
+	}
+	return &Progress{pool: api, known: known, whole: whole, waiting: map[domain.TenantID]*waiters{}}
 }
 
 // Await waits until each of the subscriptions has come to seq in the tenant's
@@ -149,6 +154,18 @@ func (p *Progress) advanced(t domain.TenantID, subscription string, seq int64) {
 	if w, ok := p.waiting[t]; ok {
 		close(w.changed)
 		w.changed = make(chan struct{})
+	}
+}
+
+// drop forgets how far subscriptions of one tenant are; who waits looks it up.
+func (p *Progress) drop(t domain.TenantID, subscriptions []string) {
+	if p == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, s := range subscriptions {
+		p.known.Remove(place{t, s})
 	}
 }
 

@@ -29,13 +29,28 @@ type Standing struct {
 	// Parked and Skips are in the order of the tenants' ids and of the events.
 	Parked []Parked
 	Skips  []Skip
+	// Building are the generations that are being built, in the order of the tenants' ids.
+	Building []Building
+}
+
+// Building is a generation that somebody builds.
+type Building struct {
+	Tenant       domain.TenantID
+	Subscription string
+	Generation   int
+	FoldVersion  int
+	// Seq is the last event folded, and Head the log's last.
+	Seq, Head int64
+	// By is what who builds called itself, and Since when it began.
+	By    string
+	Since time.Time
 }
 
 // Generation is one that is read in some tenants.
 type Generation struct {
 	Number int
-	// FoldVersion is that of the fold which filled it; 0 where the live subscription
-	// began it.
+	// FoldVersion is that of the fold which fills it, 1 for a subscription without folds;
+	// 0 where nothing does yet.
 	FoldVersion int
 	Tenants     int
 }
@@ -55,7 +70,7 @@ type Skip struct {
 // standingSQL tells of each tenant how a subscription ($1) stands there: the
 // generation and what filled it, the events that are left, the age of the next of
 // them in seconds, and of a parked one since when, how often, until when and why.
-const standingSQL = `select t.tenant_id, coalesce(g.current, 1), coalesce(c.fold_version, 0), coalesce(c.seq, 0),
+const standingSQL = `select t.tenant_id, coalesce(g.current, 1), case when c.tenant_id is null then 0 else coalesce(c.fold_version, 1) end, coalesce(c.seq, 0),
   greatest(head.seq - coalesce(c.seq, 0), 0), coalesce(extract(epoch from clock_timestamp() - next.occurred_at), 0)::float8,
   coalesce(c.failures, 0), c.failed_at, c.retry_at, coalesce(c.error, '')
 from tenant_logs t
@@ -73,6 +88,22 @@ from tenant_logs t
 join skips s on s.tenant_id = t.tenant_id and s.subscription = $1
 left join events e on e.tenant_id = s.tenant_id and e.seq = s.recorded
 order by t.tenant_id, s.seq`
+
+// buildingSQL lists the generations of a subscription ($1) above the live one that
+// somebody builds: who has begun one and holds the lock (guardSQL).
+const buildingSQL = `select c.tenant_id, c.generation, coalesce(c.fold_version, 1), c.seq,
+  coalesce((select e.seq from events e where e.tenant_id = c.tenant_id order by e.seq desc limit 1), 0),
+  coalesce(c.built_by, ''), coalesce(c.built_since, c.advanced_at)
+from (select distinct on (b.tenant_id) b.* from tenant_logs t
+  join checkpoints b on b.tenant_id = t.tenant_id and b.subscription = $1
+  where b.built_since is not null
+    and b.generation > coalesce((select g.current from generations g where g.tenant_id = b.tenant_id and g.subscription = $1), 1)
+  order by b.tenant_id, b.built_since desc) c
+cross join lateral (select hashtextextended('docket build ' || $1::text || ' ' || c.tenant_id::text, 0) as key) k
+where exists (select from pg_locks l where l.locktype = 'advisory' and l.granted and l.objsubid = 1
+  and l.database = (select d.oid from pg_database d where d.datname = current_database())
+  and l.classid::bigint = (k.key >> 32) & 4294967295 and l.objid::bigint = k.key & 4294967295)
+order by c.tenant_id`
 
 // StandingOf tells how a subscription stands, over all tenants, with the engine
 // role. It looks at each log's end and at each checkpoint, and reads no log. Only
@@ -135,6 +166,17 @@ func StandingOf(ctx context.Context, engine *pgxpool.Pool, subscription string) 
 	})
 	if err != nil {
 		return s, fmt.Errorf("skips of %s: %w", subscription, err)
+	}
+	if rows, err = engine.Query(ctx, buildingSQL, subscription); err != nil {
+		return s, fmt.Errorf("builds of %s: %w", subscription, err)
+	}
+	s.Building, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (Building, error) {
+		b := Building{Subscription: subscription}
+		err := row.Scan((*uuid.UUID)(&b.Tenant), &b.Generation, &b.FoldVersion, &b.Seq, &b.Head, &b.By, &b.Since)
+		return b, err
+	})
+	if err != nil {
+		return s, fmt.Errorf("builds of %s: %w", subscription, err)
 	}
 	return s, nil
 }

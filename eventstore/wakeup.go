@@ -15,6 +15,10 @@ import (
 // tenant ids with commas: a Feed doesn't heed what it sent itself.
 const newsChannel = "docket_news"
 
+// flipSender is the sender where a generation took the place of another: what is known
+// of those tenants may be of the other's fold.
+const flipSender = "flip"
+
 const (
 	// notifyEvery is the least time between two NOTIFYs of one replica: each takes
 	// a lock that is global to the cluster, so appends share one.
@@ -30,9 +34,11 @@ const notifySQL = `select pg_notify($1, $2)`
 
 // sweepSQL finds the tenants whose logs a subscription ($1) hasn't read to the
 // end: how many events are left, whether it is time to handle them (a failed
-// page waits), and whether the next one has failed.
+// page waits) and they are for this fold version ($2, null for a subscription without
+// folds), and whether the next one has failed.
 const sweepSQL = `select t.tenant_id, head.seq - coalesce(c.seq, 0),
-  c.retry_at is null or c.retry_at <= clock_timestamp(), coalesce(c.failures, 0) > 0
+  (c.retry_at is null or c.retry_at <= clock_timestamp()) and (c.tenant_id is null or $2::integer is null or coalesce(c.fold_version, 1) = $2),
+  coalesce(c.failures, 0) > 0
 from tenant_logs t
 left join generations g on g.tenant_id = t.tenant_id and g.subscription = $1
 left join checkpoints c on c.tenant_id = t.tenant_id and c.subscription = $1 and c.generation = coalesce(g.current, 1)
@@ -95,15 +101,22 @@ func (f *Feed) listenOnce() error {
 	// between, checkpoints may have gone back: pages of read models don't wait for
 	// the disk.
 	f.progress.forget()
+	f.held.Purge()
 	f.sweepSoon()
 	for {
 		n, err := conn.WaitForNotification(f.ctx)
 		if err != nil {
 			return err
 		}
-		if sender, list, _ := strings.Cut(n.Payload, " "); sender != f.id {
-			f.mark(parseTenants(list))
+		sender, list, _ := strings.Cut(n.Payload, " ")
+		if sender == f.id {
+			continue
 		}
+		tenants := parseTenants(list)
+		if sender == flipSender {
+			f.flipped(tenants)
+		}
+		f.mark(tenants)
 	}
 }
 
@@ -132,7 +145,7 @@ func (f *Feed) sweep(ctx context.Context, subscription string, n *news, m *subsc
 }
 
 func (f *Feed) sweepOnce(ctx context.Context, subscription string, n *news, m *subscriptionMetrics) error {
-	rows, err := f.cfg.Pool.Query(ctx, sweepSQL, subscription)
+	rows, err := f.cfg.Pool.Query(ctx, sweepSQL, subscription, f.fold(subscription))
 	if err != nil {
 		return err
 	}

@@ -94,6 +94,12 @@ func (w *worker) page(ctx context.Context, t domain.TenantID) (look, error) {
 		conn.Release()
 		return lookLater, err
 	}
+	if w.foreign(at) || w.leaves(t, at) {
+		w.giveUp(ctx, conn, tx)
+		w.leave(t, at)
+		return lookOnNews, nil // the flip is news; and the sweep finds it
+	}
+	w.own(t, at)
 	if !at.locked {
 		w.giveUp(ctx, conn, tx)
 		if at.parked {
@@ -104,16 +110,17 @@ func (w *worker) page(ctx context.Context, t domain.TenantID) (look, error) {
 	p := &Page{Subscription: w.subscription, Tenant: t, Generation: at.generation, Tx: tx, begun: time.Now()}
 	// Alone, so that the event after a checkpoint that failed is the one that did.
 	if to := at.skipped.past(at.seq); to > at.seq {
-		return w.advance(ctx, conn, tx, p, at, to)
+		return w.advance(ctx, conn, tx, p, at, to, false)
 	}
 	p.Events, err = w.read(ctx, tx, t, at)
 	through := at.seq
 	if len(p.Events) > 0 {
 		through = at.skipped.past(p.last())
 	}
+	end := through-at.seq < int64(w.limit(at)) // of the log, when the page was read
 	if errors.Is(err, domain.ErrUnknownEvent) {
 		w.leftToNewer(t, through, err)
-		err = nil
+		end, err = false, nil
 	}
 	if err != nil {
 		w.giveUp(ctx, conn, tx)
@@ -123,12 +130,15 @@ func (w *worker) page(ctx context.Context, t domain.TenantID) (look, error) {
 		return lookLater, err
 	}
 	if len(p.Events) == 0 {
+		if end && !at.complete {
+			return w.advance(ctx, conn, tx, p, at, at.seq, true)
+		}
 		w.giveUp(ctx, conn, tx)
 		return lookOnNews, nil
 	}
 	switch answer, cause := w.deliver(ctx, conn, tx, p); answer {
 	case acked:
-		return w.advance(ctx, conn, tx, p, at, through)
+		return w.advance(ctx, conn, tx, p, at, through, end)
 	case nacked:
 		if errors.Is(cause, domain.ErrUnknownEvent) {
 			return w.notMine(ctx, p, at, cause)
@@ -208,14 +218,14 @@ func (w *worker) deliver(ctx context.Context, conn *pgxpool.Conn, tx pgx.Tx, p *
 }
 
 // advance moves the checkpoint to a seq, that of the page's last event or of those
-// that are skipped after it, and commits. A handler that acked in spite of a
-// transaction that can't be committed has failed.
-func (w *worker) advance(ctx context.Context, conn *pgxpool.Conn, tx pgx.Tx, p *Page, at standing, last int64) (look, error) {
+// that are skipped after it, and commits; complete says that the log ended there. A
+// handler that acked in spite of a transaction that can't be committed has failed.
+func (w *worker) advance(ctx context.Context, conn *pgxpool.Conn, tx pgx.Tx, p *Page, at standing, last int64, complete bool) (look, error) {
 	// Handled is handled: a Close that comes now doesn't undo it.
 	done, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeGrace)
 	defer cancel()
 	b := &pgx.Batch{}
-	b.Queue(advanceSQL, p.Tenant.UUID(), w.subscription, p.Generation, last)
+	b.Queue(advanceSQL, p.Tenant.UUID(), w.subscription, p.Generation, last, complete)
 	b.Queue("commit")
 	err := tx.SendBatch(done, b).Close()
 	if err == nil {

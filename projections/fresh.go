@@ -26,7 +26,9 @@ type Fresh struct {
 	Min int64
 }
 
-// await waits until the read models have seen what the reader wants.
+// await waits until the read models have seen what the reader wants. A new one that
+// hasn't been folded from the beginning of the log to its end yet is refused, as
+// AtLeast says.
 func (q *Queries) await(ctx context.Context, s domain.Scope, f Fresh, models ...string) error {
 	if err := q.AtLeast(ctx, s, f.Min, models...); err != nil {
 		return err
@@ -39,11 +41,29 @@ func (q *Queries) await(ctx context.Context, s domain.Scope, f Fresh, models ...
 	return nil
 }
 
+// whole refuses read models of which there is only a half: new ones over an old log,
+// until they have come to its end once. That is asked once for each tenant and read
+// model; an older fold's rows are whole.
+func (q *Queries) whole(ctx context.Context, s domain.Scope, subscriptions []string) error {
+	if q.progress == nil {
+		return nil
+	}
+	whole, err := q.progress.Whole(ctx, s.Tenant(), subscriptions...)
+	if err == nil && !whole {
+		err = domain.Refuse(domain.CodeReadModelLagging, "the read model is being made from the beginning of the log")
+	}
+	return err
+}
+
 // AtLeast waits until subscriptions have come to a seq of the scope's tenant, up to
-// 2 s; after that it returns domain.CodeReadModelLagging. A seq that the log doesn't
+// 2 s; after that it returns domain.CodeReadModelLagging, as it does at once for a read
+// model that was never whole. A seq that the log doesn't
 // have yet is domain.CodeUnsupportedCombination at once. Where this replica knows
 // that they are there, nothing is asked of the database.
 func (q *Queries) AtLeast(ctx context.Context, s domain.Scope, seq int64, subscriptions ...string) error {
+	if err := q.whole(ctx, s, subscriptions); err != nil {
+		return err
+	}
 	if seq <= 0 || q.progress.Reached(s.Tenant(), seq, subscriptions...) {
 		return nil
 	}

@@ -24,6 +24,7 @@
 //	stop accepting, drain requests and with them their appends   20 s
 //	stop the feed: pages in work are rolled back and come again;
 //	  messages being sent end, or are broken off and come again  10 s
+//	break off what is built in the background; the next goes on   5 s
 //	cut off whoever still asks the operations address             1 s
 //	close the pools                                               5 s
 //	stop the private Postgres, if this process started it        60 s

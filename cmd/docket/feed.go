@@ -42,13 +42,18 @@ func wants() map[string]func(domain.Recorded) bool {
 }
 
 // feedConns is the size of the feed's pool: one for each worker, one to listen
-// for news and one to tell them, two for sweeps, and those of the delivery queue.
+// for news and one to tell them, two for sweeps, those of the delivery queue, and those
+// of what is built in the background.
 func feedConns() int32 {
-	return int32(len(subscriptions(nil))*feedWorkers + 4 + notify.QueueConns(outsideChannels))
+	return int32(len(subscriptions(nil))*feedWorkers + 4 + notify.QueueConns(outsideChannels) + projections.ConnsPerWorker)
 }
 
-func newFeed(pool *pgxpool.Pool, progress *eventstore.Progress, metrics prometheus.Registerer, log *slog.Logger) *eventstore.Feed {
-	return eventstore.NewFeed(eventstore.FeedConfig{Pool: pool, Workers: feedWorkers, Wants: wants(), Logger: log, Metrics: metrics}, progress)
+// newFeed makes the feed, which leaves to builds what is theirs.
+func newFeed(pool *pgxpool.Pool, progress *eventstore.Progress, builds *projections.Background, metrics prometheus.Registerer, log *slog.Logger) *eventstore.Feed {
+	return eventstore.NewFeed(eventstore.FeedConfig{
+		Pool: pool, Workers: feedWorkers, Wants: wants(), FoldVersions: projections.FoldVersions(), Leave: builds.Leave,
+		Logger: log, Metrics: metrics,
+	}, progress)
 }
 
 // router runs the subscriptions over the feed, and the workers of the delivery queue.

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -24,8 +25,9 @@ func (p *program) projectionsListCommand() *cobra.Command {
 		Long: `List all subscriptions, which are those of the read models and those that notify and
 carry names on: how many tenants' logs there are, the platform's among them; in how
 many of them events are left, how many events, and how old the oldest of them is; the
-generations that are read; this docket's version of the fold. Then what is parked,
-with the event that can't be handled and why, and what operators had them leave out.
+generations that are read; this docket's version of the fold, and in how many tenants
+another one fills the rows. Then what is parked, with the event that can't be handled
+and why, what operators had them leave out, and what is being built.
 
 A narrow terminal leaves columns out; with --json each subscription is one line that
 has everything.`,
@@ -65,13 +67,26 @@ type projectionLine struct {
 	Generations []generationLine `json:"generations"`
 	Parked      []parkedLine     `json:"parked"`
 	Skipped     []skippedLine    `json:"skipped"`
+	Building    []buildingLine   `json:"building"`
 }
 
 type generationLine struct {
 	Generation int `json:"generation"`
-	// FoldVersion is that of the fold which filled it; null where no rebuild did.
+	// FoldVersion is that of the fold which fills it; null where nothing does yet, and for
+	// what is no read model.
 	FoldVersion *int `json:"fold_version"`
 	Tenants     int  `json:"tenants"`
+}
+
+type buildingLine struct {
+	TenantID    domain.TenantID `json:"tenant_id"`
+	Tenant      string          `json:"tenant"`
+	Generation  int             `json:"generation"`
+	FoldVersion int             `json:"fold_version"`
+	Seq         int64           `json:"seq"`
+	Head        int64           `json:"head"`
+	By          string          `json:"by"`
+	Since       time.Time       `json:"since"`
 }
 
 type parkedLine struct {
@@ -99,14 +114,14 @@ func lineOfStanding(s eventstore.Standing, names *tenantNames) projectionLine {
 	l := projectionLine{
 		Projection: s.Subscription, Tenants: s.Tenants, BehindTenants: s.BehindTenants,
 		LagEvents: s.Behind, LagSeconds: s.Lag.Seconds(),
-		Generations: []generationLine{}, Parked: []parkedLine{}, Skipped: []skippedLine{},
+		Generations: []generationLine{}, Parked: []parkedLine{}, Skipped: []skippedLine{}, Building: []buildingLine{},
 	}
 	if v, ok := projections.FoldVersions()[s.Subscription]; ok {
 		l.ReadModel, l.FoldVersion = true, &v
 	}
 	for _, g := range s.Generations {
 		line := generationLine{Generation: g.Number, Tenants: g.Tenants}
-		if g.FoldVersion > 0 {
+		if l.ReadModel && g.FoldVersion > 0 {
 			line.FoldVersion = &g.FoldVersion
 		}
 		l.Generations = append(l.Generations, line)
@@ -125,6 +140,12 @@ func lineOfStanding(s eventstore.Standing, names *tenantNames) projectionLine {
 		l.Skipped = append(l.Skipped, skippedLine{
 			TenantID: k.Tenant, Tenant: names.name(k.Tenant), Seq: k.Seq, Recorded: k.Recorded,
 			At: k.At.UTC(), Operator: k.Operator, Reason: k.Reason,
+		})
+	}
+	for _, b := range s.Building {
+		l.Building = append(l.Building, buildingLine{
+			TenantID: b.Tenant, Tenant: names.name(b.Tenant), Generation: b.Generation, FoldVersion: b.FoldVersion,
+			Seq: b.Seq, Head: b.Head, By: b.By, Since: b.Since.UTC(),
 		})
 	}
 	return l
@@ -169,19 +190,20 @@ func writeStandings(s screen, lines []projectionLine) error {
 		{title: "SKIPPED"}, {title: "TENANT"}, {title: "EVENT", right: true}, {title: "AT", spare: 1},
 		{title: "OPERATOR"}, {title: "REASON", flows: true},
 	}}
-	var rows, parkedRows, skippedRows [][]cell
+	building := &table{to: s, columns: []column{
+		{title: "BUILDING"}, {title: "TENANT"}, {title: "EVENTS", right: true}, {title: "OF", right: true}, {title: "FOLD", right: true, spare: 2},
+		{title: "SINCE", spare: 1}, {title: "BY", flows: true},
+	}}
+	var rows, parkedRows, skippedRows, buildingRows [][]cell
 	for _, l := range lines {
-		fold, how := "", plain
-		if l.FoldVersion != nil {
-			fold = strconv.Itoa(*l.FoldVersion)
-		}
+		how := plain
 		if len(l.Parked) > 0 {
 			how = red
 		}
 		rows = append(rows, []cell{
 			{text: l.Projection}, {text: strconv.Itoa(l.Tenants)}, {text: strconv.Itoa(l.BehindTenants)},
 			{text: strconv.FormatInt(l.LagEvents, 10)}, {text: brief(time.Duration(l.LagSeconds * float64(time.Second)))},
-			{text: l.generations()}, {text: fold}, {strconv.Itoa(len(l.Parked)), how},
+			{text: l.generations()}, {text: l.fold()}, {strconv.Itoa(len(l.Parked)), how},
 		})
 		for _, k := range l.Parked {
 			since := ""
@@ -199,18 +221,43 @@ func writeStandings(s screen, lines []projectionLine) error {
 				{text: k.Operator}, {text: oneLine(k.Reason)},
 			})
 		}
+		for _, b := range l.Building {
+			buildingRows = append(buildingRows, []cell{
+				{text: l.Projection}, {text: b.Tenant}, {text: strconv.FormatInt(b.Seq, 10)}, {text: strconv.FormatInt(b.Head, 10)},
+				{text: strconv.Itoa(b.FoldVersion)}, {text: b.Since.Format(time.DateTime)}, {text: oneLine(b.By)},
+			})
+		}
 	}
 	err := all.write(rows)
 	for _, more := range []struct {
 		*table
 		rows [][]cell
-	}{{parked, parkedRows}, {skipped, skippedRows}} {
+	}{{parked, parkedRows}, {skipped, skippedRows}, {building, buildingRows}} {
 		if len(more.rows) > 0 {
 			_, blank := s.Write([]byte("\n"))
 			err = errors.Join(err, blank, more.write(more.rows))
 		}
 	}
 	return err
+}
+
+// fold is this docket's version of the fold, and in how many tenants another one fills
+// the rows.
+func (l projectionLine) fold() string {
+	if l.FoldVersion == nil {
+		return ""
+	}
+	text := strconv.Itoa(*l.FoldVersion)
+	others := map[int]int{}
+	for _, g := range l.Generations {
+		if g.FoldVersion != nil && *g.FoldVersion != *l.FoldVersion {
+			others[*g.FoldVersion] += g.Tenants
+		}
+	}
+	for _, v := range slices.Sorted(maps.Keys(others)) {
+		text += fmt.Sprintf(" (%d in %d)", v, others[v])
+	}
+	return text
 }
 
 // generations is the one that is read in all tenants, or the first and the last.

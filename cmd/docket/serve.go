@@ -158,10 +158,16 @@ func (p *program) serve(ctx context.Context, s settings, log *slog.Logger) (err 
 	}
 	operators := startOperations(operatorsListener, operations(app.handler, metrics, log), log)
 	started.add(operators.stop)
+	// Before any tenant is made here: those are followed from their first event on.
+	if err := app.feed.Begin(ctx); err != nil {
+		return err
+	}
 	founded, err := app.ensureDefaultTenant(ctx)
 	if err != nil {
 		return err
 	}
+	app.builds.Start()
+	started.add(func(ctx context.Context) error { return stopBuilds(ctx, app.builds) })
 	router, err := startRouter(ctx, app.feed, app.commands, app.delivery.queue, log)
 	if err != nil {
 		return err
@@ -213,6 +219,7 @@ type app struct {
 	store    *eventstore.Store
 	commands *commands.Commands
 	feed     *eventstore.Feed
+	builds   *projections.Background
 	delivery *delivery
 	ready    *readiness
 	handler  *httpapi.Server
@@ -220,7 +227,8 @@ type app struct {
 
 func newApp(p *pools, s settings, sec secrets, durable func() error, metrics prometheus.Registerer, log *slog.Logger) (*app, error) {
 	progress := eventstore.NewProgress(p.API)
-	a := &app{feed: newFeed(p.Feed, progress, metrics, log), ready: newReadiness(p.API, durable, log)}
+	builds := newBuilds(p.Feed, metrics, log)
+	a := &app{builds: builds, feed: newFeed(p.Feed, progress, builds, metrics, log), ready: newReadiness(p.API, durable, log)}
 	a.store = eventstore.New(p.Engine, p.API, a.feed)
 	a.store.Register(metrics)
 	a.ready.register(metrics)

@@ -1,0 +1,554 @@
+package projections
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"docket/domain"
+	"docket/eventstore"
+
+	"github.com/ThreeDotsLabs/watermill"
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/ThreeDotsLabs/watermill/message/router/middleware"
+	"github.com/jackc/pgx/v5"
+	"pgregory.net/rapid"
+)
+
+// projectsOf is the read model projects with another version of its fold, whose rows
+// tell from those of others: every name has its version.
+func projectsOf(version int) readModel {
+	m := *projects
+	m.FoldVersion = version
+	m.Fold = func(row *domain.Project, e domain.Recorded) (*domain.Project, error) {
+		next, err := projects.Fold(row, e)
+		if next != nil {
+			if i := strings.LastIndex(next.Name, " by fold "); i >= 0 {
+				next.Name = next.Name[:i]
+			}
+			next.Name += fmt.Sprintf(" by fold %d", version)
+		}
+		return next, err
+	}
+	return m.erase()
+}
+
+// binary is a program with one version of one read model's fold.
+type binary struct {
+	world    *world
+	model    readModel
+	builds   *Background // nil: it builds nothing
+	progress *eventstore.Progress
+	queries  *Queries
+	stopFeed func()
+}
+
+// start runs a program: its feed and, if it builds, its builder.
+func (w *world) start(t testing.TB, m readModel, pageSize int, builds bool) *binary {
+	t.Helper()
+	b := &binary{world: w, model: m, progress: eventstore.NewProgress(w.api)}
+	b.queries = NewQueries(w.api, b.progress)
+	cfg := eventstore.FeedConfig{
+		Pool: w.db.Engine(t), PageSize: pageSize, Workers: 2, Sweep: 20 * time.Millisecond,
+		FoldVersions: map[string]int{m.name: m.foldVersion}, Wants: map[string]func(domain.Recorded) bool{m.name: m.wants},
+	}
+	if builds {
+		b.builds = newBackground(BackgroundConfig{Engine: w.db.Engine(t), By: "a test", Every: 20 * time.Millisecond}, []readModel{m})
+		b.builds.rebuilder.pageSize = pageSize
+		b.builds.Start()
+		t.Cleanup(b.builds.Stop)
+		cfg.Leave = b.builds.Leave
+	}
+	feed := eventstore.NewFeed(cfg, b.progress)
+	if err := feed.Begin(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	router, err := message.NewRouter(message.RouterConfig{}, watermill.NopLogger{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	router.AddMiddleware(middleware.Recoverer)
+	router.AddConsumerHandler(m.name, m.name, feed, eventstore.Handle(m.fill))
+	ended := make(chan error, 1)
+	go func() { ended <- router.Run(context.Background()) }()
+	<-router.Running()
+	b.stopFeed = sync.OnceFunc(func() {
+		if err := errors.Join(router.Close(), <-ended); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(b.stopFeed)
+	return b
+}
+
+func (b *binary) stop() {
+	b.stopFeed()
+	if b.builds != nil {
+		b.builds.Stop()
+	}
+}
+
+// live is the generation that is read, its fold version and where it stands.
+func (w *world) live(t fatalist, c *company, model string) (generation, foldVersion int, seq int64) {
+	t.Helper()
+	err := w.engine.QueryRow(context.Background(), `select c.generation, coalesce(c.fold_version, 1), c.seq from checkpoints c
+left join generations g on g.tenant_id = c.tenant_id and g.subscription = c.subscription
+where c.tenant_id = $1 and c.subscription = $2 and c.generation = coalesce(g.current, 1)`, c.id.UUID(), model).Scan(&generation, &foldVersion, &seq)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		t.Fatal(err)
+	}
+	return generation, foldVersion, seq
+}
+
+// becomes waits until the generation that is read is of a fold version and at the log's end.
+func (w *world) becomes(t fatalist, c *company, model string, version int) {
+	t.Helper()
+	deadline := time.Now().Add(time.Minute)
+	for {
+		g, v, seq := w.live(t, c, model)
+		if v == version && seq == c.head() {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("generation %d of fold %d at %d of %d", g, v, seq, c.head())
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+}
+
+// filledBy are the fold versions of the generations that are read, without the
+// platform's log, which is empty.
+func filledBy(s eventstore.Standing) (versions string) {
+	for _, g := range s.Generations {
+		if g.FoldVersion > 0 {
+			versions += fmt.Sprint(g.FoldVersion)
+		}
+	}
+	return versions
+}
+
+// dropped waits until the generation that is read is the only one with rows.
+func (w *world) dropped(t fatalist, c *company) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(2 * time.Millisecond) {
+		var generations int
+		if err := w.engine.QueryRow(context.Background(), `select count(distinct generation) from projects where tenant_id = $1`,
+			c.id.UUID()).Scan(&generations); err != nil {
+			t.Fatal(err)
+		}
+		if generations == 1 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%d generations have rows", generations)
+		}
+	}
+	g, _, _ := w.live(t, c, "projects")
+	w.onlyGeneration(t, c, projects.erase(), g)
+}
+
+// projectNames fails unless each row of the generation that is read is as a fold version
+// makes it of the whole log.
+func (w *world) projectNames(t fatalist, c *company, version int) {
+	t.Helper()
+	g, v, _ := w.live(t, c, "projects")
+	rows, err := w.engine.Query(context.Background(), `select id::text || ' ' || version || ' ' || name from projects
+where tenant_id = $1 and generation = $2 order by 1`, c.id.UUID(), g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]bool{}
+	for id, p := range c.projects {
+		if p.Exists() {
+			want[fmt.Sprintf("%s %d %s by fold %d", id, p.Version, p.Name, version)] = true
+		}
+	}
+	for _, row := range got {
+		if !want[row] {
+			t.Fatalf("generation %d of fold %d: there shouldn't be the row %q", g, v, row)
+		}
+	}
+	if len(got) != len(want) || v != version {
+		t.Fatalf("generation %d of fold %d: %d rows, want %d of fold %d", g, v, len(got), len(want), version)
+	}
+}
+
+// hinder makes the fold of a model wait at an event until the channel is closed, and says
+// when it has come there.
+func hinder(m readModel, seq int64) (slow readModel, reached <-chan struct{}, goOn func()) {
+	at, open := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	slow = m
+	slow.fill = func(ctx context.Context, p *eventstore.Page) error {
+		if len(p.Events) > 0 && p.Events[len(p.Events)-1].Seq >= seq {
+			once.Do(func() { close(at) })
+			select {
+			case <-open:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		return m.fill(ctx, p)
+	}
+	return slow, at, sync.OnceFunc(func() { close(open) })
+}
+
+// While the newer program builds, the older keeps the rows that are read; after the flip
+// it never folds into the newer's, which the newer keeps. All that while events are
+// appended.
+func TestFoldVersionsSideBySide(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c, ann := fillCompany(t, w, 20)
+	older := w.start(t, projectsOf(1), 5, true)
+	w.becomes(t, c, "projects", 1)
+	w.projectNames(t, c, 1)
+
+	slow, reached, goOn := hinder(projectsOf(2), c.head()/2)
+	newer := w.start(t, slow, 5, true)
+	<-reached
+	edits := 0
+	edit := func() {
+		t.Helper()
+		edits++
+		if err := c.project(t, ann, c.projectIDs[edits%20], domain.EditProject{Name: domain.To(fmt.Sprint("Edit ", edits))}); err != nil {
+			t.Fatal(err)
+		}
+		// Both are told, as by another replica: not only their sweeps find it.
+		if _, err := w.engine.Exec(t.Context(), `select pg_notify('docket_news', 'another ' || $1::text)`, c.id.String()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 5 {
+		edit()
+		w.becomes(t, c, "projects", 1) // the older goes on, and the newer lets it
+	}
+	w.projectNames(t, c, 1)
+	standing, err := eventstore.StandingOf(t.Context(), w.engine, "projects")
+	if err != nil || len(standing.Building) != 1 || standing.Building[0].FoldVersion != 2 || standing.Building[0].Tenant != c.id ||
+		standing.Building[0].By != "a test" || filledBy(standing) != "1" {
+		t.Errorf("while it is built: %+v, %v", standing, err)
+	}
+	goOn()
+	for flipped := false; !flipped; {
+		edit()
+		_, v, _ := w.live(t, c, "projects")
+		flipped = v == 2
+	}
+	for range 50 {
+		edit()
+	}
+	w.becomes(t, c, "projects", 2)
+	w.projectNames(t, c, 2)
+	w.dropped(t, c)
+	standing, err = eventstore.StandingOf(t.Context(), w.engine, "projects")
+	if err != nil || len(standing.Building) != 0 || filledBy(standing) != "2" {
+		t.Errorf("when it is built: %+v, %v", standing, err)
+	}
+
+	// Readers at the older one see what the newer has folded.
+	got, err := older.queries.Project(t.Context(), c.scope(t, ann), c.projectIDs[edits%20], Fresh{Min: c.head()})
+	if err != nil || got.Name != fmt.Sprintf("Edit %d by fold 2", edits) {
+		t.Errorf("the older one answers %q, %v", got.Name, err)
+	}
+
+	// Without the newer one the older leaves the rows as they are, and counts no failure.
+	newer.stop()
+	edit()
+	time.Sleep(200 * time.Millisecond) // some sweeps of the older's feed, and looks of its builder
+	if g, v, seq := w.live(t, c, "projects"); g != 2 || v != 2 || seq != c.head()-1 {
+		t.Errorf("after the newer has stopped: generation %d of fold %d at %d of %d", g, v, seq, c.head())
+	}
+	var troubled int
+	if err := w.engine.QueryRow(t.Context(), `select count(*) from checkpoints where failures > 0`).Scan(&troubled); err != nil || troubled > 0 {
+		t.Errorf("%d failures, %v", troubled, err)
+	}
+	// An operator goes back.
+	back := NewRebuilder(w.engine)
+	told := &reporter{}
+	back.pass(t.Context(), c.id, []readModel{projectsOf(1)}, told, (*eventstore.Builds).Start, (*follower).rebuild)
+	if len(told.failures) > 0 {
+		t.Fatal(told.failures)
+	}
+	edit()
+	w.becomes(t, c, "projects", 1)
+	w.projectNames(t, c, 1)
+	older.stop()
+}
+
+// A build that is broken off is gone on with by the next program, in the same generation.
+func TestBackgroundBuildBrokenOff(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c, _ := fillCompany(t, w, 20)
+	older := w.start(t, projectsOf(1), 50, false)
+	w.becomes(t, c, "projects", 1)
+	older.stop()
+	var last int64
+	for part := int64(1); part <= 3; part++ {
+		slow, reached, _ := hinder(projectsOf(2), part*c.head()/4)
+		b := w.start(t, slow, 3, true)
+		<-reached
+		b.stop()
+		var builds int
+		var seq int64
+		if err := w.engine.QueryRow(t.Context(), `select count(*), max(seq) from checkpoints
+where tenant_id = $1 and subscription = 'projects' and generation > 1`, c.id.UUID()).Scan(&builds, &seq); err != nil {
+			t.Fatal(err)
+		}
+		if builds != 1 || seq <= last {
+			t.Fatalf("%d builds, at %d after %d", builds, seq, last)
+		}
+		last = seq
+		w.projectNames(t, c, 1)
+	}
+	w.start(t, projectsOf(2), 3, true)
+	w.becomes(t, c, "projects", 2)
+	w.projectNames(t, c, 2)
+	w.dropped(t, c)
+}
+
+// lengthen puts that many events at a company's log's end which nobody's rows show.
+func (w *world) lengthen(t testing.TB, c *company, events int) {
+	t.Helper()
+	by := c.userIDs[0]
+	p := c.create(t, by, "Long")
+	const most = 100
+	for done := 0; done < events; done += most {
+		var edits []domain.Event
+		state := c.projects[p]
+		for i := range most {
+			list, err := domain.DecideProject(state, c.by(by), domain.EditProject{Name: domain.To(fmt.Sprint("Long ", done+i))})
+			if err != nil {
+				t.Fatal(err)
+			}
+			edits = append(edits, list...)
+			for _, e := range list {
+				state.Version++
+				if u, ok := e.(domain.ProjectUpdated); ok {
+					state.Name = u.Name
+				}
+			}
+		}
+		c.append(t, c.by(by), eventstore.Commit{}, domain.Stream(domain.ProjectStream, p), edits)
+	}
+}
+
+// A read model that is new to a long log isn't answered before it is whole; the feed
+// leaves the log to the build. A tenant that begins meanwhile is served at once, and the
+// short log of one that was there too, without a build.
+func TestNewModelOverOldLogs(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	long, ann := fillCompany(t, w, 5)
+	w.lengthen(t, long, eventstore.LongLog)
+	short, bea := fillCompany(t, w, 5)
+
+	var folded atomic.Int64 // pages of the long log in the first generation
+	slow, reached, goOn := hinder(projectsOf(1), long.head()-100)
+	inner := slow.fill
+	slow.fill = func(ctx context.Context, p *eventstore.Page) error {
+		if p.Tenant == long.id && p.Generation == 1 {
+			folded.Add(1)
+		}
+		return inner(ctx, p)
+	}
+	// The half may be asked for before anyone has begun with it.
+	b := w.start(t, slow, 500, true)
+	lagging := func() {
+		t.Helper()
+		_, _, err := b.queries.Projects(t.Context(), long.scope(t, ann), ProjectFilter{}, ProjectOrder{}, Page{}, Fresh{})
+		var refused *domain.Error
+		if !errors.As(err, &refused) || refused.Code != domain.CodeReadModelLagging {
+			t.Fatalf("a half is answered: %v", err)
+		}
+	}
+	lagging()
+	<-reached
+	lagging()
+	young, cem := w.found(t, "young")
+	young.create(t, cem, "At once")
+	for _, s := range []domain.Scope{young.scope(t, cem)} {
+		// Even with nothing folded yet, as ever.
+		if _, _, err := b.queries.Projects(t.Context(), s, ProjectFilter{}, ProjectOrder{}, Page{}, Fresh{}); err != nil {
+			t.Errorf("a tenant that began after the model: %v", err)
+		}
+	}
+	w.becomes(t, young, "projects", 1)
+	w.becomes(t, short, "projects", 1)
+	for _, c := range []*company{young, short} {
+		w.projectNames(t, c, 1)
+		if g, _, _ := w.live(t, c, "projects"); g != 1 {
+			t.Errorf("a short log was built: generation %d", g)
+		}
+	}
+	for begun := time.Now(); ; {
+		items, _, err := b.queries.Projects(t.Context(), short.scope(t, bea), ProjectFilter{}, ProjectOrder{}, Page{}, Fresh{Min: short.head()})
+		if err == nil && len(items) == 5 {
+			break
+		}
+		if time.Since(begun) > time.Minute {
+			t.Fatalf("%d of the short log's projects, %v", len(items), err)
+		}
+	}
+	lagging()
+	goOn()
+	w.becomes(t, long, "projects", 1)
+	w.projectNames(t, long, 1)
+	items, _, err := b.queries.Projects(t.Context(), long.scope(t, ann), ProjectFilter{}, ProjectOrder{}, Page{}, Fresh{Min: long.head()})
+	if err != nil || len(items) != 6 {
+		t.Errorf("%d projects of the long log, %v", len(items), err)
+	}
+	if g, _, _ := w.live(t, long, "projects"); g != 2 || folded.Load() > 0 {
+		t.Errorf("the long log was handled by the feed: generation %d, %d pages", g, folded.Load())
+	}
+}
+
+// Where nobody builds, the feed begins with long logs too; and where the build fails, it
+// parks at the event, where an operator finds it.
+func TestNewModelWithoutABuild(t *testing.T) {
+	t.Parallel()
+	for _, builds := range []bool{false, true} {
+		t.Run(fmt.Sprint("builds ", builds), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			c, ann := fillCompany(t, w, 5)
+			w.lengthen(t, c, eventstore.LongLog)
+			m, poison := projectsOf(1), c.head()/2
+			if builds {
+				fill := m.fill
+				m.fill = func(ctx context.Context, p *eventstore.Page) error {
+					if p.Events[0].Seq <= poison && p.Events[len(p.Events)-1].Seq >= poison {
+						return errors.New("poison")
+					}
+					return fill(ctx, p)
+				}
+			}
+			b := w.start(t, m, 500, builds)
+			if builds {
+				parking := eventstore.NewParking(w.engine)
+				deadline := time.Now().Add(time.Minute)
+				for {
+					_, err := parking.Skip(t.Context(), c.id, "projects", func(_ context.Context, p eventstore.Parked) (int64, error) {
+						if p.Seq != poison {
+							return 0, &eventstore.NotParkedError{}
+						}
+						return c.head(), nil
+					})
+					if err == nil {
+						break
+					}
+					if time.Now().After(deadline) {
+						t.Fatal(err)
+					}
+					time.Sleep(10 * time.Millisecond)
+				}
+			}
+			w.becomes(t, c, "projects", 1)
+			if !builds {
+				w.projectNames(t, c, 1)
+			}
+			deadline := time.Now().Add(time.Minute)
+			for {
+				_, _, err := b.queries.Projects(t.Context(), c.scope(t, ann), ProjectFilter{}, ProjectOrder{}, Page{}, Fresh{})
+				if err == nil {
+					return
+				}
+				if time.Now().After(deadline) {
+					t.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// Whatever happens in which order – appends, programs of both versions that begin and are
+// stopped, builds that are broken off – in the end the rows are those of the newer fold,
+// and there was never a row of one fold in the other's generation.
+func TestAnyRolloutEndsInTheNewerFold(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	rapid.Check(t, func(rt *rapid.T) {
+		c, ann := fillCompany(rt, w, rapid.IntRange(1, 4).Draw(rt, "projects"))
+		running := map[int]*binary{}
+		defer func() {
+			for _, b := range running {
+				b.stop()
+			}
+		}()
+		for range rapid.IntRange(1, 12).Draw(rt, "steps") {
+			switch version := rapid.IntRange(1, 2).Draw(rt, "version"); rapid.IntRange(0, 3).Draw(rt, "what") {
+			case 0:
+				if b := running[version]; b != nil {
+					b.stop()
+					delete(running, version)
+					continue
+				}
+				running[version] = w.start(t, projectsOf(version), rapid.IntRange(1, 9).Draw(rt, "page"), true)
+			case 1: // a build of either version that dies after some pages
+				w.dies(rt, c, version, rapid.IntRange(0, 4).Draw(rt, "pages"))
+			case 2:
+				c.create(rt, ann, "One more")
+			default:
+				for range rapid.IntRange(1, 5).Draw(rt, "edits") {
+					id := rapid.SampledFrom(c.projectIDs).Draw(rt, "project")
+					if err := c.project(rt, ann, id, domain.EditProject{Name: domain.To(fmt.Sprint("Edit ", c.head()))}); err != nil {
+						rt.Fatal(err)
+					}
+				}
+			}
+			w.unmixed(rt, c)
+		}
+		if running[2] == nil {
+			running[2] = w.start(t, projectsOf(2), 5, true)
+		}
+		w.becomes(rt, c, "projects", 2)
+		w.projectNames(rt, c, 2)
+		w.unmixed(rt, c)
+	})
+}
+
+// dies begins a build and breaks it off.
+func (w *world) dies(t fatalist, c *company, version, pages int) {
+	t.Helper()
+	builds, err := eventstore.OpenBuilds(context.Background(), w.engine, c.id, "one that dies")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer builds.Close()
+	build, err := builds.Supersede(context.Background(), "projects", version)
+	var running *eventstore.BuildRunningError
+	if errors.Is(err, eventstore.ErrNotNeeded) || errors.As(err, &running) {
+		return
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range pages {
+		if _, err := build.Page(context.Background(), 3, projectsOf(version).fill); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// unmixed fails where a generation has rows of two folds.
+func (w *world) unmixed(t fatalist, c *company) {
+	t.Helper()
+	var mixed int
+	if err := w.engine.QueryRow(context.Background(), `select count(*) from (
+  select generation from projects where tenant_id = $1 group by generation having count(distinct right(name, 1)) > 1) m`, c.id.UUID()).Scan(&mixed); err != nil {
+		t.Fatal(err)
+	}
+	if mixed > 0 {
+		t.Fatal("a generation has rows of two folds")
+	}
+}
