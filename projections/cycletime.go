@@ -75,7 +75,7 @@ const (
 	// What moved last before the time has no cycle that ended after it. With + 0 the
 	// generation is no condition for the key's index, which would read the whole tenant.
 	allCycles = `$4::uuid is null and c.moved_at >= $2::timestamptz and c.generation + 0 = ` + cyclesGeneration
-	ofOne = `c.project_id = $4 and c.generation = ` + cyclesGeneration
+	ofOne     = `c.project_id = $4 and c.generation = ` + cyclesGeneration
 )
 
 // measures are for each kind of cycle their number and the percentiles of their
@@ -115,8 +115,7 @@ var (
 
 // CycleTimes reports the cycles that ended in some weeks, of one project or, if
 // nil, of all that weren't deleted. Each page of items comes with the whole of the
-// rest. While the cycles of an old log are still being made, the error is
-// domain.CodeReadModelLagging.
+// rest.
 func (q *Queries) CycleTimes(ctx context.Context, s domain.Scope, weeks Weeks, project *domain.ProjectID, p Page, f Fresh) (CycleTimes, *Keyset, error) {
 	if err := q.await(ctx, s, f, cycles.Name, projects.Name); err != nil {
 		return CycleTimes{}, nil, err
@@ -127,19 +126,14 @@ func (q *Queries) CycleTimes(ctx context.Context, s domain.Scope, weeks Weeks, p
 	}
 	var (
 		report = emptyReport(weeks)
-		made   bool
 		after  = p.after(firstTime)
 		args   = []any{s.Tenant().UUID(), weeks.First, weeks.Until(), optionalUUID(project)}
 	)
 	also := func(b *pgx.Batch) {
-		q.made(b, s.Tenant(), cycles.Name, &made)
 		b.Queue(weeksSQL, args...).Query(report.weeks)
 	}
 	items, next, err := list(ctx, q, s, "cycles", p, scanProjectWeek, projectWeekKey, also, itemsSQL,
 		append(args, after.Value, after.ID, p.limit()+1)...)
-	if err == nil && !made {
-		err = beingMade()
-	}
 	report.Items = items
 	return report, next, err
 }

@@ -57,7 +57,6 @@ func hot() map[string]statement {
 		"commentSQL":           onAPI(commentSQL, "comments_pk"),
 		"commentsSQL":          onAPI(commentsSQL, "comments_by_task"),
 		"taskThereSQL":         onAPI(taskThereSQL, "tasks_pk"),
-		"madeSQL":              onAPI(madeSQL, "checkpoints_pk"),
 		"summarySQL":           onAPI(summarySQL, "summaries_pk"),
 		"memberCountSQL":       onAPI(memberCountSQL, "members_"),
 		"projectCountsSQL":     onAPI(projectCountsSQL, "projects_"),

@@ -34,8 +34,6 @@ type Queries struct {
 	// asOfPage and asOfStreams are as the constants; tests make them small.
 	asOfPage    int64
 	asOfStreams int
-	// recent is recentEvents, but in tests of what is made slowly.
-	recent time.Duration
 }
 
 // NewQueries makes Queries over a pool of the api role, which stays the caller's
@@ -44,7 +42,7 @@ type Queries struct {
 func NewQueries(api *pgxpool.Pool, progress *eventstore.Progress) *Queries {
 	return &Queries{
 		OwnWait: OwnWait, MinWait: MinWait, AsOfTime: AsOfTime,
-		api: api, progress: progress, folding: make(chan struct{}, asOfAtOnce), asOfPage: asOfPage, asOfStreams: asOfStreams, recent: recentEvents,
+		api: api, progress: progress, folding: make(chan struct{}, asOfAtOnce), asOfPage: asOfPage, asOfStreams: asOfStreams,
 	}
 }
 

@@ -160,20 +160,19 @@ func eachTaskStatus() string {
 	return sql
 }
 
-// ProjectSummary summarises a project that wasn't deleted. While the summaries of
-// an old log are still being made, the error is domain.CodeReadModelLagging.
+// ProjectSummary summarises a project that wasn't deleted. Where the summaries haven't
+// come to the project yet, the error is domain.CodeReadModelLagging.
 func (q *Queries) ProjectSummary(ctx context.Context, s domain.Scope, id domain.ProjectID, f Fresh) (ProjectSummary, error) {
 	if err := q.await(ctx, s, f, summaries.Name, tasks.Name, projects.Name); err != nil {
 		return ProjectSummary{}, err
 	}
 	var (
-		there, made, found bool
-		out                = ProjectSummary{Tasks: map[domain.TaskStatus]int64{}}
+		there, found bool
+		out          = ProjectSummary{Tasks: map[domain.TaskStatus]int64{}}
 	)
 	err := q.scoped(ctx, s, func(b *pgx.Batch) {
 		t := s.Tenant().UUID()
 		b.Queue(projectThereSQL, t, id.UUID()).QueryRow(func(row pgx.Row) error { return row.Scan(&there) })
-		q.made(b, s.Tenant(), summaries.Name, &made)
 		b.Queue(summarySQL, t, id.UUID()).QueryRow(func(row pgx.Row) error {
 			err := row.Scan(out.targets()...)
 			found = err == nil
@@ -189,8 +188,8 @@ func (q *Queries) ProjectSummary(ctx context.Context, s domain.Scope, id domain.
 		return ProjectSummary{}, fmt.Errorf("read summary: %w", err)
 	case !there:
 		return ProjectSummary{}, domain.NotFound("project")
-	case !made || !found:
-		return ProjectSummary{}, beingMade()
+	case !found: // newer than the summaries have come
+		return ProjectSummary{}, domain.Refuse(domain.CodeReadModelLagging, "the project is too new to be summarised")
 	}
 	// The clock of the log never goes back; the database's may.
 	out.Spent[out.Status] += max(0, out.Now.Sub(out.Since))
