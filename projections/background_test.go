@@ -12,6 +12,7 @@ import (
 
 	"docket/domain"
 	"docket/eventstore"
+	"docket/internal/postgres"
 
 	"github.com/ThreeDotsLabs/watermill"
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -40,25 +41,33 @@ func projectsOf(version int) readModel {
 
 // binary is a program with one version of one read model's fold.
 type binary struct {
-	world    *world
-	model    readModel
-	builds   *Background // nil: it builds nothing
-	progress *eventstore.Progress
-	queries  *Queries
-	stopFeed func()
+	world     *world
+	model     readModel
+	builds    *Background // nil: it builds nothing
+	progress  *eventstore.Progress
+	queries   *Queries
+	stopFeed  func()
+	closePool func()
 }
 
 // start runs a program: its feed and, if it builds, its builder.
 func (w *world) start(t testing.TB, m readModel, pageSize int, builds bool) *binary {
 	t.Helper()
 	b := &binary{world: w, model: m, progress: eventstore.NewProgress(w.api)}
+	pool, err := postgres.Pool(context.Background(), w.db.EngineURL, postgres.PoolConfig{Role: postgres.EngineRole, MaxConns: 12, AppName: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Not only when the test ends: a test may start many.
+	b.closePool = sync.OnceFunc(pool.Close)
+	t.Cleanup(b.closePool)
 	b.queries = NewQueries(w.api, b.progress)
 	cfg := eventstore.FeedConfig{
-		Pool: w.db.Engine(t), PageSize: pageSize, Workers: 2, Sweep: 20 * time.Millisecond,
+		Pool: pool, PageSize: pageSize, Workers: 2, Sweep: 20 * time.Millisecond,
 		FoldVersions: map[string]int{m.name: m.foldVersion}, Wants: map[string]func(domain.Recorded) bool{m.name: m.wants},
 	}
 	if builds {
-		b.builds = newBackground(BackgroundConfig{Engine: w.db.Engine(t), By: "a test", Every: 20 * time.Millisecond}, []readModel{m})
+		b.builds = newBackground(BackgroundConfig{Engine: pool, By: "a test", Every: 20 * time.Millisecond}, []readModel{m})
 		b.builds.rebuilder.pageSize = pageSize
 		b.builds.Start()
 		t.Cleanup(b.builds.Stop)
@@ -91,6 +100,7 @@ func (b *binary) stop() {
 	if b.builds != nil {
 		b.builds.Stop()
 	}
+	b.closePool()
 }
 
 // live is the generation that is read, its fold version and where it stands.

@@ -171,26 +171,38 @@ func (f *follower) progress() {
 	f.told.tell(Progress{Tenant: f.tenant, Model: f.model.name, Seq: f.build.Seq(), Head: max(f.head, f.build.Seq())})
 }
 
+// restRounds is how often rest goes on to where the log has grown to meanwhile. Each
+// round is shorter than the one before, or else the log grows faster than it can be
+// folded, and what is left is folded while the live subscription stands still.
+const restRounds = 5
+
 // rest folds what the shared reading has left.
 func (f *follower) rest(ctx context.Context) error {
 	// As many as a page had at first: nobody knows how large these are.
 	limit := min(firstPage, f.rebuilder.pageSize)
-	for {
-		var n int
-		err := f.write(func() (err error) {
-			n, err = f.build.Page(ctx, limit, f.model.fill)
-			return err
-		})
+	for range restRounds {
+		head, err := f.rebuilder.head(ctx, f.tenant)
 		if err != nil {
 			return err
 		}
-		if n > 0 {
+		for n := limit; n == limit && f.build.Seq() < head; {
+			err := f.write(func() (err error) {
+				n, err = f.build.Page(ctx, limit, f.model.fill)
+				return err
+			})
+			if err != nil {
+				return err
+			}
 			f.progress()
+			if n < limit {
+				return nil
+			}
 		}
-		if n < limit {
+		if f.build.Seq() >= f.build.Through() {
 			return nil
 		}
 	}
+	return nil
 }
 
 // rebuild makes new rows, and has them take the place of the old ones.

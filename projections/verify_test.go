@@ -245,7 +245,7 @@ func TestVerifyWhileAppendsGoOn(t *testing.T) {
 			err := r.Verify(context.Background(), []domain.TenantID{c.id}, nil, Verification{
 				Difference: func(d Difference) { t.Errorf("named: %s %s %s %s", d.Model, d.Key, d.Kind, d.Columns) },
 				Verdict: func(v Verdict) {
-					if v.Rows == 0 || v.Err != nil {
+					if v.Rows == 0 && v.Model != cycles.Name || v.Err != nil { // no project went that far
 						t.Errorf("%+v", v)
 					}
 				},
@@ -258,6 +258,12 @@ func TestVerifyWhileAppendsGoOn(t *testing.T) {
 		}
 	}()
 	for i, going := 0, true; going; i++ {
+		if i == appendsBeside {
+			if err := <-ended; err != nil {
+				t.Error(err)
+			}
+			break
+		}
 		if err := c.project(t, ann, c.projectIDs[i%30], domain.EditProject{Name: domain.To(fmt.Sprintf("Edit %d", i))}); err != nil {
 			t.Fatal(err)
 		}
