@@ -37,6 +37,7 @@ tenant.edit        | always | never                         | never             
 activity.read      | always | never                         | never                 | never  | always
 event.read         | always | never                         | never                 | never  | always
 stats.read         | always | never                         | never                 | never  | never
+report.read        | always | always                        | always                | always | always
 `
 
 // cell is one cell of the table.

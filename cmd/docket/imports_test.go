@@ -36,7 +36,7 @@ var arrows = map[string][]string{
 	"internal/released":       {"domain"},
 	"cmd/docket": {"domain", "eventstore", "commands", "projections", "notify", "httpapi",
 		"internal/postgres", "migrations"},
-	"cmd/docketbench": {"domain", "eventstore", "internal/postgres", "migrations"},
+	"cmd/docketbench": {"domain", "eventstore", "projections", "notify", "internal/postgres", "migrations"},
 }
 
 // testArrows are what test files may import beside those.
@@ -55,7 +55,7 @@ var confined = map[string][]string{
 	"github.com/danielgtaylor/huma":          {"httpapi"},
 	"github.com/golang-jwt/jwt":              {"httpapi"},
 	"github.com/jackc/pgx":                   {"eventstore", "commands", "projections", "notify", "migrations", "internal/postgres", "internal/pgtest", "cmd/docket", "cmd/docketbench"},
-	"github.com/ThreeDotsLabs/watermill":     {"eventstore", "projections", "notify", "cmd/docket"},
+	"github.com/ThreeDotsLabs/watermill":     {"eventstore", "projections", "notify", "cmd/docket", "cmd/docketbench"},
 	"github.com/ThreeDotsLabs/watermill-sql": {"notify"},
 	"github.com/wneessen/go-mail":            {"notify"},
 	"code.dny.dev/ssrf":                      {"notify"},

@@ -106,7 +106,7 @@ func TestUsage(t *testing.T) {
 		{"projections rebuild --projection nonesuch", `no read model "nonesuch"`},
 		{"projections rebuild --dry-run --projection nonesuch", `no read model "nonesuch"`},
 		{"projections verify --projection nonesuch", `no read model "nonesuch"`},
-		{"projections verify --workers 0", "--workers 0: 1 to 5"},
+		{"projections verify --workers 0", "--workers must be 1 to 16"},
 		{"audit replay", `"tenant" not set`},
 		{"audit replay --tenant default --until yesterday", `--until "yesterday" is neither`},
 		{"audit replay --tenant default --until 0", `--until "0" is neither`},
