@@ -69,7 +69,7 @@ func TestSkippingEndsWithTheFlip(t *testing.T) {
 	}
 	at, handled := build.Seq(), f.written("rows", tenant)
 	for range 20 {
-		head = f.grow(r.store, tenant, 1)
+		f.grow(r.store, tenant, 1)
 	}
 	time.Sleep(100 * time.Millisecond) // sweeps
 	if r.progress.Reached(tenant, at+1, "rows") {

@@ -11,12 +11,9 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// What a stretch of corpusBlock events of a corpus has, beside each tenant's first
-// two: a project in five events; then tasks of five events each, all of them in work
-// at the same time; then a comment each. sqlCorpus has these numbers too.
-const corpusBlock = 500
-
-// sqlCorpus writes the events from seq $2 to $3 of each of the tenants $1. The kinds
+// sqlCorpus writes the events from seq $2 to $3 of each of the tenants $1: the tenant
+// and its owner, and then stretches of 500, each with a project in five events, 75 tasks
+// of five events that are all in work at the same time, and 120 comments. The kinds
 // of events are numbered from 1: their types ($5), schema versions ($6) and data ($7), in which $8, $9
 // and $10 stand for the project, the task and the comment. $11 is the actor, whose
 // membership is the second event, and $4 the meta of all. Ids are UUIDv7 that grow

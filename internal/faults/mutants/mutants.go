@@ -31,7 +31,7 @@ var mutants = []mutant{
 		edits: []edit{{
 			"eventstore/worker.go",
 			`	switch answer, cause := w.deliver(ctx, conn, tx, p); answer {`,
-			`	if _, err := tx.Exec(ctx, advanceSQL, t.UUID(), w.subscription, p.Generation, p.Events[len(p.Events)-1].Seq); err != nil {
+			`	if _, err := tx.Exec(ctx, advanceSQL, t.UUID(), w.subscription, p.Generation, p.Events[len(p.Events)-1].Seq, false); err != nil {
 		return lookLater, err
 	}
 	if err := tx.Commit(ctx); err != nil {
@@ -51,7 +51,7 @@ var mutants = []mutant{
 			"eventstore/worker.go",
 			`		return w.failed(ctx, p, at, p.last(), cause)
 `,
-			`		_, err := w.feed.cfg.Pool.Exec(ctx, advanceSQL, p.Tenant.UUID(), w.subscription, p.Generation, p.Events[len(p.Events)-1].Seq)
+			`		_, err := w.feed.cfg.Pool.Exec(ctx, advanceSQL, p.Tenant.UUID(), w.subscription, p.Generation, p.Events[len(p.Events)-1].Seq, false)
 		return lookNow, err
 `,
 		}},
