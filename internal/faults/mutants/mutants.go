@@ -81,9 +81,9 @@ var mutants = []mutant{
 		name: "the checkpoint is advanced without the tenant in the condition",
 		edits: []edit{{
 			"eventstore/checkpoint.go",
-			`advanced_at = clock_timestamp()
+			`complete = complete or $5
 where tenant_id = $1 and`,
-			`advanced_at = clock_timestamp()
+			`complete = complete or $5
 where $1::uuid is not null and`,
 		}},
 		test: "^TestTenantsStandApart$",
