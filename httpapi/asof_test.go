@@ -154,7 +154,10 @@ func TestCursorsAsOf(t *testing.T) {
 	owner := l.as(domain.Owner)
 	head := owner.patch("/v1/admin/tenant", `{"name":"x"}`).want(200).seq()
 	for _, target := range l.lists {
-		path, _, _ := strings.Cut(target, "?")
+		path, query, _ := strings.Cut(target, "?")
+		if asked, err := url.ParseQuery(query); err != nil || asked.Has("q") {
+			continue // only what there is now is searched
+		}
 		e := w.published.find("GET", path)
 		if !slices.ContainsFunc(e.Parameters, func(p *endpointParameter) bool { return p.Name == asOfParameter }) {
 			continue

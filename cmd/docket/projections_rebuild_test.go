@@ -24,7 +24,7 @@ func TestRebuildOnATerminal(t *testing.T) {
 	serve(t, environ).stop()
 	for _, columns := range []int{80, 120} {
 		status, shown := onTerminal(t, columns, environ, "projections", "rebuild", "--workers", "2")
-		if status != statusDone || !strings.Contains(shown, "[") || !strings.Contains(shown, "events/s") || strings.Contains(shown, "  done: ") {
+		if status != statusDone || !strings.Contains(shown, "[") || !strings.Contains(shown, " events/") || strings.Contains(shown, "  done: ") {
 			t.Errorf("status %d: %q", status, shown)
 		}
 		for line := range strings.FieldsFuncSeq(shown, func(r rune) bool { return r == '\r' || r == '\n' }) {
