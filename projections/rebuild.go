@@ -195,9 +195,9 @@ func (r *Rebuilder) Tenants(ctx context.Context) ([]domain.TenantID, error) {
 }
 
 // eventsSumSQL sums up the last seqs of some tenants' ($1) logs, of all if null.
-const eventsSumSQL = `select coalesce(sum(h.seq), 0)::bigint from tenant_logs t, lateral (
-  select e.seq from events e where e.tenant_id = t.tenant_id order by e.seq desc limit 1) h
-where $1::uuid[] is null or t.tenant_id = any ($1)`
+const eventsSumSQL = `select coalesce(sum(h.seq), 0)::bigint
+from (select l.tenant_id from tenant_logs l where $1::uuid[] is null or l.tenant_id = any ($1) order by l.tenant_id) t, lateral (
+  select e.seq from events e where e.tenant_id = t.tenant_id order by e.seq desc limit 1) h`
 
 // Events is how many events the logs of some tenants have together; all tenants if
 // none is given.
