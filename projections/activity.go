@@ -31,7 +31,7 @@ type Activity struct {
 // activity is the activity log: a row for each event, and none is ever changed.
 var activity = define(model[int64, Activity]{
 	Name: "activity", FoldVersion: 1, Table: "activity",
-	Keys: activityKeys(),
+	Keys: activityKeys(), Meta: true,
 	Fold: func(_ *Activity, e domain.Recorded) (*Activity, error) { return foldActivity(e) },
 	Key:  "seq", KeyOf: func(a *Activity) int64 { return a.Seq },
 	InsertOnly: true,

@@ -17,6 +17,7 @@ type readModel struct {
 	foldVersion int
 	table       string
 	ignores     []string
+	meta        bool
 	// key is the name of the key's column, lowest the key before all others, and
 	// compared are the other columns.
 	key, lowest string

@@ -25,6 +25,8 @@ type model[K comparable, R any] struct {
 	Touches func(domain.Recorded) bool
 	// Ignores are the types that touch none. A type in neither is an error.
 	Ignores []string
+	// Meta says that Fold looks at the events' Meta, which a rebuild else doesn't read.
+	Meta bool
 	// Fold is pure: the row that an event leaves, or nil where it leaves none.
 	// row is nil where there is none yet.
 	Fold func(row *R, e domain.Recorded) (*R, error)

@@ -46,6 +46,7 @@ var summaries = define(model[uuid.UUID, Summary]{
 	Name: "summaries", FoldVersion: 1, Table: "summaries",
 	Keys:    projectKeys(),
 	Ignores: slices.Concat(tenantEvents, userEvents, memberEvents, subscriptionEvents),
+	Meta:    true,
 	Fold:    foldSummary,
 	Key:     "project_id", KeyOf: func(s *Summary) uuid.UUID { return s.ProjectID.UUID() },
 	Columns: []column[Summary]{
