@@ -33,7 +33,7 @@ type readModel struct {
 // erase forgets the types of a model.
 func (m *model[K, R]) erase() readModel {
 	return readModel{
-		name: m.Name, foldVersion: m.FoldVersion, table: m.Table, ignores: m.Ignores,
+		name: m.Name, foldVersion: m.FoldVersion, table: m.Table, ignores: m.Ignores, meta: m.Meta,
 		key: m.Key, lowest: m.lowest(), compared: m.compared(), compare: m.sql.compare,
 		fill: m.fill,
 		wants: func(e domain.Recorded) bool {
