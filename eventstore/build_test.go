@@ -127,3 +127,43 @@ where datname = current_database() and cardinality(pg_blocking_pids(pid)) > 0)`)
 		t.Fatalf("%d checkpoints, generation %d at %d", checkpoints, generation, seq)
 	}
 }
+
+// A flip leaves a build above it as it stands, so that its number isn't given again,
+// and never goes back to a generation below the live one.
+func TestFlipBesideABuildAbove(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	tenant := f.tenant()
+	f.grow(f.store, tenant, 5)
+	begin := func(fold int) *eventstore.Build {
+		t.Helper()
+		b, err := eventstore.StartBuild(t.Context(), f.engine, tenant, "rows", fold)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	lower := begin(1)
+	lower.Close()
+	upper := begin(2)
+	if _, err := upper.Page(t.Context(), 3, nothing); err != nil {
+		t.Fatal(err)
+	}
+	upper.Close()
+	lower = begin(1)
+	if err := lower.Flip(t.Context(), 9, nothing); err != nil {
+		t.Fatal(err)
+	}
+	lower.Close()
+	again := begin(2)
+	if again.Generation() != upper.Generation() || again.Seq() != upper.Seq() {
+		t.Errorf("generation %d at %d, want %d at %d", again.Generation(), again.Seq(), upper.Generation(), upper.Seq())
+	}
+	if err := again.Flip(t.Context(), 9, nothing); err != nil {
+		t.Fatal(err)
+	}
+	again.Close()
+	if err := again.Flip(t.Context(), 9, nothing); err == nil {
+		t.Error("flipped without its locks")
+	}
+}

@@ -28,9 +28,10 @@ on conflict (tenant_id, subscription) do update set current = excluded.current`
 // ($2) are all that the log says.
 const wholeSQL = `update checkpoints set complete = true where tenant_id = $2 and subscription = $1 and generation = $3`
 
-// dropCheckpointsSQL deletes all checkpoints of a subscription ($1) in a tenant
-// ($2) but that of one generation ($3).
-const dropCheckpointsSQL = `delete from checkpoints where tenant_id = $2 and subscription = $1 and generation <> $3`
+// dropCheckpointsSQL deletes the checkpoints of a subscription ($1) in a tenant ($2)
+// below a generation ($3), whose rows go too. A build above it that was broken off
+// keeps both: another must not take its number and fold over its rows.
+const dropCheckpointsSQL = `delete from checkpoints where tenant_id = $2 and subscription = $1 and generation < $3`
 
 // Flip makes the new generation the live one, in one transaction: it stops the
 // live subscription between two pages, folds what that is ahead, in pages of up to
@@ -82,6 +83,13 @@ func (b *Build) beside(ctx context.Context, limit int, fill Fill, do func(pgx.Tx
 		var skips skipped
 		if err := tx.QueryRow(ctx, lockLiveSQL, b.subscription, b.builds.tenant.UUID()).Scan(&s.LiveSeq, &s.Live, &skips); err != nil {
 			return fmt.Errorf("lock live checkpoint: %w", err)
+		}
+		// Who waited may have lost the guard: another build may have been made live since.
+		if _, err := b.lock(ctx, tx); err != nil {
+			return err
+		}
+		if s.Live >= b.generation {
+			return fmt.Errorf("generation %d is live already, and the build fills %d", s.Live, b.generation)
 		}
 		for b.seq < s.LiveSeq {
 			before := b.seq
