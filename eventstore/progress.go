@@ -37,7 +37,7 @@ type Progress struct {
 
 	mu      sync.Mutex
 	known   *lru.Cache[place, int64]
-	whole   *lru.Cache[place, struct{}] // what Whole has found so; it stays so
+	whole   *lru.Cache[place, struct{}] // what Whole has found so
 	waiting map[domain.TenantID]*waiters
 }
 
@@ -177,6 +177,7 @@ func (p *Progress) forget() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.known.Purge()
+	p.whole.Purge() // what made a model whole may have been lost too
 }
 
 // look reads a tenant's checkpoints until nobody waits for them.
