@@ -38,24 +38,19 @@ func (s Stretch) until(seq int64) Stretch {
 
 // stretchSQL reads the events of a tenant ($1) after a seq ($2) up to another ($3),
 // but those of some types ($4).
-const stretchSQL = `select ` + Columns + stretchFromSQL
-
-// stretchNoMetaSQL is stretchSQL for folds that don't look at the events' Meta.
-const stretchNoMetaSQL = `select ` + FoldColumns + stretchFromSQL
-
-const stretchFromSQL = ` from events
+const stretchSQL = `select ` + FoldColumns + ` from events
 where tenant_id = $1 and seq > $2 and seq <= $3 and type <> all ($4) order by seq`
 
 // endSQL is the last seq of a tenant's log ($1), but no more than another ($2).
 const endSQL = `select least(coalesce((select e.seq from events e where e.tenant_id = $1 order by e.seq desc limit 1), 0), $2)`
 
 // Read reads the stretch of at most limit events after a seq, and none after another,
-// without those of the types in ignored and, unless meta says so, without the events'
-// Meta: what none of the builds has a use for isn't even sent. A log has no gaps, so
+// without those of the types in ignored and without the events' Meta: what none of the
+// builds has a use for isn't even sent. A log has no gaps, so
 // it is found by its seqs alone, however few are left.
 //
 // Errors: domain.ErrUnknownEvent for an event of a newer version.
-func (b *Builds) Read(ctx context.Context, after, through int64, limit int, ignored []string, meta bool) (Stretch, error) {
+func (b *Builds) Read(ctx context.Context, after, through int64, limit int, ignored []string) (Stretch, error) {
 	s := Stretch{After: after, Through: after}
 	var end int64
 	if err := b.pool.QueryRow(ctx, endSQL, b.tenant.UUID(), min(through, after+int64(limit))).Scan(&end); err != nil {
@@ -64,11 +59,7 @@ func (b *Builds) Read(ctx context.Context, after, through int64, limit int, igno
 	if end <= after {
 		return s, nil
 	}
-	sql := stretchNoMetaSQL
-	if meta {
-		sql = stretchSQL
-	}
-	rows, err := b.pool.Query(ctx, sql, b.tenant.UUID(), after, end, ignored)
+	rows, err := b.pool.Query(ctx, stretchSQL, b.tenant.UUID(), after, end, ignored)
 	if err != nil {
 		return s, fmt.Errorf("read events after %d: %w", after, err)
 	}

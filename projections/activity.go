@@ -2,9 +2,11 @@ package projections
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"docket/domain"
+	"docket/eventstore"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -28,24 +30,29 @@ type Activity struct {
 	RequestID string
 }
 
+// logged says that an event stands in the activity log, by what lists are narrowed by.
+// All else is told from the event itself when it is read, as histories are: the log has
+// it once, a line that is told in other words is so for the past too, and a name that
+// was made unreadable is so here.
+type logged struct {
+	Seq int64
+	// ActorID is nil where the system acted.
+	ActorID    *domain.UserID
+	Action     string
+	EntityType domain.StreamType
+}
+
 // activity is the activity log: a row for each event, and none is ever changed.
-var activity = define(model[int64, Activity]{
+var activity = define(model[int64, logged]{
 	Name: "activity", FoldVersion: 1, Table: "activity",
-	Keys: activityKeys(), Meta: true,
-	Fold: func(_ *Activity, e domain.Recorded) (*Activity, error) { return foldActivity(e) },
-	Key:  "seq", KeyOf: func(a *Activity) int64 { return a.Seq },
+	Keys: activityKeys(),
+	Fold: foldActivity,
+	Key:  "seq", KeyOf: func(l *logged) int64 { return l.Seq },
 	InsertOnly: true,
-	Columns: []column[Activity]{
-		instant("at", func(a *Activity) *time.Time { return &a.At }),
-		optionalID("actor_id", func(a *Activity) **domain.UserID { return &a.ActorID }),
-		text("actor_name", func(a *Activity) *string { return &a.ActorName }),
-		text("action", func(a *Activity) *string { return &a.Action }),
-		text("entity_type", func(a *Activity) *domain.StreamType { return &a.EntityType }),
-		plain("entity_id", "uuid", func(a *Activity) *uuid.UUID { return &a.EntityID }),
-		optionalID("project_id", func(a *Activity) **domain.ProjectID { return &a.ProjectID }),
-		text("summary", func(a *Activity) *string { return &a.Summary }),
-		document("changes", "json", func(a *Activity) *[]domain.Change { return &a.Changes }),
-		text("request_id", func(a *Activity) *string { return &a.RequestID }),
+	Columns: []column[logged]{
+		optionalID("actor_id", func(l *logged) **domain.UserID { return &l.ActorID }),
+		text("action", func(l *logged) *string { return &l.Action }),
+		text("entity_type", func(l *logged) *domain.StreamType { return &l.EntityType }),
 	},
 })
 
@@ -58,20 +65,12 @@ func activityKeys() map[string]func(domain.Recorded) int64 {
 	return keys
 }
 
-func foldActivity(e domain.Recorded) (*Activity, error) {
-	l, err := Describe(e)
-	if err != nil {
-		return nil, err
-	}
-	a := &Activity{
-		Seq: e.Seq, At: e.At, ActorName: e.ActorName(), Action: e.Event.EventType(),
-		EntityType: e.Stream.Type, EntityID: e.Stream.ID, ProjectID: l.ProjectID,
-		Summary: l.Summary, Changes: l.Changes, RequestID: e.Meta.RequestID,
-	}
+func foldActivity(_ *logged, e domain.Recorded) (*logged, error) {
+	l := &logged{Seq: e.Seq, Action: e.Event.EventType(), EntityType: e.Stream.Type}
 	if !e.Actor.IsZero() {
-		a.ActorID = &e.Actor
+		l.ActorID = &e.Actor
 	}
-	return a, nil
+	return l, nil
 }
 
 // ActivityFilter narrows the activity log; a nil member asks for nothing.
@@ -86,26 +85,46 @@ type ActivityFilter struct {
 	AfterSeq int64
 }
 
-// activitySQL lists the activity log of a tenant ($1) of an entity ($2) and an
-// actor ($3), with a type of entity ($4) and an action ($5), after a seq ($6),
-// from a time ($7) to before another ($8), each any if null, up to $9. The first
-// of the conditions is given apart: it decides by which index the log is read.
-func activitySQL(by string) string {
-	return `select a.seq, ` + activity.columns("a.") + ` from activity a
-where a.tenant_id = $1
-  and a.generation = (select coalesce(max(g.current), 1) from generations g where g.tenant_id = $1 and g.subscription = 'activity')
-  and ` + by + `
-  and ($4::text is null or a.entity_type = $4)
-  and ($5::text is null or a.action = $5)
-  and a.seq > greatest($6::bigint, case when $7::timestamptz is not null then seq_at($1, $7 - interval '1 microsecond') end)
-  and a.seq <= least(9223372036854775807, case when $8::timestamptz is not null then seq_at($1, $8 - interval '1 microsecond') end)
-order by a.seq limit $9`
+// loggedSQL finds the activity log of a tenant ($1) and an actor ($3), with a type of
+// entity ($4) and an action ($5), after a seq ($6), from a time ($7) to before another
+// ($8), each any if null, up to $9, and reads the events. The condition on $3 is given
+// apart: it decides by which index the log is read. The limit of 1 keeps the planner
+// from any other way than one look-up for each line.
+func loggedSQL(by string) string {
+	return `select e.* from (select a.seq from activity a
+  where a.tenant_id = $1 and a.generation = ` + activityGeneration + `
+    and $2::uuid is null and ` + by + `
+    and ($4::text is null or a.entity_type = $4)
+    and ($5::text is null or a.action = $5)
+    and ` + seqsWithin("a.seq") + `
+  order by a.seq limit $9) as l, lateral (
+  select ` + eventstore.Columns + ` from events where tenant_id = $1 and seq = l.seq limit 1) as e
+order by l.seq`
+}
+
+// activityGeneration is the generation of the activity log that a tenant ($1) reads.
+const activityGeneration = `(select coalesce(max(g.current), 1) from generations g where g.tenant_id = $1 and g.subscription = 'activity')`
+
+// seqsWithin are the conditions on a seq: after another ($6), and by the times $7 and $8.
+func seqsWithin(seq string) string {
+	return seq + ` > greatest($6::bigint, case when $7::timestamptz is not null then seq_at($1, $7 - interval '1 microsecond') end)
+    and ` + seq + ` <= least(9223372036854775807, case when $8::timestamptz is not null then seq_at($1, $8 - interval '1 microsecond') end)`
 }
 
 var (
-	allActivitySQL    = activitySQL(`$2::uuid is null and $3::uuid is null`)
-	entityActivitySQL = activitySQL(`a.entity_id = $2 and ($3::uuid is null or a.actor_id = $3)`)
-	actorActivitySQL  = activitySQL(`$2::uuid is null and a.actor_id = $3`)
+	allActivitySQL   = loggedSQL(`$3::uuid is null`)
+	actorActivitySQL = loggedSQL(`a.actor_id = $3`)
+	// entityActivitySQL is loggedSQL of an entity ($2): of a stream, whose events have an
+	// index of their own. The page before ended with one of them, so none before that is read.
+	entityActivitySQL = `select ` + eventstore.Columns + ` from events e
+where e.tenant_id = $1 and e.stream_id = $2
+  and e.version > coalesce((select p.version from events p where p.tenant_id = $1 and p.seq = $6 and p.stream_id = $2), 0)
+  and ($3::uuid is null or e.actor_id = $3)
+  and ($4::text is null or e.stream_type = $4)
+  and ($5::text is null or e.type = $5)
+  and ` + seqsWithin("e.seq") + `
+  and (select true from activity a where a.tenant_id = $1 and a.generation = ` + activityGeneration + ` and a.seq = e.seq limit 1)
+order by e.version limit $9`
 )
 
 // Activity lists the activity log, oldest first, up to limit items (DefaultLimit
@@ -128,13 +147,36 @@ func (q *Queries) Activity(ctx context.Context, s domain.Scope, filter ActivityF
 	return items, next != nil, err
 }
 
-// scanActivity reads a row of activitySQL: the seq comes before the columns.
+// scanActivity reads a row of a query that selects eventstore.Columns. An event that a
+// newer version of Docket wrote is told by its type alone: the log has no holes.
 func scanActivity(row pgx.CollectableRow) (Activity, error) {
-	var a Activity
-	targets := []any{&a.Seq}
-	for _, c := range activity.Columns {
-		targets = append(targets, c.target(&a))
+	e, err := eventstore.Scan(row)
+	if err == nil {
+		return tellActivity(e)
 	}
-	err := row.Scan(targets...)
-	return a, err
+	if !errors.Is(err, domain.ErrUnknownEvent) {
+		return Activity{}, err
+	}
+	h, err := scanHistory(row)
+	return Activity{
+		Seq: h.Seq, At: h.At, ActorID: h.ActorID, ActorName: h.ActorName, Action: h.Type,
+		EntityType: h.Stream.Type, EntityID: h.Stream.ID, ProjectID: h.ProjectID, Summary: h.Summary, Changes: h.Changes,
+	}, err
+}
+
+// tellActivity tells an event as an item of the activity log.
+func tellActivity(e domain.Recorded) (Activity, error) {
+	l, err := Describe(e)
+	if err != nil {
+		return Activity{}, err
+	}
+	a := Activity{
+		Seq: e.Seq, At: e.At, ActorName: e.ActorName(), Action: e.Event.EventType(),
+		EntityType: e.Stream.Type, EntityID: e.Stream.ID, ProjectID: l.ProjectID,
+		Summary: l.Summary, Changes: l.Changes, RequestID: e.Meta.RequestID,
+	}
+	if !e.Actor.IsZero() {
+		a.ActorID = &e.Actor
+	}
+	return a, nil
 }

@@ -27,11 +27,11 @@ func TestActivity(t *testing.T) {
 
 	want := []Activity{}
 	for _, e := range c.log {
-		a, err := foldActivity(e)
+		a, err := tellActivity(e)
 		if err != nil {
 			t.Fatal(err)
 		}
-		want = append(want, *a)
+		want = append(want, a)
 	}
 	last := want[len(want)-2]
 	if last.Summary != `Ann moved project "Project 0" from draft to submitted` || last.Action != "project.status_changed" ||
@@ -82,5 +82,29 @@ func TestActivity(t *testing.T) {
 			t.Errorf("%s: got %d items, want %d", name, len(got), len(expected))
 		}
 		same(t, got, expected)
+	}
+}
+
+// A replica that doesn't know a newer one's event shows that it is there.
+func TestActivityOfANewerVersion(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.run(t, 100, Subscriptions())
+	c, ann := w.found(t, "acme")
+	w.caught(t, c)
+	seq := w.insert(t, c, c.stream(), "tenant.moved", 1, `{}`, `{"request_id":"r","actor_name":{"u":"`+ann.String()+`","v":"Ann"}}`)
+	if _, err := w.engine.Exec(t.Context(), `insert into activity (tenant_id, generation, seq, action, entity_type)
+values ($1, $2, $3, 'tenant.moved', 'tenant')`, c.id.UUID(), w.generation(t, c, activity.Name), seq); err != nil {
+		t.Fatal(err)
+	}
+	entity := c.id.UUID()
+	for name, filter := range map[string]ActivityFilter{"all": {AfterSeq: seq - 1}, "entity": {AfterSeq: seq - 1, EntityID: &entity}} {
+		items, more, err := w.queries.Activity(t.Context(), c.scope(t, ann), filter, 0, Fresh{})
+		if err != nil || more || len(items) != 1 {
+			t.Fatalf("%s: %+v, %v, %v", name, items, more, err)
+		}
+		if a := items[0]; a.Seq != seq || a.Action != "tenant.moved" || a.Summary != "tenant.moved" || a.EntityID != entity || a.Changes == nil {
+			t.Errorf("%s: %+v", name, a)
+		}
 	}
 }

@@ -69,17 +69,11 @@ func (m *model[K, R]) lowest() string {
 // fresh one): those after a key ($4; that one too if $5), up to the $6-th row of
 // either. It gives the last key of the run (null: there are no more), how many live
 // rows it has, and each row that differs, both sides as JSON; one line without a row
-// where none differs. Of JSON, which has no equality, the texts are compared.
+// where none differs.
 func (m *model[K, R]) compareSQL() string {
 	var live, fresh []string
 	for _, name := range m.compared() {
-		cast := ""
-		for _, c := range m.Columns {
-			if c.name == name && c.typ == "json" {
-				cast = "::text"
-			}
-		}
-		live, fresh = append(live, "l."+name+cast), append(fresh, "f."+name+cast)
+		live, fresh = append(live, "l."+name), append(fresh, "f."+name)
 	}
 	side := func(generation string) string {
 		return "select " + m.Key + " as key, " + strings.Join(m.compared(), ", ") + " from " + m.Table + "\n" +

@@ -17,7 +17,6 @@ type readModel struct {
 	foldVersion int
 	table       string
 	ignores     []string
-	meta        bool
 	// key is the name of the key's column, lowest the key before all others, and
 	// compared are the other columns.
 	key, lowest string
@@ -33,7 +32,7 @@ type readModel struct {
 // erase forgets the types of a model.
 func (m *model[K, R]) erase() readModel {
 	return readModel{
-		name: m.Name, foldVersion: m.FoldVersion, table: m.Table, ignores: m.Ignores, meta: m.Meta,
+		name: m.Name, foldVersion: m.FoldVersion, table: m.Table, ignores: m.Ignores,
 		key: m.Key, lowest: m.lowest(), compared: m.compared(), compare: m.sql.compare,
 		fill: m.fill,
 		wants: func(e domain.Recorded) bool {

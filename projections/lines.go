@@ -11,7 +11,7 @@ import (
 )
 
 // Line is what the activity log and a history say about one event. It is a pure
-// function of the event, so both say the same, and a rebuild says it again.
+// function of the event, so both say the same, whenever they are asked.
 type Line struct {
 	// ProjectID is the project that the event is about or belongs to, if any.
 	ProjectID *domain.ProjectID

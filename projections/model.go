@@ -25,10 +25,9 @@ type model[K comparable, R any] struct {
 	Touches func(domain.Recorded) bool
 	// Ignores are the types that touch none. A type in neither is an error.
 	Ignores []string
-	// Meta says that Fold looks at the events' Meta, which a rebuild else doesn't read.
-	Meta bool
 	// Fold is pure: the row that an event leaves, or nil where it leaves none.
-	// row is nil where there is none yet.
+	// row is nil where there is none yet. The event's Meta isn't there: not all
+	// that folds events reads it.
 	Fold func(row *R, e domain.Recorded) (*R, error)
 	// Key is the name of the key's column, and KeyOf its value.
 	Key   string

@@ -91,9 +91,8 @@ func (r *Rebuilder) lead(ctx context.Context, builds *eventstore.Builds, after, 
 		}
 	}()
 	ignored := ignoredBy(followers)
-	meta := slices.ContainsFunc(followers, func(f *follower) bool { return f.model.meta })
 	for limit := min(firstPage, r.pageSize); ; {
-		s, err := builds.Read(ctx, after, through, limit, ignored, meta)
+		s, err := builds.Read(ctx, after, through, limit, ignored)
 		if err != nil || s.Through == after {
 			return
 		}

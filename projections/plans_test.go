@@ -72,7 +72,7 @@ func hot() map[string]statement {
 		"userTenantsSQL":       onAPI(userTenantsSQL, "members_by_user"),
 		"tenantSQL":            onAPI(tenantSQL, "tenants_pk"),
 		"allActivitySQL":       onAPI(allActivitySQL, "activity_pk"),
-		"entityActivitySQL":    onAPI(entityActivitySQL, "activity_by_entity"),
+		"entityActivitySQL":    onAPI(entityActivitySQL, "events_stream"),
 		"actorActivitySQL":     onAPI(actorActivitySQL, "activity_by_actor"),
 		"eventsSQL":            onAPI(eventsSQL, "events_pk"),
 		"historySQL":           onAPI(historySQL, "events_stream"),

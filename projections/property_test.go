@@ -99,7 +99,7 @@ func inMemory[K comparable, R any](t fatalist, w *world, m *model[K, R], c *comp
 		if m.Complete != nil {
 			m.Complete(&r, c.id)
 		}
-		if a, ok := any(&r).(*Activity); ok {
+		if a, ok := any(&r).(*logged); ok {
 			a.Seq = seq
 		}
 		got[m.KeyOf(&r)], gotSeq[m.KeyOf(&r)] = r, seq

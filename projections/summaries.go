@@ -2,6 +2,7 @@ package projections
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -24,12 +25,11 @@ type Summary struct {
 	// Spent is the time in each status that the project was ever in, all stays
 	// together, but without the one that goes on.
 	Spent map[domain.Status]time.Duration
-	Last  LastActivity
 }
 
-// LastActivity is the last event of a project, its tasks or its comments.
+// LastActivity is the last event of a project, its tasks or its comments. A row's seq
+// says which it is; all else is read from the event.
 type LastActivity struct {
-	// Seq isn't a column of its own: it is that of the row.
 	Seq int64
 	At  time.Time
 	// ActorID is nil where the system acted.
@@ -46,7 +46,6 @@ var summaries = define(model[uuid.UUID, Summary]{
 	Name: "summaries", FoldVersion: 1, Table: "summaries",
 	Keys:    projectKeys(),
 	Ignores: slices.Concat(tenantEvents, userEvents, memberEvents, subscriptionEvents),
-	Meta:    true,
 	Fold:    foldSummary,
 	Key:     "project_id", KeyOf: func(s *Summary) uuid.UUID { return s.ProjectID.UUID() },
 	Columns: []column[Summary]{
@@ -54,12 +53,6 @@ var summaries = define(model[uuid.UUID, Summary]{
 		text("status", func(s *Summary) *domain.Status { return &s.Status }),
 		instant("since", func(s *Summary) *time.Time { return &s.Since }),
 		document("spent", "jsonb", func(s *Summary) *map[domain.Status]time.Duration { return &s.Spent }),
-		instant("at", func(s *Summary) *time.Time { return &s.Last.At }),
-		optionalID("actor_id", func(s *Summary) **domain.UserID { return &s.Last.ActorID }),
-		text("actor_name", func(s *Summary) *string { return &s.Last.ActorName }),
-		text("action", func(s *Summary) *string { return &s.Last.Action }),
-		text("entity_type", func(s *Summary) *domain.StreamType { return &s.Last.EntityType }),
-		plain("entity_id", "uuid", func(s *Summary) *uuid.UUID { return &s.Last.EntityID }),
 	},
 })
 
@@ -96,39 +89,26 @@ func byProject(r domain.Recorded) uuid.UUID {
 // foldSummary leaves out what happens to a project that it hasn't: the one of an
 // event that was skipped.
 func foldSummary(row *Summary, r domain.Recorded) (*Summary, error) {
-	var next Summary
-	if row != nil {
-		next = *row
-	}
 	switch e := r.Event.(type) {
 	case domain.ProjectCreated:
-		next = Summary{ProjectID: e.ProjectID, Status: domain.Draft, Since: r.At, Spent: map[domain.Status]time.Duration{}}
+		return &Summary{ProjectID: e.ProjectID, Status: domain.Draft, Since: r.At, Spent: map[domain.Status]time.Duration{}}, nil
 	case domain.ProjectDeleted:
 		return nil, nil
 	case domain.ProjectStatusChanged:
 		if row == nil {
 			return nil, nil
 		}
-		next.Spent = maps.Clone(row.Spent)
+		next := &Summary{ProjectID: row.ProjectID, Status: e.To, Since: r.At, Spent: maps.Clone(row.Spent)}
 		next.Spent[row.Status] += r.At.Sub(row.Since)
-		next.Status, next.Since = e.To, r.At
-	default:
-		if row == nil {
-			return nil, nil
-		}
+		return next, nil
 	}
-	next.Last = LastActivity{
-		At: r.At, ActorName: r.ActorName(), Action: r.Event.EventType(), EntityType: r.Stream.Type, EntityID: r.Stream.ID,
-	}
-	if !r.Actor.IsZero() {
-		next.Last.ActorID = &r.Actor
-	}
-	return &next, nil
+	return row, nil // with the event's seq
 }
 
 // ProjectSummary is how a project stands at a time.
 type ProjectSummary struct {
 	Summary
+	Last LastActivity
 	// Now is the database's time when it was read. Spent goes up to it, and Overdue
 	// is by its day in UTC.
 	Now time.Time
@@ -138,8 +118,10 @@ type ProjectSummary struct {
 	Overdue int64
 }
 
-// summarySQL reads the summary of a project ($2) of a tenant ($1), its seq, and the time.
-var summarySQL = `select s.seq, now(), ` + summaries.columns("s.") + ` from summaries s
+// summarySQL reads the summary of a project ($2) of a tenant ($1), its last event, and
+// the time.
+var summarySQL = `select now(), s.seq, e.occurred_at, e.actor_id, e.meta, e.type, e.stream_type, e.stream_id, ` + summaries.columns("s.") + `
+from summaries s, lateral (select * from events where tenant_id = $1 and seq = s.seq limit 1) as e
 where s.tenant_id = $1 and s.project_id = $2
   and s.generation = (select coalesce(max(g.current), 1) from generations g where g.tenant_id = $1 and g.subscription = 'summaries')`
 
@@ -175,7 +157,7 @@ func (q *Queries) ProjectSummary(ctx context.Context, s domain.Scope, id domain.
 		t := s.Tenant().UUID()
 		b.Queue(projectThereSQL, t, id.UUID()).QueryRow(func(row pgx.Row) error { return row.Scan(&there) })
 		b.Queue(summarySQL, t, id.UUID()).QueryRow(func(row pgx.Row) error {
-			err := row.Scan(out.targets()...)
+			err := out.scan(row)
 			found = err == nil
 			if errors.Is(err, pgx.ErrNoRows) {
 				return nil
@@ -197,13 +179,23 @@ func (q *Queries) ProjectSummary(ctx context.Context, s domain.Scope, id domain.
 	return out, nil
 }
 
-// targets are what a row of summarySQL is scanned into.
-func (s *ProjectSummary) targets() []any {
-	targets := []any{&s.Last.Seq, instantTarget{&s.Now}}
+// scan reads a row of summarySQL.
+func (s *ProjectSummary) scan(row pgx.Row) error {
+	var meta json.RawMessage
+	l := &s.Last
+	targets := []any{instantTarget{&s.Now}, &l.Seq, instantTarget{&l.At}, toOptionalID(&l.ActorID), &meta, &l.Action, textTarget[domain.StreamType]{&l.EntityType}, &l.EntityID}
 	for _, c := range summaries.Columns {
 		targets = append(targets, c.target(&s.Summary))
 	}
-	return targets
+	if err := row.Scan(targets...); err != nil {
+		return err
+	}
+	m, err := domain.DecodeMeta(meta)
+	l.ActorName = domain.Recorded{Meta: m}.ActorName()
+	if errors.Is(err, domain.ErrUnknownEvent) {
+		return nil // a newer version's, without a name
+	}
+	return err
 }
 
 // count reads the row of projectTaskCountsSQL.

@@ -50,12 +50,10 @@ func TestProjectSummary(t *testing.T) {
 	}
 	spent[domain.Approved] = got.Now.Sub(began)
 	same(t, got, ProjectSummary{
-		Summary: Summary{
-			ProjectID: p, Status: domain.Approved, Since: began, Spent: spent,
-			Last: LastActivity{
-				Seq: last.Seq, At: last.At, ActorID: &ann, ActorName: "Ann", Action: "comment.created",
-				EntityType: domain.CommentStream, EntityID: said.UUID(),
-			},
+		Summary: Summary{ProjectID: p, Status: domain.Approved, Since: began, Spent: spent},
+		Last: LastActivity{
+			Seq: last.Seq, At: last.At, ActorID: &ann, ActorName: "Ann", Action: "comment.created",
+			EntityType: domain.CommentStream, EntityID: said.UUID(),
 		},
 		Now: got.Now, Overdue: 2, Tasks: map[domain.TaskStatus]int64{domain.Todo: 4, domain.InProgress: 0, domain.Done: 1},
 	})

@@ -115,13 +115,8 @@ var damages = []struct {
   where tenant_id = $1 limit 1 returning id::text`, Extra, ""},
 	{"comments", `update comments set updated_at = updated_at + interval '1 microsecond' where (tenant_id, id) = (select tenant_id, id from comments
   where tenant_id = $1 order by random() limit 1) returning id::text`, Changed, "updated_at"},
-	{"activity", `update activity set changes = '[{"to": 1, "field": "x"}]' where (tenant_id, seq) = (select tenant_id, seq from activity
-  where tenant_id = $1 order by random() limit 1) returning seq::text`, Changed, "changes"},
-	// The same document with its members in another order.
-	{"activity", `update activity set changes = (select json_agg(json_build_object('to', c -> 'to', 'field', c -> 'field', 'from', c -> 'from'))
-    from json_array_elements(changes) c)
-  where (tenant_id, seq) = (select tenant_id, seq from activity
-  where tenant_id = $1 and json_array_length(changes) > 0 limit 1) returning seq::text`, Changed, "changes"},
+	{"activity", `update activity set action = 'task.moved', actor_id = null where (tenant_id, seq) = (select tenant_id, seq from activity
+  where tenant_id = $1 order by random() limit 1) returning seq::text`, Changed, "actor_id action"},
 	{"activity", `delete from activity where (tenant_id, seq) = (select tenant_id, seq from activity
   where tenant_id = $1 order by random() limit 1) returning seq::text`, Missing, ""},
 	{"activity", `insert into activity select (jsonb_populate_record(a, '{"seq": -5}')).* from activity a
