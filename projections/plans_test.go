@@ -53,6 +53,8 @@ func hot() map[string]statement {
 		"allTasksSQL":          onAPI(allTasksSQL, "tasks_by_created"),
 		"projectTasksSQL":      onAPI(projectTasksSQL, "tasks_by_project"),
 		"assigneeTasksSQL":     onAPI(assigneeTasksSQL, "tasks_by_assignee"),
+		"statusTasksSQL":       onAPI(statusTasksSQL, "tasks_by_status"),
+		"priorityTasksSQL":     onAPI(priorityTasksSQL, "tasks_by_priority"),
 		"projectThereSQL":      onAPI(projectThereSQL, "projects_pk"),
 		"commentSQL":           onAPI(commentSQL, "comments_pk"),
 		"commentsSQL":          onAPI(commentsSQL, "comments_by_task"),
@@ -103,6 +105,8 @@ func hot() map[string]statement {
 		list[fmt.Sprintf("projectsSQL %v", o)] = onAPI(l.sql, index)
 	}
 	list["newestAllTasksSQL"] = onSearch(newestAllTasksSQL, "tasks_by_created", byKey)
+	list["newestStatusTasksSQL"] = onSearch(newestStatusTasksSQL, "tasks_by_status", byKey)
+	list["newestPriorityTasksSQL"] = onSearch(newestPriorityTasksSQL, "tasks_by_priority", byKey)
 	list["newestProjectTasksSQL"] = onSearch(newestProjectTasksSQL, "tasks_by_project", byKey)
 	list["newestAssigneeTasksSQL"] = onSearch(newestAssigneeTasksSQL, "tasks_by_assignee", byKey)
 	addModel(list, tenants)

@@ -73,8 +73,8 @@ type TaskFilter struct {
 
 // taskConditions are those of a project ($2), an assignee ($3), a status ($4), a
 // priority ($5), a label ($6) and a day that it is due before ($7), each any if null,
-// and of a project that is there. The first two are given apart: they decide by which
-// index the tasks are read in order. Where there is one more (also), it is asked
+// and of a project that is there. What decides by which index the tasks are read in
+// order is given apart. Where there is one more (also), it is asked
 // before the project is looked up.
 func taskConditions(by, also string) string {
 	if also == "" {
@@ -90,6 +90,9 @@ func taskConditions(by, also string) string {
 
 const (
 	ofAll = `$2::uuid is null and $3::uuid is null`
+	// Those that have a status, or no particular one and a priority.
+	ofStatus   = ofAll + ` and t.status = $4`
+	ofPriority = ofAll + ` and $4::text is null and t.priority = $5`
 	// The project's tasks, whoever they are assigned to or to one assignee.
 	ofProject  = `t.project_id = $2 and ($3::uuid is null or t.assignee_id = $3)`
 	ofAssignee = `$2::uuid is null and t.assignee_id = $3`
@@ -117,9 +120,13 @@ var (
 	allTasksSQL            = tasksSQL(ofAll)
 	projectTasksSQL        = tasksSQL(ofProject)
 	assigneeTasksSQL       = tasksSQL(ofAssignee)
+	statusTasksSQL         = tasksSQL(ofStatus)
+	priorityTasksSQL       = tasksSQL(ofPriority)
 	newestAllTasksSQL      = tasksFromNewest(ofAll)
 	newestProjectTasksSQL  = tasksFromNewest(ofProject)
 	newestAssigneeTasksSQL = tasksFromNewest(ofAssignee)
+	newestStatusTasksSQL   = tasksFromNewest(ofStatus)
+	newestPriorityTasksSQL = tasksFromNewest(ofPriority)
 	rankedTasksSQL         = foundSQL(tasks, tasksGeneration, taskConditions(ofAny, ""), byRank, 8)
 	labelledTasksSQL       = foundSQL(tasks, tasksGeneration, taskConditions(ofAny, ""), byCreated, 8)
 	sampleTasksSQL         = sampleSQL(tasks.Table, tasksGeneration)
@@ -146,6 +153,10 @@ func (q *Queries) Tasks(ctx context.Context, s domain.Scope, filter TaskFilter, 
 		sql, newest = projectTasksSQL, newestProjectTasksSQL
 	case filter.AssigneeID != nil:
 		sql, newest = assigneeTasksSQL, newestAssigneeTasksSQL
+	case filter.Status != nil:
+		sql, newest = statusTasksSQL, newestStatusTasksSQL
+	case filter.Priority != nil:
+		sql, newest = priorityTasksSQL, newestPriorityTasksSQL
 	}
 	there := true
 	look := searching[domain.Task]{
