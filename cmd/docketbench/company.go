@@ -20,6 +20,7 @@ const (
 // company is a tenant, its owner, and what it has.
 type company struct {
 	id    string
+	email string // the owner's
 	owner credentials
 	// projects are for reading; listed is the one that has the tasks.
 	projects []string
@@ -51,19 +52,14 @@ func foundCompanies(ctx context.Context, addr string, n, own int) ([]*company, e
 func found(ctx context.Context, c *client, own int) (*company, error) {
 	id := uuid.NewString()
 	email := "bench-" + id + "@example.org"
-	user := fmt.Sprintf(`"email":%q,"password":"correct horse battery"`, email)
-	register := request{method: http.MethodPost, path: "/v1/auth/register", body: `{` + user + `,"name":"Bench"}`, want: http.StatusCreated}
+	register := request{method: http.MethodPost, path: "/v1/auth/register", body: fmt.Sprintf(`{%s,"name":"Bench"}`, secrets(email)), want: http.StatusCreated}
 	if _, err := c.expect(ctx, credentials{}, register, false); err != nil {
 		return nil, err
 	}
-	var session struct {
-		Token   string `json:"access_token"`
-		Expires int    `json:"expires_in"`
-	}
-	if err := c.ask(ctx, credentials{}, request{method: http.MethodPost, path: "/v1/auth/login", body: `{` + user + `}`, want: http.StatusOK}, &session); err != nil {
+	out := &company{email: email}
+	if err := c.logIn(ctx, out); err != nil {
 		return nil, err
 	}
-	out := &company{owner: credentials{token: session.Token}, until: time.Now().Add(time.Duration(session.Expires) * time.Second)}
 	var err error
 	if out.id, err = c.create(ctx, out.owner, "/v1/tenants", fmt.Sprintf(`{"name":"Bench","slug":"bench-%s"}`, id[:23])); err != nil {
 		return nil, err
@@ -89,6 +85,36 @@ func found(ctx context.Context, c *client, own int) (*company, error) {
 		out.tasks = append(out.tasks, t)
 	}
 	return out, nil
+}
+
+func secrets(email string) string {
+	return fmt.Sprintf(`"email":%q,"password":"correct horse battery"`, email)
+}
+
+// logIn gets a new token for a tenant's owner.
+func (c *client) logIn(ctx context.Context, of *company) error {
+	var session struct {
+		Token   string `json:"access_token"`
+		Expires int    `json:"expires_in"`
+	}
+	login := request{method: http.MethodPost, path: "/v1/auth/login", body: `{` + secrets(of.email) + `}`, want: http.StatusOK}
+	if err := c.ask(ctx, credentials{}, login, &session); err != nil {
+		return err
+	}
+	of.owner.token, of.until = session.Token, time.Now().Add(time.Duration(session.Expires)*time.Second)
+	return nil
+}
+
+// logIn gets new tokens for all.
+func logIn(ctx context.Context, addr string, all []*company) error {
+	c := &client{addr: addr}
+	defer c.close()
+	for _, of := range all {
+		if err := c.logIn(ctx, of); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // create posts something and returns its id.

@@ -4,10 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"docket/domain"
 	"docket/internal/postgres"
 
+	"github.com/jackc/pgx/v5/pgxpool"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -17,12 +19,13 @@ import (
 // of events are numbered from 1: their types ($5), schema versions ($6) and data ($7), in which $8, $9
 // and $10 stand for the project, the task and the comment. $11 is the actor, whose
 // membership is the second event, and $4 the meta of all. Ids are UUIDv7 that grow
-// with the blocks; time starts at the beginning of 2026 and goes on by a second with each seq.
+// with the blocks; time starts at $12 and goes on by $13 with each seq. What is stored is
+// further up the log by $14.
 const sqlCorpus = `
 INSERT INTO events (tenant_id, seq, stream_type, stream_id, version, type, schema_version, occurred_at, actor_id, command_id, data, meta)
-SELECT t.id, s.seq, split_part(($5::text[])[k.kind], '.', 1),
+SELECT t.id, s.seq + $14, split_part(($5::text[])[k.kind], '.', 1),
   CASE WHEN k.kind = 1 THEN t.id WHEN k.kind = 2 THEN $11::uuid WHEN k.kind <= 7 THEN i.project WHEN k.kind <= 12 THEN i.task ELSE i.comment END,
-  k.version, ($5::text[])[k.kind], ($6::int[])[k.kind], timestamptz '2026-01-01 00:00:00Z' + s.seq * interval '1 second', $11::uuid, i.command,
+  k.version, ($5::text[])[k.kind], ($6::int[])[k.kind], $12::timestamptz + s.seq * $13::interval, $11::uuid, i.command,
   replace(replace(replace(($7::text[])[k.kind], $8::text, i.project::text), $9::text, i.task::text), $10::text, i.comment::text)::json, $4::json
 FROM unnest($1::uuid[]) AS t (id), generate_series($2::bigint, $3::bigint) AS s (seq),
 LATERAL (SELECT (s.seq - 3) / 500 AS block, (s.seq - 3) % 500 AS at) AS b,
@@ -99,7 +102,7 @@ func newCorpus() (*corpus, error) {
 
 // fill begins the logs of tenants, with so many events each.
 func (c *corpus) fill(ctx context.Context, d *database, ids []domain.TenantID, each int64) error {
-	pool, err := postgres.Pool(ctx, d.Engine, postgres.PoolConfig{Role: postgres.EngineRole, MaxConns: preloadSessions, AppName: "docketbench"})
+	pool, err := c.pool(ctx, d)
 	if err != nil {
 		return err
 	}
@@ -109,17 +112,46 @@ func (c *corpus) fill(ctx context.Context, d *database, ids []domain.TenantID, e
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(preloadSessions)
+	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	for _, id := range ids {
-		g.Go(func() error {
-			for from := int64(1); from <= each; from += preloadRows {
-				_, err := pool.Exec(ctx, sqlCorpus, []domain.TenantID{id}, from, min(from+preloadRows-1, each), c.meta,
-					c.types, c.schemas, c.data, c.project.String(), c.task.String(), c.comment.String(), c.actor)
-				if err != nil {
-					return fmt.Errorf("fill: %w", err)
-				}
-			}
-			return nil
-		})
+		g.Go(func() error { return c.write(ctx, pool, id, 1, each, start, time.Second, 0) })
 	}
 	return g.Wait()
+}
+
+// firstBlock is the first seq after the tenant and its owner.
+const firstBlock = 3
+
+// extend adds so many events to the log of a tenant that there is, which nobody may
+// write to meanwhile: what went on in its projects and tasks.
+func (c *corpus) extend(ctx context.Context, d *database, id domain.TenantID, events int64) error {
+	pool, err := c.pool(ctx, d)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	var (
+		head int64
+		last time.Time
+	)
+	if err := pool.QueryRow(ctx, `SELECT seq, occurred_at FROM events WHERE tenant_id = $1 ORDER BY seq DESC LIMIT 1`, id).Scan(&head, &last); err != nil {
+		return fmt.Errorf("extend: %w", err)
+	}
+	return c.write(ctx, pool, id, firstBlock, firstBlock+events-1, last, time.Microsecond, head-firstBlock+1)
+}
+
+func (c *corpus) pool(ctx context.Context, d *database) (*pgxpool.Pool, error) {
+	return postgres.Pool(ctx, d.Engine, postgres.PoolConfig{Role: postgres.EngineRole, MaxConns: preloadSessions, AppName: "docketbench"})
+}
+
+// write writes the events with some seqs of the corpus, further up a tenant's log.
+func (c *corpus) write(ctx context.Context, pool *pgxpool.Pool, id domain.TenantID, from, to int64, start time.Time, each time.Duration, up int64) error {
+	for ; from <= to; from += preloadRows {
+		_, err := pool.Exec(ctx, sqlCorpus, []domain.TenantID{id}, from, min(from+preloadRows-1, to), c.meta,
+			c.types, c.schemas, c.data, c.project.String(), c.task.String(), c.comment.String(), c.actor, start, each, up)
+		if err != nil {
+			return fmt.Errorf("fill: %w", err)
+		}
+	}
+	return nil
 }

@@ -26,6 +26,9 @@ type httpPlan struct {
 	Rate float64
 	Lag  bool
 	Raw  bool
+	// Rebuild is how many events the first tenant gets, whose read models are rebuilt
+	// during a second turn of each run; 0: there is none.
+	Rebuild int
 	// URL is a running server's; empty: start one.
 	URL string
 	// Docket is the program to start; empty: build it.
@@ -69,12 +72,17 @@ own (with --url, to DATABASE_URL), so lags come out up to 2 ms too long.
 --raw also takes the raw limit before each round: INSERT of one row per transaction
 at the same number of connections (see docketbench append).
 
+--rebuild N gives the first tenant N events more, and measures everything twice: without,
+and while docket projections rebuild makes all its read models anew, again and again. The
+table tells how often that came to an end, and how much memory it took.
+
 The client shares the machine with what it measures. The columns of cores say how
 much processor time client, server and Postgres took, where the system tells.`,
 		Example: `  docketbench http
   docketbench http --op create-task --connections 64 --raw --json
   docketbench http --op create-task,transition,get-project,list-projects --connections 1,16,64
   docketbench http --op create-task --rate 1000 --lag
+  docketbench http --rate 300 --connections 16 --tenants 1 --lag --rebuild 1000000
   docketbench http --url http://127.0.0.1:8000 --op mix --mix get-task=90,create-task=10`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -99,6 +107,7 @@ much processor time client, server and Postgres took, where the system tells.`,
 	f.Float64Var(&h.Rate, "rate", 0, "requests a second (default: as many as are answered)")
 	f.BoolVar(&h.Lag, "lag", false, "measure the subscriptions' lag too")
 	f.BoolVar(&h.Raw, "raw", false, "measure the raw limit too")
+	f.IntVar(&h.Rebuild, "rebuild", 0, "measure again beside rebuilds of the first tenant, with so many `events` more")
 	f.StringVar(&h.URL, "url", "", "a server that runs already")
 	f.StringVar(&h.Docket, "docket", "", "the program to measure (default: built from this checkout)")
 	f.BoolVar(&h.JSON, "json", false, "print one JSON object")
@@ -128,6 +137,8 @@ func (h *httpPlan) check(environ map[string]string) error {
 		return errors.New("--rounds must be at least 1, and --duration more than nothing")
 	case h.Warmup < 0 || h.Rate < 0:
 		return errors.New("--warmup and --rate can't be negative")
+	case h.Rebuild < 0 || h.Rebuild > 0 && h.URL != "":
+		return errors.New("--rebuild can't be negative, and needs a server of our own")
 	case h.URL != "" && h.Docket != "":
 		return errors.New("--url and --docket exclude each other")
 	case h.URL != "" && (h.Lag || h.Raw) && environ["DATABASE_URL"] == "":

@@ -47,6 +47,29 @@ func TestHTTP(t *testing.T) {
 	wantsEmpty(t, dir)
 }
 
+// TestHTTPBesideRebuilds measures everything a second time while read models are rebuilt.
+func TestHTTPBesideRebuilds(t *testing.T) {
+	t.Parallel()
+	dir := pgtest.TempDir(t)
+	r := run(t, map[string]string{"TMPDIR": os.TempDir(), "PATH": os.Getenv("PATH")}, "http", "--dir", dir, "--json", "--lag", "--tenants", "1",
+		"--connections", "2", "--rate", "20", "--duration", "2s", "--warmup", "200ms", "--op", "create-task", "--rebuild", "600").report()
+	runs := r["runs"].([]any)
+	if len(runs) != 2 {
+		t.Fatalf("%d runs, want 2", len(runs))
+	}
+	for i, each := range runs {
+		run := each.(map[string]any)
+		lag := run["lag"].(map[string]any)
+		if run["errors"] != 0.0 || lag["unseen"] != 0.0 || lag["writes"] == 0.0 {
+			t.Errorf("run %d: %v", i, run)
+		}
+		if beside := run["beside_rebuilds"]; i == 0 && beside != nil || i == 1 && beside.(map[string]any)["finished"].(float64) < 1 {
+			t.Errorf("run %d: beside rebuilds %v", i, beside)
+		}
+	}
+	wantsEmpty(t, dir)
+}
+
 // TestHTTPAtARate leaves the choice of the server to --url and --docket too.
 func TestHTTPAtARate(t *testing.T) {
 	t.Parallel()

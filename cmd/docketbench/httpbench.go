@@ -29,20 +29,25 @@ type httpBench struct {
 	// checkpoints is nil where the database isn't asked.
 	checkpoints *checkpoints
 	lag         *lagWatch // nil: not wanted
+	rebuilds    *rebuilds // nil: not wanted
 }
 
 // prepare starts the server and makes the tenants.
 func (b *httpBench) prepare(ctx context.Context, environ map[string]string) error {
+	var (
+		program  string
+		settings map[string]string
+	)
 	if b.plan.URL == "" {
 		var err error
 		if b.dir, err = os.MkdirTemp("", "docketbench-http-"); err != nil {
 			return err
 		}
-		program, err := buildDocket(ctx, b.plan.Docket, b.dir)
-		if err != nil {
+		if program, err = buildDocket(ctx, b.plan.Docket, b.dir); err != nil {
 			return err
 		}
-		if b.server, err = startDocket(ctx, program, b.dir, environ, onDatabase(b.db)); err != nil {
+		settings = onDatabase(b.db)
+		if b.server, err = startDocket(ctx, program, b.dir, environ, settings); err != nil {
 			return err
 		}
 		b.addr = b.server.addr
@@ -59,6 +64,12 @@ func (b *httpBench) prepare(ctx context.Context, environ map[string]string) erro
 	var err error
 	if b.companies, err = foundCompanies(ctx, b.addr, b.plan.Tenants, own); err != nil {
 		return fmt.Errorf("make the tenants: %w", err)
+	}
+	if err := b.lengthen(ctx, program, environ, settings); err != nil {
+		return err
+	}
+	if err := logIn(ctx, b.addr, b.companies); err != nil {
+		return fmt.Errorf("log in: %w", err)
 	}
 	if err := b.outlast(); err != nil {
 		return err
@@ -100,6 +111,9 @@ func (b *httpBench) outlast() error {
 		each *= 2
 	}
 	all := each * time.Duration(b.plan.Rounds*len(b.plan.Ops)*len(b.plan.Connections))
+	if b.rebuilds != nil {
+		all *= 2
+	}
 	for _, c := range b.companies {
 		if left := time.Until(c.until); left < all {
 			return fmt.Errorf("this takes %s and the access tokens are good for %s: ask for less at once", all, left.Round(time.Second))
@@ -118,6 +132,17 @@ func (b *httpBench) measure(ctx context.Context, r *httpReport) error {
 			}
 			r.Runs = append(r.Runs, run)
 			b.log("%s at %d connections: %.0f/s, p99 %.1f ms", op, n, run.RequestsPerS, run.P99)
+			if b.rebuilds == nil {
+				continue
+			}
+			b.rebuilds.begin(ctx)
+			run, err = b.run(ctx, op, n)
+			if err = errors.Join(err, b.rebuilds.end()); err != nil {
+				return err
+			}
+			run.Beside = &besideReport{Finished: b.rebuilds.finished, PeakMB: megabytes(b.rebuilds.peak)}
+			r.Runs = append(r.Runs, run)
+			b.log("beside %d rebuilds and a part of one: %.0f/s, p99 %.1f ms", run.Beside.Finished, run.RequestsPerS, run.P99)
 		}
 	}
 	return nil

@@ -49,6 +49,23 @@ type httpRun struct {
 	// the rest, in seconds; 0 where the database isn't asked.
 	CatchUpS float64    `json:"catch_up_s"`
 	Lag      *lagReport `json:"lag"` // null: not measured
+	// Beside are the rebuilds that ran meanwhile; null: none.
+	Beside *besideReport `json:"beside_rebuilds"`
+}
+
+// besideReport is how many rebuilds of the first tenant came to an end in a run, and
+// the most memory that the last one had.
+type besideReport struct {
+	Finished int     `json:"finished"`
+	PeakMB   float64 `json:"peak_mb"`
+}
+
+// name is the operation, and what went on beside.
+func (r httpRun) name() string {
+	if r.Beside == nil {
+		return r.Operation
+	}
+	return r.Operation + ", beside a rebuild"
 }
 
 // lagReport is how long after a write was acknowledged all subscriptions had
@@ -150,7 +167,7 @@ func (r httpReport) write(w io.Writer) error {
 		if run.RawSinglePerS > 0 {
 			raw = fmt.Sprintf("| %.0f | %.2f |", run.RawSinglePerS, run.RatioSingle)
 		}
-		fmt.Fprintf(&b, "| %s | %d | %.0f | %.2f | %.2f | %.2f | %.2f | %d | %s | %.2f %s\n", run.Operation, run.Connections,
+		fmt.Fprintf(&b, "| %s | %d | %.0f | %.2f | %.2f | %.2f | %.2f | %d | %s | %.2f %s\n", run.name(), run.Connections,
 			run.RequestsPerS, run.P50, run.P90, run.P99, run.P999, run.Errors, run.Cores, run.CatchUpS, raw)
 	}
 	for _, run := range r.Runs {
@@ -159,6 +176,12 @@ func (r httpReport) write(w io.Writer) error {
 		}
 	}
 	r.writeLags(&b)
+	for _, run := range r.Runs {
+		if run.Beside != nil {
+			fmt.Fprintf(&b, "\nBeside %s at %d connections %d rebuilds ended, the last with at most %.0f MB.\n", run.Operation, run.Connections,
+				run.Beside.Finished, run.Beside.PeakMB)
+		}
+	}
 	if r.MemoryAtRest.Now > 0 {
 		fmt.Fprintf(&b, "\nThe server's memory: %.0f MB before the load, %.0f MB at the end, at most %.0f MB under it.\n",
 			megabytes(r.MemoryAtRest.Now), megabytes(r.MemoryAfter.Now), megabytes(r.MemoryAfter.Most))
@@ -178,7 +201,7 @@ func (r httpReport) writeLags(b *strings.Builder) {
 			b.WriteString("\n| lag after | connections | writes | p50 ms | p99 ms | p99.9 ms | max ms | p99 ms by quarter | unseen |\n|---|---|---|---|---|---|---|---|---|\n")
 		}
 		l, q := run.Lag, run.Lag.QuartersP99
-		fmt.Fprintf(b, "| %s | %d | %d | %.1f | %.1f | %.1f | %.1f | %.1f, %.1f, %.1f, %.1f | %d |\n", run.Operation, run.Connections,
+		fmt.Fprintf(b, "| %s | %d | %d | %.1f | %.1f | %.1f | %.1f | %.1f, %.1f, %.1f, %.1f | %d |\n", run.name(), run.Connections,
 			l.Writes, l.P50, l.P99, l.P999, l.Max, q[0], q[1], q[2], q[3], l.Unseen)
 	}
 }
