@@ -30,15 +30,16 @@ for no key update of c skip locked`
 
 // liveSQL reads, without a lock, which generation of a subscription ($1) is live
 // in a tenant ($2), whether it has a checkpoint, whether that waits for its
-// retry, which fold version fills it (0: there is none), how many events it lacks to be
-// complete, and which events after it are skipped. Asked after the lock: a rebuild may
-// have flipped the generation while we waited, and an operator skipped an event.
+// retry, which fold version fills it (0: there is none), the last seq of the log, how
+// many events it lacks to be complete, and which events after it are skipped. Asked
+// after the lock: a rebuild may have flipped the generation while we waited, and an
+// operator skipped an event.
 const liveSQL = `select live.generation, c.tenant_id is not null, coalesce(c.retry_at > clock_timestamp(), false),
-  case when c.tenant_id is null then 0 else coalesce(c.fold_version, 1) end,
-  case when coalesce(c.complete, ` + followedSQL + `) then 0
-    else coalesce((select e.seq from events e where e.tenant_id = $2 order by e.seq desc limit 1), 0) - coalesce(c.seq, 0) end,
+  case when c.tenant_id is null then 0 else coalesce(c.fold_version, 1) end, live.head,
+  case when coalesce(c.complete, ` + followedSQL + `) then 0 else live.head - coalesce(c.seq, 0) end,
   array(select s.seq from skips s where s.tenant_id = $2 and s.subscription = $1 and s.seq > coalesce(c.seq, 0) order by s.seq)
-from (select coalesce((select current from generations where tenant_id = $2 and subscription = $1), 1) as generation) live
+from (select coalesce((select current from generations where tenant_id = $2 and subscription = $1), 1) as generation,
+  coalesce((select e.seq from events e where e.tenant_id = $2 order by e.seq desc limit 1), 0) as head) live
 left join checkpoints c on c.tenant_id = $2 and c.subscription = $1 and c.generation = live.generation`
 
 // followedSQL says whether a tenant's ($2) log is younger than a subscription ($1): then
@@ -52,11 +53,17 @@ const beginCheckpointSQL = `insert into checkpoints (tenant_id, subscription, ge
 select $2, $1, coalesce((select current from generations where tenant_id = $2 and subscription = $1), 1), $3::integer, ` + followedSQL + `
 on conflict do nothing`
 
-// pageSQL reads up to $3 events of a tenant ($1) after a seq ($2) and up to another
-// ($5), without those that are skipped ($4).
-const pageSQL = `select ` + Columns + ` from events
-where tenant_id = $1 and seq > $2 and seq <= $5 and seq <> all (coalesce($4::bigint[], '{}'))
-order by seq limit $3`
+// pageSQL reads the first events ($6: how many) of a tenant ($1) after a seq ($2) up to
+// another ($3), but those of some types ($4) and those that are skipped ($5).
+const pageSQL = `select ` + Columns + pageFromSQL
+
+// pageNoMetaSQL is pageSQL for those who don't look at the events' Meta.
+const pageNoMetaSQL = `select ` + FoldColumns + pageFromSQL
+
+const pageFromSQL = ` from events
+where tenant_id = $1 and seq > $2 and seq <= $3
+  and type <> all (coalesce($4::text[], '{}')) and seq <> all (coalesce($5::bigint[], '{}'))
+order by seq limit $6`
 
 // advanceSQL moves a checkpoint ($1 tenant, $2 subscription, $3 generation) to a seq
 // ($4), which may be the log's end ($5).
@@ -89,6 +96,7 @@ type standing struct {
 
 	complete   bool
 	seq        int64
+	head       int64 // the log's last seq
 	generation int
 	carefulTo  int64
 	failures   int
@@ -130,7 +138,7 @@ func (w *worker) tryLock(ctx context.Context, conn *pgxpool.Conn, t domain.Tenan
 		return err
 	})
 	b.Queue(liveSQL, w.subscription, t.UUID()).QueryRow(func(row pgx.Row) error {
-		return row.Scan(&live, &at.there, &at.parked, &at.foldVersion, &at.missing, &at.skipped)
+		return row.Scan(&live, &at.there, &at.parked, &at.foldVersion, &at.head, &at.missing, &at.skipped)
 	})
 	results := conn.SendBatch(ctx, b)
 	err := results.Close()
@@ -189,7 +197,7 @@ where tenant_id = $1 and subscription = $2 and generation = $3 and seq = $4`
 // one by one.
 func (w *worker) notMine(ctx context.Context, p *Page, at standing, cause error) (look, error) {
 	w.leftToNewer(p.Tenant, at.seq, cause)
-	if len(p.Events) == 1 {
+	if p.last() == at.seq+1 {
 		return lookOnNews, nil
 	}
 	_, err := w.feed.cfg.Pool.Exec(ctx, carefulSQL, p.Tenant.UUID(), w.subscription, p.Generation, at.seq, p.last())
@@ -223,28 +231,40 @@ type querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 }
 
-// readPage reads events up to a seq, but those that are skipped, up to the first that
-// can't be read: one that this version doesn't know (domain.ErrUnknownEvent) or a damaged one
-// (errDamaged). Those before it are returned beside the error.
-func readPage(ctx context.Context, q querier, t domain.TenantID, after, through int64, limit int, but skipped) ([]domain.Recorded, error) {
-	rows, err := q.Query(ctx, pageSQL, t.UUID(), after, limit, []int64(but), through)
+// readPage reads what of the log after a seq, and up to another that is in it, is of
+// interest and not skipped: the first such events, limit at most. The stretch ends with
+// the last of them, or where there are fewer, where it was to end; and in any case
+// before the first that can't be read: one that this version doesn't know
+// (domain.ErrUnknownEvent) or a damaged one (errDamaged). Then the error comes beside it.
+func readPage(ctx context.Context, q querier, t domain.TenantID, after, through int64, limit int, of Interest, but skipped) (Stretch, error) {
+	s := Stretch{After: after, Through: after}
+	sql := pageSQL
+	if of.NoMeta {
+		sql = pageNoMetaSQL
+	}
+	rows, err := q.Query(ctx, sql, t.UUID(), after, through, of.Ignores, []int64(but), limit)
 	if err != nil {
-		return nil, fmt.Errorf("read page: %w", err)
+		return s, fmt.Errorf("read page: %w", err)
 	}
 	defer rows.Close()
 	var events []domain.Recorded
 	for rows.Next() {
 		r, err := Scan(rows)
-		if errors.Is(err, domain.ErrUnknownEvent) {
-			return events, err
-		}
 		if err != nil {
-			return events, fmt.Errorf("%w: %w", errDamaged, err)
+			if !errors.Is(err, domain.ErrUnknownEvent) {
+				err = fmt.Errorf("%w: %w", errDamaged, err)
+			}
+			s.Events, s.Through = events, r.Seq-1
+			return s, err
 		}
 		events = append(events, r)
 	}
 	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("read page: %w", err)
+		return s, fmt.Errorf("read page: %w", err)
 	}
-	return events, nil
+	s.Events, s.Through = events, through
+	if len(events) == limit {
+		s.Through = events[limit-1].Seq
+	}
+	return s, nil
 }

@@ -31,13 +31,9 @@ type FeedConfig struct {
 	Sweep time.Duration
 	// Timeout is how long a handler may take for one page; 30 s if 0.
 	Timeout time.Duration
-	// Wants says of a subscription which events it does anything with; without an
-	// entry, with all. It must be pure. What nobody wants costs no transaction.
-	Wants map[string]func(domain.Recorded) bool
-	// FoldVersions says of a subscription which version of its fold it runs: it leaves
-	// alone what another version fills. One without an entry folds nothing, and takes
-	// all.
-	FoldVersions map[string]int
+	// Interests says of a subscription what it has to do with a log; of one without an
+	// entry it is the zero value.
+	Interests map[string]Interest
 	// Leave says whether somebody else will fold a log to its end which a subscription
 	// has to begin with: one that is older than the subscription and has LongLog events
 	// and more. It is also told of logs that wait for a build by this fold version, and
@@ -142,7 +138,7 @@ func (f *Feed) Subscribe(ctx context.Context, subscription string) (<-chan *mess
 	m := f.metrics.of(subscription)
 	var workers sync.WaitGroup
 	for range f.cfg.Workers {
-		w := &worker{feed: f, subscription: subscription, news: n, out: out, metrics: m}
+		w := &worker{feed: f, subscription: subscription, interest: f.cfg.Interests[subscription], news: n, out: out, metrics: m}
 		workers.Go(func() { w.run(ctx) })
 	}
 	f.done.Go(func() { f.sweep(ctx, subscription, n, m) })
