@@ -53,18 +53,6 @@ const beginCheckpointSQL = `insert into checkpoints (tenant_id, subscription, ge
 select $2, $1, coalesce((select current from generations where tenant_id = $2 and subscription = $1), 1), $3::integer, ` + followedSQL + `
 on conflict do nothing`
 
-// pageSQL reads the first events ($6: how many) of a tenant ($1) after a seq ($2) up to
-// another ($3), but those of some types ($4) and those that are skipped ($5).
-const pageSQL = `select ` + Columns + pageFromSQL
-
-// pageNoMetaSQL is pageSQL for those who don't look at the events' Meta.
-const pageNoMetaSQL = `select ` + FoldColumns + pageFromSQL
-
-const pageFromSQL = ` from events
-where tenant_id = $1 and seq > $2 and seq <= $3
-  and type <> all (coalesce($4::text[], '{}')) and seq <> all (coalesce($5::bigint[], '{}'))
-order by seq limit $6`
-
 // advanceSQL moves a checkpoint ($1 tenant, $2 subscription, $3 generation) to a seq
 // ($4), which may be the log's end ($5).
 const advanceSQL = `update checkpoints set seq = $4, failures = 0, retry_at = null, failed_at = null, error = null,
@@ -78,9 +66,6 @@ const failSQL = `update checkpoints set careful_to = $5, failures = failures + 1
   failed_at = coalesce(failed_at, clock_timestamp()),
   retry_at = case when $7::float8 > 0 then clock_timestamp() + $7::float8 * interval '1 second' end
 where tenant_id = $1 and subscription = $2 and generation = $3 and seq = $4`
-
-// errDamaged says that an event's stored form makes no sense to any version.
-var errDamaged = errors.New("damaged event")
 
 // standing is where a checkpoint stands.
 type standing struct {
@@ -224,47 +209,4 @@ func retryDelay(failures int) time.Duration {
 		return most
 	}
 	return min(time.Second<<failures, most)
-}
-
-// querier is a pool, connection or transaction.
-type querier interface {
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-}
-
-// readPage reads what of the log after a seq, and up to another that is in it, is of
-// interest and not skipped: the first such events, limit at most. The stretch ends with
-// the last of them, or where there are fewer, where it was to end; and in any case
-// before the first that can't be read: one that this version doesn't know
-// (domain.ErrUnknownEvent) or a damaged one (errDamaged). Then the error comes beside it.
-func readPage(ctx context.Context, q querier, t domain.TenantID, after, through int64, limit int, of Interest, but skipped) (Stretch, error) {
-	s := Stretch{After: after, Through: after}
-	sql := pageSQL
-	if of.NoMeta {
-		sql = pageNoMetaSQL
-	}
-	rows, err := q.Query(ctx, sql, t.UUID(), after, through, of.Ignores, []int64(but), limit)
-	if err != nil {
-		return s, fmt.Errorf("read page: %w", err)
-	}
-	defer rows.Close()
-	var events []domain.Recorded
-	for rows.Next() {
-		r, err := Scan(rows)
-		if err != nil {
-			if !errors.Is(err, domain.ErrUnknownEvent) {
-				err = fmt.Errorf("%w: %w", errDamaged, err)
-			}
-			s.Events, s.Through = events, r.Seq-1
-			return s, err
-		}
-		events = append(events, r)
-	}
-	if err := rows.Err(); err != nil {
-		return s, fmt.Errorf("read page: %w", err)
-	}
-	s.Events, s.Through = events, through
-	if len(events) == limit {
-		s.Through = events[limit-1].Seq
-	}
-	return s, nil
 }

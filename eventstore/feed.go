@@ -22,7 +22,8 @@ type FeedConfig struct {
 	// Pool has connections of the engine role, at least one for each worker of
 	// each subscription and two more.
 	Pool *pgxpool.Pool
-	// PageSize is the most events that one message carries; 500 if 0.
+	// PageSize is the most events that one message carries; 500 if 0. To a fold that is
+	// behind it brings up to four times as many, if they aren't large.
 	PageSize int
 	// Workers is how many tenants one subscription handles at once; 2 if 0.
 	Workers int

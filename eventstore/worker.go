@@ -144,40 +144,6 @@ func (w *worker) page(ctx context.Context, t domain.TenantID) (look, error) {
 	}
 }
 
-// read is what follows a checkpoint, as readPage reads it: what the tail has of it, and
-// the rest from the log, to which other replicas may have added.
-//
-// Inside a page that failed it is one event, and what is passed before it alone: so the
-// event after a checkpoint that failed is the one that did.
-func (w *worker) read(ctx context.Context, tx pgx.Tx, t domain.TenantID, at standing) (Stretch, error) {
-	limit, through := w.feed.cfg.PageSize, min(at.head, at.seq+int64(w.feed.cfg.PageSize))
-	careful := at.seq < at.carefulTo
-	if careful {
-		limit, through = 1, min(at.head, at.carefulTo)
-	}
-	s := Stretch{After: at.seq, Through: at.seq}
-	if through <= at.seq {
-		return s, nil
-	}
-	recent, _ := w.feed.tail.after(t, at.seq, int(through-at.seq))
-	s.Events = at.skipped.without(w.interest.of(recent))
-	s.Through += int64(len(recent))
-	var err error
-	if len(s.Events) < limit && s.Through < through {
-		var rest Stretch
-		rest, err = readPage(ctx, tx, t, s.Through, through, limit-len(s.Events), w.interest, at.skipped)
-		s.Events, s.Through = append(s.Events, rest.Events...), rest.Through
-	}
-	if careful && len(s.Events) > 0 {
-		if first := s.Events[0].Seq; first > at.seq+1 {
-			s.Events, s.Through = nil, first-1
-		} else {
-			s.Events, s.Through = s.Events[:1], first
-		}
-	}
-	return s, err
-}
-
 // answer is how the delivery of a page ended.
 type answer int
 
