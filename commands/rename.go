@@ -36,10 +36,16 @@ func (c *Commands) Rename(ctx context.Context, u domain.UserID, o Origin, cmd do
 	return done(ctx, a, users)
 }
 
-// WantsRename reports whether Renames carries an event on.
-func WantsRename(e domain.Recorded) bool {
-	_, ok := e.Event.(domain.UserRenamed)
-	return ok && e.Tenant == domain.Platform
+// RenameInterest is what Renames has to do with a log.
+func RenameInterest() eventstore.Interest {
+	carried := domain.UserRenamed{}.EventType()
+	i := eventstore.Interest{Wants: func(e domain.Recorded) bool { return e.Tenant == domain.Platform }}
+	for _, d := range domain.Definitions() {
+		if d.Type != carried {
+			i.Ignores = append(i.Ignores, d.Type)
+		}
+	}
+	return i
 }
 
 // CarryRenames handles a page of Renames. It appends outside the page's

@@ -32,6 +32,8 @@ type Build struct {
 	seq          int64
 	// through is how far Page and Apply go: StayBehind.
 	through int64
+	// interest says what Page and Flip need not read.
+	interest Interest
 	// alone: nobody else has the Builds.
 	alone bool
 }
@@ -116,6 +118,11 @@ func (b *Build) Close() {
 	}
 }
 
+// Ignore says of which types of events fill makes nothing, and that it doesn't look at
+// the events' Meta: the build reads neither, as the live subscription with the same
+// Interest. To be called before Page, Flip and Beside, if at all.
+func (b *Build) Ignore(types []string) { b.interest = Interest{Ignores: types, NoMeta: true} }
+
 // Seq is the last seq that the build has folded.
 func (b *Build) Seq() int64 { return b.seq }
 
@@ -184,15 +191,15 @@ func (b *Build) read(ctx context.Context, tx pgx.Tx, limit int, most int64, fill
 	if err != nil {
 		return err
 	}
-	events, err := readPage(ctx, tx, b.builds.tenant, b.seq, most, limit, skips)
+	var end int64
+	if err := tx.QueryRow(ctx, endSQL, b.builds.tenant.UUID(), min(most, b.seq+int64(limit))).Scan(&end); err != nil {
+		return fmt.Errorf("read end of the log: %w", err)
+	}
+	s, err := readPage(ctx, tx, b.builds.tenant, b.seq, end, limit, b.interest, skips)
 	if err != nil {
 		return err
 	}
-	through := b.seq
-	if len(events) > 0 {
-		through = events[len(events)-1].Seq
-	}
-	return b.fold(ctx, tx, events, through, skips, fill)
+	return b.fold(ctx, tx, s.Events, max(s.Through, b.seq), skips, fill)
 }
 
 // fold gives fill the events of the log up to a seq, and moves the checkpoint there,

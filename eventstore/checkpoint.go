@@ -30,15 +30,16 @@ for no key update of c skip locked`
 
 // liveSQL reads, without a lock, which generation of a subscription ($1) is live
 // in a tenant ($2), whether it has a checkpoint, whether that waits for its
-// retry, which fold version fills it (0: there is none), how many events it lacks to be
-// complete, and which events after it are skipped. Asked after the lock: a rebuild may
-// have flipped the generation while we waited, and an operator skipped an event.
+// retry, which fold version fills it (0: there is none), the last seq of the log, how
+// many events it lacks to be complete, and which events after it are skipped. Asked
+// after the lock: a rebuild may have flipped the generation while we waited, and an
+// operator skipped an event.
 const liveSQL = `select live.generation, c.tenant_id is not null, coalesce(c.retry_at > clock_timestamp(), false),
-  case when c.tenant_id is null then 0 else coalesce(c.fold_version, 1) end,
-  case when coalesce(c.complete, ` + followedSQL + `) then 0
-    else coalesce((select e.seq from events e where e.tenant_id = $2 order by e.seq desc limit 1), 0) - coalesce(c.seq, 0) end,
+  case when c.tenant_id is null then 0 else coalesce(c.fold_version, 1) end, live.head,
+  case when coalesce(c.complete, ` + followedSQL + `) then 0 else live.head - coalesce(c.seq, 0) end,
   array(select s.seq from skips s where s.tenant_id = $2 and s.subscription = $1 and s.seq > coalesce(c.seq, 0) order by s.seq)
-from (select coalesce((select current from generations where tenant_id = $2 and subscription = $1), 1) as generation) live
+from (select coalesce((select current from generations where tenant_id = $2 and subscription = $1), 1) as generation,
+  coalesce((select e.seq from events e where e.tenant_id = $2 order by e.seq desc limit 1), 0) as head) live
 left join checkpoints c on c.tenant_id = $2 and c.subscription = $1 and c.generation = live.generation`
 
 // followedSQL says whether a tenant's ($2) log is younger than a subscription ($1): then
@@ -51,12 +52,6 @@ const followedSQL = `not exists (select from subscriptions s where s.name = $1
 const beginCheckpointSQL = `insert into checkpoints (tenant_id, subscription, generation, fold_version, complete)
 select $2, $1, coalesce((select current from generations where tenant_id = $2 and subscription = $1), 1), $3::integer, ` + followedSQL + `
 on conflict do nothing`
-
-// pageSQL reads up to $3 events of a tenant ($1) after a seq ($2) and up to another
-// ($5), without those that are skipped ($4).
-const pageSQL = `select ` + Columns + ` from events
-where tenant_id = $1 and seq > $2 and seq <= $5 and seq <> all (coalesce($4::bigint[], '{}'))
-order by seq limit $3`
 
 // advanceSQL moves a checkpoint ($1 tenant, $2 subscription, $3 generation) to a seq
 // ($4), which may be the log's end ($5).
@@ -72,9 +67,6 @@ const failSQL = `update checkpoints set careful_to = $5, failures = failures + 1
   retry_at = case when $7::float8 > 0 then clock_timestamp() + $7::float8 * interval '1 second' end
 where tenant_id = $1 and subscription = $2 and generation = $3 and seq = $4`
 
-// errDamaged says that an event's stored form makes no sense to any version.
-var errDamaged = errors.New("damaged event")
-
 // standing is where a checkpoint stands.
 type standing struct {
 	// locked: it is ours. Otherwise another replica's, or parked: its failed page
@@ -89,6 +81,7 @@ type standing struct {
 
 	complete   bool
 	seq        int64
+	head       int64 // the log's last seq
 	generation int
 	carefulTo  int64
 	failures   int
@@ -130,7 +123,7 @@ func (w *worker) tryLock(ctx context.Context, conn *pgxpool.Conn, t domain.Tenan
 		return err
 	})
 	b.Queue(liveSQL, w.subscription, t.UUID()).QueryRow(func(row pgx.Row) error {
-		return row.Scan(&live, &at.there, &at.parked, &at.foldVersion, &at.missing, &at.skipped)
+		return row.Scan(&live, &at.there, &at.parked, &at.foldVersion, &at.head, &at.missing, &at.skipped)
 	})
 	results := conn.SendBatch(ctx, b)
 	err := results.Close()
@@ -189,7 +182,7 @@ where tenant_id = $1 and subscription = $2 and generation = $3 and seq = $4`
 // one by one.
 func (w *worker) notMine(ctx context.Context, p *Page, at standing, cause error) (look, error) {
 	w.leftToNewer(p.Tenant, at.seq, cause)
-	if len(p.Events) == 1 {
+	if p.last() == at.seq+1 {
 		return lookOnNews, nil
 	}
 	_, err := w.feed.cfg.Pool.Exec(ctx, carefulSQL, p.Tenant.UUID(), w.subscription, p.Generation, at.seq, p.last())
@@ -216,35 +209,4 @@ func retryDelay(failures int) time.Duration {
 		return most
 	}
 	return min(time.Second<<failures, most)
-}
-
-// querier is a pool, connection or transaction.
-type querier interface {
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-}
-
-// readPage reads events up to a seq, but those that are skipped, up to the first that
-// can't be read: one that this version doesn't know (domain.ErrUnknownEvent) or a damaged one
-// (errDamaged). Those before it are returned beside the error.
-func readPage(ctx context.Context, q querier, t domain.TenantID, after, through int64, limit int, but skipped) ([]domain.Recorded, error) {
-	rows, err := q.Query(ctx, pageSQL, t.UUID(), after, limit, []int64(but), through)
-	if err != nil {
-		return nil, fmt.Errorf("read page: %w", err)
-	}
-	defer rows.Close()
-	var events []domain.Recorded
-	for rows.Next() {
-		r, err := Scan(rows)
-		if errors.Is(err, domain.ErrUnknownEvent) {
-			return events, err
-		}
-		if err != nil {
-			return events, fmt.Errorf("%w: %w", errDamaged, err)
-		}
-		events = append(events, r)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("read page: %w", err)
-	}
-	return events, nil
 }

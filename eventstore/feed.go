@@ -22,7 +22,8 @@ type FeedConfig struct {
 	// Pool has connections of the engine role, at least one for each worker of
 	// each subscription and two more.
 	Pool *pgxpool.Pool
-	// PageSize is the most events that one message carries; 500 if 0.
+	// PageSize is the most events that one message carries; 500 if 0. To a fold that is
+	// behind it brings up to four times as many, if they aren't large.
 	PageSize int
 	// Workers is how many tenants one subscription handles at once; 2 if 0.
 	Workers int
@@ -31,13 +32,9 @@ type FeedConfig struct {
 	Sweep time.Duration
 	// Timeout is how long a handler may take for one page; 30 s if 0.
 	Timeout time.Duration
-	// Wants says of a subscription which events it does anything with; without an
-	// entry, with all. It must be pure. What nobody wants costs no transaction.
-	Wants map[string]func(domain.Recorded) bool
-	// FoldVersions says of a subscription which version of its fold it runs: it leaves
-	// alone what another version fills. One without an entry folds nothing, and takes
-	// all.
-	FoldVersions map[string]int
+	// Interests says of a subscription what it has to do with a log; of one without an
+	// entry it is the zero value.
+	Interests map[string]Interest
 	// Leave says whether somebody else will fold a log to its end which a subscription
 	// has to begin with: one that is older than the subscription and has LongLog events
 	// and more. It is also told of logs that wait for a build by this fold version, and
@@ -142,7 +139,7 @@ func (f *Feed) Subscribe(ctx context.Context, subscription string) (<-chan *mess
 	m := f.metrics.of(subscription)
 	var workers sync.WaitGroup
 	for range f.cfg.Workers {
-		w := &worker{feed: f, subscription: subscription, news: n, out: out, metrics: m}
+		w := &worker{feed: f, subscription: subscription, interest: f.cfg.Interests[subscription], news: n, out: out, metrics: m}
 		workers.Go(func() { w.run(ctx) })
 	}
 	f.done.Go(func() { f.sweep(ctx, subscription, n, m) })

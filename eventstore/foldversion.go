@@ -31,9 +31,11 @@ const sinceSQL = `insert into subscriptions (name) select unnest($1::text[]) on 
 // before anyone may read what is made of them (Progress.Whole). Call it before
 // Subscribe; without it all logs count as younger.
 func (f *Feed) Begin(ctx context.Context) error {
-	names := make([]string, 0, len(f.cfg.FoldVersions))
-	for name := range f.cfg.FoldVersions {
-		names = append(names, name)
+	names := []string{}
+	for name, i := range f.cfg.Interests {
+		if i.FoldVersion != 0 {
+			names = append(names, name)
+		}
 	}
 	slices.Sort(names) // as other replicas do, so that none waits for another in a circle
 	if _, err := f.cfg.Pool.Exec(ctx, sinceSQL, names); err != nil {
@@ -44,11 +46,10 @@ func (f *Feed) Begin(ctx context.Context) error {
 
 // fold is a subscription's fold version here; nil where it has none.
 func (f *Feed) fold(subscription string) *int {
-	v, ok := f.cfg.FoldVersions[subscription]
-	if !ok {
-		return nil
+	if v := f.cfg.Interests[subscription].FoldVersion; v != 0 {
+		return &v
 	}
-	return &v
+	return nil
 }
 
 // flipped forgets what is known of these tenants: other folds may fill their rows.

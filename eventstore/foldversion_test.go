@@ -19,8 +19,7 @@ func TestSkippingEndsWithTheFlip(t *testing.T) {
 	f.journal()
 	tenant := f.tenant()
 	r := f.replica(eventstore.FeedConfig{
-		FoldVersions: map[string]int{"rows": 1},
-		Wants:        map[string]func(domain.Recorded) bool{"rows": func(domain.Recorded) bool { return false }},
+		Interests: map[string]eventstore.Interest{"rows": {FoldVersion: 1, Wants: func(domain.Recorded) bool { return false }}},
 	})
 	if err := r.feed.Begin(t.Context()); err != nil {
 		t.Fatal(err)

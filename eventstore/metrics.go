@@ -161,7 +161,7 @@ func newFeedMetrics(r prometheus.Registerer) *feedMetrics {
 	)
 	return &feedMetrics{
 		pages:    count("docket_feed_pages_total", "Pages handled and committed."),
-		events:   count("docket_feed_events_total", "Events in the pages handled."),
+		events:   count("docket_feed_events_total", "Events in the pages handled, and passed by them."),
 		failures: count("docket_feed_failures_total", "Pages that a handler failed on."),
 		unknown:  count("docket_feed_left_to_newer_total", "Places where an event was left to a newer version of the program."),
 		page:     histogram("docket_feed_page_seconds", "Time from reading a page to its commit.", appendBuckets),
@@ -190,11 +190,15 @@ func (m *feedMetrics) of(subscription string) *subscriptionMetrics {
 	}
 }
 
-// handled notes a page that is committed now.
-func (m *subscriptionMetrics) handled(p *Page) {
+// handled notes a page that is committed now, and how many events of the log it went
+// past.
+func (m *subscriptionMetrics) handled(p *Page, events int64) {
 	m.pages.Inc()
-	m.events.Add(float64(len(p.Events)))
+	m.events.Add(float64(events))
 	m.page.Observe(time.Since(p.begun).Seconds())
+	if len(p.Events) == 0 {
+		return // nobody waited for what isn't read
+	}
 	// The event's clock is Postgres's: between machines it may be ahead of ours.
 	m.lag.Observe(max(0, time.Since(p.Events[0].At).Seconds()))
 }

@@ -12,8 +12,10 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Page is what a message of the feed carries: some of a tenant's events, in
-// order and without gaps, and the transaction in which the checkpoint advances.
+// Page is what a message of the feed carries: some of a tenant's events, in order, and
+// the transaction in which the checkpoint advances. Between two pages and between two
+// events of one there is nothing but what the subscription ignores (Interest) or an
+// operator had it leave out (Parking).
 type Page struct {
 	Subscription string
 	Tenant       domain.TenantID

@@ -15,8 +15,9 @@ const checkpointAfter = 250 * time.Millisecond
 // later, for many such events together. It is false where there is something to be
 // done, or nobody here can tell.
 //
-// The page that moves the checkpoint brings the events to the handler all the same:
-// should Wants be wrong about one, it is handled late and not lost.
+// The page that moves the checkpoint brings the events to the handler all the same,
+// but those of ignored types: should Wants be wrong about one, it is handled late and
+// not lost.
 //
 // It is exact without a lock: everything up to known was handled, by whomever, and
 // of what follows in the tail, without a gap, nothing is to be done.
@@ -28,10 +29,6 @@ func (w *worker) skip(t domain.TenantID) bool {
 	case !mine:
 		return true // nothing to do here, and nothing to say
 	}
-	wants, ok := w.feed.cfg.Wants[w.subscription]
-	if !ok {
-		return false
-	}
 	known, ok := w.feed.progress.at(t, w.subscription)
 	if !ok {
 		return false
@@ -41,7 +38,7 @@ func (w *worker) skip(t domain.TenantID) bool {
 		return false
 	}
 	for _, e := range events {
-		if wants(e) {
+		if w.interest.wants(e) {
 			return false
 		}
 	}

@@ -17,8 +17,8 @@ func TestSkippedEvents(t *testing.T) {
 	f.journal()
 	tenant := f.tenant()
 	wanted := newStream(t)
-	r := f.replica(eventstore.FeedConfig{Wants: map[string]func(domain.Recorded) bool{
-		"choosy": func(e domain.Recorded) bool { return e.Stream == wanted },
+	r := f.replica(eventstore.FeedConfig{Interests: map[string]eventstore.Interest{
+		"choosy": {Wants: func(e domain.Recorded) bool { return e.Stream == wanted }},
 	}})
 	r.subscribe("choosy", write)
 	r.subscribe("greedy", write)
@@ -53,8 +53,8 @@ func TestSkippingOnTwoReplicas(t *testing.T) {
 	f.journal()
 	tenant := f.tenant()
 	wanted := newStream(t)
-	cfg := eventstore.FeedConfig{Wants: map[string]func(domain.Recorded) bool{
-		"choosy": func(e domain.Recorded) bool { return e.Stream == wanted },
+	cfg := eventstore.FeedConfig{Interests: map[string]eventstore.Interest{
+		"choosy": {Wants: func(e domain.Recorded) bool { return e.Stream == wanted }},
 	}}
 	one, two := f.replica(cfg), f.replica(cfg)
 	for _, r := range []*replica{one, two} {

@@ -9,7 +9,8 @@ import (
 	"docket/domain"
 )
 
-// Stretch is a run of a tenant's log that was read once for several builds.
+// Stretch is a run of a tenant's log: a page's, or one that was read once for several
+// builds.
 type Stretch struct {
 	// After is the seq before it, and Through its last; equal at the log's end.
 	After, Through int64

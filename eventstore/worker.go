@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"time"
 
 	"docket/domain"
@@ -36,6 +35,7 @@ const (
 type worker struct {
 	feed         *Feed
 	subscription string
+	interest     Interest
 	news         *news
 	out          chan<- *message.Message
 	metrics      *subscriptionMetrics
@@ -108,37 +108,32 @@ func (w *worker) page(ctx context.Context, t domain.TenantID) (look, error) {
 		return lookLater, nil
 	}
 	p := &Page{Subscription: w.subscription, Tenant: t, Generation: at.generation, Tx: tx, begun: time.Now()}
-	// Alone, so that the event after a checkpoint that failed is the one that did.
-	if to := at.skipped.past(at.seq); to > at.seq {
-		return w.advance(ctx, conn, tx, p, at, to, false)
+	s, err := w.read(ctx, tx, t, at)
+	unknown, damaged := errors.Is(err, domain.ErrUnknownEvent), errors.Is(err, errDamaged)
+	if unknown {
+		w.leftToNewer(t, s.Through, err)
 	}
-	p.Events, err = w.read(ctx, tx, t, at)
-	through := at.seq
-	if len(p.Events) > 0 {
-		through = at.skipped.past(p.last())
-	}
-	end := through-at.seq < int64(w.limit(at)) // of the log, when the page was read
-	if errors.Is(err, domain.ErrUnknownEvent) {
-		w.leftToNewer(t, through, err)
-		end, err = false, nil
-	}
-	if err != nil {
+	end := err == nil && s.Through >= at.head // of the log, when the checkpoint was locked
+	switch {
+	case err != nil && !unknown && !damaged:
 		w.giveUp(ctx, conn, tx)
-		if errors.Is(err, errDamaged) {
-			return w.failed(ctx, p, at, through+1, err)
-		}
 		return lookLater, err
-	}
-	if len(p.Events) == 0 {
-		if end && !at.complete {
-			return w.advance(ctx, conn, tx, p, at, at.seq, true)
-		}
+	case s.Through > at.seq: // what is before a bad event comes first
+	case damaged:
+		w.giveUp(ctx, conn, tx)
+		return w.failed(ctx, p, at, at.seq+1, err)
+	case end && !at.complete:
+	default:
 		w.giveUp(ctx, conn, tx)
 		return lookOnNews, nil
 	}
+	p.Events = s.Events
+	if len(p.Events) == 0 {
+		return w.advance(ctx, conn, tx, p, at, s.Through, end)
+	}
 	switch answer, cause := w.deliver(ctx, conn, tx, p); answer {
 	case acked:
-		return w.advance(ctx, conn, tx, p, at, through, end)
+		return w.advance(ctx, conn, tx, p, at, s.Through, end)
 	case nacked:
 		if errors.Is(cause, domain.ErrUnknownEvent) {
 			return w.notMine(ctx, p, at, cause)
@@ -147,18 +142,6 @@ func (w *worker) page(ctx context.Context, t domain.TenantID) (look, error) {
 	default:
 		return lookOnNews, nil
 	}
-}
-
-// read is the page after a checkpoint: what the tail has of it, and the rest from
-// the log, to which other replicas may have added.
-func (w *worker) read(ctx context.Context, tx pgx.Tx, t domain.TenantID, at standing) ([]domain.Recorded, error) {
-	recent, _ := w.feed.tail.after(t, at.seq, w.limit(at))
-	events := at.skipped.without(recent)
-	if len(recent) == w.limit(at) {
-		return events, nil
-	}
-	rest, err := readPage(ctx, tx, t, at.seq+int64(len(recent)), math.MaxInt64, w.limit(at)-len(recent), at.skipped)
-	return append(events, rest...), err
 }
 
 // answer is how the delivery of a page ended.
@@ -218,7 +201,7 @@ func (w *worker) deliver(ctx context.Context, conn *pgxpool.Conn, tx pgx.Tx, p *
 }
 
 // advance moves the checkpoint to a seq, that of the page's last event or of those
-// that are skipped after it, and commits; complete says that the log ended there. A
+// that are passed after it, and commits; complete says that the log ended there. A
 // handler that acked in spite of a transaction that can't be committed has failed.
 func (w *worker) advance(ctx context.Context, conn *pgxpool.Conn, tx pgx.Tx, p *Page, at standing, last int64, complete bool) (look, error) {
 	// Handled is handled: a Close that comes now doesn't undo it.
@@ -246,22 +229,13 @@ func (w *worker) advance(ctx context.Context, conn *pgxpool.Conn, tx pgx.Tx, p *
 		return lookLater, fmt.Errorf("advance checkpoint: %w", err)
 	}
 	w.feed.progress.advanced(p.Tenant, w.subscription, last)
-	if len(p.Events) == 0 {
-		return lookNow, nil // only what is skipped was there: see what follows
+	if last > at.seq {
+		w.metrics.handled(p, last-at.seq)
 	}
-	w.metrics.handled(p)
-	if last-at.seq >= int64(w.limit(at)) {
-		return lookNow, nil
+	if complete {
+		return lookOnNews, nil
 	}
-	return lookOnNews, nil
-}
-
-// limit is how many events to read: one inside a page that failed.
-func (w *worker) limit(at standing) int {
-	if at.seq < at.carefulTo {
-		return 1
-	}
-	return w.feed.cfg.PageSize
+	return lookNow, nil
 }
 
 // giveUp rolls back and gives the connection back.

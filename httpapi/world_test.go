@@ -118,9 +118,9 @@ func newWorld(t testing.TB) *world {
 	}
 	w.twin = func() *Server {
 		feeds, progress := feeds, eventstore.NewProgress(api)
-		feeds.Pool, feeds.Wants = db.Engine(t), projections.Wants()
-		feeds.Wants[notify.SubscriptionName] = notify.Wants
-		feeds.Wants[commands.Renames] = commands.WantsRename
+		feeds.Pool, feeds.Interests = db.Engine(t), projections.Interests()
+		feeds.Interests[notify.SubscriptionName] = notify.Interest()
+		feeds.Interests[commands.Renames] = commands.RenameInterest()
 		feed := eventstore.NewFeed(feeds, progress)
 		s, cmds := replica(feed, progress)
 		handlers := maps.Clone(handlers)

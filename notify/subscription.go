@@ -19,15 +19,26 @@ func Subscription() (name string, handler message.NoPublishHandlerFunc) {
 	return SubscriptionName, eventstore.Handle(tell)
 }
 
-// Wants reports whether the subscription does anything with an event: whether it
-// has anybody to tell of it, or keeps who they are and how they want to be told.
-func Wants(e domain.Recorded) bool {
-	if e.Stream.Type == domain.MemberStream || e.Stream.Type == domain.TenantStream {
-		return true
+// Interest is what the subscription has to do with a log: it tells somebody of an event,
+// or keeps who they are and how they want to be told. The texts name who acted, which
+// stands in the Meta.
+func Interest() eventstore.Interest {
+	i := eventstore.Interest{Wants: wants}
+	for _, d := range domain.Definitions() {
+		if told, ok := rules[d.Type]; ok && len(told) == 0 && !kept(d.Stream) {
+			i.Ignores = append(i.Ignores, d.Type)
+		}
 	}
-	list, err := Of(e)
-	return len(list) > 0 || err != nil
+	return i
 }
+
+func wants(e domain.Recorded) bool {
+	list, err := Of(e)
+	return kept(e.Stream.Type) || len(list) > 0 || err != nil
+}
+
+// kept says whether tell keeps something of the events of such streams.
+func kept(s domain.StreamType) bool { return s == domain.MemberStream || s == domain.TenantStream }
 
 // tell tells everybody whom a page's events concern: in the inbox always, and
 // over the tenant's channel where that is another.

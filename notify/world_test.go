@@ -57,6 +57,7 @@ func (w *world) replica(wrap func(message.NoPublishHandlerFunc) message.NoPublis
 	w.t.Helper()
 	feed := eventstore.NewFeed(eventstore.FeedConfig{
 		Pool: w.db.Engine(w.t), PageSize: 7, Sweep: 20 * time.Millisecond,
+		Interests: map[string]eventstore.Interest{notify.SubscriptionName: notify.Interest()},
 	}, w.progress)
 	router, err := message.NewRouter(message.RouterConfig{}, watermill.NopLogger{})
 	if err != nil {

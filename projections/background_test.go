@@ -64,7 +64,7 @@ func (w *world) start(t testing.TB, m readModel, pageSize int, builds bool) *bin
 	b.queries = NewQueries(w.api, b.progress)
 	cfg := eventstore.FeedConfig{
 		Pool: pool, PageSize: pageSize, Workers: 2, Sweep: 20 * time.Millisecond,
-		FoldVersions: map[string]int{m.name: m.foldVersion}, Wants: map[string]func(domain.Recorded) bool{m.name: m.wants},
+		Interests: map[string]eventstore.Interest{m.name: m.interest()},
 	}
 	if builds {
 		b.builds = newBackground(BackgroundConfig{Engine: pool, By: "a test", Every: 20 * time.Millisecond}, []readModel{m})

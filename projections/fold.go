@@ -86,13 +86,17 @@ func Subscriptions() map[string]message.NoPublishHandlerFunc {
 	return handlers
 }
 
-// Wants says of each subscription which events touch its rows.
-func Wants() map[string]func(domain.Recorded) bool {
-	wants := map[string]func(domain.Recorded) bool{}
+// Interests say of each subscription which events touch its rows.
+func Interests() map[string]eventstore.Interest {
+	interests := map[string]eventstore.Interest{}
 	for _, m := range readModels() {
-		wants[m.name] = m.wants
+		interests[m.name] = m.interest()
 	}
-	return wants
+	return interests
+}
+
+func (m readModel) interest() eventstore.Interest {
+	return eventstore.Interest{Ignores: m.ignores, NoMeta: !m.meta, Wants: m.wants, FoldVersion: m.foldVersion}
 }
 
 // work is the rows that a page touches: the present ones, and in order of the

@@ -54,7 +54,7 @@ func newWorld(t testing.TB) *world {
 func (w *world) run(t testing.TB, pageSize int, handlers map[string]message.NoPublishHandlerFunc) (stop func()) {
 	t.Helper()
 	feed := eventstore.NewFeed(eventstore.FeedConfig{
-		Pool: w.db.Engine(t), PageSize: pageSize, Workers: 1, Sweep: 10 * time.Millisecond,
+		Pool: w.db.Engine(t), PageSize: pageSize, Workers: 1, Sweep: 10 * time.Millisecond, Interests: Interests(),
 	}, w.progress)
 	router, err := message.NewRouter(message.RouterConfig{}, watermill.NopLogger{})
 	if err != nil {

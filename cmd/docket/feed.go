@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"docket/commands"
-	"docket/domain"
 	"docket/eventstore"
 	"docket/notify"
 	"docket/projections"
@@ -33,11 +32,11 @@ func subscriptions(cmds *commands.Commands) map[string]message.NoPublishHandlerF
 	return all
 }
 
-// wants says which events each of them does anything with.
-func wants() map[string]func(domain.Recorded) bool {
-	all := projections.Wants()
-	all[notify.SubscriptionName] = notify.Wants
-	all[commands.Renames] = commands.WantsRename
+// interests say which events each of them does anything with.
+func interests() map[string]eventstore.Interest {
+	all := projections.Interests()
+	all[notify.SubscriptionName] = notify.Interest()
+	all[commands.Renames] = commands.RenameInterest()
 	return all
 }
 
@@ -51,8 +50,7 @@ func feedConns() int32 {
 // newFeed makes the feed, which leaves to builds what is theirs.
 func newFeed(pool *pgxpool.Pool, progress *eventstore.Progress, builds *projections.Background, metrics prometheus.Registerer, log *slog.Logger) *eventstore.Feed {
 	return eventstore.NewFeed(eventstore.FeedConfig{
-		Pool: pool, Workers: feedWorkers, Wants: wants(), FoldVersions: projections.FoldVersions(), Leave: builds.Leave,
-		Logger: log, Metrics: metrics,
+		Pool: pool, Workers: feedWorkers, Interests: interests(), Leave: builds.Leave, Logger: log, Metrics: metrics,
 	}, progress)
 }
 

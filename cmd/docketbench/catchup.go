@@ -30,9 +30,9 @@ const sqlBehind = `SELECT EXISTS (SELECT FROM unnest($2::uuid[]) AS t (id) WHERE
 // replica does, over logs that none of them has seen, until all have come to a seq in
 // all tenants. It returns how long that took.
 func catchUp(ctx context.Context, d *database, tenants []domain.TenantID, through int64) (took time.Duration, err error) {
-	handlers, wants := projections.Subscriptions(), projections.Wants()
+	handlers, interests := projections.Subscriptions(), projections.Interests()
 	name, handler := notify.Subscription()
-	handlers[name], wants[name] = handler, notify.Wants
+	handlers[name], interests[name] = handler, notify.Interest()
 	pool, err := postgres.Pool(ctx, d.Engine, postgres.PoolConfig{
 		Role: postgres.EngineRole, MaxConns: int32(len(handlers)*catchupWorkers + 4), AppName: "docketbench",
 	})
@@ -41,7 +41,7 @@ func catchUp(ctx context.Context, d *database, tenants []domain.TenantID, throug
 	}
 	defer pool.Close()
 	log := slog.New(slog.DiscardHandler)
-	feed := eventstore.NewFeed(eventstore.FeedConfig{Pool: pool, Workers: catchupWorkers, Wants: wants, Logger: log}, nil)
+	feed := eventstore.NewFeed(eventstore.FeedConfig{Pool: pool, Workers: catchupWorkers, Interests: interests, Logger: log}, nil)
 	router, err := message.NewRouter(message.RouterConfig{}, watermill.NopLogger{})
 	if err != nil {
 		return 0, err

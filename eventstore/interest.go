@@ -1,0 +1,43 @@
+package eventstore
+
+import (
+	"slices"
+
+	"docket/domain"
+)
+
+// Interest is what a subscription has to do with a log. The zero value is that of one
+// which does something with every event, and folds nothing.
+type Interest struct {
+	// Ignores are the types of events that it never does anything with, whatever is in
+	// them. They aren't read: one of a newer version or a damaged one stops nobody who
+	// ignores its type.
+	Ignores []string
+	// NoMeta says that it doesn't look at the events' Meta, which may be missing then.
+	NoMeta bool
+	// Wants says of the other types which events it does anything with; nil: with all. It
+	// must be pure. What it doesn't want costs no transaction, and may come all the same.
+	Wants func(domain.Recorded) bool
+	// FoldVersion is the version of its fold: it leaves alone what another version fills.
+	// 0: it folds nothing, and takes all.
+	FoldVersion int
+}
+
+// of leaves those of ignored types out of some events, which aren't changed.
+func (i Interest) of(events []domain.Recorded) []domain.Recorded {
+	if len(i.Ignores) == 0 {
+		return events
+	}
+	var kept []domain.Recorded
+	for _, e := range events {
+		if !slices.Contains(i.Ignores, e.Event.EventType()) {
+			kept = append(kept, e)
+		}
+	}
+	return kept
+}
+
+// wants reports whether there is anything to be done about an event.
+func (i Interest) wants(e domain.Recorded) bool {
+	return !slices.Contains(i.Ignores, e.Event.EventType()) && (i.Wants == nil || i.Wants(e))
+}
