@@ -96,7 +96,7 @@ func Interests() map[string]eventstore.Interest {
 }
 
 func (m readModel) interest() eventstore.Interest {
-	return eventstore.Interest{Ignores: m.ignores, NoMeta: !m.meta, Wants: m.wants, FoldVersion: m.foldVersion}
+	return eventstore.Interest{Ignores: m.ignores, NoMeta: true, Wants: m.wants, FoldVersion: m.foldVersion}
 }
 
 // work is the rows that a page touches: the present ones, and in order of the
