@@ -9,6 +9,7 @@ import (
 
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 )
 
 // readModel is a model without its types: what the feed and a rebuild need.
@@ -183,7 +184,7 @@ func (m *model[K, R]) step(row *R, key K, e domain.Recorded) (*R, error) {
 }
 
 func (m *model[K, R]) load(ctx context.Context, p *eventstore.Page, keys []K) (map[K]*R, error) {
-	rows, err := p.Tx.Query(ctx, m.sql.load, p.Tenant.UUID(), p.Generation, keys)
+	rows, err := p.Tx.Query(ctx, m.sql.load, p.Tenant.UUID(), p.Generation, pgtype.FlatArray[K](keys))
 	if err != nil {
 		return nil, err
 	}
@@ -244,7 +245,7 @@ func (m *model[K, R]) save(ctx context.Context, p *eventstore.Page, w work[K, R]
 		b.Queue(m.sql.write, args...)
 	}
 	if len(gone) > 0 {
-		b.Queue(m.sql.remove, p.Tenant.UUID(), p.Generation, gone)
+		b.Queue(m.sql.remove, p.Tenant.UUID(), p.Generation, pgtype.FlatArray[K](gone))
 	}
 	return p.Tx.SendBatch(ctx, b).Close()
 }
