@@ -23,10 +23,25 @@ type column[R any] struct {
 	array func([]*R) any
 }
 
-// collect makes the array of a column.
+// array is an array of one of the driver's own types, which it is shown by pointer:
+// of a slice it copies each value to the heap, of most types by reflection.
+type array[V any] []V
+
+// Dimensions implements pgtype.ArrayGetter.
+func (a array[V]) Dimensions() []pgtype.ArrayDimension {
+	return []pgtype.ArrayDimension{{Length: int32(len(a)), LowerBound: 1}}
+}
+
+// Index implements pgtype.ArrayGetter.
+func (a array[V]) Index(i int) any { return &a[i] }
+
+// IndexType implements pgtype.ArrayGetter.
+func (a array[V]) IndexType() any { return new(V) }
+
+// collect makes the array of a column of one of the driver's own types.
 func collect[R, V any](of func(*R) V) func([]*R) any {
 	return func(rows []*R) any {
-		out := make([]V, len(rows))
+		out := make(array[V], len(rows))
 		for i, r := range rows {
 			out[i] = of(r)
 		}
@@ -39,7 +54,13 @@ func plain[R, T any](name, typ string, of func(*R) *T) column[R] {
 	return column[R]{
 		name: name, typ: typ,
 		target: func(r *R) any { return of(r) },
-		array:  collect(func(r *R) T { return *of(r) }),
+		array: func(rows []*R) any {
+			out := make(pgtype.FlatArray[T], len(rows))
+			for i, r := range rows {
+				out[i] = *of(r)
+			}
+			return out
+		},
 	}
 }
 
@@ -48,7 +69,7 @@ func text[R any, T ~string](name string, of func(*R) *T) column[R] {
 	return column[R]{
 		name: name, typ: "text",
 		target: func(r *R) any { return textTarget[T]{of(r)} },
-		array:  collect(func(r *R) string { return string(*of(r)) }),
+		array:  collect(func(r *R) pgtype.Text { return pgtype.Text{String: string(*of(r)), Valid: true} }),
 	}
 }
 
@@ -71,7 +92,7 @@ func id[R, K any](name string, of func(*R) *domain.ID[K]) column[R] {
 	return column[R]{
 		name: name, typ: "uuid",
 		target: func(r *R) any { return (*[16]byte)(of(r)) },
-		array:  collect(func(r *R) [16]byte { return *of(r) }),
+		array:  collect(func(r *R) pgtype.UUID { return pgtype.UUID{Bytes: *of(r), Valid: true} }),
 	}
 }
 
@@ -106,7 +127,7 @@ func instant[R any](name string, of func(*R) *time.Time) column[R] {
 	return column[R]{
 		name: name, typ: "timestamptz",
 		target: func(r *R) any { return instantTarget{of(r)} },
-		array:  collect(func(r *R) time.Time { return *of(r) }),
+		array:  collect(func(r *R) pgtype.Timestamptz { return pgtype.Timestamptz{Time: *of(r), Valid: true} }),
 	}
 }
 
@@ -115,16 +136,25 @@ func document[R, T any](name, typ string, of func(*R) *T) column[R] {
 	return column[R]{
 		name: name, typ: typ,
 		target: func(r *R) any { return of(r) },
-		array: collect(func(r *R) json.RawMessage {
-			// Without HTML escapes, as the events' data is written.
-			var b bytes.Buffer
-			to := json.NewEncoder(&b)
+		array: func(rows []*R) any {
+			// Without HTML escapes, as the events' data is written. All in one buffer, of
+			// which each keeps its part.
+			var all bytes.Buffer
+			to := json.NewEncoder(&all)
 			to.SetEscapeHTML(false)
-			if err := to.Encode(*of(r)); err != nil {
-				panic("projections: column " + name + " doesn't marshal: " + err.Error()) // no field's type can fail
+			ends := make([]int, len(rows))
+			for i, r := range rows {
+				if err := to.Encode(of(r)); err != nil {
+					panic("projections: column " + name + " doesn't marshal: " + err.Error()) // no field's type can fail
+				}
+				ends[i] = all.Len()
 			}
-			return bytes.TrimSuffix(b.Bytes(), []byte{'\n'})
-		}),
+			out, from := make(pgtype.FlatArray[json.RawMessage], len(rows)), 0
+			for i, end := range ends {
+				out[i], from = all.Bytes()[from:end-1], end // without the line's end
+			}
+			return out
+		},
 	}
 }
 

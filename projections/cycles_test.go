@@ -11,7 +11,6 @@ import (
 	"docket/domain"
 	"docket/eventstore"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"pgregory.net/rapid"
 )
@@ -57,11 +56,11 @@ func TestWhatACycleIs(t *testing.T) {
 		"an end without beginning": {[]domain.Status{approved, completed}, nil, nil},
 	} {
 		id := newID[domain.ProjectID](t)
-		done, err := cycles.foldAll(map[uuid.UUID]*projectCycles{}, moves(id, c.moves...))
+		done, err := foldEvents(cycles, moves(id, c.moves...))
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := done.rows[id.UUID()]
+		got := done.rows[0].row
 		if !slices.Equal(got.Done, c.want) || len(got.Open) != len(c.open) || len(c.open) > 0 && !reflect.DeepEqual(got.Open, c.open) {
 			t.Errorf("%s: %+v", name, got)
 		}
@@ -73,11 +72,11 @@ func TestOldestCyclesAreForgotten(t *testing.T) {
 	t.Parallel()
 	id := newID[domain.ProjectID](t)
 	to := slices.Repeat([]domain.Status{domain.Active, domain.Completed}, maxCycles+10)
-	done, err := cycles.foldAll(map[uuid.UUID]*projectCycles{}, moves(id, to...))
+	done, err := foldEvents(cycles, moves(id, to...))
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := done.rows[id.UUID()].Done
+	got := done.rows[0].row.Done
 	if len(got) != maxCycles || !got[maxCycles-1].Ended.Equal(hour(len(to)-1)) {
 		t.Errorf("%d cycles, the last %+v", len(got), got[len(got)-1])
 	}

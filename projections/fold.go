@@ -3,12 +3,14 @@ package projections
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"docket/domain"
 	"docket/eventstore"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 )
 
 // readModel is a model without its types: what the feed and a rebuild need.
@@ -99,76 +101,81 @@ func (m readModel) interest() eventstore.Interest {
 	return eventstore.Interest{Ignores: m.ignores, NoMeta: true, Wants: m.wants, FoldVersion: m.foldVersion}
 }
 
-// work is the rows that a page touches: the present ones, and in order of the
-// first touch what becomes of them.
+// work is what a page does to the rows of a model.
 type work[K comparable, R any] struct {
-	rows  map[K]*R
-	seqs  map[K]int64
-	order []K
+	// rows are those that it touches, in order of the first touch, and at where each
+	// stands among them.
+	rows []worked[K, R]
+	at   map[K]int
+	// steps are the events that touch one.
+	steps []step
 }
 
+// worked is a row in work.
+type worked[K comparable, R any] struct {
+	key K
+	// begins: what there was before counts for nothing.
+	begins bool
+	// row is nil where there is none, and seq the last event that touched it.
+	row *R
+	seq int64
+}
+
+// step is an event and the row that it touches, by their places in page and work.
+type step struct{ event, row int }
+
 func (m *model[K, R]) fill(ctx context.Context, p *eventstore.Page) error {
-	keys, events, err := m.relevant(p.Events)
-	if err != nil || len(events) == 0 {
+	w, err := m.plan(p.Events)
+	if err != nil || len(w.rows) == 0 {
 		return err
 	}
-	rows := map[K]*R{}
-	if !m.InsertOnly {
-		if rows, err = m.load(ctx, p, keys); err != nil {
-			return fmt.Errorf("read model %s: load rows: %w", m.Name, err)
-		}
+	if err := m.load(ctx, p, w); err != nil {
+		return fmt.Errorf("read model %s: load rows: %w", m.Name, err)
 	}
-	done, err := m.foldAll(rows, events)
-	if err != nil {
+	if err := m.foldAll(w, p.Events); err != nil {
 		return err
 	}
-	if err := m.save(ctx, p, done); err != nil {
+	if err := m.save(ctx, p, w); err != nil {
 		return fmt.Errorf("read model %s: write rows: %w", m.Name, err)
 	}
 	return nil
 }
 
-// relevant are the events that touch a row, and the keys of those rows, each once.
-func (m *model[K, R]) relevant(page []domain.Recorded) (keys []K, events []domain.Recorded, err error) {
-	seen := map[K]bool{}
-	for _, e := range page {
+// plan finds what a page touches.
+func (m *model[K, R]) plan(page []domain.Recorded) (*work[K, R], error) {
+	w := &work[K, R]{at: map[K]int{}}
+	for i, e := range page {
 		key, ok, err := m.touched(e)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		if !ok {
 			continue
 		}
-		events = append(events, e)
-		if !seen[key] {
-			seen[key] = true
-			keys = append(keys, key)
+		row, there := w.at[key]
+		if !there {
+			row = len(w.rows)
+			w.rows = append(w.rows, worked[K, R]{key: key, begins: slices.Contains(m.Begins, e.Event.EventType())})
+			if !m.InsertOnly { // each of those has a key of its own
+				w.at[key] = row
+			}
 		}
-	}
-	return keys, events, nil
-}
-
-// foldAll folds events in order over rows, in memory. rows is changed.
-func (m *model[K, R]) foldAll(rows map[K]*R, events []domain.Recorded) (work[K, R], error) {
-	w := work[K, R]{rows: rows, seqs: map[K]int64{}}
-	for _, e := range events {
-		key, ok, err := m.touched(e)
-		if err != nil {
-			return w, err
-		}
-		if !ok {
-			continue
-		}
-		row, err := m.step(w.rows[key], key, e)
-		if err != nil {
-			return w, err
-		}
-		if _, touched := w.seqs[key]; !touched {
-			w.order = append(w.order, key)
-		}
-		w.rows[key], w.seqs[key] = row, e.Seq
+		w.steps = append(w.steps, step{i, row})
 	}
 	return w, nil
+}
+
+// foldAll folds a page in order over the rows that it touches, in memory.
+func (m *model[K, R]) foldAll(w *work[K, R], page []domain.Recorded) error {
+	for _, s := range w.steps {
+		e, at := page[s.event], &w.rows[s.row]
+		row, err := m.step(at.row, at.key, e)
+		if err != nil {
+			return err
+		}
+		at.row, at.seq = row, e.Seq
+	}
+	return nil
 }
 
 // step folds one event over the row with its key.
@@ -185,20 +192,32 @@ func (m *model[K, R]) step(row *R, key K, e domain.Recorded) (*R, error) {
 	return next, nil
 }
 
-func (m *model[K, R]) load(ctx context.Context, p *eventstore.Page, keys []K) (map[K]*R, error) {
+// load reads the rows that a page touches and doesn't begin.
+func (m *model[K, R]) load(ctx context.Context, p *eventstore.Page, w *work[K, R]) error {
+	if m.InsertOnly {
+		return nil
+	}
+	var keys pgtype.FlatArray[K]
+	for _, at := range w.rows {
+		if !at.begins {
+			keys = append(keys, at.key)
+		}
+	}
+	if len(keys) == 0 {
+		return nil
+	}
 	rows, err := p.Tx.Query(ctx, m.sql.load, p.Tenant.UUID(), p.Generation, keys)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	list, err := pgx.CollectRows(rows, m.scan(p.Tenant))
 	if err != nil {
-		return nil, err
+		return err
 	}
-	byKey := make(map[K]*R, len(list))
 	for i := range list {
-		byKey[m.KeyOf(&list[i])] = &list[i]
+		w.rows[w.at[m.KeyOf(&list[i])]].row = &list[i]
 	}
-	return byKey, nil
+	return nil
 }
 
 // scan reads a row of a query that selects the model's columns.
@@ -225,17 +244,17 @@ func (m *model[K, R]) targets(r *R, more ...any) []any {
 }
 
 // save writes each touched row once, in one round trip.
-func (m *model[K, R]) save(ctx context.Context, p *eventstore.Page, w work[K, R]) error {
+func (m *model[K, R]) save(ctx context.Context, p *eventstore.Page, w *work[K, R]) error {
 	var (
-		gone []K
-		kept []*R
-		seqs []int64
+		gone pgtype.FlatArray[K]
+		kept = make([]*R, 0, len(w.rows))
+		seqs = make([]int64, 0, len(w.rows))
 	)
-	for _, key := range w.order {
-		if row := w.rows[key]; row != nil {
-			kept, seqs = append(kept, row), append(seqs, w.seqs[key])
+	for _, at := range w.rows {
+		if at.row != nil {
+			kept, seqs = append(kept, at.row), append(seqs, at.seq)
 		} else {
-			gone = append(gone, key)
+			gone = append(gone, at.key)
 		}
 	}
 	b := &pgx.Batch{}

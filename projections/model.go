@@ -2,6 +2,7 @@ package projections
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -25,6 +26,9 @@ type model[K comparable, R any] struct {
 	Touches func(domain.Recorded) bool
 	// Ignores are the types that touch none. A type in neither is an error.
 	Ignores []string
+	// Begins are those types of Keys whose row is the same whatever row there was
+	// before: none is loaded for them, as there hardly ever is one.
+	Begins []string
 	// Fold is pure: the row that an event leaves, or nil where it leaves none.
 	// row is nil where there is none yet. The event's Meta isn't there: not all
 	// that folds events reads it.
@@ -40,6 +44,8 @@ type model[K comparable, R any] struct {
 	Columns    []column[R]
 
 	sql statements
+	// keys are Keys, and nil for each type that is ignored.
+	keys map[string]func(domain.Recorded) K
 }
 
 // statements are those of a model. Their parameters begin with $1 the tenant and $2
@@ -58,6 +64,10 @@ type statements struct {
 
 // define completes a model with its statements.
 func define[K comparable, R any](m model[K, R]) *model[K, R] {
+	m.keys = maps.Clone(m.Keys)
+	for _, t := range m.Ignores {
+		m.keys[t] = nil
+	}
 	var params, updates []string
 	for i, c := range m.Columns {
 		params = append(params, fmt.Sprintf("$%d::%s[]", i+4, c.typ))
@@ -105,16 +115,14 @@ func (m *model[K, R]) columns(prefix string) string {
 
 // touched is the row that an event touches; ok is false where it touches none.
 func (m *model[K, R]) touched(e domain.Recorded) (key K, ok bool, err error) {
-	of, ok := m.Keys[e.Event.EventType()]
+	of, known := m.keys[e.Event.EventType()]
 	switch {
-	case ok && m.Touches != nil && !m.Touches(e):
-		return key, false, nil
-	case ok:
-		return of(e), true, nil
-	case slices.Contains(m.Ignores, e.Event.EventType()):
+	case !known:
+		return key, false, fmt.Errorf("%w: read model %s has no word on %s", domain.ErrUnknownEvent, m.Name, e.Event.EventType())
+	case of == nil || m.Touches != nil && !m.Touches(e):
 		return key, false, nil
 	}
-	return key, false, fmt.Errorf("%w: read model %s has no word on %s", domain.ErrUnknownEvent, m.Name, e.Event.EventType())
+	return of(e), true, nil
 }
 
 // byStream is the key of a row that folds one stream.

@@ -6,8 +6,6 @@ import (
 	"testing"
 
 	"docket/domain"
-
-	"github.com/google/uuid"
 )
 
 // vocabulary is what a model says of the types of events.
@@ -85,7 +83,7 @@ func TestFoldOfWhatNeverBegan(t *testing.T) {
 		Seq: 7, Version: 2, Stream: domain.Stream(domain.ProjectStream, newID[domain.ProjectID](t)),
 		Event: domain.ProjectStatusChanged{To: domain.Submitted},
 	}
-	_, err := projects.foldAll(map[uuid.UUID]*domain.Project{}, []domain.Recorded{e})
+	_, err := foldEvents(projects, []domain.Recorded{e})
 	if err == nil || !strings.Contains(err.Error(), "no row that it could change") {
 		t.Fatalf("got %v", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -65,18 +66,27 @@ func equal(t fatalist, what, got, want string) {
 	}
 }
 
+// foldEvents is the fold of events in memory, and nothing before them.
+func foldEvents[K comparable, R any](m *model[K, R], events []domain.Recorded) (*work[K, R], error) {
+	w, err := m.plan(events)
+	if err == nil {
+		err = m.foldAll(w, events)
+	}
+	return w, err
+}
+
 // inMemory compares the rows that a tenant reads with the fold of its log in memory.
 func inMemory[K comparable, R any](t fatalist, w *world, m *model[K, R], c *company) {
 	t.Helper()
-	folded, err := m.foldAll(map[K]*R{}, c.log)
+	memory, err := foldEvents(m, c.log)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := map[K]R{}
 	wantSeq := map[K]int64{}
-	for key, row := range folded.rows {
-		if row != nil {
-			want[key], wantSeq[key] = *row, folded.seqs[key]
+	for _, at := range memory.rows {
+		if at.row != nil {
+			want[at.key], wantSeq[at.key] = *at.row, at.seq
 		}
 	}
 	rows, err := w.engine.Query(context.Background(), `select seq, `+m.columns("")+` from `+m.Table+` where tenant_id = $1 and generation = $2`,
@@ -113,6 +123,20 @@ func inMemory[K comparable, R any](t fatalist, w *world, m *model[K, R], c *comp
 	}
 	if d := cmp.Diff(wantSeq, gotSeq); d != "" {
 		t.Fatalf("%s: seqs in memory and live: -memory +live:\n%s", m.Name, d)
+	}
+	for _, e := range c.log {
+		if !slices.Contains(m.Begins, e.Event.EventType()) {
+			continue
+		}
+		anew, err := m.Fold(nil, e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, row := range got {
+			if over, err := m.Fold(&row, e); err != nil || cmp.Diff(anew, over) != "" {
+				t.Fatalf("%s: %s doesn't begin a row: %v -anew +over another:\n%s", m.Name, e.Event.EventType(), err, cmp.Diff(anew, over))
+			}
+		}
 	}
 }
 

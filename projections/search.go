@@ -26,6 +26,7 @@ var search = define(model[uuid.UUID, searched]{
 		"project.created", "project.updated", "project.deleted",
 		"task.created", "task.updated", "task.deleted",
 	}),
+	Begins:  []string{"project.created", "task.created"},
 	Touches: touchesWords,
 	Ignores: slices.Concat(tenantEvents, userEvents, memberEvents, commentEvents, subscriptionEvents, []string{"project.status_changed"}),
 	Fold:    foldSearch,
@@ -54,18 +55,16 @@ func foldSearch(row *searched, r domain.Recorded) (*searched, error) {
 	id := r.Stream.ID
 	switch e := r.Event.(type) {
 	case domain.ProjectCreated:
-		s, l := scopeOf(r.Tenant, searchProjects), lexemes{}
-		l[s.any()] = nil
-		l.text(s, titleSection, e.Name)
-		l.text(s, descriptionSection, orEmpty(e.Description))
+		l := newDocument(scopeOf(r.Tenant, searchProjects))
+		l.text(titleSection, e.Name)
+		l.text(descriptionSection, orEmpty(e.Description))
 		return &searched{ID: id, Document: l.write()}, nil
 	case domain.TaskCreated:
-		s, l := scopeOf(r.Tenant, searchTasks), lexemes{}
-		l[s.any()] = nil
-		l[s.project(e.ProjectID)] = nil
-		l.text(s, titleSection, e.Title)
-		l.text(s, descriptionSection, orEmpty(e.Description))
-		l.labels(s, e.Labels)
+		l := newDocument(scopeOf(r.Tenant, searchTasks))
+		l.project(e.ProjectID)
+		l.text(titleSection, e.Title)
+		l.text(descriptionSection, orEmpty(e.Description))
+		l.labels(e.Labels)
 		return &searched{ID: id, Document: l.write()}, nil
 	case domain.ProjectUpdated:
 		return changeDocument(row, scopeOf(r.Tenant, searchProjects), e.Changes)
@@ -83,7 +82,7 @@ func changeDocument(row *searched, s scope, changes []domain.Change) (*searched,
 	if row == nil {
 		return &searched{}, nil
 	}
-	l := readDocument(row.Document)
+	l := readDocument(s, row.Document)
 	for _, c := range changes {
 		var (
 			text   *string
@@ -93,15 +92,15 @@ func changeDocument(row *searched, s scope, changes []domain.Change) (*searched,
 		switch c.Field {
 		case "name", "title":
 			if err = json.Unmarshal(c.To, &text); err == nil {
-				l.text(s, titleSection, orEmpty(text))
+				l.text(titleSection, orEmpty(text))
 			}
 		case "description":
 			if err = json.Unmarshal(c.To, &text); err == nil {
-				l.text(s, descriptionSection, orEmpty(text))
+				l.text(descriptionSection, orEmpty(text))
 			}
 		case "labels":
 			if err = json.Unmarshal(c.To, &labels); err == nil {
-				l.labels(s, labels)
+				l.labels(labels)
 			}
 		}
 		if err != nil {

@@ -71,12 +71,12 @@ func TestAnyTextIsSearched(t *testing.T) {
 			labels[i] = clean(labels[i])
 		}
 		in := scopeOf(tenant, searchTasks)
-		l := lexemes{in.any(): nil}
+		l := newDocument(in)
 		// The order in which the sections are written is nothing that they show.
-		l.labels(in, labels)
-		l.text(in, descriptionSection, clean(description))
-		l.text(in, titleSection, "before")
-		l.text(in, titleSection, clean(title))
+		l.labels(labels)
+		l.text(descriptionSection, clean(description))
+		l.text(titleSection, "before")
+		l.text(titleSection, clean(title))
 		find := func(q string) (found bool) {
 			t.Helper()
 			if err := w.engine.QueryRow(context.Background(), `select coalesce($1::tsvector @@ nullif($2, '')::tsquery, false)`, l.write(), q).Scan(&found); err != nil {

@@ -19,19 +19,19 @@ const maxWord = 64
 func words(text string) []string {
 	text = folded(text)
 	var (
-		list  []string
+		list  = make([]string, 0, len(text)/5) // hardly ever more
 		from  = -1
 		count int
 	)
 	for i, r := range text {
 		switch {
-		case unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana):
+		case r > unicode.MaxLatin1 && unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana):
 			if from >= 0 && count <= maxWord {
 				list = append(list, text[from:i])
 			}
 			from = -1
 			list = append(list, text[i:i+utf8.RuneLen(r)])
-		case unicode.In(r, unicode.L, unicode.N) || from >= 0 && unicode.Is(unicode.M, r):
+		case unicode.IsLetter(r) || unicode.IsNumber(r) || from >= 0 && unicode.IsMark(r):
 			if from < 0 {
 				from, count = i, 0
 			}

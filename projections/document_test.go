@@ -1,0 +1,100 @@
+package projections
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"docket/domain"
+
+	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5/pgtype"
+	"pgregory.net/rapid"
+)
+
+// plainDocument is a document made the plain way: each lexeme with its positions.
+type plainDocument map[string][]pgtype.TSVectorPosition
+
+func (d plainDocument) add(s scope, sec section, offset int, text string) {
+	for i, w := range words(text) {
+		p := pgtype.TSVectorPosition{Position: uint16(sec.base + offset + i + 1), Weight: sec.weight}
+		if int(p.Position) > sec.end {
+			return
+		}
+		all, mine := d[s.word(w)], 0
+		for _, other := range all {
+			if other.Weight == sec.weight {
+				mine++
+			}
+		}
+		if mine < sec.most && !slices.Contains(all, p) {
+			d[s.word(w)] = slices.SortedFunc(slices.Values(append(slices.Clone(all), p)),
+				func(a, b pgtype.TSVectorPosition) int { return cmp.Compare(a.Position, b.Position) })
+		}
+	}
+}
+
+func (d plainDocument) clear(sec section) {
+	for lexeme, all := range d {
+		rest := slices.DeleteFunc(slices.Clone(all), func(p pgtype.TSVectorPosition) bool { return p.Weight == sec.weight })
+		if d[lexeme] = rest; len(rest) == 0 && len(all) > 0 {
+			delete(d, lexeme)
+		}
+	}
+}
+
+func (d plainDocument) labels(s scope, labels []string) {
+	d.clear(labelSection)
+	maps.DeleteFunc(d, func(lexeme string, _ []pgtype.TSVectorPosition) bool { return strings.HasPrefix(lexeme, s.label("")) })
+	for i, label := range labels {
+		d[s.label(label)] = nil
+		d.add(s, labelSection, i*labelStretch, label)
+	}
+}
+
+// Whatever is put into a document in whatever order, it is what the plain way makes.
+func TestDocumentsAreWhatTheyWouldBePlainly(t *testing.T) {
+	t.Parallel()
+	some := rapid.OneOf(
+		rapid.String(),
+		rapid.StringOf(rapid.SampledFrom([]rune("aabcé東ﷺ #@ \t"))),
+		rapid.StringOfN(rapid.SampledFrom([]rune("ab ")), 500, 3_000, -1), // more of a word than are kept
+		rapid.StringOfN(rapid.SampledFrom([]rune("ﷺ東 ")), 40, 50, -1),     // more words than characters
+	)
+	rapid.Check(t, func(t *rapid.T) {
+		in := scopeOf(newID[domain.TenantID](t), searchTasks)
+		project := newID[domain.ProjectID](t)
+		got, plain := newDocument(in), plainDocument{in.any(): nil, in.project(project): nil}
+		got.project(project)
+		for range rapid.IntRange(1, 6).Draw(t, "changes") {
+			switch kind := rapid.SampledFrom([]section{titleSection, descriptionSection, labelSection}).Draw(t, "section"); kind {
+			case labelSection:
+				labels := rapid.SliceOfN(some, 0, 5).Draw(t, "labels")
+				got.labels(labels)
+				plain.labels(in, labels)
+			default:
+				text := some.Draw(t, "text")
+				got.text(kind, text)
+				plain.clear(kind)
+				plain.add(in, kind, 0, text)
+			}
+			document := got.write()
+			want := pgtype.TSVector{Valid: true}
+			for _, word := range slices.Sorted(maps.Keys(plain)) {
+				x := pgtype.TSVectorLexeme{Word: word}
+				if len(plain[word]) > 0 {
+					x.Positions = plain[word]
+				}
+				want.Lexemes = append(want.Lexemes, x)
+			}
+			if d := gocmp.Diff(want, document); d != "" {
+				t.Fatalf("-plain +got:\n%s", d)
+			}
+			if rapid.Bool().Draw(t, "as it is loaded") {
+				got = readDocument(in, document)
+			}
+		}
+	})
+}
