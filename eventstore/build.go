@@ -10,7 +10,6 @@ import (
 	"docket/domain"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // buildLockWait is how long a Flip waits for the page that the live subscription
@@ -32,8 +31,6 @@ type Build struct {
 	seq          int64
 	// through is how far Page and Apply go: StayBehind.
 	through int64
-	// alone: nobody else has the Builds.
-	alone bool
 }
 
 // resumeBuildSQL finds the checkpoint of a build of a subscription ($1) in a
@@ -51,22 +48,6 @@ select $2, $1, 1 + greatest(
   coalesce((select g.current from generations g where g.tenant_id = $2 and g.subscription = $1), 1),
   (select max(c.generation) from checkpoints c where c.tenant_id = $2 and c.subscription = $1)), $3
 returning generation, seq`
-
-// StartBuild begins or resumes the build of one subscription's next generation in
-// a tenant, as OpenBuilds and Start do. Close ends it.
-func StartBuild(ctx context.Context, pool *pgxpool.Pool, t domain.TenantID, subscription string, foldVersion int) (*Build, error) {
-	builds, err := OpenBuilds(ctx, pool, t, "")
-	if err != nil {
-		return nil, err
-	}
-	b, err := builds.Start(ctx, subscription, foldVersion)
-	if err != nil {
-		builds.Close()
-		return nil, err
-	}
-	b.alone = true
-	return b, nil
-}
 
 // Start begins or resumes the build of a subscription's next generation.
 // foldVersion is that of the code which will fill it: a build that was broken off
@@ -108,13 +89,6 @@ func (b *Builds) start(ctx context.Context, subscription string, foldVersion int
 // generation) who builds ($4, empty: nobody knows).
 const signBuildSQL = `update checkpoints set built_by = nullif($4, ''), built_since = clock_timestamp()
 where tenant_id = $2 and subscription = $1 and generation = $3`
-
-// Close ends a build that StartBuild began, finished or not, and lets others build.
-func (b *Build) Close() {
-	if b.alone {
-		b.builds.Close()
-	}
-}
 
 // Seq is the last seq that the build has folded.
 func (b *Build) Seq() int64 { return b.seq }

@@ -214,7 +214,7 @@ func TestRebuildByAnotherFold(t *testing.T) {
 		}
 		return next, err
 	}
-	build, err := eventstore.StartBuild(t.Context(), w.engine, c.id, old.Name, old.FoldVersion)
+	build, err := startBuild(t.Context(), w.engine, c.id, old.Name, old.FoldVersion)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -338,7 +338,7 @@ func TestPoison(t *testing.T) {
 	}
 	before := w.rows(t, ill, "projects", 1)
 
-	build, err := eventstore.StartBuild(t.Context(), w.engine, ill.id, "projects", 1)
+	build, err := startBuild(t.Context(), w.engine, ill.id, "projects", 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -367,7 +367,7 @@ func TestBuildPageIsOneTransaction(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	c, _ := fillCompany(t, w, 3)
-	build, err := eventstore.StartBuild(t.Context(), w.engine, c.id, "projects", 1)
+	build, err := startBuild(t.Context(), w.engine, c.id, "projects", 1)
 	if err != nil {
 		t.Fatal(err)
 	}

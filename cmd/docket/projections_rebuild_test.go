@@ -47,14 +47,7 @@ func TestRebuildRefusals(t *testing.T) {
 	environ := given(db, nil)
 	serve(t, environ).stop()
 	pool := db.Engine(t)
-	builds, err := eventstore.OpenBuilds(t.Context(), pool, tenantOf(t, pool, "default"), "on-call on quay (docket projections rebuild, process 7)")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer builds.Close()
-	if _, err := builds.Start(t.Context(), "tasks", 1); err != nil {
-		t.Fatal(err)
-	}
+	defer building(t, pool, tenantOf(t, pool, "default"), "tasks").Close()
 	o := try(t, environ, "projections", "rebuild", "--tenant", "default", "--projection", "tasks")
 	o.refused(t, "1 read models couldn't be rebuilt")
 	if !strings.Contains(o.stderr, "is being rebuilt by on-call on quay (docket projections rebuild, process 7), since 20") {
@@ -63,6 +56,19 @@ func TestRebuildRefusals(t *testing.T) {
 	try(t, environ, "projections", "rebuild", "--workers", "0").refused(t, "--workers")
 	try(t, environ, "projections", "rebuild", "--projection", "nonsense").refused(t, `"nonsense"`)
 	try(t, environ, "projections", "rebuild", "--tenant", "nobody").refused(t, `"nobody"`)
+}
+
+// building is somebody on another machine who builds a read model of a tenant, until Close.
+func building(t *testing.T, pool *pgxpool.Pool, tenant domain.TenantID, model string) *eventstore.Builds {
+	t.Helper()
+	builds, err := eventstore.OpenBuilds(t.Context(), pool, tenant, "on-call on quay (docket projections rebuild, process 7)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := builds.Start(t.Context(), model, 1); err != nil {
+		t.Fatal(err)
+	}
+	return builds
 }
 
 // Killed at any point under load, a rebuild leaves every tenant old or new, and the
