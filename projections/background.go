@@ -29,7 +29,7 @@ const (
 //	every minute ────┴─▶ look (Needs) ─▶ the shortest log ─▶ pass ─▶ flip ─▶ the next …
 //	                                          │
 //	                     failed: again after a growing pause;
-//	                     another replica has it: leave it
+//	                     another process has it: leave it, and look again after one
 //
 // It never builds downwards: where a newer fold fills the rows there is nothing to do.
 // Every replica has one; what one builds the others leave alone.
@@ -47,7 +47,7 @@ type Background struct {
 
 	mu      sync.Mutex
 	running bool
-	failed  map[need]failure
+	failed  map[need]failure // and what others have in hand
 }
 
 // BackgroundConfig sets a Background up. The zero values of all but Engine are good ones.
@@ -67,10 +67,11 @@ type need struct {
 	model  string
 }
 
-// failure is how often in a row a build has failed, and when it is tried again.
+// failure is how often in a row a build has failed, how often since it was found in
+// another process's hands, and when it is tried again.
 type failure struct {
-	times int
-	again time.Time
+	times, held int
+	again       time.Time
 }
 
 // NewBackground makes a Background, which does nothing before Start.
@@ -217,16 +218,27 @@ func (b *Background) build(ctx context.Context, needs []eventstore.Need) {
 	b.rebuilder.pass(ctx, t, models, told, (*eventstore.Builds).Supersede, (*follower).rebuild)
 }
 
-// fail notes that a build came to nothing, unless others have it or have done it.
+// fail notes that a build came to nothing. That others have it is no failure, but no
+// reason to ask every second either.
 func (b *Background) fail(n need, err error, log *slog.Logger) {
 	var running *eventstore.BuildRunningError
-	if errors.As(err, &running) || errors.Is(err, eventstore.ErrNotNeeded) {
-		return
-	}
 	b.mu.Lock()
 	f := b.failed[n]
-	f.again = time.Now().Add(min(time.Second<<min(f.times, 20), buildAgainMost))
-	f.times++
+	switch {
+	case errors.Is(err, eventstore.ErrNotNeeded): // another has done it
+		delete(b.failed, n)
+		b.mu.Unlock()
+		return
+	case errors.As(err, &running):
+		// No longer than to the next look at all: who has it may die.
+		f.again = time.Now().Add(min(doubled(f.held), b.cfg.Every))
+		f.held++
+		b.failed[n] = f
+		b.mu.Unlock()
+		return
+	}
+	f.again = time.Now().Add(min(doubled(f.times), buildAgainMost))
+	f.times, f.held = f.times+1, 0
 	b.failed[n] = f
 	b.mu.Unlock()
 	if errors.Is(err, domain.ErrUnknownEvent) {
@@ -238,13 +250,16 @@ func (b *Background) fail(n need, err error, log *slog.Logger) {
 		"failures", f.times, "retry_at", f.again, "error", err)
 }
 
+// doubled is a second, doubled so many times.
+func doubled(times int) time.Duration { return time.Second << min(times, 20) }
+
 func (b *Background) due(n need) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return !b.failed[n].again.After(time.Now())
 }
 
-// forget drops the failures of what needs no build any more.
+// forget drops what is known of what needs no build any more.
 func (b *Background) forget(needs []eventstore.Need) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -257,7 +272,7 @@ func (b *Background) forget(needs []eventstore.Need) {
 	b.failed = kept
 }
 
-// next is how long it is until something that failed is tried again, at most until the
+// next is how long it is until something that came to nothing is tried again, at most until the
 // next look at all.
 func (b *Background) next() time.Duration {
 	b.mu.Lock()

@@ -327,6 +327,51 @@ where tenant_id = $1 and subscription = 'projects' and generation > 1`, c.id.UUI
 	w.dropped(t, c)
 }
 
+// A build that has failed, and that another process has in hand then, is looked at again
+// after a growing pause, not every second; it is no failure. Once the other has done it
+// nothing is remembered.
+func TestBackgroundBuildInOtherHands(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c, _ := fillCompany(t, w, 3)
+	older := w.start(t, projectsOf(1), 50, false)
+	w.becomes(t, c, "projects", 1)
+	older.stop()
+	newer, n := projectsOf(2), need{c.id, "projects"}
+	b := newBackground(BackgroundConfig{Engine: w.db.Engine(t), Every: 3 * time.Second}, []readModel{newer})
+	b.failed[n] = failure{times: 3} // to be tried again by now
+	build, err := startBuild(t.Context(), w.engine, c.id, "projects", 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer build.Close()
+	for _, wait := range []time.Duration{time.Second, 2 * time.Second, 3 * time.Second, 3 * time.Second} {
+		began := time.Now()
+		again := b.round(t.Context())
+		f := b.failed[n]
+		if again > wait || f.again.Before(began.Add(wait)) {
+			t.Errorf("looked at again after %v, at %v; want %v after %v", again, f.again, wait, began)
+		}
+		f.again = time.Now()
+		b.failed[n] = f
+	}
+	if _, failures, waiting := b.Counts(); failures != 0 || waiting != 1 || b.failed[n].times != 3 {
+		t.Errorf("%d failures counted, %d waiting, %+v", failures, waiting, b.failed[n])
+	}
+	needs, err := eventstore.Needs(t.Context(), w.engine, b.versions)
+	if err != nil || len(needs) != 1 {
+		t.Fatal(needs, err)
+	}
+	if err := build.Flip(t.Context(), 1000, newer.fill); err != nil {
+		t.Fatal(err)
+	}
+	build.Close()
+	b.build(t.Context(), needs)
+	if len(b.failed) > 0 {
+		t.Errorf("remembered of what another has done: %+v", b.failed)
+	}
+}
+
 // lengthen puts that many events at a company's log's end which nobody's rows show.
 func (w *world) lengthen(t testing.TB, c *company, events int) {
 	t.Helper()
