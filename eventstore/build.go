@@ -31,6 +31,7 @@ type Build struct {
 	seq          int64
 	// through is how far Page and Apply go: StayBehind.
 	through int64
+	bytes   int
 }
 
 // resumeBuildSQL finds the checkpoint of a build of a subscription ($1) in a
@@ -92,6 +93,9 @@ where tenant_id = $2 and subscription = $1 and generation = $3`
 
 // Seq is the last seq that the build has folded.
 func (b *Build) Seq() int64 { return b.seq }
+
+// Bytes is how long the events of the last Page were, as they were sent.
+func (b *Build) Bytes() int { return b.bytes }
 
 // Generation is the generation that the build fills.
 func (b *Build) Generation() int { return b.generation }
@@ -158,7 +162,8 @@ func (b *Build) read(ctx context.Context, tx pgx.Tx, limit int, most int64, fill
 	if err != nil {
 		return err
 	}
-	events, err := readPage(ctx, tx, b.builds.tenant, b.seq, most, limit, skips)
+	b.bytes = 0
+	events, err := readPage(ctx, weighing{tx, &b.bytes}, b.builds.tenant, b.seq, most, limit, skips)
 	if err != nil {
 		return err
 	}
@@ -167,6 +172,32 @@ func (b *Build) read(ctx context.Context, tx pgx.Tx, limit int, most int64, fill
 		through = events[len(events)-1].Seq
 	}
 	return b.fold(ctx, tx, events, through, skips, fill)
+}
+
+// weighing is a querier that adds up how long the rows are that it sends.
+type weighing struct {
+	querier
+	bytes *int
+}
+
+func (w weighing) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	rows, err := w.querier.Query(ctx, sql, args...)
+	return weighed{rows, w.bytes}, err
+}
+
+type weighed struct {
+	pgx.Rows
+	bytes *int
+}
+
+func (w weighed) Next() bool {
+	there := w.Rows.Next()
+	if there {
+		for _, value := range w.RawValues() {
+			*w.bytes += len(value)
+		}
+	}
+	return there
 }
 
 // fold gives fill the events of the log up to a seq, and moves the checkpoint there,

@@ -24,8 +24,8 @@ func TestBuildThatLostItsLock(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer first.Close()
-	if n, err := first.Page(t.Context(), 4, nothing); n != 4 || err != nil {
-		t.Fatal(n, err)
+	if n, err := first.Page(t.Context(), 4, nothing); n != 4 || err != nil || first.Bytes() < 4*100 {
+		t.Fatal(n, first.Bytes(), err)
 	}
 	if _, err := session(t, f.db.EngineURL).Exec(t.Context(), `select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory'
 and database = (select oid from pg_database where datname = current_database())`); err != nil {

@@ -32,6 +32,12 @@ func (e *BuildRunningError) Error() string {
 	return fmt.Sprintf("%s of tenant %s is being rebuilt by %s", e.Subscription, e.Tenant, who)
 }
 
+// UnreadableEvent reports whether it is for an event's sake that events couldn't be read:
+// a newer version wrote it, or it is damaged. Other errors are the database's.
+func UnreadableEvent(err error) bool {
+	return errors.Is(err, domain.ErrUnknownEvent) || errors.Is(err, errDamaged)
+}
+
 // Builds are the new generations that one process makes of one tenant at a time.
 //
 //	OpenBuilds ─▶ Start ─▶ Build: Apply … Page … ─▶ Flip ─▶ Close
