@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -31,7 +33,8 @@ const (
 //	                     failed: again after a growing pause;
 //	                     another process has it: leave it, and look again after one
 //
-// It never builds downwards: where a newer fold fills the rows there is nothing to do.
+// It never builds downwards: where a newer fold fills the rows there is nothing to do. Old
+// rows that anybody's flip has left, killed before it had deleted them, it deletes.
 // Every replica has one; what one builds the others leave alone.
 type Background struct {
 	cfg       BackgroundConfig
@@ -146,8 +149,13 @@ func (b *Background) Leave(t domain.TenantID, model string) bool {
 func (b *Background) run(ctx context.Context) {
 	tick := time.NewTicker(b.cfg.Every)
 	defer tick.Stop()
+	var cleaned time.Time
 	for {
 		again := b.round(ctx)
+		if time.Since(cleaned) >= b.cfg.Every {
+			b.clean(ctx)
+			cleaned = time.Now()
+		}
 		// Not at once: the feed may say the same of many tenants.
 		if !pause(ctx, min(time.Second, b.cfg.Every)) {
 			return
@@ -206,16 +214,54 @@ func (b *Background) build(ctx context.Context, needs []eventstore.Need) {
 	}
 	log := b.cfg.Logger.With("tenant", t)
 	told := &reporter{report: func(p Progress) {
-		if p.Done {
+		var left *OldRowsError
+		switch {
+		case errors.As(p.Err, &left):
+			if ctx.Err() == nil {
+				log.Warn("old rows of a read model not deleted; it is tried again", "model", p.Model, "error", left.Cause)
+			}
+		case p.Done:
 			b.built.Add(1)
 			log.Info("read model built in the background; it is read from now on", "model", p.Model,
 				"fold_version", b.versions[p.Model], "events", p.Seq)
-		}
-		if p.Err != nil && ctx.Err() == nil {
+		case p.Err != nil && ctx.Err() == nil:
 			b.fail(need{t, p.Model}, p.Err, log)
 		}
 	}}
 	b.rebuilder.pass(ctx, t, models, told, (*eventstore.Builds).Supersede, (*follower).rebuild)
+}
+
+// clean deletes the old rows that are left. It ends early when builds may be waiting.
+func (b *Background) clean(ctx context.Context) {
+	began := time.Now()
+	left, err := eventstore.Leftovers(ctx, b.cfg.Engine, slices.Sorted(maps.Keys(b.models)))
+	if err != nil && ctx.Err() == nil {
+		b.cfg.Logger.Warn("can't see whether there are old rows; looking again", "error", err)
+	}
+	for _, l := range left {
+		if ctx.Err() != nil || time.Since(began) > b.cfg.Every {
+			return
+		}
+		log := b.cfg.Logger.With("tenant", l.Tenant, "model", l.Subscription)
+		err := b.cleanOne(ctx, l)
+		var running *eventstore.BuildRunningError
+		switch {
+		case err == nil:
+			log.Debug("old rows of a read model deleted")
+		case errors.As(err, &running) || ctx.Err() != nil: // whoever builds deletes them
+		default:
+			log.Warn("old rows of a read model not deleted; it is tried again", "error", err)
+		}
+	}
+}
+
+func (b *Background) cleanOne(ctx context.Context, l eventstore.Leftover) error {
+	builds, err := eventstore.OpenBuilds(ctx, b.cfg.Engine, l.Tenant, b.cfg.By)
+	if err != nil {
+		return err
+	}
+	defer builds.Close()
+	return b.rebuilder.dropOld(ctx, builds, l.Tenant, b.models[l.Subscription])
 }
 
 // fail notes that a build came to nothing. That others have it is no failure, but no

@@ -67,7 +67,7 @@ func (r *Rebuilder) pass(ctx context.Context, t domain.TenantID, models []readMo
 			continue
 		}
 		after, through = min(after, build.Seq()), max(through, build.Through())
-		f := &follower{rebuilder: r, tenant: t, model: m, build: build, told: told, head: head, slots: slots,
+		f := &follower{rebuilder: r, tenant: t, model: m, builds: builds, build: build, told: told, head: head, slots: slots,
 			stretches: make(chan eventstore.Stretch, 1), gone: make(chan struct{})}
 		f.leave = sync.OnceFunc(func() { close(f.gone) })
 		followers = append(followers, f)
@@ -158,6 +158,7 @@ type follower struct {
 	rebuilder *Rebuilder
 	tenant    domain.TenantID
 	model     readModel
+	builds    *eventstore.Builds
 	build     *eventstore.Build
 	told      *reporter
 	head      int64
@@ -241,8 +242,25 @@ func (f *follower) rebuild(ctx context.Context) error {
 	if err := f.write(func() error { return f.build.Flip(ctx, firstPage, f.model.fill) }); err != nil {
 		return err
 	}
-	f.told.tell(Progress{Tenant: f.tenant, Model: f.model.name, Seq: f.build.Seq(), Head: max(f.head, f.build.Seq()), Done: true})
-	return f.write(func() error { return f.rebuilder.drop(ctx, f.tenant, dropSQL(f.model.table), f.build.Generation()) })
+	f.told.tell(f.done(nil))
+	_ = f.dropOld(ctx) // has told it
+	return nil
+}
+
+// done is the progress of what is read now.
+func (f *follower) done(err error) Progress {
+	return Progress{Tenant: f.tenant, Model: f.model.name, Seq: f.build.Seq(), Head: max(f.head, f.build.Seq()), Done: true, Err: err}
+}
+
+// dropOld deletes the rows of before the flip. Where it can't it tells so: the new ones
+// are read nevertheless.
+func (f *follower) dropOld(ctx context.Context) error {
+	err := f.write(func() error { return f.rebuilder.dropOld(ctx, f.builds, f.tenant, f.model) })
+	if err != nil {
+		err = &OldRowsError{Tenant: f.tenant, Model: f.model.name, Cause: err}
+		f.told.tell(f.done(err))
+	}
+	return err
 }
 
 // head is the last seq of a tenant's log.
