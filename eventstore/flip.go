@@ -31,8 +31,9 @@ const flipSQL = `insert into generations (tenant_id, subscription, current, old_
 on conflict (tenant_id, subscription) do update set current = excluded.current, old_rows = true`
 
 // wholeSQL notes that the rows of a generation ($3) of a subscription ($1) in a tenant
-// ($2) are all that the log says.
-const wholeSQL = `update checkpoints set complete = true where tenant_id = $2 and subscription = $1 and generation = $3`
+// ($2) are all that the log says, whatever failed on the way (noteFailureSQL).
+const wholeSQL = `update checkpoints set complete = true, failures = 0, error = null, failed_at = null
+where tenant_id = $2 and subscription = $1 and generation = $3`
 
 // dropCheckpointsSQL deletes the checkpoints of a subscription ($1) in a tenant ($2)
 // below a generation ($3), whose rows go too. A build above it that was broken off

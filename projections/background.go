@@ -225,7 +225,7 @@ func (b *Background) build(ctx context.Context, needs []eventstore.Need) {
 			log.Info("read model built in the background; it is read from now on", "model", p.Model,
 				"fold_version", b.versions[p.Model], "events", p.Seq)
 		case p.Err != nil && ctx.Err() == nil:
-			b.fail(need{t, p.Model}, p.Err, log)
+			b.fail(ctx, need{t, p.Model}, p.Err, log)
 		}
 	}}
 	b.rebuilder.pass(ctx, t, models, told, (*eventstore.Builds).Supersede, (*follower).rebuild)
@@ -266,7 +266,7 @@ func (b *Background) cleanOne(ctx context.Context, l eventstore.Leftover) error 
 
 // fail notes that a build came to nothing. That others have it is no failure, but no
 // reason to ask every second either.
-func (b *Background) fail(n need, err error, log *slog.Logger) {
+func (b *Background) fail(ctx context.Context, n need, err error, log *slog.Logger) {
 	var running *eventstore.BuildRunningError
 	b.mu.Lock()
 	f := b.failed[n]
@@ -294,6 +294,13 @@ func (b *Background) fail(n need, err error, log *slog.Logger) {
 	b.failures.Add(1)
 	log.Error("read model not built in the background; the old rows are read, and it is tried again", "model", n.model,
 		"failures", f.times, "retry_at", f.again, "error", err)
+	var failure *RebuildError
+	if errors.As(err, &failure) {
+		err = failure.Cause
+	}
+	if err := eventstore.NoteFailure(ctx, b.cfg.Engine, n.tenant, n.model, b.versions[n.model], err); err != nil && ctx.Err() == nil {
+		log.Warn("a failed build isn't listed", "model", n.model, "error", err)
+	}
 }
 
 // doubled is a second, doubled so many times.
