@@ -10,7 +10,6 @@ import (
 	"docket/domain"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // buildLockWait is how long a Flip waits for the page that the live subscription
@@ -34,8 +33,7 @@ type Build struct {
 	through int64
 	// interest says what Page and Flip need not read.
 	interest Interest
-	// alone: nobody else has the Builds.
-	alone bool
+	bytes    int
 }
 
 // resumeBuildSQL finds the checkpoint of a build of a subscription ($1) in a
@@ -53,22 +51,6 @@ select $2, $1, 1 + greatest(
   coalesce((select g.current from generations g where g.tenant_id = $2 and g.subscription = $1), 1),
   (select max(c.generation) from checkpoints c where c.tenant_id = $2 and c.subscription = $1)), $3
 returning generation, seq`
-
-// StartBuild begins or resumes the build of one subscription's next generation in
-// a tenant, as OpenBuilds and Start do. Close ends it.
-func StartBuild(ctx context.Context, pool *pgxpool.Pool, t domain.TenantID, subscription string, foldVersion int) (*Build, error) {
-	builds, err := OpenBuilds(ctx, pool, t, "")
-	if err != nil {
-		return nil, err
-	}
-	b, err := builds.Start(ctx, subscription, foldVersion)
-	if err != nil {
-		builds.Close()
-		return nil, err
-	}
-	b.alone = true
-	return b, nil
-}
 
 // Start begins or resumes the build of a subscription's next generation.
 // foldVersion is that of the code which will fill it: a build that was broken off
@@ -111,13 +93,6 @@ func (b *Builds) start(ctx context.Context, subscription string, foldVersion int
 const signBuildSQL = `update checkpoints set built_by = nullif($4, ''), built_since = clock_timestamp()
 where tenant_id = $2 and subscription = $1 and generation = $3`
 
-// Close ends a build that StartBuild began, finished or not, and lets others build.
-func (b *Build) Close() {
-	if b.alone {
-		b.builds.Close()
-	}
-}
-
 // Ignore says of which types of events fill makes nothing, and that it doesn't look at
 // the events' Meta: the build reads neither, as the live subscription with the same
 // Interest. To be called before Page, Flip and Beside, if at all.
@@ -125,6 +100,9 @@ func (b *Build) Ignore(types []string) { b.interest = Interest{Ignores: types, N
 
 // Seq is the last seq that the build has folded.
 func (b *Build) Seq() int64 { return b.seq }
+
+// Bytes is how long the events of the last Page were, as they were sent.
+func (b *Build) Bytes() int { return b.bytes }
 
 // Generation is the generation that the build fills.
 func (b *Build) Generation() int { return b.generation }
@@ -196,6 +174,7 @@ func (b *Build) read(ctx context.Context, tx pgx.Tx, limit int, most int64, fill
 		return fmt.Errorf("read end of the log: %w", err)
 	}
 	s, err := readPage(ctx, tx, b.builds.tenant, b.seq, end, limit, b.interest, skips)
+	b.bytes = s.Bytes
 	if err != nil {
 		return err
 	}

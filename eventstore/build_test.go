@@ -19,13 +19,13 @@ func TestBuildThatLostItsLock(t *testing.T) {
 	f := newFixture(t)
 	tenant := f.tenant()
 	f.grow(f.store, tenant, 9)
-	first, err := eventstore.StartBuild(t.Context(), f.engine, tenant, "rows", 1)
+	first, err := startBuild(t.Context(), f.engine, tenant, "rows", 1)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer first.Close()
-	if n, err := first.Page(t.Context(), 4, nothing); n != 4 || err != nil {
-		t.Fatal(n, err)
+	if n, err := first.Page(t.Context(), 4, nothing); n != 4 || err != nil || first.Bytes() < 4*100 {
+		t.Fatal(n, first.Bytes(), err)
 	}
 	if _, err := session(t, f.db.EngineURL).Exec(t.Context(), `select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory'
 and database = (select oid from pg_database where datname = current_database())`); err != nil {
@@ -38,7 +38,7 @@ and database = (select oid from pg_database where datname = current_database())`
 	// A session that is ended says so before it gives up its locks.
 	until(t, f.engine, `select not exists (select from pg_locks where locktype = 'advisory'
 and database = (select oid from pg_database where datname = current_database()))`)
-	second, err := eventstore.StartBuild(t.Context(), f.engine, tenant, "rows", 1)
+	second, err := startBuild(t.Context(), f.engine, tenant, "rows", 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,14 +58,14 @@ func TestBuildsSideBySide(t *testing.T) {
 		tenant       domain.TenantID
 		subscription string
 	}{{one, "rows"}, {one, "others"}, {two, "rows"}} {
-		build, err := eventstore.StartBuild(t.Context(), f.engine, b.tenant, b.subscription, 1)
+		build, err := startBuild(t.Context(), f.engine, b.tenant, b.subscription, 1)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer build.Close()
 	}
 	var running *eventstore.BuildRunningError
-	if _, err := eventstore.StartBuild(t.Context(), f.engine, one, "rows", 1); !errors.As(err, &running) || running.Subscription != "rows" || running.Tenant != one {
+	if _, err := startBuild(t.Context(), f.engine, one, "rows", 1); !errors.As(err, &running) || running.Subscription != "rows" || running.Tenant != one {
 		t.Fatalf("got %v", err)
 	}
 }
@@ -77,7 +77,7 @@ func TestFlipWaitsForThePageInHand(t *testing.T) {
 	f := newFixture(t)
 	tenant := f.tenant()
 	head := f.grow(f.store, tenant, 5)
-	build, err := eventstore.StartBuild(t.Context(), f.engine, tenant, "rows", 1)
+	build, err := startBuild(t.Context(), f.engine, tenant, "rows", 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,9 +135,9 @@ func TestFlipBesideABuildAbove(t *testing.T) {
 	f := newFixture(t)
 	tenant := f.tenant()
 	f.grow(f.store, tenant, 5)
-	begin := func(fold int) *eventstore.Build {
+	begin := func(fold int) *loneBuild {
 		t.Helper()
-		b, err := eventstore.StartBuild(t.Context(), f.engine, tenant, "rows", fold)
+		b, err := startBuild(t.Context(), f.engine, tenant, "rows", fold)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -32,6 +32,12 @@ func (e *BuildRunningError) Error() string {
 	return fmt.Sprintf("%s of tenant %s is being rebuilt by %s", e.Subscription, e.Tenant, who)
 }
 
+// UnreadableEvent reports whether it is for an event's sake that events couldn't be read:
+// a newer version wrote it, or it is damaged. Other errors are the database's.
+func UnreadableEvent(err error) bool {
+	return errors.Is(err, domain.ErrUnknownEvent) || errors.Is(err, errDamaged)
+}
+
 // Builds are the new generations that one process makes of one tenant at a time.
 //
 //	OpenBuilds ─▶ Start ─▶ Build: Apply … Page … ─▶ Flip ─▶ Close
@@ -155,4 +161,19 @@ func (b *Builds) running(ctx context.Context, subscription string) error {
 		return err
 	}
 	return e
+}
+
+// noteFailureSQL notes at the checkpoint of a build of a subscription ($1) in a tenant ($2)
+// by a fold version ($3) that it failed, and why ($4). The next page takes it back.
+const noteFailureSQL = `update checkpoints c set failures = c.failures + 1, error = $4, failed_at = coalesce(c.failed_at, clock_timestamp())
+where c.tenant_id = $2 and c.subscription = $1 and c.fold_version = $3
+  and c.generation > coalesce((select g.current from generations g where g.tenant_id = $2 and g.subscription = $1), 1)`
+
+// NoteFailure notes for the operators (Standing.FailedBuilds) that a build failed which
+// is tried again, and why. One that had no checkpoint yet isn't noted.
+func NoteFailure(ctx context.Context, engine *pgxpool.Pool, t domain.TenantID, subscription string, foldVersion int, cause error) error {
+	if _, err := engine.Exec(ctx, noteFailureSQL, subscription, t.UUID(), foldVersion, cause.Error()); err != nil {
+		return fmt.Errorf("note the failed build of %s: %w", subscription, err)
+	}
+	return nil
 }

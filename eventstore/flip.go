@@ -2,9 +2,14 @@ package eventstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
+	"docket/domain"
+
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // waitSQL says how long locks are waited for in this transaction ($1, milliseconds).
@@ -20,13 +25,15 @@ where c.tenant_id = $2 and c.subscription = $1
   and c.generation = coalesce((select g.current from generations g where g.tenant_id = $2 and g.subscription = $1), 1)
 for no key update of c`
 
-// flipSQL makes a generation ($3) of a subscription ($1) the one that is read in a tenant ($2).
-const flipSQL = `insert into generations (tenant_id, subscription, current) values ($2, $1, $3)
-on conflict (tenant_id, subscription) do update set current = excluded.current`
+// flipSQL makes a generation ($3) of a subscription ($1) the one that is read in a tenant
+// ($2), and notes that there are rows below it.
+const flipSQL = `insert into generations (tenant_id, subscription, current, old_rows) values ($2, $1, $3, true)
+on conflict (tenant_id, subscription) do update set current = excluded.current, old_rows = true`
 
 // wholeSQL notes that the rows of a generation ($3) of a subscription ($1) in a tenant
-// ($2) are all that the log says.
-const wholeSQL = `update checkpoints set complete = true where tenant_id = $2 and subscription = $1 and generation = $3`
+// ($2) are all that the log says, whatever failed on the way (noteFailureSQL).
+const wholeSQL = `update checkpoints set complete = true, failures = 0, error = null, failed_at = null
+where tenant_id = $2 and subscription = $1 and generation = $3`
 
 // dropCheckpointsSQL deletes the checkpoints of a subscription ($1) in a tenant ($2)
 // below a generation ($3), whose rows go too. A build above it that was broken off
@@ -38,7 +45,7 @@ const dropCheckpointsSQL = `delete from checkpoints where tenant_id = $2 and sub
 // limit events, and moves the pointer. The live subscription goes on from the
 // build's checkpoint if it is of the build's fold version, and is left alone by all
 // others; servers are told. Call it when Page has come to the log's end, so that the
-// live subscription doesn't stand still for long.
+// live subscription doesn't stand still for long. The old rows are there until DropOld.
 func (b *Build) Flip(ctx context.Context, limit int, fill Fill) error {
 	return b.beside(ctx, limit, fill, func(tx pgx.Tx, _ Side) error {
 		batch := &pgx.Batch{}
@@ -103,4 +110,66 @@ func (b *Build) beside(ctx context.Context, limit int, fill Fill, do func(pgx.Tx
 		s.NextSeq, s.Even = b.seq, b.seq <= skips.past(s.LiveSeq)
 		return do(tx, s)
 	})
+}
+
+// Leftover is a subscription of a tenant of which rows below the live generation may be
+// left: who flipped was killed before it had deleted them, or couldn't.
+type Leftover struct {
+	Tenant       domain.TenantID
+	Subscription string
+}
+
+// leftoversSQL lists those of some subscriptions ($1).
+const leftoversSQL = `select tenant_id, subscription from generations
+where old_rows and subscription = any ($1) order by tenant_id, subscription`
+
+// Leftovers lists those of some subscriptions, with the engine role. It looks at no rows
+// but these, so it may be asked often.
+func Leftovers(ctx context.Context, engine *pgxpool.Pool, subscriptions []string) ([]Leftover, error) {
+	rows, err := engine.Query(ctx, leftoversSQL, subscriptions)
+	if err != nil {
+		return nil, fmt.Errorf("find old rows: %w", err)
+	}
+	left, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (l Leftover, err error) {
+		err = row.Scan((*uuid.UUID)(&l.Tenant), &l.Subscription)
+		return l, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("find old rows: %w", err)
+	}
+	return left, nil
+}
+
+// leftSQL is the live generation of a subscription ($1) in a tenant ($2), if rows below it
+// may be left.
+const leftSQL = `select current from generations where tenant_id = $2 and subscription = $1 and old_rows`
+
+// droppedSQL notes that none are left below a generation ($3) of a subscription ($1) in a
+// tenant ($2).
+const droppedSQL = `update generations set old_rows = false where tenant_id = $2 and subscription = $1 and current = $3`
+
+// DropOld has drop delete what generations below the live one have kept, if a flip has
+// left any, and notes that it is done. Nobody builds the subscription meanwhile, so what
+// another is about to delete is left to it.
+//
+// Errors: *BuildRunningError.
+func (b *Builds) DropOld(ctx context.Context, subscription string, drop func(ctx context.Context, live int) error) error {
+	err := b.take(ctx, subscription)
+	var live int
+	if err == nil {
+		err = b.pool.QueryRow(ctx, leftSQL, subscription, b.tenant.UUID()).Scan(&live)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
+	}
+	if err == nil {
+		err = drop(ctx, live)
+	}
+	if err == nil {
+		_, err = b.pool.Exec(ctx, droppedSQL, subscription, b.tenant.UUID(), live)
+	}
+	if err != nil {
+		return fmt.Errorf("old rows of %s of tenant %s: %w", subscription, b.tenant, err)
+	}
+	return nil
 }

@@ -213,7 +213,7 @@ func TestBuildIgnores(t *testing.T) {
 	f := newFixture(t)
 	tenant := f.tenant()
 	want := f.kinds(tenant, "choosy", []string{wanted, broken, newer, ignored, left, wanted, broken, broken, broken, broken})
-	build, err := eventstore.StartBuild(t.Context(), f.engine, tenant, "choosy", 1)
+	build, err := startBuild(t.Context(), f.engine, tenant, "choosy", 1)
 	if err != nil {
 		t.Fatal(err)
 	}

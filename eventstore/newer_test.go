@@ -112,7 +112,7 @@ func TestBuildOfAnOlderReplica(t *testing.T) {
 			head := f.grow(f.store, tenant, 3)
 			e.tenant, e.seq, e.stream, e.version = tenant, head+1, newStream(t), 1
 			f.raw(e)
-			build, err := eventstore.StartBuild(t.Context(), f.engine, tenant, "a", 1)
+			build, err := startBuild(t.Context(), f.engine, tenant, "a", 1)
 			if err != nil {
 				t.Fatal(err)
 			}

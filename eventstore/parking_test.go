@@ -82,7 +82,7 @@ func TestSkip(t *testing.T) {
 	f.parked("a", sick, 1)
 
 	// A build that has gone past the event is never gone on with.
-	early, err := eventstore.StartBuild(t.Context(), f.engine, sick, "a", 1)
+	early, err := startBuild(t.Context(), f.engine, sick, "a", 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +125,7 @@ func TestSkip(t *testing.T) {
 
 	// From the first event on, and without what would fail.
 	r.close()
-	late, err := eventstore.StartBuild(t.Context(), f.engine, sick, "a", 1)
+	late, err := startBuild(t.Context(), f.engine, sick, "a", 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,7 +192,7 @@ func TestSkipsInARow(t *testing.T) {
 	a.wants(t, tenant, but(last, last-2, last-1, last))
 	f.wantsUntroubled("a", tenant, last)
 
-	build, err := eventstore.StartBuild(t.Context(), f.engine, tenant, "a", 1)
+	build, err := startBuild(t.Context(), f.engine, tenant, "a", 1)
 	if err != nil {
 		t.Fatal(err)
 	}

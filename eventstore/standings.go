@@ -31,6 +31,24 @@ type Standing struct {
 	Skips  []Skip
 	// Building are the generations that are being built, in the order of the tenants' ids.
 	Building []Building
+	// FailedBuilds are those whose last try in the background failed, in that order too.
+	FailedBuilds []FailedBuild
+}
+
+// FailedBuild is a generation that couldn't be built in the background. The old one is
+// read, and it is tried again.
+type FailedBuild struct {
+	Tenant       domain.TenantID
+	Subscription string
+	Generation   int
+	FoldVersion  int
+	// Seq is the last event folded, and Head the log's last.
+	Seq, Head int64
+	// Attempts are those that failed since Seq, the first of them at Since, and Error is why
+	// the last did.
+	Attempts int
+	Since    time.Time
+	Error    string
 }
 
 // Building is a generation that somebody builds.
@@ -105,9 +123,20 @@ where exists (select from pg_locks l where l.locktype = 'advisory' and l.granted
   and l.classid::bigint = (k.key >> 32) & 4294967295 and l.objid::bigint = k.key & 4294967295)
 order by c.tenant_id`
 
+// failedBuildsSQL lists the builds of a subscription ($1) whose last try failed, without
+// those that are given up.
+const failedBuildsSQL = `select c.tenant_id, c.generation, c.fold_version, c.seq,
+  coalesce((select e.seq from events e where e.tenant_id = c.tenant_id order by e.seq desc limit 1), 0),
+  c.failures, c.failed_at, c.error
+from tenant_logs t
+join checkpoints c on c.tenant_id = t.tenant_id and c.subscription = $1
+where c.error is not null and c.failed_at is not null and c.fold_version is not null
+  and c.generation > coalesce((select g.current from generations g where g.tenant_id = c.tenant_id and g.subscription = $1), 1)
+order by t.tenant_id, c.generation`
+
 // StandingOf tells how a subscription stands, over all tenants, with the engine
 // role. It looks at each log's end and at each checkpoint, and reads no log. Only
-// what is parked or skipped is kept in memory.
+// what is parked, skipped or built is kept in memory.
 func StandingOf(ctx context.Context, engine *pgxpool.Pool, subscription string) (Standing, error) {
 	s := Standing{Subscription: subscription}
 	rows, err := engine.Query(ctx, standingSQL, subscription)
@@ -177,6 +206,17 @@ func StandingOf(ctx context.Context, engine *pgxpool.Pool, subscription string) 
 	})
 	if err != nil {
 		return s, fmt.Errorf("builds of %s: %w", subscription, err)
+	}
+	if rows, err = engine.Query(ctx, failedBuildsSQL, subscription); err != nil {
+		return s, fmt.Errorf("failed builds of %s: %w", subscription, err)
+	}
+	s.FailedBuilds, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (FailedBuild, error) {
+		b := FailedBuild{Subscription: subscription}
+		err := row.Scan((*uuid.UUID)(&b.Tenant), &b.Generation, &b.FoldVersion, &b.Seq, &b.Head, &b.Attempts, &b.Since, &b.Error)
+		return b, err
+	})
+	if err != nil {
+		return s, fmt.Errorf("failed builds of %s: %w", subscription, err)
 	}
 	return s, nil
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,9 +31,10 @@ const (
 //	every minute ────┴─▶ look (Needs) ─▶ the shortest log ─▶ pass ─▶ flip ─▶ the next …
 //	                                          │
 //	                     failed: again after a growing pause;
-//	                     another replica has it: leave it
+//	                     another process has it: leave it, and look again after one
 //
-// It never builds downwards: where a newer fold fills the rows there is nothing to do.
+// It never builds downwards: where a newer fold fills the rows there is nothing to do. Old
+// rows that anybody's flip has left, killed before it had deleted them, it deletes.
 // Every replica has one; what one builds the others leave alone.
 type Background struct {
 	cfg       BackgroundConfig
@@ -47,7 +50,7 @@ type Background struct {
 
 	mu      sync.Mutex
 	running bool
-	failed  map[need]failure
+	failed  map[need]failure // and what others have in hand
 }
 
 // BackgroundConfig sets a Background up. The zero values of all but Engine are good ones.
@@ -67,10 +70,11 @@ type need struct {
 	model  string
 }
 
-// failure is how often in a row a build has failed, and when it is tried again.
+// failure is how often in a row a build has failed, how often since it was found in
+// another process's hands, and when it is tried again.
 type failure struct {
-	times int
-	again time.Time
+	times, held int
+	again       time.Time
 }
 
 // NewBackground makes a Background, which does nothing before Start.
@@ -145,8 +149,13 @@ func (b *Background) Leave(t domain.TenantID, model string) bool {
 func (b *Background) run(ctx context.Context) {
 	tick := time.NewTicker(b.cfg.Every)
 	defer tick.Stop()
+	var cleaned time.Time
 	for {
 		again := b.round(ctx)
+		if time.Since(cleaned) >= b.cfg.Every {
+			b.clean(ctx)
+			cleaned = time.Now()
+		}
 		// Not at once: the feed may say the same of many tenants.
 		if !pause(ctx, min(time.Second, b.cfg.Every)) {
 			return
@@ -205,28 +214,77 @@ func (b *Background) build(ctx context.Context, needs []eventstore.Need) {
 	}
 	log := b.cfg.Logger.With("tenant", t)
 	told := &reporter{report: func(p Progress) {
-		if p.Done {
+		var left *OldRowsError
+		switch {
+		case errors.As(p.Err, &left):
+			if ctx.Err() == nil {
+				log.Warn("old rows of a read model not deleted; it is tried again", "model", p.Model, "error", left.Cause)
+			}
+		case p.Done:
 			b.built.Add(1)
 			log.Info("read model built in the background; it is read from now on", "model", p.Model,
 				"fold_version", b.versions[p.Model], "events", p.Seq)
-		}
-		if p.Err != nil && ctx.Err() == nil {
-			b.fail(need{t, p.Model}, p.Err, log)
+		case p.Err != nil && ctx.Err() == nil:
+			b.fail(ctx, need{t, p.Model}, p.Err, log)
 		}
 	}}
 	b.rebuilder.pass(ctx, t, models, told, (*eventstore.Builds).Supersede, (*follower).rebuild)
 }
 
-// fail notes that a build came to nothing, unless others have it or have done it.
-func (b *Background) fail(n need, err error, log *slog.Logger) {
-	var running *eventstore.BuildRunningError
-	if errors.As(err, &running) || errors.Is(err, eventstore.ErrNotNeeded) {
-		return
+// clean deletes the old rows that are left. It ends early when builds may be waiting.
+func (b *Background) clean(ctx context.Context) {
+	began := time.Now()
+	left, err := eventstore.Leftovers(ctx, b.cfg.Engine, slices.Sorted(maps.Keys(b.models)))
+	if err != nil && ctx.Err() == nil {
+		b.cfg.Logger.Warn("can't see whether there are old rows; looking again", "error", err)
 	}
+	for _, l := range left {
+		if ctx.Err() != nil || time.Since(began) > b.cfg.Every {
+			return
+		}
+		log := b.cfg.Logger.With("tenant", l.Tenant, "model", l.Subscription)
+		err := b.cleanOne(ctx, l)
+		var running *eventstore.BuildRunningError
+		switch {
+		case err == nil:
+			log.Debug("old rows of a read model deleted")
+		case errors.As(err, &running) || ctx.Err() != nil: // whoever builds deletes them
+		default:
+			log.Warn("old rows of a read model not deleted; it is tried again", "error", err)
+		}
+	}
+}
+
+func (b *Background) cleanOne(ctx context.Context, l eventstore.Leftover) error {
+	builds, err := eventstore.OpenBuilds(ctx, b.cfg.Engine, l.Tenant, b.cfg.By)
+	if err != nil {
+		return err
+	}
+	defer builds.Close()
+	return b.rebuilder.dropOld(ctx, builds, l.Tenant, b.models[l.Subscription])
+}
+
+// fail notes that a build came to nothing. That others have it is no failure, but no
+// reason to ask every second either.
+func (b *Background) fail(ctx context.Context, n need, err error, log *slog.Logger) {
+	var running *eventstore.BuildRunningError
 	b.mu.Lock()
 	f := b.failed[n]
-	f.again = time.Now().Add(min(time.Second<<min(f.times, 20), buildAgainMost))
-	f.times++
+	switch {
+	case errors.Is(err, eventstore.ErrNotNeeded): // another has done it
+		delete(b.failed, n)
+		b.mu.Unlock()
+		return
+	case errors.As(err, &running):
+		// No longer than to the next look at all: who has it may die.
+		f.again = time.Now().Add(min(doubled(f.held), b.cfg.Every))
+		f.held++
+		b.failed[n] = f
+		b.mu.Unlock()
+		return
+	}
+	f.again = time.Now().Add(min(doubled(f.times), buildAgainMost))
+	f.times, f.held = f.times+1, 0
 	b.failed[n] = f
 	b.mu.Unlock()
 	if errors.Is(err, domain.ErrUnknownEvent) {
@@ -236,7 +294,17 @@ func (b *Background) fail(n need, err error, log *slog.Logger) {
 	b.failures.Add(1)
 	log.Error("read model not built in the background; the old rows are read, and it is tried again", "model", n.model,
 		"failures", f.times, "retry_at", f.again, "error", err)
+	var failure *RebuildError
+	if errors.As(err, &failure) {
+		err = failure.Cause
+	}
+	if err := eventstore.NoteFailure(ctx, b.cfg.Engine, n.tenant, n.model, b.versions[n.model], err); err != nil && ctx.Err() == nil {
+		log.Warn("a failed build isn't listed", "model", n.model, "error", err)
+	}
 }
+
+// doubled is a second, doubled so many times.
+func doubled(times int) time.Duration { return time.Second << min(times, 20) }
 
 func (b *Background) due(n need) bool {
 	b.mu.Lock()
@@ -244,7 +312,7 @@ func (b *Background) due(n need) bool {
 	return !b.failed[n].again.After(time.Now())
 }
 
-// forget drops the failures of what needs no build any more.
+// forget drops what is known of what needs no build any more.
 func (b *Background) forget(needs []eventstore.Need) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -257,7 +325,7 @@ func (b *Background) forget(needs []eventstore.Need) {
 	b.failed = kept
 }
 
-// next is how long it is until something that failed is tried again, at most until the
+// next is how long it is until something that came to nothing is tried again, at most until the
 // next look at all.
 func (b *Background) next() time.Duration {
 	b.mu.Lock()

@@ -327,6 +327,114 @@ where tenant_id = $1 and subscription = 'projects' and generation > 1`, c.id.UUI
 	w.dropped(t, c)
 }
 
+// A build that has failed, and that another process has in hand then, is looked at again
+// after a growing pause, not every second; it is no failure. Once the other has done it
+// nothing is remembered.
+func TestBackgroundBuildInOtherHands(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c, _ := fillCompany(t, w, 3)
+	older := w.start(t, projectsOf(1), 50, false)
+	w.becomes(t, c, "projects", 1)
+	older.stop()
+	newer, n := projectsOf(2), need{c.id, "projects"}
+	b := newBackground(BackgroundConfig{Engine: w.db.Engine(t), Every: 3 * time.Second}, []readModel{newer})
+	b.failed[n] = failure{times: 3} // to be tried again by now
+	build, err := startBuild(t.Context(), w.engine, c.id, "projects", 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer build.Close()
+	for _, wait := range []time.Duration{time.Second, 2 * time.Second, 3 * time.Second, 3 * time.Second} {
+		began := time.Now()
+		again := b.round(t.Context())
+		f := b.failed[n]
+		if again > wait || f.again.Before(began.Add(wait)) {
+			t.Errorf("looked at again after %v, at %v; want %v after %v", again, f.again, wait, began)
+		}
+		f.again = time.Now()
+		b.failed[n] = f
+	}
+	if _, failures, waiting := b.Counts(); failures != 0 || waiting != 1 || b.failed[n].times != 3 {
+		t.Errorf("%d failures counted, %d waiting, %+v", failures, waiting, b.failed[n])
+	}
+	needs, err := eventstore.Needs(t.Context(), w.engine, b.versions)
+	if err != nil || len(needs) != 1 {
+		t.Fatal(needs, err)
+	}
+	if err := build.Flip(t.Context(), 1000, newer.fill); err != nil {
+		t.Fatal(err)
+	}
+	build.Close()
+	b.build(t.Context(), needs)
+	if len(b.failed) > 0 {
+		t.Errorf("remembered of what another has done: %+v", b.failed)
+	}
+}
+
+// A build that fails is seen by operators, how often and why, until it goes on; the old
+// rows are read, and nothing is parked.
+func TestBackgroundBuildThatFails(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c, _ := fillCompany(t, w, 5)
+	older := w.start(t, projectsOf(1), 50, false)
+	w.becomes(t, c, "projects", 1)
+	older.stop()
+	poisoned, good, poison := projectsOf(2), projectsOf(2), c.head()/2
+	poisoned.fill = func(ctx context.Context, p *eventstore.Page) error {
+		if p.Events[len(p.Events)-1].Seq >= poison {
+			return errors.New("poison")
+		}
+		return good.fill(ctx, p)
+	}
+	b := newBackground(BackgroundConfig{Engine: w.db.Engine(t)}, []readModel{poisoned})
+	b.rebuilder.pageSize = 3
+	standing := func() eventstore.Standing {
+		t.Helper()
+		s, err := eventstore.StandingOf(t.Context(), w.engine, "projects")
+		if err != nil || len(s.Parked) > 0 || len(s.Building) > 0 {
+			t.Fatalf("%+v, %v", s, err)
+		}
+		return s
+	}
+	for attempts := 1; attempts <= 2; attempts++ {
+		b.failed = map[need]failure{} // it is due
+		b.round(t.Context())
+		failed := standing().FailedBuilds
+		if len(failed) != 1 || failed[0].Tenant != c.id || failed[0].Generation != 2 || failed[0].FoldVersion != 2 || failed[0].Attempts != attempts ||
+			failed[0].Seq >= failed[0].Head || failed[0].Head != c.head() || failed[0].Since.IsZero() || !strings.HasSuffix(failed[0].Error, ": poison") {
+			t.Errorf("after %d attempts: %+v", attempts, failed)
+		}
+		w.projectNames(t, c, 1)
+	}
+	// A failure after its last page is forgotten by the flip.
+	build, err := startBuild(t.Context(), w.engine, c.id, "projects", 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := build.Page(t.Context(), 1000, good.fill); err != nil {
+		t.Fatal(err)
+	}
+	build.Close()
+	if failed := standing().FailedBuilds; len(failed) > 0 {
+		t.Errorf("after a page: %+v", failed)
+	}
+	if err := eventstore.NoteFailure(t.Context(), w.engine, c.id, "projects", 2, errors.New("too late")); err != nil {
+		t.Fatal(err)
+	}
+	b = newBackground(BackgroundConfig{Engine: w.db.Engine(t)}, []readModel{good})
+	b.round(t.Context())
+	if failed := standing().FailedBuilds; len(failed) > 0 {
+		t.Errorf("when it is built: %+v", failed)
+	}
+	var troubled int
+	if err := w.engine.QueryRow(t.Context(), `select count(*) from checkpoints where failures > 0 or error is not null or failed_at is not null`).Scan(&troubled); err != nil || troubled > 0 {
+		t.Errorf("%d failures are left, %v", troubled, err)
+	}
+	w.projectNames(t, c, 2)
+}
+
 // lengthen puts that many events at a company's log's end which nobody's rows show.
 func (w *world) lengthen(t testing.TB, c *company, events int) {
 	t.Helper()

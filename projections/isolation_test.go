@@ -13,7 +13,7 @@ import (
 )
 
 // tables are all that the api role may read of this package's.
-var tables = []string{"events", "projects", "tasks", "comments", "members", "tenants", "summaries", "cycles", "activity", "generations", "checkpoints"}
+var tables = []string{"events", "projects", "tasks", "comments", "search", "members", "tenants", "summaries", "cycles", "activity", "generations", "checkpoints"}
 
 // The database itself shows the api role one tenant, or none.
 func TestAPIRoleSeesOneTenant(t *testing.T) {
@@ -38,6 +38,8 @@ func TestAPIRoleSeesOneTenant(t *testing.T) {
 		b := &pgx.Batch{}
 		b.Queue(`select set_config('docket.tenant', '', true), set_config('docket.user', '', true)`)
 		b.Queue(`select set_config($1, $2, true)`, setting, value)
+		// A search that every document is found by: without one, search shows nothing at all.
+		b.Queue(`select set_config('docket.search', '!nothing', true)`)
 		b.Queue(`select count(*), count(*) filter (where tenant_id <> $1) from `+table, one.id.UUID()).QueryRow(func(row pgx.Row) error {
 			return row.Scan(&all, &foreign)
 		})
@@ -60,6 +62,13 @@ func TestAPIRoleSeesOneTenant(t *testing.T) {
 		if foreign != 0 || (all > 0) != wide {
 			t.Errorf("%s: a user sees %d rows, %d of them of a tenant they aren't in", table, all, foreign)
 		}
+	}
+	var unsearched int
+	b := &pgx.Batch{}
+	b.Queue(`select set_config('docket.tenant', $1, true), set_config('docket.search', '', true)`, one.id.String())
+	b.Queue(`select count(*) from search`).QueryRow(func(row pgx.Row) error { return row.Scan(&unsearched) })
+	if err := w.api.SendBatch(t.Context(), b).Close(); err != nil || unsearched != 0 {
+		t.Errorf("search: %d rows without a search, %v", unsearched, err)
 	}
 	if all, _ := count("docket.user", ann.String(), "members"); all != 1 {
 		t.Errorf("a user sees %d memberships, has one", all)

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"sync"
+	"time"
 
 	"docket/domain"
 	"docket/eventstore"
@@ -22,6 +23,9 @@ const (
 	pageBytes = 4 << 20
 	// writers is how many read models of one tenant are written at the same time.
 	writers = 2
+	// readAgain is the first pause before the shared reading is tried again; each is
+	// twice as long as the one before, and the last at most readAgainMost.
+	readAgain, readAgainMost = 100 * time.Millisecond, 2 * time.Second
 )
 
 // start is Builds.Start or Builds.StartBehind.
@@ -35,7 +39,8 @@ type start func(*eventstore.Builds, context.Context, string, int) (*eventstore.B
 //
 // Each read model is followed in transactions of its own, so that one which fails
 // keeps none of the others. What the shared reading can't read, and what was
-// appended meanwhile, each follower reads for itself.
+// appended meanwhile, each follower reads for itself: an event that one of them
+// leaves out, or which only some of them stumble over, is no reason for all to end.
 func (r *Rebuilder) pass(ctx context.Context, t domain.TenantID, models []readModel, told *reporter, start start, do func(*follower, context.Context) error) {
 	builds, err := eventstore.OpenBuilds(ctx, r.engine, t, r.By)
 	var head int64
@@ -61,8 +66,9 @@ func (r *Rebuilder) pass(ctx context.Context, t domain.TenantID, models []readMo
 			told.fail(t, m.name, err)
 			continue
 		}
+		build.Ignore(m.ignores)
 		after, through = min(after, build.Seq()), max(through, build.Through())
-		f := &follower{rebuilder: r, tenant: t, model: m, build: build, told: told, head: head, slots: slots,
+		f := &follower{rebuilder: r, tenant: t, model: m, builds: builds, build: build, told: told, head: head, slots: slots,
 			stretches: make(chan eventstore.Stretch, 1), gone: make(chan struct{})}
 		f.leave = sync.OnceFunc(func() { close(f.gone) })
 		followers = append(followers, f)
@@ -92,17 +98,22 @@ func (r *Rebuilder) lead(ctx context.Context, builds *eventstore.Builds, after, 
 	}()
 	ignored := ignoredBy(followers)
 	for limit := min(firstPage, r.pageSize); ; {
-		s, err := builds.Read(ctx, after, through, limit, ignored)
+		s, err := readShared(ctx, builds, after, through, limit, ignored)
 		if err != nil || s.Through == after {
 			return
 		}
+		wanted := false
 		for _, f := range followers {
 			select {
 			case f.stretches <- s:
+				wanted = true
 			case <-f.gone:
 			case <-ctx.Done():
 				return
 			}
+		}
+		if !wanted {
+			return
 		}
 		full := int(s.Through-after) == limit
 		after = s.Through
@@ -110,6 +121,18 @@ func (r *Rebuilder) lead(ctx context.Context, builds *eventstore.Builds, after, 
 			return
 		}
 		limit = nextPage(limit, s.Bytes, r.pageSize)
+	}
+}
+
+// readShared reads a stretch. What fails for the database's sake, as with a connection
+// that is lost, is tried some times more: each follower on its own would read all the
+// rest of the log.
+func readShared(ctx context.Context, builds *eventstore.Builds, after, through int64, limit int, ignored []string) (eventstore.Stretch, error) {
+	for wait := readAgain; ; wait *= 2 {
+		s, err := builds.Read(ctx, after, through, limit, ignored)
+		if err == nil || eventstore.UnreadableEvent(err) || wait > readAgainMost || !pause(ctx, wait) {
+			return s, err
+		}
 	}
 }
 
@@ -135,6 +158,7 @@ type follower struct {
 	rebuilder *Rebuilder
 	tenant    domain.TenantID
 	model     readModel
+	builds    *eventstore.Builds
 	build     *eventstore.Build
 	told      *reporter
 	head      int64
@@ -185,7 +209,8 @@ func (f *follower) rest(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		for n := limit; n == limit && f.build.Seq() < head; {
+		for f.build.Seq() < head {
+			n := 0
 			err := f.write(func() (err error) {
 				n, err = f.build.Page(ctx, limit, f.model.fill)
 				return err
@@ -197,6 +222,7 @@ func (f *follower) rest(ctx context.Context) error {
 			if n < limit {
 				return nil
 			}
+			limit = nextPage(limit, f.build.Bytes(), f.rebuilder.pageSize)
 		}
 		if f.build.Seq() >= f.build.Through() {
 			return nil
@@ -216,8 +242,25 @@ func (f *follower) rebuild(ctx context.Context) error {
 	if err := f.write(func() error { return f.build.Flip(ctx, firstPage, f.model.fill) }); err != nil {
 		return err
 	}
-	f.told.tell(Progress{Tenant: f.tenant, Model: f.model.name, Seq: f.build.Seq(), Head: max(f.head, f.build.Seq()), Done: true})
-	return f.write(func() error { return f.rebuilder.drop(ctx, f.tenant, dropSQL(f.model.table), f.build.Generation()) })
+	f.told.tell(f.done(nil))
+	_ = f.dropOld(ctx) // has told it
+	return nil
+}
+
+// done is the progress of what is read now.
+func (f *follower) done(err error) Progress {
+	return Progress{Tenant: f.tenant, Model: f.model.name, Seq: f.build.Seq(), Head: max(f.head, f.build.Seq()), Done: true, Err: err}
+}
+
+// dropOld deletes the rows of before the flip. Where it can't it tells so: the new ones
+// are read nevertheless.
+func (f *follower) dropOld(ctx context.Context) error {
+	err := f.write(func() error { return f.rebuilder.dropOld(ctx, f.builds, f.tenant, f.model) })
+	if err != nil {
+		err = &OldRowsError{Tenant: f.tenant, Model: f.model.name, Cause: err}
+		f.told.tell(f.done(err))
+	}
+	return err
 }
 
 // head is the last seq of a tenant's log.

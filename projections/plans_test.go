@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -210,6 +211,45 @@ func TestPlans(t *testing.T) {
 		for _, bad := range bad {
 			if strings.Contains(p, bad) {
 				t.Errorf("%s: the plan has a %s:\n%s", name, bad, p)
+			}
+		}
+	}
+}
+
+// With many tenants of few documents each, as the statistics say, the key would look as
+// good as the words: but the policy of search lets no search go by the key, which would
+// read all of the tenant's documents. It would where the tenant was compared with =.
+func TestSearchGoesByItsWords(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	owner, err := pgx.Connect(t.Context(), w.db.OwnerURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer owner.Close(context.Background())
+	if _, err := w.engine.Exec(t.Context(), `insert into search
+select t.id, 1, gen_random_uuid(), n, to_tsvector('simple', 'word' || n || ' common')
+from (select gen_random_uuid() as id from generate_series(1, 2000)) t, generate_series(1, 5) n`); err != nil {
+		t.Fatal(err)
+	}
+	// As migrations/0010_search.sql has it at first, and then as it must not be.
+	for _, policy := range []string{"", `alter policy api_tenant on search using (tenant_id = current_tenant() and document @@ current_search())`} {
+		if _, err := owner.Exec(t.Context(), policy+`; analyze search`); err != nil {
+			t.Fatal(err)
+		}
+		// Sessions with no plan from before, and a search for a word that all have.
+		cfg := w.api.Config()
+		cfg.ConnConfig.RuntimeParams["docket.search"] = "common"
+		api, err := pgxpool.NewWithConfig(t.Context(), cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer api.Close()
+		for _, name := range []string{"rankedTasksSQL", "labelledTasksSQL", "rankedProjectsSQL"} {
+			s := hot()[name]
+			p := plan(t, api, s.sql, s.bitmaps)
+			if byWords := strings.Contains(p, s.index); byWords != (policy == "") {
+				t.Errorf("%s under %q:\n%s", name, policy, p)
 			}
 		}
 	}

@@ -43,6 +43,21 @@ func (e *RebuildError) Error() string {
 
 func (e *RebuildError) Unwrap() error { return e.Cause }
 
+// OldRowsError says that one read model of one tenant was rebuilt and is read, that its
+// rows from before are still there, and why. Nobody sees those. A Background deletes
+// them, or the next rebuild of the same.
+type OldRowsError struct {
+	Tenant domain.TenantID
+	Model  string
+	Cause  error
+}
+
+func (e *OldRowsError) Error() string {
+	return fmt.Sprintf("%s of tenant %s is rebuilt, and its old rows are still there: %v", e.Model, e.Tenant, e.Cause)
+}
+
+func (e *OldRowsError) Unwrap() error { return e.Cause }
+
 // Progress says how far the rebuild of one read model of one tenant is.
 type Progress struct {
 	Tenant domain.TenantID
@@ -51,7 +66,8 @@ type Progress struct {
 	Seq, Head int64
 	// Done says that the new rows are the ones that are read.
 	Done bool
-	// Err is why it came to nothing, a *RebuildError; nil while it didn't.
+	// Err is why it came to nothing, a *RebuildError; nil while it didn't. Of what is Done
+	// it is an *OldRowsError, told after that.
 	Err error
 }
 
@@ -94,8 +110,8 @@ func NewRebuilder(engine *pgxpool.Pool) *Rebuilder {
 // ctx ends it all. It may be broken off at any point: each read model of each
 // tenant is then old or new, and the next call goes on with those that were in hand.
 //
-// Errors: *UnknownModelError before anything is done, and then a *RebuildError for
-// each that failed, joined. Its cause is *eventstore.TenantError for a tenant
+// Errors: *UnknownModelError before anything is done, and then, joined, an *OldRowsError
+// for each whose old rows couldn't be deleted, and a *RebuildError for each that failed. Its cause is *eventstore.TenantError for a tenant
 // without a log; *eventstore.BuildRunningError where another process rebuilds the
 // same; what a fold says of an event that it can't fold; or domain.ErrUnknownEvent
 // for one of a newer version.
@@ -234,4 +250,11 @@ func (r *Rebuilder) drop(ctx context.Context, t domain.TenantID, sql string, gen
 			return nil
 		}
 	}
+}
+
+// dropOld deletes the rows of a read model that a flip has left.
+func (r *Rebuilder) dropOld(ctx context.Context, builds *eventstore.Builds, t domain.TenantID, m readModel) error {
+	return builds.DropOld(ctx, m.name, func(ctx context.Context, live int) error {
+		return r.drop(ctx, t, dropSQL(m.table), live)
+	})
 }

@@ -4,13 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"docket/domain"
 	"docket/eventstore"
 
 	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/jackc/pgx/v5"
 )
 
 // fillCompany makes a tenant with some of everything.
@@ -197,6 +200,126 @@ func TestRebuildBrokenOff(t *testing.T) {
 	w.onlyGeneration(t, c, projects.erase(), goal+2)
 }
 
+// undeletable keeps the rows of a read model from being deleted, until again.
+func (w *world) undeletable(t *testing.T, table string) (again func()) {
+	t.Helper()
+	owner, err := pgx.Connect(t.Context(), w.db.OwnerURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = owner.Close(context.Background()) })
+	do := func(sql string) {
+		t.Helper()
+		if _, err := owner.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	do(`create function kept() returns trigger language plpgsql as $$ begin raise exception 'they stay'; end $$;
+create trigger kept before delete on ` + table + ` for each row execute function kept()`)
+	return func() { t.Helper(); do(`drop trigger kept on ` + table) }
+}
+
+// leftovers are the read models of a company of which old rows are noted.
+func (w *world) leftovers(t fatalist, c *company) (models []string) {
+	t.Helper()
+	left, err := eventstore.Leftovers(context.Background(), w.engine, Models())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range left {
+		if l.Tenant == c.id {
+			models = append(models, l.Subscription)
+		}
+	}
+	return models
+}
+
+// Old rows that can't be deleted, or weren't since the process was killed before it came
+// to that, are no failed rebuild; they are noted, and whoever builds in the background
+// deletes them.
+func TestOldRowsThatStay(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	stop := w.run(t, 50, Subscriptions())
+	c, _ := fillCompany(t, w, 3)
+	w.caught(t, c)
+	stop()
+	again := w.undeletable(t, "projects")
+	here := []domain.TenantID{c.id}
+	isLeft := func(err error) {
+		t.Helper()
+		var (
+			left   *OldRowsError
+			failed *RebuildError
+			verify *VerifyError
+		)
+		if !errors.As(err, &left) || left.Model != "projects" || left.Tenant != c.id || errors.As(err, &failed) || errors.As(err, &verify) {
+			t.Errorf("told of old rows: %v", err)
+		}
+	}
+	var last Progress
+	flips := 0
+	err := w.rebuild.Rebuild(t.Context(), here, []string{"projects", "tasks"}, func(p Progress) {
+		if p.Done && p.Err == nil {
+			flips++
+		}
+		if p.Model == "projects" {
+			last = p
+		}
+	})
+	isLeft(err)
+	isLeft(last.Err)
+	if !last.Done || flips != 2 || w.generation(t, c, "projects") != 2 {
+		t.Errorf("%d flips, at last %+v", flips, last)
+	}
+	if left := w.leftovers(t, c); !slices.Equal(left, []string{"projects"}) {
+		t.Errorf("noted are %v", left)
+	}
+	if _, err := w.engine.Exec(t.Context(), `update projects set name = 'x' where tenant_id = $1`, c.id.UUID()); err != nil {
+		t.Fatal(err)
+	}
+	_, verdicts, err := verify(t, w.rebuild, here, []string{"projects"}, true)
+	isLeft(err)
+	if len(verdicts) != 1 || !verdicts[0].Repaired || w.generation(t, c, "projects") != 3 {
+		t.Errorf("repaired: %+v", verdicts)
+	}
+	isLeft(verdicts[0].Err)
+
+	again()
+	// Killed between the flip and the deletion.
+	ctx, kill := context.WithCancel(t.Context())
+	defer kill()
+	_ = w.rebuild.Rebuild(ctx, here, []string{"tasks"}, func(p Progress) {
+		if p.Done {
+			kill()
+		}
+	})
+	if left := w.leftovers(t, c); !slices.Equal(left, []string{"projects", "tasks"}) {
+		t.Errorf("noted are %v", left)
+	}
+	// What somebody has in hand is left to them.
+	build, err := startBuild(t.Context(), w.engine, c.id, "tasks", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := NewBackground(BackgroundConfig{Engine: w.engine})
+	b.clean(t.Context())
+	build.Close()
+	if left := w.leftovers(t, c); !slices.Equal(left, []string{"tasks"}) {
+		t.Errorf("noted are %v", left)
+	}
+	w.onlyGeneration(t, c, projects.erase(), 3)
+	b.Start()
+	for len(w.leftovers(t, c)) > 0 {
+		time.Sleep(time.Millisecond)
+	}
+	b.Stop()
+	var rows int
+	if err := w.engine.QueryRow(t.Context(), `select count(*) from tasks where tenant_id = $1 and generation <> 3`, c.id.UUID()).Scan(&rows); err != nil || rows > 0 {
+		t.Errorf("%d old rows of tasks, %v", rows, err)
+	}
+}
+
 // What another version of the fold has begun isn't continued.
 func TestRebuildByAnotherFold(t *testing.T) {
 	t.Parallel()
@@ -214,7 +337,7 @@ func TestRebuildByAnotherFold(t *testing.T) {
 		}
 		return next, err
 	}
-	build, err := eventstore.StartBuild(t.Context(), w.engine, c.id, old.Name, old.FoldVersion)
+	build, err := startBuild(t.Context(), w.engine, c.id, old.Name, old.FoldVersion)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -338,7 +461,7 @@ func TestPoison(t *testing.T) {
 	}
 	before := w.rows(t, ill, "projects", 1)
 
-	build, err := eventstore.StartBuild(t.Context(), w.engine, ill.id, "projects", 1)
+	build, err := startBuild(t.Context(), w.engine, ill.id, "projects", 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -367,7 +490,7 @@ func TestBuildPageIsOneTransaction(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	c, _ := fillCompany(t, w, 3)
-	build, err := eventstore.StartBuild(t.Context(), w.engine, c.id, "projects", 1)
+	build, err := startBuild(t.Context(), w.engine, c.id, "projects", 1)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"docket/domain"
-	"docket/eventstore"
 )
 
 func TestStats(t *testing.T) {
@@ -80,7 +79,7 @@ func TestStats(t *testing.T) {
 		t.Fatal(err)
 	}
 	same(t, stats(), want)
-	build, err := eventstore.StartBuild(t.Context(), w.engine, c.id, "projects", projects.FoldVersion)
+	build, err := startBuild(t.Context(), w.engine, c.id, "projects", projects.FoldVersion)
 	if err != nil {
 		t.Fatal(err)
 	}

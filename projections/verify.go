@@ -40,7 +40,8 @@ type Verdict struct {
 	Rows, Differing int64
 	// Repaired: the fresh rows are the ones that are read.
 	Repaired bool
-	// Err is why it couldn't be found out, or not repaired: a *VerifyError.
+	// Err is why it couldn't be found out, or not repaired: a *VerifyError. Of what is
+	// Repaired it is an *OldRowsError.
 	Err error
 }
 
@@ -75,7 +76,8 @@ type Verification struct {
 // Verify or Rebuild goes on with.
 //
 // Errors: *UnknownModelError before anything is done, and then a *VerifyError for each
-// that couldn't be compared, joined; the others go on. Causes are those of Rebuild.
+// that couldn't be compared, joined; the others go on. Causes are those of Rebuild. An
+// *OldRowsError is for what was repaired, as Rebuild says.
 func (r *Rebuilder) Verify(ctx context.Context, tenants []domain.TenantID, models []string, v Verification) error {
 	chosen, err := choose(models)
 	if err != nil {
@@ -102,6 +104,8 @@ func (r *Rebuilder) Verify(ctx context.Context, tenants []domain.TenantID, model
 			if v.Verdict != nil {
 				v.Verdict(ended.verdict)
 			}
+		case p.Err != nil: // an *OldRowsError, and a verdict follows
+			failures = append(failures, p.Err)
 		case v.Progress != nil:
 			v.Progress(p)
 		}
@@ -149,7 +153,7 @@ func (v *Verification) verify(f *follower, ctx context.Context) error {
 	}
 	switch {
 	case verdict.Repaired:
-		err = f.write(func() error { return f.rebuilder.drop(ctx, f.tenant, dropSQL(f.model.table), f.build.Generation()) })
+		verdict.Err = f.dropOld(ctx)
 	case ctx.Err() == nil: // else it is left to whoever comes next
 		err = errors.Join(err, f.write(func() error { return f.abandon(ctx) }))
 	}

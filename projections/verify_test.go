@@ -327,7 +327,7 @@ func TestVerifyOfWhatIsParked(t *testing.T) {
 		w.onlyGeneration(t, c, projects.erase(), 1)
 	}
 	look(0)
-	build, err := eventstore.StartBuild(t.Context(), w.engine, c.id, "projects", projects.FoldVersion)
+	build, err := startBuild(t.Context(), w.engine, c.id, "projects", projects.FoldVersion)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -377,7 +377,7 @@ func TestVerifyThatCouldNot(t *testing.T) {
 		t.Errorf("beside an unknown tenant: %+v, %v", verdicts, err)
 	}
 	// Another builds the same.
-	build, err := eventstore.StartBuild(t.Context(), w.engine, c.id, "tasks", 1)
+	build, err := startBuild(t.Context(), w.engine, c.id, "tasks", 1)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -329,3 +329,23 @@ func newID[ID ~[16]byte](t fatalist) ID {
 	}
 	return ID(u)
 }
+
+// loneBuild is a build whose Builds has no other; Close ends both.
+type loneBuild struct {
+	*eventstore.Build
+	Close func()
+}
+
+// startBuild begins or resumes one.
+func startBuild(ctx context.Context, pool *pgxpool.Pool, t domain.TenantID, subscription string, foldVersion int) (*loneBuild, error) {
+	builds, err := eventstore.OpenBuilds(ctx, pool, t, "")
+	if err != nil {
+		return nil, err
+	}
+	b, err := builds.Start(ctx, subscription, foldVersion)
+	if err != nil {
+		builds.Close()
+		return nil, err
+	}
+	return &loneBuild{b, builds.Close}, nil
+}

@@ -17,7 +17,6 @@ import (
 	"testing"
 
 	"docket/domain"
-	"docket/eventstore"
 	"docket/internal/pgtest"
 	"docket/migrations"
 	"docket/projections"
@@ -359,11 +358,7 @@ func TestCommandsBesideAServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	build, err := eventstore.StartBuild(t.Context(), db.Engine(t), domain.TenantID(id), "tasks", 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer build.Close()
+	defer building(t, db.Engine(t), domain.TenantID(id), "tasks").Close()
 	o = try(t, environ, "projections", "rebuild", "--tenant", "default")
 	o.refused(t, "1 read models couldn't be rebuilt")
 	if !strings.Contains(o.stderr, "default  tasks  failed") || strings.Count(o.stdout, "  done: ") != len(projections.Models())-1 {

@@ -46,6 +46,10 @@ failed, and at the end one with the totals.
 More --workers rebuild more tenants at a time, and take more of the machine from
 those who use the API.
 
+Exit status: 0 all is rebuilt; 1 it is, and of some the old rows couldn't be deleted,
+which nobody sees, and which a running server deletes, or the next rebuild; 2 something
+couldn't be rebuilt.
+
 With --dry-run nothing is changed: it tells how many rows would be added, removed and
 altered, and shows some of them by column. That takes as long as the rebuild.
 
@@ -149,7 +153,7 @@ func (p *program) rebuild(c *cobra.Command, r rebuilding) error {
 			return err
 		}
 		err = rebuilder.Rebuild(ctx, chosen, r.models, told.tell)
-		if err != nil && (ctx.Err() != nil || told.failed == 0) {
+		if err != nil && (ctx.Err() != nil || told.failed+told.left == 0) {
 			told.interrupted()
 			return err
 		}

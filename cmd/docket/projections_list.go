@@ -27,7 +27,8 @@ carry names on: how many tenants' logs there are, the platform's among them; in 
 many of them events are left, how many events, and how old the oldest of them is; the
 generations that are read; this docket's version of the fold, and in how many tenants
 another one fills the rows. Then what is parked, with the event that can't be handled
-and why, what operators had them leave out, and what is being built.
+and why, what operators had them leave out, what is being built, and what couldn't be
+built in the background, with why; that is tried again, and the old rows are read.
 
 A narrow terminal leaves columns out; with --json each subscription is one line that
 has everything.`,
@@ -68,6 +69,8 @@ type projectionLine struct {
 	Parked      []parkedLine     `json:"parked"`
 	Skipped     []skippedLine    `json:"skipped"`
 	Building    []buildingLine   `json:"building"`
+	// FailedBuilds are tried again.
+	FailedBuilds []failedBuildLine `json:"failed_builds"`
 }
 
 type generationLine struct {
@@ -87,6 +90,18 @@ type buildingLine struct {
 	Head        int64           `json:"head"`
 	By          string          `json:"by"`
 	Since       time.Time       `json:"since"`
+}
+
+type failedBuildLine struct {
+	TenantID    domain.TenantID `json:"tenant_id"`
+	Tenant      string          `json:"tenant"`
+	Generation  int             `json:"generation"`
+	FoldVersion int             `json:"fold_version"`
+	Seq         int64           `json:"seq"`
+	Head        int64           `json:"head"`
+	Attempts    int             `json:"attempts"`
+	Since       time.Time       `json:"since"`
+	Error       string          `json:"error"`
 }
 
 type parkedLine struct {
@@ -115,6 +130,7 @@ func lineOfStanding(s eventstore.Standing, names *tenantNames) projectionLine {
 		Projection: s.Subscription, Tenants: s.Tenants, BehindTenants: s.BehindTenants,
 		LagEvents: s.Behind, LagSeconds: s.Lag.Seconds(),
 		Generations: []generationLine{}, Parked: []parkedLine{}, Skipped: []skippedLine{}, Building: []buildingLine{},
+		FailedBuilds: []failedBuildLine{},
 	}
 	if v, ok := projections.FoldVersions()[s.Subscription]; ok {
 		l.ReadModel, l.FoldVersion = true, &v
@@ -146,6 +162,12 @@ func lineOfStanding(s eventstore.Standing, names *tenantNames) projectionLine {
 		l.Building = append(l.Building, buildingLine{
 			TenantID: b.Tenant, Tenant: names.name(b.Tenant), Generation: b.Generation, FoldVersion: b.FoldVersion,
 			Seq: b.Seq, Head: b.Head, By: b.By, Since: b.Since.UTC(),
+		})
+	}
+	for _, b := range s.FailedBuilds {
+		l.FailedBuilds = append(l.FailedBuilds, failedBuildLine{
+			TenantID: b.Tenant, Tenant: names.name(b.Tenant), Generation: b.Generation, FoldVersion: b.FoldVersion,
+			Seq: b.Seq, Head: b.Head, Attempts: b.Attempts, Since: b.Since.UTC(), Error: b.Error,
 		})
 	}
 	return l
@@ -194,7 +216,11 @@ func writeStandings(s screen, lines []projectionLine) error {
 		{title: "BUILDING"}, {title: "TENANT"}, {title: "EVENTS", right: true}, {title: "OF", right: true}, {title: "FOLD", right: true, spare: 2},
 		{title: "SINCE", spare: 1}, {title: "BY", flows: true},
 	}}
-	var rows, parkedRows, skippedRows, buildingRows [][]cell
+	failed := &table{to: s, columns: []column{
+		{title: "BUILD FAILED"}, {title: "TENANT"}, {title: "EVENTS", right: true}, {title: "OF", right: true}, {title: "FOLD", right: true, spare: 3},
+		{title: "ATTEMPTS", right: true, spare: 2}, {title: "SINCE", spare: 1}, {title: "ERROR", flows: true},
+	}}
+	var rows, parkedRows, skippedRows, buildingRows, failedRows [][]cell
 	for _, l := range lines {
 		how := plain
 		if len(l.Parked) > 0 {
@@ -227,12 +253,18 @@ func writeStandings(s screen, lines []projectionLine) error {
 				{text: strconv.Itoa(b.FoldVersion)}, {text: b.Since.Format(time.DateTime)}, {text: oneLine(b.By)},
 			})
 		}
+		for _, b := range l.FailedBuilds {
+			failedRows = append(failedRows, []cell{
+				{l.Projection, red}, {text: b.Tenant}, {text: strconv.FormatInt(b.Seq, 10)}, {text: strconv.FormatInt(b.Head, 10)},
+				{text: strconv.Itoa(b.FoldVersion)}, {text: strconv.Itoa(b.Attempts)}, {text: b.Since.Format(time.DateTime)}, {text: oneLine(b.Error)},
+			})
+		}
 	}
 	err := all.write(rows)
 	for _, more := range []struct {
 		*table
 		rows [][]cell
-	}{{parked, parkedRows}, {skipped, skippedRows}, {building, buildingRows}} {
+	}{{parked, parkedRows}, {skipped, skippedRows}, {building, buildingRows}, {failed, failedRows}} {
 		if len(more.rows) > 0 {
 			_, blank := s.Write([]byte("\n"))
 			err = errors.Join(err, blank, more.write(more.rows))

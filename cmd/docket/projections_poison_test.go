@@ -168,6 +168,32 @@ func tenantOf(t *testing.T, pool *pgxpool.Pool, slug string) domain.TenantID {
 	return domain.TenantID(id)
 }
 
+// What couldn't be built in the background is listed, with why.
+func TestFailedBuildIsListed(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	environ := given(db, nil)
+	serve(t, environ).stop()
+	pool := db.Engine(t)
+	tenant := tenantOf(t, pool, "default")
+	if _, err := pool.Exec(t.Context(), `insert into checkpoints (tenant_id, subscription, generation, fold_version, failures, failed_at, error)
+values ($1, 'tasks', 7, 9, 3, now(), e'event 512:\nthere is no row')`, tenant.UUID()); err != nil {
+		t.Fatal(err)
+	}
+	for name, l := range standings(t, environ) {
+		if failed := l.FailedBuilds; (len(failed) == 1) != (name == "tasks") {
+			t.Errorf("%s: %+v", name, failed)
+		}
+	}
+	if b := standings(t, environ)["tasks"].FailedBuilds[0]; b.Tenant != "default" || b.TenantID != tenant || b.Generation != 7 || b.FoldVersion != 9 ||
+		b.Attempts != 3 || b.Head != 1 || !strings.Contains(b.Error, "there is no row") {
+		t.Errorf("%+v", b)
+	}
+	if o := try(t, environ, "projections", "list"); !regexp.MustCompile(`(?m)^BUILD FAILED +TENANT .*\ntasks +default +0 +1 +9 +3 .*event 512: there is no row$`).MatchString(o.stdout) {
+		t.Errorf("list: status %d\n%s", o.status, o.stdout)
+	}
+}
+
 // What can't be unparked is refused with one line, and nothing is written.
 func TestUnparkingRefused(t *testing.T) {
 	t.Parallel()

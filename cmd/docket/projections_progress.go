@@ -29,6 +29,7 @@ type progress struct {
 	last     time.Time
 	done     int
 	failed   int
+	left     int // of those that are done, whose old rows are still there
 	total    int64
 	work     work
 	// broken is why nothing more can be written.
@@ -63,12 +64,16 @@ type rebuilt struct {
 	Projection string          `json:"projection"`
 	Done       bool            `json:"done"`
 	Events     int64           `json:"events"`
-	Error      string          `json:"error,omitempty"`
+	// OldRows: it is done, and the rows from before are still there, for the reason in Error.
+	OldRows bool   `json:"old_rows,omitempty"`
+	Error   string `json:"error,omitempty"`
 }
 
 // rebuiltAll is the last line that a machine reads.
 type rebuiltAll struct {
-	Rebuilt int   `json:"rebuilt"`
+	Rebuilt int `json:"rebuilt"`
+	// OldRows counts those whose old rows are still there.
+	OldRows int   `json:"old_rows"`
 	Failed  int   `json:"failed"`
 	Events  int64 `json:"events"`
 	// Took is in milliseconds.
@@ -78,7 +83,11 @@ type rebuiltAll struct {
 func (p *progress) tell(now projections.Progress) {
 	p.work.note(now)
 	why := ""
+	var left *projections.OldRowsError
 	switch {
+	case errors.As(now.Err, &left):
+		p.left++
+		why = reason(now.Err)
 	case now.Err != nil:
 		p.failed++
 		why = reason(now.Err)
@@ -94,8 +103,12 @@ func (p *progress) tell(now projections.Progress) {
 	switch {
 	case p.json:
 		p.broken = errors.Join(p.broken, writeLineJSON(p.to, rebuilt{
-			TenantID: now.Tenant, Tenant: name, Projection: now.Model, Done: now.Done, Events: now.Seq, Error: why,
+			TenantID: now.Tenant, Tenant: name, Projection: now.Model, Done: now.Done, Events: now.Seq,
+			OldRows: left != nil, Error: why,
 		}))
+	case left != nil:
+		p.clear()
+		fmt.Fprintf(p.failures, "%s  %s  %s: %s\n", printable(name), now.Model, oldRowsLeft, why)
 	case now.Err != nil:
 		p.clear()
 		fmt.Fprintf(p.failures, "%s  %s  failed, the old rows are read on: %s\n", printable(name), now.Model, why)
@@ -109,6 +122,10 @@ func (p *progress) tell(now projections.Progress) {
 	}
 	p.last = time.Now()
 }
+
+// oldRowsLeft is what people are told of a read model that is rebuilt, and whose old rows
+// couldn't be deleted.
+const oldRowsLeft = "rebuilt, and its old rows are still there; a server deletes them"
 
 // clear takes the bar away, for a line.
 func (p *progress) clear() {
@@ -127,9 +144,15 @@ func (p *progress) interrupted() {
 
 // reason is why one read model failed, without what the line says anyway.
 func reason(err error) string {
-	var failure *projections.RebuildError
-	if errors.As(err, &failure) {
+	var (
+		failure *projections.RebuildError
+		left    *projections.OldRowsError
+	)
+	switch {
+	case errors.As(err, &failure):
 		err = failure.Cause
+	case errors.As(err, &left):
+		err = left.Cause
 	}
 	if errors.Is(err, domain.ErrUnknownEvent) {
 		return "left to a newer docket, which wrote what this one can't read: " + oneLine(err.Error())
@@ -143,12 +166,16 @@ func (p *progress) end() error {
 	switch {
 	case err != nil:
 	case p.json:
-		err = writeLineJSON(p.to, rebuiltAll{Rebuilt: p.done, Failed: p.failed, Events: p.total, Took: took.Milliseconds()})
+		err = writeLineJSON(p.to, rebuiltAll{Rebuilt: p.done, OldRows: p.left, Failed: p.failed, Events: p.total, Took: took.Milliseconds()})
 	default:
 		_, err = fmt.Fprintf(p.to, "rebuilt %d read models from %d events in %s\n", p.done, p.total, took.Round(time.Millisecond))
 	}
-	if err == nil && p.failed > 0 {
+	switch {
+	case err != nil:
+	case p.failed > 0:
 		err = fmt.Errorf("%d read models couldn't be rebuilt", p.failed)
+	case p.left > 0:
+		err = &refusal{fmt.Sprintf("%d read models are rebuilt, and their old rows are still there", p.left)}
 	}
 	return err
 }

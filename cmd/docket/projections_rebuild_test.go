@@ -47,14 +47,7 @@ func TestRebuildRefusals(t *testing.T) {
 	environ := given(db, nil)
 	serve(t, environ).stop()
 	pool := db.Engine(t)
-	builds, err := eventstore.OpenBuilds(t.Context(), pool, tenantOf(t, pool, "default"), "on-call on quay (docket projections rebuild, process 7)")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer builds.Close()
-	if _, err := builds.Start(t.Context(), "tasks", 1); err != nil {
-		t.Fatal(err)
-	}
+	defer building(t, pool, tenantOf(t, pool, "default"), "tasks").Close()
 	o := try(t, environ, "projections", "rebuild", "--tenant", "default", "--projection", "tasks")
 	o.refused(t, "1 read models couldn't be rebuilt")
 	if !strings.Contains(o.stderr, "is being rebuilt by on-call on quay (docket projections rebuild, process 7), since 20") {
@@ -63,6 +56,64 @@ func TestRebuildRefusals(t *testing.T) {
 	try(t, environ, "projections", "rebuild", "--workers", "0").refused(t, "--workers")
 	try(t, environ, "projections", "rebuild", "--projection", "nonsense").refused(t, `"nonsense"`)
 	try(t, environ, "projections", "rebuild", "--tenant", "nobody").refused(t, `"nobody"`)
+}
+
+// Old rows that can't be deleted aren't a rebuild, or a repair, that failed; the next
+// server deletes them.
+func TestRebuildWhoseOldRowsStay(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	environ := given(db, nil)
+	s := serve(t, environ)
+	pool := db.Engine(t)
+	settled(t, pool, tenantOf(t, pool, "default"), "tenants")
+	s.stop()
+	execute(t, db.OwnerURL, `create function kept() returns trigger language plpgsql as $$ begin raise exception 'they stay'; end $$;
+create trigger kept before delete on tenants for each row execute function kept()`)
+	rebuild := []string{"projections", "rebuild", "--tenant", "default", "--projection", "tenants", "--projection", "tasks"}
+	o := try(t, environ, rebuild...)
+	if o.status != statusNo || !strings.Contains(o.stdout, "rebuilt 2 read models") ||
+		!strings.HasPrefix(o.stderr, "default  tenants  rebuilt, and its old rows are still there; a server deletes them: ") ||
+		!strings.HasSuffix(o.stderr, "docket: 1 read models are rebuilt, and their old rows are still there\n") || strings.Contains(o.stderr, "failed") {
+		t.Errorf("rebuild: status %d, %s%s", o.status, o.stdout, o.stderr)
+	}
+	o = try(t, environ, append(rebuild, "--json")...)
+	var totals rebuiltAll
+	o.last(t, &totals)
+	if o.status != statusNo || totals.Rebuilt != 2 || totals.OldRows != 1 || totals.Failed != 0 || strings.Count(o.stdout, `"old_rows":true,"error":"`) != 1 {
+		t.Errorf("rebuild --json: status %d, %s%s", o.status, o.stdout, o.stderr)
+	}
+	if _, err := pool.Exec(t.Context(), `update tenants set channel = 'smoke' where tenant_id = $1`, tenantOf(t, pool, "default").UUID()); err != nil {
+		t.Fatal(err)
+	}
+	repair := []string{"projections", "verify", "--tenant", "default", "--projection", "tenants", "--repair"}
+	o = try(t, environ, repair...)
+	if o.status != statusNo || !strings.Contains(o.stdout, "1 differ; repaired 1 read models\n") ||
+		!strings.HasPrefix(o.stderr, "default  tenants  rebuilt, and its old rows are still there") || strings.Count(o.stderr, "\n") != 1 {
+		t.Errorf("repair: status %d, %s%s", o.status, o.stdout, o.stderr)
+	}
+	execute(t, db.OwnerURL, `drop trigger kept on tenants`)
+	s = serve(t, environ)
+	for left := true; left; {
+		if err := pool.QueryRow(t.Context(), `select exists (select from generations where old_rows)
+or (select count(*) from tenants where tenant_id = $1) > 1`, tenantOf(t, pool, "default").UUID()).Scan(&left); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.stop()
+}
+
+// building is somebody on another machine who builds a read model of a tenant, until Close.
+func building(t *testing.T, pool *pgxpool.Pool, tenant domain.TenantID, model string) *eventstore.Builds {
+	t.Helper()
+	builds, err := eventstore.OpenBuilds(t.Context(), pool, tenant, "on-call on quay (docket projections rebuild, process 7)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := builds.Start(t.Context(), model, 1); err != nil {
+		t.Fatal(err)
+	}
+	return builds
 }
 
 // Killed at any point under load, a rebuild leaves every tenant old or new, and the

@@ -73,8 +73,11 @@ func (p *program) compare(c *cobra.Command, r rebuilding, v projections.Verifica
 		}
 		to.begin(&tenantNames{ctx: ctx, queries: projections.NewQueries(pools.API, nil)})
 		err = r.rebuilder(p, c, pools).Verify(ctx, chosen, r.models, v)
-		var failure *projections.VerifyError
-		if err != nil && (ctx.Err() != nil || !errors.As(err, &failure)) {
+		var (
+			failure *projections.VerifyError
+			left    *projections.OldRowsError
+		)
+		if err != nil && (ctx.Err() != nil || !errors.As(err, &failure) && !errors.As(err, &left)) {
 			return err
 		}
 		return to.end()
@@ -118,16 +121,20 @@ type unverified struct {
 	TenantID   domain.TenantID `json:"tenant_id"`
 	Tenant     string          `json:"tenant"`
 	Projection string          `json:"projection"`
-	Error      string          `json:"error"`
+	// OldRows: it could, and was repaired, and only the rows from before are still there.
+	OldRows bool   `json:"old_rows,omitempty"`
+	Error   string `json:"error"`
 }
 
 // verified is the last line that a machine reads.
 type verified struct {
 	Tenants int `json:"tenants"`
-	// Verified, Differing, Repaired and Failed count read models of tenants.
+	// Verified, Differing, Repaired and Failed count read models of tenants, and OldRows
+	// those repaired ones whose old rows are still there.
 	Verified  int   `json:"verified"`
 	Differing int   `json:"differing"`
 	Repaired  int   `json:"repaired"`
+	OldRows   int   `json:"old_rows"`
 	Failed    int   `json:"failed"`
 	Rows      int64 `json:"rows"`
 	// DifferingRows is how many of them differ.
@@ -192,7 +199,11 @@ func (v *verifying) verdict(d projections.Verdict) {
 	if d.Repaired {
 		v.totals.Repaired++
 	}
-	if d.Err != nil {
+	var left *projections.OldRowsError
+	if errors.As(d.Err, &left) {
+		v.totals.OldRows++
+	}
+	if d.Err != nil && left == nil {
 		v.totals.Failed++
 	} else {
 		v.totals.Verified++
@@ -200,7 +211,7 @@ func (v *verifying) verdict(d projections.Verdict) {
 	name := v.names.name(d.Tenant)
 	if v.json {
 		if d.Err != nil {
-			v.keep(writeLineJSON(v.out, unverified{TenantID: d.Tenant, Tenant: name, Projection: d.Model, Error: whyNot(d.Err)}))
+			v.keep(writeLineJSON(v.out, unverified{TenantID: d.Tenant, Tenant: name, Projection: d.Model, OldRows: left != nil, Error: whyNot(d.Err)}))
 		}
 		v.keep(v.out.Flush())
 		return
@@ -214,7 +225,10 @@ func (v *verifying) verdict(d projections.Verdict) {
 		v.keep(err)
 	}
 	v.keep(v.out.Flush())
-	if d.Err != nil {
+	switch {
+	case left != nil:
+		fmt.Fprintf(v.failures, "%s  %s  %s: %s\n", printable(name), d.Model, oldRowsLeft, whyNot(d.Err))
+	case d.Err != nil:
 		fmt.Fprintf(v.failures, "%s  %s  failed: %s\n", printable(name), d.Model, whyNot(d.Err))
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"docket/domain"
-	"docket/eventstore"
 	"docket/internal/pgtest"
 	"docket/projections"
 
@@ -150,12 +149,9 @@ func TestVerifyCommand(t *testing.T) {
 	}
 
 	// One that another builds couldn't be; the others are repaired.
-	build, err := eventstore.StartBuild(t.Context(), pool, tenantOf(t, pool, "acme"), "comments", 1)
-	if err != nil {
-		t.Fatal(err)
-	}
+	builds := building(t, pool, tenantOf(t, pool, "acme"), "comments")
 	o = try(t, environ, append(verify, "--repair")...)
-	build.Close()
+	builds.Close()
 	o.refused(t, "1 read models couldn't be verified")
 	if !strings.Contains(o.stdout, "acme  tasks  3 of 5 rows differ, repaired\n") || !strings.Contains(o.stdout, "3 differ; repaired 1 read models\n") ||
 		!strings.HasPrefix(o.stderr, "acme  comments  failed: ") {

@@ -1,0 +1,127 @@
+package projections
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"docket/domain"
+	"docket/eventstore"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// breaker is what a rebuild reads, with readings that fail as where the connection is
+// lost.
+type breaker struct {
+	mu sync.Mutex
+	// failing is how many more of the shared readings fail.
+	failing int
+	// shared counts those that don't, and alone has the page limits of the readings of one
+	// build alone.
+	shared int
+	alone  []int
+}
+
+func (b *breaker) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case strings.Contains(data.SQL, "type <> all ($4)"):
+		if b.failing > 0 {
+			b.failing--
+			ended, end := context.WithCancel(ctx)
+			end()
+			return ended
+		}
+		b.shared++
+	case strings.Contains(data.SQL, "seq <> all (coalesce($4::bigint[]"):
+		b.alone = append(b.alone, data.Args[2].(int))
+	}
+	return ctx
+}
+
+func (b *breaker) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
+// on is a Rebuilder whose readings the breaker breaks.
+func (b *breaker) on(t *testing.T, w *world) *Rebuilder {
+	t.Helper()
+	cfg := w.engine.Config()
+	cfg.ConnConfig.Tracer = b
+	pool, err := pgxpool.NewWithConfig(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	return NewRebuilder(pool)
+}
+
+// A connection that is lost in the middle ends neither the rebuild nor the shared
+// reading.
+func TestRebuildReadsOnTogether(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c, _ := fillCompany(t, w, 10)
+	b := &breaker{failing: 2}
+	r := b.on(t, w)
+	r.pageSize = 5
+	if err := r.Rebuild(t.Context(), []domain.TenantID{c.id}, nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	if b.shared < int(c.head())/5 || len(b.alone) > 0 {
+		t.Errorf("%d stretches were read for all, and pages of %v by single builds", b.shared, b.alone)
+	}
+	inMemory(t, w, projects, c)
+	inMemory(t, w, activity, c)
+}
+
+// Where nothing can be read for all, each goes on alone, in pages that grow.
+func TestRebuildReadsOnAlone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c, _ := fillCompany(t, w, 2)
+	w.lengthen(t, c, 2_000)
+	b := &breaker{failing: 1_000}
+	if err := b.on(t, w).Rebuild(t.Context(), []domain.TenantID{c.id}, []string{"projects"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(b.alone, []int{500, 1_000, 2_000}) {
+		t.Errorf("pages of %v", b.alone)
+	}
+	inMemory(t, w, projects, c)
+}
+
+// An event that can't be read is no failure of the database: nobody waits, and each meets
+// it alone. One that it leaves out it goes past.
+func TestRebuildPastAnUnreadableEvent(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c, ann := fillCompany(t, w, 4)
+	at := c.head() + 1
+	if _, err := w.engine.Exec(t.Context(), `insert into events (tenant_id, seq, stream_type, stream_id, version, type, schema_version, occurred_at, command_id, data, meta)
+select $1, $2, e.stream_type, gen_random_uuid(), 1, 'project.updated', e.schema_version, e.occurred_at + interval '1 microsecond', gen_random_uuid(), '[]', '{}'
+from events e where e.tenant_id = $1 and e.seq = $2::bigint - 1`, c.id.UUID(), at); err != nil {
+		t.Fatal(err)
+	}
+	c.log = append(c.log, domain.Recorded{})
+	c.create(t, ann, "After it")
+	if _, err := w.engine.Exec(t.Context(), `insert into skips (tenant_id, subscription, seq, recorded) values ($1, 'projects', $2, $2::bigint + 1)`, c.id.UUID(), at); err != nil {
+		t.Fatal(err)
+	}
+	b := &breaker{}
+	var done, failed []string
+	err := b.on(t, w).Rebuild(t.Context(), []domain.TenantID{c.id}, []string{"projects", "tasks"}, func(p Progress) {
+		switch {
+		case p.Done:
+			done = append(done, p.Model)
+		case p.Err != nil:
+			failed = append(failed, p.Model)
+		}
+	})
+	if !eventstore.UnreadableEvent(err) || !slices.Equal(done, []string{"projects"}) || !slices.Equal(failed, []string{"tasks"}) || b.shared != 1 {
+		t.Errorf("done %v, failed %v, read %d times for all: %v", done, failed, b.shared, err)
+	}
+}
