@@ -38,8 +38,8 @@ func (b *breaker) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.Tra
 			return ended
 		}
 		b.shared++
-	case strings.Contains(data.SQL, "seq <> all (coalesce($4::bigint[]"):
-		b.alone = append(b.alone, data.Args[2].(int))
+	case strings.Contains(data.SQL, "seq <> all (coalesce($5::bigint[]"):
+		b.alone = append(b.alone, data.Args[5].(int))
 	}
 	return ctx
 }
@@ -113,7 +113,7 @@ from events e where e.tenant_id = $1 and e.seq = $2::bigint - 1`, c.id.UUID(), a
 	}
 	b := &breaker{}
 	var done, failed []string
-	err := b.on(t, w).Rebuild(t.Context(), []domain.TenantID{c.id}, []string{"projects", "tasks"}, func(p Progress) {
+	err := b.on(t, w).Rebuild(t.Context(), []domain.TenantID{c.id}, []string{"projects", "summaries"}, func(p Progress) {
 		switch {
 		case p.Done:
 			done = append(done, p.Model)
@@ -121,7 +121,7 @@ from events e where e.tenant_id = $1 and e.seq = $2::bigint - 1`, c.id.UUID(), a
 			failed = append(failed, p.Model)
 		}
 	})
-	if !eventstore.UnreadableEvent(err) || !slices.Equal(done, []string{"projects"}) || !slices.Equal(failed, []string{"tasks"}) || b.shared != 1 {
+	if !eventstore.UnreadableEvent(err) || !slices.Equal(done, []string{"projects"}) || !slices.Equal(failed, []string{"summaries"}) || b.shared != 1 {
 		t.Errorf("done %v, failed %v, read %d times for all: %v", done, failed, b.shared, err)
 	}
 }
