@@ -9,9 +9,9 @@ import (
 // Interest is what a subscription has to do with a log. The zero value is that of one
 // which does something with every event, and folds nothing.
 type Interest struct {
-	// Ignores are the types of events that it never does anything with, whatever is in
-	// them. They aren't read: one of a newer version or a damaged one stops nobody who
-	// ignores its type.
+	// Ignores are the types of events that it never does anything with. They aren't read,
+	// so a damaged one stops nobody who ignores its type; one of a newer schema version
+	// does, as what that means only a newer program knows.
 	Ignores []string
 	// NoMeta says that it doesn't look at the events' Meta, which may be missing then.
 	NoMeta bool
@@ -35,6 +35,24 @@ func (i Interest) of(events []domain.Recorded) []domain.Recorded {
 		}
 	}
 	return kept
+}
+
+// newest are the newest schema versions that are read, by type.
+var newest = func() map[string]int32 {
+	m := map[string]int32{}
+	for _, d := range domain.Definitions() {
+		m[d.Type] = int32(d.Reads)
+	}
+	return m
+}()
+
+// reads are the newest schema versions of Ignores that this program reads.
+func (i Interest) reads() []int32 {
+	versions := make([]int32, len(i.Ignores))
+	for n, t := range i.Ignores {
+		versions[n] = newest[t]
+	}
+	return versions
 }
 
 // wants reports whether there is anything to be done about an event.

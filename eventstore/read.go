@@ -21,7 +21,8 @@ const (
 )
 
 // pageSQL reads the first events ($6: how many) of a tenant ($1) after a seq ($2) up to
-// another ($3), but those of some types ($4) and those that are skipped ($5).
+// another ($3), but those of some types ($4), up to a schema version of each ($7), and
+// those that are skipped ($5).
 const pageSQL = `select ` + Columns + pageFromSQL
 
 // pageNoMetaSQL is pageSQL for those who don't look at the events' Meta.
@@ -29,7 +30,8 @@ const pageNoMetaSQL = `select ` + FoldColumns + pageFromSQL
 
 const pageFromSQL = ` from events
 where tenant_id = $1 and seq > $2 and seq <= $3
-  and type <> all (coalesce($4::text[], '{}')) and seq <> all (coalesce($5::bigint[], '{}'))
+  and schema_version > coalesce(($7::integer[])[array_position($4::text[], type)], 0)
+  and seq <> all (coalesce($5::bigint[], '{}'))
 order by seq limit $6`
 
 // errDamaged says that an event's stored form makes no sense to any version.
@@ -84,7 +86,7 @@ func readPage(ctx context.Context, q querier, t domain.TenantID, after, through 
 	if of.NoMeta {
 		sql = pageNoMetaSQL
 	}
-	rows, err := q.Query(ctx, sql, t.UUID(), after, through, of.Ignores, []int64(but), limit)
+	rows, err := q.Query(ctx, sql, t.UUID(), after, through, of.Ignores, []int64(but), limit, of.reads())
 	if err != nil {
 		return s, fmt.Errorf("read page: %w", err)
 	}
