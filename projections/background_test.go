@@ -274,7 +274,14 @@ func TestFoldVersionsSideBySide(t *testing.T) {
 	// Without the newer one the older leaves the rows as they are, and counts no failure.
 	newer.stop()
 	edit()
-	time.Sleep(200 * time.Millisecond) // some sweeps of the older's feed, and looks of its builder
+	// Its builder has looked, and its feed at all that there is since: it has gone on with
+	// another tenant, twice.
+	older.builds.round(t.Context())
+	other, bea := w.found(t, "other")
+	for range 2 {
+		other.create(t, bea, "Witness")
+		w.becomes(t, other, "projects", 1)
+	}
 	if g, v, seq := w.live(t, c, "projects"); g != 2 || v != 2 || seq != c.head()-1 {
 		t.Errorf("after the newer has stopped: generation %d of fold %d at %d of %d", g, v, seq, c.head())
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"docket/domain"
+	"docket/eventstore"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -148,6 +149,47 @@ func TestMemberships(t *testing.T) {
 	same(t, two, want[1:])
 	if got, _ := page(newID[domain.UserID](t), Page{}); next != nil || len(got) != 0 {
 		t.Fatalf("more after the last: %v; a stranger has %v", next, got)
+	}
+}
+
+// A tenant of which there is only a half is no reason to refuse the others, and isn't
+// listed by it: not even a membership that it has already.
+func TestMembershipsBesideAHalf(t *testing.T) {
+	t.Parallel()
+	for _, model := range []string{members.Name, tenants.Name} {
+		w := newWorld(t)
+		w.run(t, 100, Subscriptions())
+		half, ann := w.found(t, "half")
+		whole, _ := w.found(t, "whole")
+		whole.join(t, ann, "Ann", domain.Viewer)
+		w.caught(t, half)
+		w.caught(t, whole)
+		// As if the model were newer than both logs, and had been folded to the end of one.
+		for _, sql := range []string{
+			`insert into subscriptions (name) select $1 where $2::uuid is not null`,
+			`update checkpoints set complete = tenant_id <> $2 where subscription = $1`,
+		} {
+			if _, err := w.engine.Exec(t.Context(), sql, model, half.id.UUID()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.queries = NewQueries(w.api, eventstore.NewProgress(w.api)) // which remembers nothing
+		list := func() (slugs []string) {
+			t.Helper()
+			items, _, err := w.queries.Memberships(t.Context(), ann, Page{}, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, item := range items {
+				slugs = append(slugs, item.Tenant.Slug)
+			}
+			return slugs
+		}
+		same(t, list(), []string{"whole"})
+		if _, err := w.engine.Exec(t.Context(), `update checkpoints set complete = true`); err != nil {
+			t.Fatal(err)
+		}
+		same(t, list(), []string{"half", "whole"})
 	}
 }
 

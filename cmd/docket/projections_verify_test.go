@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -167,4 +169,52 @@ func TestVerifyCommand(t *testing.T) {
 	}
 	try(t, environ, append(verify, "--tenant", "nonesuch")...).refused(t, `no tenant with the slug or id "nonesuch"`)
 	try(t, environ, "projections", "rebuild", "--dry-run", "--tenant", "nonesuch").refused(t, `no tenant with the slug or id "nonesuch"`)
+}
+
+// What was found before an interruption is told: the verdict on what was in hand writes it
+// out.
+func TestVerifyInterrupted(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	environ := given(db, nil)
+	s := serve(t, environ)
+	pool := db.Engine(t)
+	ann := register(t, s.url, "Ann")
+	project := ann.post("/v1/projects", object("name", "Quay")).want(201).text("id")
+	tenant := tenantOf(t, pool, "default")
+	settled(t, pool, tenant, "projects")
+	s.stop()
+	if _, err := pool.Exec(t.Context(), `update projects set name = 'x'`); err != nil {
+		t.Fatal(err)
+	}
+	// Every row is compared by the time at which the fresh ones are deleted, and that waits.
+	execute(t, db.OwnerURL, `create function waits() returns trigger language plpgsql as $$ begin perform pg_advisory_xact_lock(7); return old; end $$;
+create trigger waits before delete on projects for each row execute function waits()`)
+	lock, err := pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Rollback(context.Background())
+	if _, err := lock.Exec(t.Context(), `select pg_advisory_xact_lock(7)`); err != nil {
+		t.Fatal(err)
+	}
+	ctx, interrupt := context.WithCancel(t.Context())
+	defer interrupt()
+	var stdout, stderr bytes.Buffer
+	p := &program{environ: environ, stdout: &stdout, stderr: &stderr, atOnce: context.Background(), onUnsafePostgres: true}
+	ended := make(chan int)
+	go func() {
+		ended <- p.run(ctx, []string{"projections", "verify", "--tenant", "default", "--projection", "projects"})
+	}()
+	for waits := false; !waits; {
+		if err := pool.QueryRow(t.Context(), `select exists (select from pg_locks where locktype = 'advisory' and not granted
+and database = (select oid from pg_database where datname = current_database()))`).Scan(&waits); err != nil {
+			t.Fatal(err)
+		}
+	}
+	interrupt()
+	if status := <-ended; status != statusCouldNot || !strings.HasPrefix(stdout.String(), "default  projects  "+project+"  changed: name ") ||
+		!strings.HasSuffix(stderr.String(), "docket: interrupted\n") {
+		t.Errorf("status %d, %s%s", status, stdout.String(), stderr.String())
+	}
 }
