@@ -20,6 +20,8 @@ func TestWords(t *testing.T) {
 		" \t\n -–! 🎄":                   "",
 		"Fix TASK-123, api/v2.1":        "fix|task|123|api|v2|1",
 		"Straße ÄRGER ﬁn":               "strasse|ärger|fin",
+		"Ꭰ Ᏸ":                           "ꭰ|ᏸ",
+		"ꭰ ᏸ":                           "ꭰ|ᏸ",
 		"A\u0308rger":                   "ärger",
 		"東京タワー go":                      "東|京|タ|ワ|ー|go",
 		strings.Repeat("x", 100) + " y": strings.Repeat("x", maxWord) + "|y",

@@ -54,7 +54,8 @@ func words(text string) []string {
 func folded(text string) string {
 	for i := range len(text) {
 		if text[i] >= utf8.RuneSelf {
-			return norm.NFKC.String(cases.Fold().String(norm.NFKC.String(text)))
+			// Lower case at last: Cherokee is folded to capitals, and of those only some.
+			return norm.NFKC.String(strings.ToLower(cases.Fold().String(norm.NFKC.String(text))))
 		}
 	}
 	return strings.ToLower(text)

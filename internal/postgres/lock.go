@@ -56,3 +56,9 @@ func writeAt0(f *os.File, s string) error {
 	_, err := f.WriteAt([]byte(s), 0)
 	return err
 }
+
+// unlock gives the lock up, though a process that is forked this moment, and hasn't come
+// to its exec, has the file open as well: the lock is the open file's, not ours.
+func unlock(f *os.File) error {
+	return errors.Join(syscall.Flock(int(f.Fd()), syscall.LOCK_UN), f.Close())
+}

@@ -82,7 +82,7 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 	}
 	defer func() {
 		if err != nil {
-			lock.Close()
+			_ = unlock(lock)
 		}
 	}()
 	if err := s.startOrAdopt(ctx, cfg); err != nil {
@@ -272,7 +272,7 @@ func (s *Server) Stop(ctx context.Context) error {
 }
 
 func (s *Server) stop(ctx context.Context) error {
-	defer s.lock.Close()
+	defer func() { _ = unlock(s.lock) }()
 	// Only worth it outside the data directory; one that is not empty stays.
 	defer os.Remove(s.socket)
 	bounded, cancel := context.WithTimeout(ctx, stopBound)
