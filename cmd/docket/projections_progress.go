@@ -65,7 +65,7 @@ type rebuilt struct {
 	Done       bool            `json:"done"`
 	Events     int64           `json:"events"`
 	// OldRows: it is done, and the rows from before are still there, for the reason in Error.
-	OldRows bool   `json:"old_rows,omitempty"`
+	OldRows bool   `json:"old_rows_left,omitempty"`
 	Error   string `json:"error,omitempty"`
 }
 

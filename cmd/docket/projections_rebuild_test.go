@@ -80,7 +80,7 @@ create trigger kept before delete on tenants for each row execute function kept(
 	o = try(t, environ, append(rebuild, "--json")...)
 	var totals rebuiltAll
 	o.last(t, &totals)
-	if o.status != statusNo || totals.Rebuilt != 2 || totals.OldRows != 1 || totals.Failed != 0 || strings.Count(o.stdout, `"old_rows":true,"error":"`) != 1 {
+	if o.status != statusNo || totals.Rebuilt != 2 || totals.OldRows != 1 || totals.Failed != 0 || strings.Count(o.stdout, `"old_rows_left":true,"error":"`) != 1 {
 		t.Errorf("rebuild --json: status %d, %s%s", o.status, o.stdout, o.stderr)
 	}
 	if _, err := pool.Exec(t.Context(), `update tenants set channel = 'smoke' where tenant_id = $1`, tenantOf(t, pool, "default").UUID()); err != nil {

@@ -122,7 +122,7 @@ type unverified struct {
 	Tenant     string          `json:"tenant"`
 	Projection string          `json:"projection"`
 	// OldRows: it could, and was repaired, and only the rows from before are still there.
-	OldRows bool   `json:"old_rows,omitempty"`
+	OldRows bool   `json:"old_rows_left,omitempty"`
 	Error   string `json:"error"`
 }
 
