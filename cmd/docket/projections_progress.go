@@ -73,7 +73,7 @@ type rebuilt struct {
 type rebuiltAll struct {
 	Rebuilt int `json:"rebuilt"`
 	// OldRows counts those whose old rows are still there.
-	OldRows int   `json:"with_old_rows"`
+	OldRows int   `json:"old_rows"`
 	Failed  int   `json:"failed"`
 	Events  int64 `json:"events"`
 	// Took is in milliseconds.

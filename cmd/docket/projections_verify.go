@@ -134,7 +134,7 @@ type verified struct {
 	Verified  int   `json:"verified"`
 	Differing int   `json:"differing"`
 	Repaired  int   `json:"repaired"`
-	OldRows   int   `json:"with_old_rows"`
+	OldRows   int   `json:"old_rows"`
 	Failed    int   `json:"failed"`
 	Rows      int64 `json:"rows"`
 	// DifferingRows is how many of them differ.
