@@ -169,16 +169,12 @@ func (b *Build) read(ctx context.Context, tx pgx.Tx, limit int, most int64, fill
 	if err != nil {
 		return err
 	}
-	var end int64
-	if err := tx.QueryRow(ctx, endSQL, b.builds.tenant.UUID(), min(most, b.seq+int64(limit))).Scan(&end); err != nil {
-		return fmt.Errorf("read end of the log: %w", err)
-	}
-	s, err := readPage(ctx, tx, b.builds.tenant, b.seq, end, limit, b.interest, skips)
+	s, err := readStretch(ctx, tx, b.builds.tenant, b.seq, most, limit, b.interest, skips)
 	b.bytes = s.Bytes
 	if err != nil {
 		return err
 	}
-	return b.fold(ctx, tx, s.Events, max(s.Through, b.seq), skips, fill)
+	return b.fold(ctx, tx, s.Events, s.Through, skips, fill)
 }
 
 // fold gives fill the events of the log up to a seq, and moves the checkpoint there,

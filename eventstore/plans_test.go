@@ -57,7 +57,7 @@ func TestPagesPlanByTheLogsKey(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	all := sqlConstants(t)
-	for _, name := range []string{"pageSQL", "pageNoMetaSQL", "stretchSQL"} {
+	for _, name := range []string{"pageSQL", "pageNoMetaSQL"} {
 		plan, err := genericPlan(t, f.engine, name, all[name])
 		if err != nil || strings.Contains(plan, "Sort") || !strings.Contains(plan, "Index Scan using events_pk") ||
 			!strings.Contains(plan, "Index Cond: ((tenant_id = $1) AND (seq > $2) AND (seq <= $3))") {

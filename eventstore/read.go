@@ -73,6 +73,7 @@ func (w *worker) read(ctx context.Context, tx pgx.Tx, t domain.TenantID, at stan
 // querier is a pool, connection or transaction.
 type querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
 // readPage reads what of the log after a seq, and up to another that is in it, is of

@@ -66,11 +66,7 @@ func activityKeys() map[string]func(domain.Recorded) int64 {
 }
 
 func foldActivity(_ *logged, e domain.Recorded) (*logged, error) {
-	l := &logged{Seq: e.Seq, Action: e.Event.EventType(), EntityType: e.Stream.Type}
-	if !e.Actor.IsZero() {
-		l.ActorID = &e.Actor
-	}
-	return l, nil
+	return &logged{Seq: e.Seq, ActorID: actorOf(e), Action: e.Event.EventType(), EntityType: e.Stream.Type}, nil
 }
 
 // ActivityFilter narrows the activity log; a nil member asks for nothing.
@@ -170,13 +166,17 @@ func tellActivity(e domain.Recorded) (Activity, error) {
 	if err != nil {
 		return Activity{}, err
 	}
-	a := Activity{
-		Seq: e.Seq, At: e.At, ActorName: e.ActorName(), Action: e.Event.EventType(),
+	return Activity{
+		Seq: e.Seq, At: e.At, ActorID: actorOf(e), ActorName: e.ActorName(), Action: e.Event.EventType(),
 		EntityType: e.Stream.Type, EntityID: e.Stream.ID, ProjectID: l.ProjectID,
 		Summary: l.Summary, Changes: l.Changes, RequestID: e.Meta.RequestID,
+	}, nil
+}
+
+// actorOf is who acted; nil for the system.
+func actorOf(e domain.Recorded) *domain.UserID {
+	if e.Actor.IsZero() {
+		return nil
 	}
-	if !e.Actor.IsZero() {
-		a.ActorID = &e.Actor
-	}
-	return a, nil
+	return &e.Actor
 }

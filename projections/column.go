@@ -131,10 +131,10 @@ func instant[R any](name string, of func(*R) *time.Time) column[R] {
 	}
 }
 
-// document is a column of JSON, of the type json or jsonb.
-func document[R, T any](name, typ string, of func(*R) *T) column[R] {
+// document is a column of JSON.
+func document[R, T any](name string, of func(*R) *T) column[R] {
 	return column[R]{
-		name: name, typ: typ,
+		name: name, typ: "jsonb",
 		target: func(r *R) any { return of(r) },
 		array: func(rows []*R) any {
 			// Without HTML escapes, as the events' data is written. All in one buffer, of

@@ -26,7 +26,7 @@ var comments = define(model[uuid.UUID, domain.Comment]{
 		id("project_id", func(c *domain.Comment) *domain.ProjectID { return &c.ProjectID }),
 		text("body", func(c *domain.Comment) *string { return &c.Body }),
 		id("author_id", func(c *domain.Comment) *domain.UserID { return &c.AuthorID }),
-		document("mentions", "jsonb", func(c *domain.Comment) *[]domain.UserID { return &c.Mentions }),
+		document("mentions", func(c *domain.Comment) *[]domain.UserID { return &c.Mentions }),
 		instant("created_at", func(c *domain.Comment) *time.Time { return &c.CreatedAt }),
 		instant("updated_at", func(c *domain.Comment) *time.Time { return &c.UpdatedAt }),
 		plain("version", "integer", func(c *domain.Comment) *int { return &c.Version }),

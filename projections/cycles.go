@@ -70,8 +70,8 @@ var cycles = define(model[uuid.UUID, projectCycles]{
 	Columns: []column[projectCycles]{
 		id("project_id", func(c *projectCycles) *domain.ProjectID { return &c.ProjectID }),
 		instant("moved_at", func(c *projectCycles) *time.Time { return &c.MovedAt }),
-		document("open", "jsonb", func(c *projectCycles) *map[CycleKind]time.Time { return &c.Open }),
-		document("done", "jsonb", func(c *projectCycles) *[]cycle { return &c.Done }),
+		document("open", func(c *projectCycles) *map[CycleKind]time.Time { return &c.Open }),
+		document("done", func(c *projectCycles) *[]cycle { return &c.Done }),
 	},
 })
 

@@ -26,20 +26,20 @@ type breaker struct {
 	alone  []int
 }
 
-func (b *breaker) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
+func (b *breaker) TraceQueryStart(ctx context.Context, c *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
-	case strings.Contains(data.SQL, "type <> all ($4)"):
-		if b.failing > 0 {
-			b.failing--
-			ended, end := context.WithCancel(ctx)
-			end()
-			return ended
-		}
-		b.shared++
-	case strings.Contains(data.SQL, "seq <> all (coalesce($5::bigint[]"):
+	case !strings.Contains(data.SQL, "seq <> all (coalesce($5::bigint[]"):
+	case c.PgConn().TxStatus() == 'T': // in a build's own transaction
 		b.alone = append(b.alone, data.Args[5].(int))
+	case b.failing > 0:
+		b.failing--
+		ended, end := context.WithCancel(ctx)
+		end()
+		return ended
+	default:
+		b.shared++
 	}
 	return ctx
 }

@@ -52,7 +52,7 @@ var summaries = define(model[uuid.UUID, Summary]{
 		id("project_id", func(s *Summary) *domain.ProjectID { return &s.ProjectID }),
 		text("status", func(s *Summary) *domain.Status { return &s.Status }),
 		instant("since", func(s *Summary) *time.Time { return &s.Since }),
-		document("spent", "jsonb", func(s *Summary) *map[domain.Status]time.Duration { return &s.Spent }),
+		document("spent", func(s *Summary) *map[domain.Status]time.Duration { return &s.Spent }),
 	},
 })
 

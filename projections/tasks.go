@@ -28,7 +28,7 @@ var tasks = define(model[uuid.UUID, domain.Task]{
 		text("status", func(t *domain.Task) *domain.TaskStatus { return &t.Status }),
 		text("priority", func(t *domain.Task) *domain.Priority { return &t.Priority }),
 		optionalID("assignee_id", func(t *domain.Task) **domain.UserID { return &t.AssigneeID }),
-		document("labels", "jsonb", func(t *domain.Task) *[]string { return &t.Labels }),
+		document("labels", func(t *domain.Task) *[]string { return &t.Labels }),
 		optionalText("due_date", func(t *domain.Task) **domain.Date { return &t.DueDate }),
 		id("created_by", func(t *domain.Task) *domain.UserID { return &t.CreatedBy }),
 		instant("created_at", func(t *domain.Task) *time.Time { return &t.CreatedAt }),

@@ -111,7 +111,7 @@ func logIn(ctx context.Context, addr string, all []*company) error {
 	defer c.close()
 	for _, of := range all {
 		if err := c.logIn(ctx, of); err != nil {
-			return err
+			return fmt.Errorf("log in: %w", err)
 		}
 	}
 	return nil

@@ -68,9 +68,6 @@ func (b *httpBench) prepare(ctx context.Context, environ map[string]string) erro
 	if err := b.lengthen(ctx, program, environ, settings); err != nil {
 		return err
 	}
-	if err := logIn(ctx, b.addr, b.companies); err != nil {
-		return fmt.Errorf("log in: %w", err)
-	}
 	if err := b.outlast(); err != nil {
 		return err
 	}
