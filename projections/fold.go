@@ -19,10 +19,10 @@ type readModel struct {
 	foldVersion int
 	table       string
 	ignores     []string
-	// key is the name of the key's column, lowest the key before all others, and
-	// compared are the other columns.
-	key, lowest string
-	compared    []string
+	// key is the name of the key's column, keyType its type, lowest the key before all
+	// others, and compared are the other columns.
+	key, keyType, lowest string
+	compared             []string
 	// compare is the statement that compares two generations.
 	compare string
 	// fill folds a page into the rows of its generation, through its transaction.
@@ -35,7 +35,7 @@ type readModel struct {
 func (m *model[K, R]) erase() readModel {
 	return readModel{
 		name: m.Name, foldVersion: m.FoldVersion, table: m.Table, ignores: m.Ignores,
-		key: m.Key, lowest: m.lowest(), compared: m.compared(), compare: m.sql.compare,
+		key: m.Key, keyType: m.keyType(), lowest: m.lowest(), compared: m.compared(), compare: m.sql.compare,
 		fill: m.fill,
 		wants: func(e domain.Recorded) bool {
 			_, ok, err := m.touched(e)

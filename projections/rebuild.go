@@ -16,12 +16,6 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-const (
-	// dropChunk is how many rows of an old generation are deleted in one
-	// transaction, so that none is long.
-	dropChunk = 5000
-)
-
 // UnknownModelError says that there is no read model of that name.
 type UnknownModelError struct{ Name string }
 
@@ -42,21 +36,6 @@ func (e *RebuildError) Error() string {
 }
 
 func (e *RebuildError) Unwrap() error { return e.Cause }
-
-// OldRowsError says that one read model of one tenant was rebuilt and is read, that its
-// rows from before are still there, and why. Nobody sees those. A Background deletes
-// them, or the next rebuild of the same.
-type OldRowsError struct {
-	Tenant domain.TenantID
-	Model  string
-	Cause  error
-}
-
-func (e *OldRowsError) Error() string {
-	return fmt.Sprintf("%s of tenant %s is rebuilt, and its old rows are still there: %v", e.Model, e.Tenant, e.Cause)
-}
-
-func (e *OldRowsError) Unwrap() error { return e.Cause }
 
 // Progress says how far the rebuild of one read model of one tenant is.
 type Progress struct {
@@ -223,38 +202,4 @@ func (r *Rebuilder) Events(ctx context.Context, tenants []domain.TenantID) (int6
 		return 0, fmt.Errorf("count events: %w", err)
 	}
 	return sum, nil
-}
-
-// dropSQL deletes up to $3 rows of a tenant ($1) whose generation is below
-// another ($2). It is made for one table. The order is that of the key: no other
-// index finds those rows.
-func dropSQL(table string) string { return dropWhereSQL(table, "<") }
-
-// dropAboveSQL is dropSQL for generations above another.
-func dropAboveSQL(table string) string { return dropWhereSQL(table, ">") }
-
-func dropWhereSQL(table, is string) string {
-	return `delete from ` + table + ` where ctid = any (array(
-  select ctid from ` + table + ` where tenant_id = $1 and generation ` + is + ` $2 order by generation limit $3))`
-}
-
-// drop deletes the rows of all generations below one, or above it, those of builds
-// that were given up too.
-func (r *Rebuilder) drop(ctx context.Context, t domain.TenantID, sql string, generation int) error {
-	for {
-		done, err := r.engine.Exec(ctx, sql, t.UUID(), generation, dropChunk)
-		if err != nil {
-			return fmt.Errorf("delete old rows: %w", err)
-		}
-		if done.RowsAffected() < dropChunk {
-			return nil
-		}
-	}
-}
-
-// dropOld deletes the rows of a read model that a flip has left.
-func (r *Rebuilder) dropOld(ctx context.Context, builds *eventstore.Builds, t domain.TenantID, m readModel) error {
-	return builds.DropOld(ctx, m.name, func(ctx context.Context, live int) error {
-		return r.drop(ctx, t, dropSQL(m.table), live)
-	})
 }

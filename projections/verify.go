@@ -240,6 +240,6 @@ func (f *follower) catchUp(ctx context.Context) error {
 // abandon drops the build, and whatever others have left lying.
 func (f *follower) abandon(ctx context.Context) error {
 	return f.build.Abandon(ctx, func(ctx context.Context, live int) error {
-		return f.rebuilder.drop(ctx, f.tenant, dropAboveSQL(f.model.table), live)
+		return f.rebuilder.drop(ctx, f.tenant, f.model, above, live)
 	})
 }

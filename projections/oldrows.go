@@ -1,0 +1,73 @@
+package projections
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"docket/domain"
+	"docket/eventstore"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// dropChunk is how many rows of an old generation are deleted in one transaction, so
+// that none is long.
+const dropChunk = 5000
+
+// OldRowsError says that one read model of one tenant was rebuilt and is read, that its
+// rows from before are still there, and why. Nobody sees those. A Background deletes
+// them, or the next rebuild of the same.
+type OldRowsError struct {
+	Tenant domain.TenantID
+	Model  string
+	Cause  error
+}
+
+func (e *OldRowsError) Error() string {
+	return fmt.Sprintf("%s of tenant %s is rebuilt, and its old rows are still there: %v", e.Model, e.Tenant, e.Cause)
+}
+
+func (e *OldRowsError) Unwrap() error { return e.Cause }
+
+// Where the generations are that are dropped, seen from another.
+const (
+	below = "<"
+	above = ">"
+)
+
+// dropSQL deletes the next rows of a tenant ($1), $3 at most, of generations below or
+// above another ($2), in the order of the key, after one with a generation ($4) and a
+// key ($5). It gives where the last of them stood, if there were so many. Without that
+// place each chunk would go through all that those before it have deleted, which stands
+// in the index until it is vacuumed. (What a CTE gives is in its own order.)
+func (m readModel) dropSQL(are string) string {
+	return `with run as materialized (
+  select ctid, generation, ` + m.key + ` as key from ` + m.table + `
+  where tenant_id = $1 and generation ` + are + ` $2 and (generation, ` + m.key + `) > ($4, $5::` + m.keyType + `)
+  order by generation, ` + m.key + ` limit $3),
+gone as (delete from ` + m.table + ` where ctid = any (array(select ctid from run)))
+select generation, key::text from run offset $3 - 1`
+}
+
+// drop deletes the rows of all generations below one, or above it, those of builds
+// that were given up too.
+func (r *Rebuilder) drop(ctx context.Context, t domain.TenantID, m readModel, are string, generation int) error {
+	sql, at, key := m.dropSQL(are), 0, m.lowest
+	for {
+		err := r.engine.QueryRow(ctx, sql, t.UUID(), generation, dropChunk, at, key).Scan(&at, &key)
+		switch {
+		case errors.Is(err, pgx.ErrNoRows):
+			return nil
+		case err != nil:
+			return fmt.Errorf("delete old rows: %w", err)
+		}
+	}
+}
+
+// dropOld deletes the rows of a read model that a flip has left.
+func (r *Rebuilder) dropOld(ctx context.Context, builds *eventstore.Builds, t domain.TenantID, m readModel) error {
+	return builds.DropOld(ctx, m.name, func(ctx context.Context, live int) error {
+		return r.drop(ctx, t, m, below, live)
+	})
+}

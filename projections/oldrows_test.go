@@ -1,0 +1,43 @@
+package projections
+
+import (
+	"context"
+	"testing"
+
+	"docket/domain"
+)
+
+// Old rows of several generations, in more than two chunks, go; those of the others stay.
+func TestDropInChunks(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	one, other := newID[domain.TenantID](t), newID[domain.TenantID](t)
+	for m, fill := range map[*readModel]string{
+		new(activity.erase()): `insert into activity (tenant_id, generation, seq, action, entity_type)
+select t, 1 + i % 4, i, 'task.created', 'task' from unnest($1::uuid[]) t, generate_series(1, $2::int) i`,
+		new(search.erase()): `insert into search (tenant_id, generation, id, seq, document)
+select t, 1 + i % 4, gen_random_uuid(), i, '' from unnest($1::uuid[]) t, generate_series(1, $2::int) i`,
+	} {
+		const rows = 6 * dropChunk // three chunks of two generations
+		if _, err := w.engine.Exec(t.Context(), fill, []domain.TenantID{one, other}, rows); err != nil {
+			t.Fatal(err)
+		}
+		for _, step := range []struct {
+			are        string
+			generation int
+			left       int
+		}{{below, 1, rows}, {below, 3, rows / 2}, {above, 3, rows / 4}, {above, 2, 0}} {
+			if err := w.rebuild.drop(context.Background(), one, *m, step.are, step.generation); err != nil {
+				t.Fatal(err)
+			}
+			var left, others int
+			if err := w.engine.QueryRow(t.Context(), `select count(*) filter (where tenant_id = $1), count(*) filter (where tenant_id = $2) from `+m.table,
+				one.UUID(), other.UUID()).Scan(&left, &others); err != nil {
+				t.Fatal(err)
+			}
+			if left != step.left || others != rows {
+				t.Errorf("%s %s %d: %d rows are left, and %d of the other tenant's", m.name, step.are, step.generation, left, others)
+			}
+		}
+	}
+}
