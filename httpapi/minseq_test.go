@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -72,7 +73,12 @@ func (l *pairs) kinds(n int) map[string]pair {
 		}),
 		"the cycle times":   shows(200, "/v1/reports/cycle-time", func(p person) *answer { word = "weeks"; return edit(l.project, "name")(p) }),
 		"the notifications": shows(200, "/v1/notifications", func(p person) *answer { word = "items"; return edit(l.project, "name")(p) }),
-		"the activity log":  shows(200, "/v1/admin/activity?limit=200&entity_id="+l.task[len("/v1/tasks/"):]+"&after_seq="+fmt.Sprint(n), edit(l.task, "title")),
+		"the activity log": func(w, r person) string {
+			wrote := edit(l.task, "title")(w)
+			seq, _ := strconv.ParseInt(wrote.Header().Get("Docket-Seq"), 10, 64) // 0 is refused below
+			target := fmt.Sprintf("/v1/admin/activity?entity_id=%s&after_seq=%d", l.task[len("/v1/tasks/"):], seq-1)
+			return shows(200, target, func(person) *answer { return wrote })(w, r)
+		},
 		"the settings": func(w, r person) string {
 			return shows(200, "/v1/admin/tenant", edit("/v1/admin/tenant", "name"))(w, r)
 		},
