@@ -51,11 +51,13 @@ select generation, key::text from run offset $3 - 1`
 }
 
 // drop deletes the rows of all generations below one, or above it, those of builds
-// that were given up too.
-func (r *Rebuilder) drop(ctx context.Context, t domain.TenantID, m readModel, are string, generation int) error {
+// that were given up too, within one of the turns.
+func (r *Rebuilder) drop(ctx context.Context, t domain.TenantID, m readModel, are string, generation int, turns *turns) error {
 	sql, at, key := m.dropSQL(are), 0, m.lowest
 	for {
-		err := r.engine.QueryRow(ctx, sql, t.UUID(), generation, dropChunk, at, key).Scan(&at, &key)
+		err := turns.step(ctx, func() error {
+			return r.engine.QueryRow(ctx, sql, t.UUID(), generation, dropChunk, at, key).Scan(&at, &key)
+		})
 		switch {
 		case errors.Is(err, pgx.ErrNoRows):
 			return nil
@@ -66,8 +68,8 @@ func (r *Rebuilder) drop(ctx context.Context, t domain.TenantID, m readModel, ar
 }
 
 // dropOld deletes the rows of a read model that a flip has left.
-func (r *Rebuilder) dropOld(ctx context.Context, builds *eventstore.Builds, t domain.TenantID, m readModel) error {
+func (r *Rebuilder) dropOld(ctx context.Context, builds *eventstore.Builds, t domain.TenantID, m readModel, turns *turns) error {
 	return builds.DropOld(ctx, m.name, func(ctx context.Context, live int) error {
-		return r.drop(ctx, t, m, below, live)
+		return r.drop(ctx, t, m, below, live, turns)
 	})
 }

@@ -27,7 +27,7 @@ select t, 1 + i % 4, gen_random_uuid(), i, '' from unnest($1::uuid[]) t, generat
 			generation int
 			left       int
 		}{{below, 1, rows}, {below, 3, rows / 2}, {above, 3, rows / 4}, {above, 2, 0}} {
-			if err := w.rebuild.drop(context.Background(), one, *m, step.are, step.generation); err != nil {
+			if err := w.rebuild.drop(context.Background(), one, *m, step.are, step.generation, w.rebuild.turns()); err != nil {
 				t.Fatal(err)
 			}
 			var left, others int

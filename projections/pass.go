@@ -21,8 +21,6 @@ const (
 	// pageBytes is how many bytes of stored events a page is meant to have. Some
 	// pages are in memory at a time, decoded.
 	pageBytes = 4 << 20
-	// writers is how many read models of one tenant are written at the same time.
-	writers = 2
 	// readAgain is the first pause before the shared reading is tried again; each is
 	// twice as long as the one before, and the last at most readAgainMost.
 	readAgain, readAgainMost = 100 * time.Millisecond, 2 * time.Second
@@ -58,7 +56,7 @@ func (r *Rebuilder) pass(ctx context.Context, t domain.TenantID, models []readMo
 		followers []*follower
 		after     int64 = math.MaxInt64 // where the one stands that is furthest behind
 		through   int64                 // how far the one may go that may go furthest
-		slots     = make(chan struct{}, writers)
+		inTurn    = r.turns()
 	)
 	for _, m := range models {
 		build, err := start(builds, ctx, m.name, m.foldVersion)
@@ -68,7 +66,7 @@ func (r *Rebuilder) pass(ctx context.Context, t domain.TenantID, models []readMo
 		}
 		build.Ignore(m.ignores)
 		after, through = min(after, build.Seq()), max(through, build.Through())
-		f := &follower{rebuilder: r, tenant: t, model: m, builds: builds, build: build, told: told, head: head, slots: slots,
+		f := &follower{rebuilder: r, tenant: t, model: m, builds: builds, build: build, told: told, head: head, turns: inTurn,
 			stretches: make(chan eventstore.Stretch, 1), gone: make(chan struct{})}
 		f.leave = sync.OnceFunc(func() { close(f.gone) })
 		followers = append(followers, f)
@@ -162,7 +160,7 @@ type follower struct {
 	build     *eventstore.Build
 	told      *reporter
 	head      int64
-	slots     chan struct{}
+	turns     *turns
 	stretches chan eventstore.Stretch
 	// gone is closed when nothing is taken from stretches any more.
 	gone  chan struct{}
@@ -176,7 +174,7 @@ func (f *follower) follow(ctx context.Context) error {
 		if s.Through <= f.build.Seq() || f.build.Seq() >= f.build.Through() {
 			continue // a build that was broken off further on than the others, or may not go as far
 		}
-		if err := f.write(func() error { return f.build.Apply(ctx, s, f.model.fill) }); err != nil {
+		if err := f.write(ctx, func() error { return f.build.Apply(ctx, s, f.model.fill) }); err != nil {
 			return err
 		}
 		f.progress()
@@ -184,11 +182,9 @@ func (f *follower) follow(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// write waits for its turn.
-func (f *follower) write(do func() error) error {
-	f.slots <- struct{}{}
-	defer func() { <-f.slots }()
-	return do()
+// write waits for its turn, and lets others have theirs.
+func (f *follower) write(ctx context.Context, do func() error) error {
+	return f.turns.take(func() error { return f.turns.step(ctx, do) })
 }
 
 func (f *follower) progress() {
@@ -211,7 +207,7 @@ func (f *follower) rest(ctx context.Context) error {
 		}
 		for f.build.Seq() < head {
 			n := 0
-			err := f.write(func() (err error) {
+			err := f.write(ctx, func() (err error) {
 				n, err = f.build.Page(ctx, limit, f.model.fill)
 				return err
 			})
@@ -239,7 +235,7 @@ func (f *follower) rebuild(ctx context.Context) error {
 	if err := f.rest(ctx); err != nil {
 		return err
 	}
-	if err := f.write(func() error { return f.build.Flip(ctx, firstPage, f.model.fill) }); err != nil {
+	if err := f.write(ctx, func() error { return f.build.Flip(ctx, firstPage, f.model.fill) }); err != nil {
 		return err
 	}
 	f.told.tell(f.done(nil))
@@ -255,7 +251,7 @@ func (f *follower) done(err error) Progress {
 // dropOld deletes the rows of before the flip. Where it can't it tells so: the new ones
 // are read nevertheless.
 func (f *follower) dropOld(ctx context.Context) error {
-	err := f.write(func() error { return f.rebuilder.dropOld(ctx, f.builds, f.tenant, f.model) })
+	err := f.turns.take(func() error { return f.rebuilder.dropOld(ctx, f.builds, f.tenant, f.model, f.turns) })
 	if err != nil {
 		err = &OldRowsError{Tenant: f.tenant, Model: f.model.name, Cause: err}
 		f.told.tell(f.done(err))

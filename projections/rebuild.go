@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"docket/domain"
 	"docket/eventstore"
@@ -56,6 +57,10 @@ type Rebuilder struct {
 	// Workers is how many tenants are in hand at once; 1 if 0. Each wants up to
 	// ConnsPerWorker connections of the pool.
 	Workers int
+	// FullSpeed has it take as much of the machine as it can get. Else it gives way: it
+	// writes one read model of a tenant at a time, and rests after each page, so that
+	// those who use the API hardly notice.
+	FullSpeed bool
 	// By is how others are told who rebuilds: a person, a program, a machine.
 	By string
 
@@ -64,6 +69,8 @@ type Rebuilder struct {
 	// compareRows is how many rows of either side Verify compares in one statement; the
 	// constant if 0.
 	compareRows int
+	// rest is pause, but in tests.
+	rest func(context.Context, time.Duration) bool
 }
 
 // ConnsPerWorker is how many connections the rebuild of one tenant takes at most: one
@@ -77,7 +84,7 @@ const MaxWorkers = 16
 // NewRebuilder makes a Rebuilder over a pool of the engine role that has at least
 // two connections and one more for each worker; it stays the caller's to close.
 func NewRebuilder(engine *pgxpool.Pool) *Rebuilder {
-	return &Rebuilder{engine: engine, pageSize: buildPage}
+	return &Rebuilder{engine: engine, pageSize: buildPage, rest: pause}
 }
 
 // Rebuild rebuilds read models of tenants: all models if none is named, all tenants

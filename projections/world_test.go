@@ -46,6 +46,7 @@ func newWorld(t testing.TB) *world {
 	w.store = eventstore.New(w.engine, w.api, nil)
 	w.queries = NewQueries(w.api, w.progress)
 	w.rebuild = NewRebuilder(w.engine)
+	w.rebuild.FullSpeed = true
 	return w
 }
 

@@ -43,8 +43,9 @@ and one every few seconds, with the events, the rate, the time left and the tena
 hand. With --json there is a line for each read model of each tenant that is done or
 failed, and at the end one with the totals.
 
-More --workers rebuild more tenants at a time, and take more of the machine from
-those who use the API.
+It gives way to those who use the API: it writes one read model at a time and rests in
+between. --full-speed does neither, for when nobody uses it. More --workers rebuild more
+tenants at a time, and take more of the machine too.
 
 Exit status: 0 all is rebuilt; 1 it is, and of some the old rows couldn't be deleted,
 which nobody sees, and which a running server deletes, or the next rebuild; 2 something
@@ -78,6 +79,7 @@ type rebuilding struct {
 	models  []string
 	tenants []string
 	workers int
+	full    bool
 	json    bool
 }
 
@@ -85,6 +87,7 @@ func (r *rebuilding) flags(c *cobra.Command, p *program) {
 	c.Flags().StringArrayVar(&r.models, "projection", nil, "a read `model`; may be repeated")
 	c.Flags().StringArrayVar(&r.tenants, "tenant", nil, "a `tenant`'s slug or id; may be repeated")
 	c.Flags().IntVar(&r.workers, "workers", 1, "how many tenants at a time")
+	c.Flags().BoolVar(&r.full, "full-speed", false, "don't give way to those who use the API")
 	completeFlag(c, "tenant", p.completeTenants)
 	completeFlag(c, "projection", completeModels)
 }
@@ -121,7 +124,7 @@ func (r *rebuilding) chosen(ctx context.Context, pools *pools) ([]domain.TenantI
 // rebuilder makes the rebuilder for it.
 func (r *rebuilding) rebuilder(p *program, c *cobra.Command, pools *pools) *projections.Rebuilder {
 	rebuilder := projections.NewRebuilder(pools.Engine)
-	rebuilder.Workers, rebuilder.By = r.workers, p.whoRuns(c)
+	rebuilder.Workers, rebuilder.FullSpeed, rebuilder.By = r.workers, r.full, p.whoRuns(c)
 	return rebuilder
 }
 

@@ -28,6 +28,8 @@ type rebuildPlan struct {
 	Projection string
 	Workers    int
 	Rounds     int
+	// GiveWay: not at full speed.
+	GiveWay bool
 	// CatchUp: let the live subscriptions go through the logs first.
 	CatchUp bool
 	JSON    bool
@@ -39,7 +41,7 @@ func (p *program) rebuildCommand() *cobra.Command {
 		Use:   "rebuild",
 		Short: "Measure rebuilds of read models against merely reading the events",
 		Long: `Measure how many events a second a rebuild of read models takes, as docket projections
-rebuild does it: of one read model, or, where none is named, of all of them with the
+rebuild --full-speed does it: of one read model, or, where none is named, of all of them with the
 activity log in one pass. In the same run, in turns, the same events are merely read
 through pgx, into the Go types of their columns and nothing else.
 
@@ -68,6 +70,7 @@ rounds, peak_mb is the most memory that this program had meanwhile.`,
 	f.StringVar(&r.Projection, "projection", "", "one read `model` (default: all, in one pass)")
 	f.IntVar(&r.Workers, "workers", 2, "how many tenants are rebuilt at a time")
 	f.IntVar(&r.Rounds, "rounds", 3, "how often")
+	f.BoolVar(&r.GiveWay, "give-way", false, "rebuild as beside an API that is used, not at full speed")
 	f.BoolVar(&r.CatchUp, "catch-up", false, "measure first how fast the live subscriptions of one replica go through the same events")
 	f.BoolVar(&r.JSON, "json", false, "print one JSON object")
 	return c
@@ -94,6 +97,7 @@ type rebuildReport struct {
 	Tenants    int    `json:"tenants"`
 	Projection string `json:"projection"`
 	Workers    int    `json:"workers"`
+	GiveWay    bool   `json:"give_way"`
 	Rounds     int    `json:"rounds"`
 	// EventsPerS counts each event of the logs once, however many models fold it.
 	EventsPerS float64 `json:"events_per_s"`
@@ -132,7 +136,7 @@ func (p *program) rebuild(ctx context.Context, plan rebuildPlan, dir string) (er
 		return err
 	}
 	defer pool.Close()
-	r := rebuildReport{Benchmark: "rebuild", Tenants: plan.Tenants, Projection: plan.Projection, Workers: plan.Workers,
+	r := rebuildReport{Benchmark: "rebuild", Tenants: plan.Tenants, Projection: plan.Projection, Workers: plan.Workers, GiveWay: plan.GiveWay,
 		Rounds: plan.Rounds, Machine: readMachineFacts()}
 	if r.Postgres, err = readServerFacts(ctx, d); err != nil {
 		return err
@@ -219,6 +223,7 @@ func (p *program) rebuildRound(ctx context.Context, d *database, pool *pgxpool.P
 	cpu := watchCPU(0, d.pid())
 	begin = time.Now()
 	rebuilder := projections.NewRebuilder(pool)
+	rebuilder.FullSpeed = !plan.GiveWay
 	rebuilder.Workers, rebuilder.By = plan.Workers, "docketbench"
 	err = rebuilder.Rebuild(ctx, tenants, models, nil)
 	r.rebuilt, r.cores = time.Since(begin), cpu.cores()
