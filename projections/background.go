@@ -261,7 +261,7 @@ func (b *Background) cleanOne(ctx context.Context, l eventstore.Leftover) error 
 		return err
 	}
 	defer builds.Close()
-	return b.rebuilder.dropOld(ctx, builds, l.Tenant, b.models[l.Subscription], b.rebuilder.turns())
+	return b.rebuilder.dropOld(ctx, builds, l.Tenant, b.models[l.Subscription], b.rebuilder.newTurns())
 }
 
 // fail notes that a build came to nothing. That others have it is no failure, but no

@@ -51,25 +51,30 @@ select generation, key::text from run offset $3 - 1`
 }
 
 // drop deletes the rows of all generations below one, or above it, those of builds
-// that were given up too, within one of the turns.
-func (r *Rebuilder) drop(ctx context.Context, t domain.TenantID, m readModel, are string, generation int, turns *turns) error {
+// that were given up too, in turns.
+func (r *Rebuilder) drop(ctx context.Context, t domain.TenantID, m readModel, are string, generation int, in *turns) error {
 	sql, at, key := m.dropSQL(are), 0, m.lowest
 	for {
-		err := turns.step(ctx, func() error {
-			return r.engine.QueryRow(ctx, sql, t.UUID(), generation, dropChunk, at, key).Scan(&at, &key)
+		last := false
+		err := in.use(ctx, func() error {
+			err := r.engine.QueryRow(ctx, sql, t.UUID(), generation, dropChunk, at, key).Scan(&at, &key)
+			if last = errors.Is(err, pgx.ErrNoRows); last {
+				return nil
+			}
+			return err
 		})
-		switch {
-		case errors.Is(err, pgx.ErrNoRows):
-			return nil
-		case err != nil:
+		if err != nil {
 			return fmt.Errorf("delete old rows: %w", err)
+		}
+		if last {
+			return nil
 		}
 	}
 }
 
 // dropOld deletes the rows of a read model that a flip has left.
-func (r *Rebuilder) dropOld(ctx context.Context, builds *eventstore.Builds, t domain.TenantID, m readModel, turns *turns) error {
+func (r *Rebuilder) dropOld(ctx context.Context, builds *eventstore.Builds, t domain.TenantID, m readModel, in *turns) error {
 	return builds.DropOld(ctx, m.name, func(ctx context.Context, live int) error {
-		return r.drop(ctx, t, m, below, live, turns)
+		return r.drop(ctx, t, m, below, live, in)
 	})
 }

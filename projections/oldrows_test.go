@@ -3,6 +3,7 @@ package projections
 import (
 	"context"
 	"testing"
+	"time"
 
 	"docket/domain"
 )
@@ -11,6 +12,8 @@ import (
 func TestDropInChunks(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
+	breaths := 0
+	in := &Rebuilder{breathe: func(context.Context, time.Duration) bool { breaths++; return true }}
 	one, other := newID[domain.TenantID](t), newID[domain.TenantID](t)
 	for m, fill := range map[*readModel]string{
 		new(activity.erase()): `insert into activity (tenant_id, generation, seq, action, entity_type)
@@ -22,12 +25,13 @@ select t, 1 + i % 4, gen_random_uuid(), i, '' from unnest($1::uuid[]) t, generat
 		if _, err := w.engine.Exec(t.Context(), fill, []domain.TenantID{one, other}, rows); err != nil {
 			t.Fatal(err)
 		}
+		before := rows
 		for _, step := range []struct {
 			are        string
 			generation int
 			left       int
 		}{{below, 1, rows}, {below, 3, rows / 2}, {above, 3, rows / 4}, {above, 2, 0}} {
-			if err := w.rebuild.drop(context.Background(), one, *m, step.are, step.generation, w.rebuild.turns()); err != nil {
+			if err := w.rebuild.drop(context.Background(), one, *m, step.are, step.generation, in.newTurns()); err != nil {
 				t.Fatal(err)
 			}
 			var left, others int
@@ -38,6 +42,10 @@ select t, 1 + i % 4, gen_random_uuid(), i, '' from unnest($1::uuid[]) t, generat
 			if left != step.left || others != rows {
 				t.Errorf("%s %s %d: %d rows are left, and %d of the other tenant's", m.name, step.are, step.generation, left, others)
 			}
+			if chunks := (before - left + dropChunk) / dropChunk; breaths < chunks {
+				t.Errorf("%s %s %d: %d chunks, and %d breaths between them", m.name, step.are, step.generation, chunks, breaths)
+			}
+			before, breaths = left, 0
 		}
 	}
 }

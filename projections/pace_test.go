@@ -12,18 +12,18 @@ import (
 	"docket/domain"
 )
 
-// A rebuild that gives way rests after each page and each flip;
+// A rebuild that gives way breaths after each page and each flip;
 // at full speed it never does. Both make the same rows.
 func TestRebuildGivesWay(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	c, _ := fillCompany(t, w, 10)
-	var rests atomic.Int64
-	w.rebuild.rest = func(_ context.Context, d time.Duration) bool {
-		if d <= 0 {
-			t.Errorf("a rest of %s", d)
+	var breaths atomic.Int64
+	w.rebuild.breathe = func(_ context.Context, d time.Duration) bool {
+		if d <= 0 || d > breathMost {
+			t.Errorf("a breath of %s", d)
 		}
-		rests.Add(1)
+		breaths.Add(1)
 		return true
 	}
 	w.rebuild.pageSize = 5
@@ -33,34 +33,47 @@ func TestRebuildGivesWay(t *testing.T) {
 			t.Fatal(err)
 		}
 		pages := 2 * c.head() / 5
-		if got := rests.Load(); full && got > 0 || !full && got < pages+2 {
-			t.Errorf("at full speed: %t, and %d rests where there are %d pages and 2 flips", full, got, pages)
+		if got := breaths.Load(); full && got > 0 || !full && got < pages+2 {
+			t.Errorf("at full speed: %t, and %d breaths where there are %d pages and 2 flips", full, got, pages)
 		}
 		inMemory(t, w, tasks, c)
 		inMemory(t, w, activity, c)
 	}
 }
 
-// One that gives way never writes twice at a time.
+// One that gives way never writes twice at a time, nor while it pauses; at full speed two
+// do.
 func TestTurns(t *testing.T) {
 	t.Parallel()
 	for full, most := range map[bool]int64{true: writers, false: 1} {
-		inTurn := (&Rebuilder{FullSpeed: full, rest: pause}).turns()
 		var now, peak atomic.Int64
-		var all sync.WaitGroup
+		enter := func() {
+			for at, before := now.Add(1), peak.Load(); at > before && !peak.CompareAndSwap(before, at); before = peak.Load() {
+			}
+			runtime.Gosched()
+		}
+		in := (&Rebuilder{FullSpeed: full, breathe: func(context.Context, time.Duration) bool {
+			enter()
+			now.Add(-1)
+			return true
+		}}).newTurns()
+		if cap(in.slots) != int(most) {
+			t.Errorf("at full speed: %t, and %d slots", full, cap(in.slots))
+		}
 		failed := errors.New("failed")
-		for range 50 {
+		var all sync.WaitGroup
+		for i := range 50 {
 			all.Go(func() {
-				err := inTurn.take(func() error {
-					defer now.Add(-1)
-					at := now.Add(1)
-					for before := peak.Load(); at > before && !peak.CompareAndSwap(before, at); before = peak.Load() {
+				err := in.use(t.Context(), func() error {
+					enter()
+					now.Add(-1)
+					if i%2 == 0 {
+						return failed
 					}
-					runtime.Gosched()
-					return inTurn.step(t.Context(), func() error { return failed })
+					return nil
 				})
-				if !errors.Is(err, failed) {
-					t.Errorf("a turn that failed gave %v", err)
+				if errors.Is(err, failed) != (i%2 == 0) {
+					t.Errorf("turn %d gave %v", i, err)
 				}
 			})
 		}
@@ -71,17 +84,17 @@ func TestTurns(t *testing.T) {
 	}
 }
 
-// A rest ends with what it is part of.
-func TestRestEnds(t *testing.T) {
+// A pause ends with what it is part of.
+func TestBreathEnds(t *testing.T) {
 	t.Parallel()
 	ctx, end := context.WithCancel(t.Context())
-	var asked atomic.Int64
-	inTurn := (&Rebuilder{rest: func(ctx context.Context, _ time.Duration) bool {
-		asked.Add(1)
+	whole := true
+	in := (&Rebuilder{breathe: func(ctx context.Context, _ time.Duration) bool {
 		end()
-		return pause(ctx, time.Hour)
-	}}).turns()
-	if err := inTurn.step(ctx, func() error { return nil }); err != nil || asked.Load() != 1 {
-		t.Errorf("%v after %d rests", err, asked.Load())
+		whole = pause(ctx, time.Minute)
+		return whole
+	}}).newTurns()
+	if err := in.use(ctx, func() error { return nil }); err != nil || whole {
+		t.Errorf("%v, and the pause was whole: %t", err, whole)
 	}
 }

@@ -35,7 +35,7 @@ type start func(*eventstore.Builds, context.Context, string, int) (*eventstore.B
 //	(ahead of them)  ├─▶ follower …                         ├─▶ each on its own: the
 //	                 └─▶ follower …                         ┘   rest of the log, end
 //
-// Each read model is followed in transactions of its own, so that one which fails
+// They write in turns. Each read model is followed in transactions of its own, so that one which fails
 // keeps none of the others. What the shared reading can't read, and what was
 // appended meanwhile, each follower reads for itself: an event that one of them
 // leaves out, or which only some of them stumble over, is no reason for all to end.
@@ -56,7 +56,7 @@ func (r *Rebuilder) pass(ctx context.Context, t domain.TenantID, models []readMo
 		followers []*follower
 		after     int64 = math.MaxInt64 // where the one stands that is furthest behind
 		through   int64                 // how far the one may go that may go furthest
-		inTurn    = r.turns()
+		inTurn    = r.newTurns()
 	)
 	for _, m := range models {
 		build, err := start(builds, ctx, m.name, m.foldVersion)
@@ -174,17 +174,12 @@ func (f *follower) follow(ctx context.Context) error {
 		if s.Through <= f.build.Seq() || f.build.Seq() >= f.build.Through() {
 			continue // a build that was broken off further on than the others, or may not go as far
 		}
-		if err := f.write(ctx, func() error { return f.build.Apply(ctx, s, f.model.fill) }); err != nil {
+		if err := f.turns.use(ctx, func() error { return f.build.Apply(ctx, s, f.model.fill) }); err != nil {
 			return err
 		}
 		f.progress()
 	}
 	return ctx.Err()
-}
-
-// write waits for its turn, and lets others have theirs.
-func (f *follower) write(ctx context.Context, do func() error) error {
-	return f.turns.take(func() error { return f.turns.step(ctx, do) })
 }
 
 func (f *follower) progress() {
@@ -207,7 +202,7 @@ func (f *follower) rest(ctx context.Context) error {
 		}
 		for f.build.Seq() < head {
 			n := 0
-			err := f.write(ctx, func() (err error) {
+			err := f.turns.use(ctx, func() (err error) {
 				n, err = f.build.Page(ctx, limit, f.model.fill)
 				return err
 			})
@@ -235,7 +230,7 @@ func (f *follower) rebuild(ctx context.Context) error {
 	if err := f.rest(ctx); err != nil {
 		return err
 	}
-	if err := f.write(ctx, func() error { return f.build.Flip(ctx, firstPage, f.model.fill) }); err != nil {
+	if err := f.turns.use(ctx, func() error { return f.build.Flip(ctx, firstPage, f.model.fill) }); err != nil {
 		return err
 	}
 	f.told.tell(f.done(nil))
@@ -251,7 +246,7 @@ func (f *follower) done(err error) Progress {
 // dropOld deletes the rows of before the flip. Where it can't it tells so: the new ones
 // are read nevertheless.
 func (f *follower) dropOld(ctx context.Context) error {
-	err := f.turns.take(func() error { return f.rebuilder.dropOld(ctx, f.builds, f.tenant, f.model, f.turns) })
+	err := f.rebuilder.dropOld(ctx, f.builds, f.tenant, f.model, f.turns)
 	if err != nil {
 		err = &OldRowsError{Tenant: f.tenant, Model: f.model.name, Cause: err}
 		f.told.tell(f.done(err))

@@ -58,8 +58,9 @@ type Rebuilder struct {
 	// ConnsPerWorker connections of the pool.
 	Workers int
 	// FullSpeed has it take as much of the machine as it can get. Else it gives way: it
-	// writes one read model of a tenant at a time, and rests after each page, so that
-	// those who use the API hardly notice.
+	// writes one read model of a tenant at a time, and pauses after each page, each flip
+	// and each chunk of old rows, so that those who use the API hardly notice. That is
+	// so for each worker: more of them take more of the machine.
 	FullSpeed bool
 	// By is how others are told who rebuilds: a person, a program, a machine.
 	By string
@@ -69,11 +70,12 @@ type Rebuilder struct {
 	// compareRows is how many rows of either side Verify compares in one statement; the
 	// constant if 0.
 	compareRows int
-	// rest is pause, but in tests.
-	rest func(context.Context, time.Duration) bool
+	// breathe is pause, but in tests.
+	breathe func(context.Context, time.Duration) bool
 }
 
-// ConnsPerWorker is how many connections the rebuild of one tenant takes at most: one
+// ConnsPerWorker is how many connections the rebuild of one tenant takes at most, and at
+// full speed; one less where it gives way: one
 // holds its locks, one reads the log, and the others write.
 const ConnsPerWorker = 2 + writers
 
@@ -84,7 +86,7 @@ const MaxWorkers = 16
 // NewRebuilder makes a Rebuilder over a pool of the engine role that has at least
 // two connections and one more for each worker; it stays the caller's to close.
 func NewRebuilder(engine *pgxpool.Pool) *Rebuilder {
-	return &Rebuilder{engine: engine, pageSize: buildPage, rest: pause}
+	return &Rebuilder{engine: engine, pageSize: buildPage, breathe: pause}
 }
 
 // Rebuild rebuilds read models of tenants: all models if none is named, all tenants

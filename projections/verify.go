@@ -147,7 +147,7 @@ func (v *Verification) verify(f *follower, ctx context.Context) error {
 	}
 	if err == nil && v.Repair && verdict.Differing > 0 {
 		if err = f.catchUp(ctx); err == nil {
-			err = f.write(ctx, func() error { return f.build.Flip(ctx, firstPage, f.model.fill) })
+			err = f.turns.use(ctx, func() error { return f.build.Flip(ctx, firstPage, f.model.fill) })
 		}
 		verdict.Repaired = err == nil
 	}
@@ -155,7 +155,7 @@ func (v *Verification) verify(f *follower, ctx context.Context) error {
 	case verdict.Repaired:
 		verdict.Err = f.dropOld(ctx)
 	case ctx.Err() == nil: // else it is left to whoever comes next
-		err = errors.Join(err, f.turns.take(func() error { return f.abandon(ctx) }))
+		err = errors.Join(err, f.abandon(ctx))
 	}
 	if err != nil {
 		return &endedError{err, verdict}
@@ -173,7 +173,7 @@ func (v *Verification) compare(ctx context.Context, f *follower, verdict *Verdic
 		if err := f.catchUp(ctx); err != nil {
 			return err
 		}
-		return f.write(ctx, func() error {
+		return f.turns.use(ctx, func() error {
 			return f.build.Beside(ctx, firstPage, f.model.fill, func(ctx context.Context, tx pgx.Tx, s eventstore.Side) error {
 				if !s.Even {
 					return fmt.Errorf("the fresh rows are at event %d, and the live ones at %d", s.NextSeq, s.LiveSeq)
@@ -197,7 +197,7 @@ func (v *Verification) compare(ctx context.Context, f *follower, verdict *Verdic
 			found, err = f.model.compareRun(ctx, q, f.tenant, side, after, limit)
 			return err
 		}
-		err := f.write(ctx, func() error { return look(ctx, f.rebuilder.engine) })
+		err := f.turns.use(ctx, func() error { return look(ctx, f.rebuilder.engine) })
 		if err == nil && len(found.differences) > 0 {
 			// Perhaps only because the live subscription has gone on: let both stand still.
 			if err = f.build.Yield(ctx); err == nil {

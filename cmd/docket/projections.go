@@ -43,9 +43,9 @@ and one every few seconds, with the events, the rate, the time left and the tena
 hand. With --json there is a line for each read model of each tenant that is done or
 failed, and at the end one with the totals.
 
-It gives way to those who use the API: it writes one read model at a time and rests in
-between. --full-speed does neither, for when nobody uses it. More --workers rebuild more
-tenants at a time, and take more of the machine too.
+It gives way to those who use the API: it writes one read model of a tenant at a time,
+and pauses in between. --full-speed does neither, for when nobody uses it. More --workers
+rebuild more tenants at a time, and take more of the machine too.
 
 Exit status: 0 all is rebuilt; 1 it is, and of some the old rows couldn't be deleted,
 which nobody sees, and which a running server deletes, or the next rebuild; 2 something

@@ -29,7 +29,7 @@ what it holds and what it should. The API and the subscriptions go on meanwhile,
 nothing that is read is changed, unless --repair is given: then the fresh rows take the
 place of the old ones, for each read model of a tenant that differs.
 
-It gives way to those who use the API; --full-speed doesn't.
+It gives way to those who use the API, as a rebuild does, unless --full-speed is given.
 
 Rows are compared as far as the subscription has come; one that is behind or parked is
 no difference. What an operator skipped is left out of both sides.

@@ -56,8 +56,8 @@ func (b *httpBench) lengthen(ctx context.Context, program string, environ map[st
 		return err
 	}
 	b.log("rebuilt in %.0f s, with at most %.0f MB", time.Since(begin).Seconds(), megabytes(b.rebuilds.peak))
-	// From here on files of the write-ahead log are used again, as in a database that has run
-	// for a while.
+	// From here on our own Postgres uses files of the write-ahead log again, as one that has
+	// run for a while.
 	if err := b.db.checkpoint(ctx); err != nil {
 		return err
 	}
