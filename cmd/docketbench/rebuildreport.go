@@ -11,6 +11,9 @@ func (r *rebuildReport) write(w io.Writer) error {
 	if what == "" {
 		what = "all"
 	}
+	if r.GiveWay {
+		what += ", giving way"
+	}
 	_, err := fmt.Fprintf(w, "| read models | events | tenants | workers | events/s | merely read, events/s | rebuilt to that | rows/s | peak MB | cores: rebuild, Postgres, others |\n"+
 		"|---|---|---|---|---|---|---|---|---|---|\n| %s | %d | %d | %d | %.0f | %.0f | %.2f | %.0f | %.0f | %.2f, %.2f, %.2f |\n",
 		what, r.Events, r.Tenants, r.Workers, r.EventsPerS, r.ReadEventsPerS, r.RatioRead, r.RowsPerS, r.PeakMB,
