@@ -12,8 +12,9 @@ import (
 	"docket/domain"
 )
 
-// A rebuild that gives way breaths after each page and each flip;
-// at full speed it never does. Both make the same rows.
+// A rebuild that gives way pauses after each page and each flip, and a verification
+// after each page and each comparison; at full speed neither ever does. The rows are the
+// same.
 func TestRebuildGivesWay(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -26,15 +27,22 @@ func TestRebuildGivesWay(t *testing.T) {
 		breaths.Add(1)
 		return true
 	}
-	w.rebuild.pageSize = 5
+	w.rebuild.pageSize, w.rebuild.compareRows = 5, 5
 	for _, full := range []bool{true, false} {
 		w.rebuild.FullSpeed = full
 		if err := w.rebuild.Rebuild(t.Context(), []domain.TenantID{c.id}, []string{"tasks", "activity"}, nil); err != nil {
 			t.Fatal(err)
 		}
 		pages := 2 * c.head() / 5
-		if got := breaths.Load(); full && got > 0 || !full && got < pages+2 {
+		if got := breaths.Swap(0); full && got > 0 || !full && got < pages+2 {
 			t.Errorf("at full speed: %t, and %d breaths where there are %d pages and 2 flips", full, got, pages)
+		}
+		if _, _, err := verify(t, w.rebuild, []domain.TenantID{c.id}, []string{"activity"}, false); err != nil {
+			t.Fatal(err)
+		}
+		// The activity log has a row for each event, so as many comparisons as pages.
+		if got := breaths.Swap(0); full && got > 0 || !full && got < pages {
+			t.Errorf("at full speed: %t, and %d breaths of a verification of %d pages and as many comparisons", full, got, pages/2)
 		}
 		inMemory(t, w, tasks, c)
 		inMemory(t, w, activity, c)

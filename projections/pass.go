@@ -35,8 +35,8 @@ type start func(*eventstore.Builds, context.Context, string, int) (*eventstore.B
 //	(ahead of them)  ├─▶ follower …                         ├─▶ each on its own: the
 //	                 └─▶ follower …                         ┘   rest of the log, end
 //
-// They write in turns. Each read model is followed in transactions of its own, so that one which fails
-// keeps none of the others. What the shared reading can't read, and what was
+// They write in turns. Each read model is followed in transactions of its own, so that
+// one which fails keeps none of the others. What the shared reading can't read, and what was
 // appended meanwhile, each follower reads for itself: an event that one of them
 // leaves out, or which only some of them stumble over, is no reason for all to end.
 func (r *Rebuilder) pass(ctx context.Context, t domain.TenantID, models []readModel, told *reporter, start start, do func(*follower, context.Context) error) {

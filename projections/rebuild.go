@@ -74,8 +74,7 @@ type Rebuilder struct {
 	breathe func(context.Context, time.Duration) bool
 }
 
-// ConnsPerWorker is how many connections the rebuild of one tenant takes at most, and at
-// full speed; one less where it gives way: one
+// ConnsPerWorker is how many connections the rebuild of one tenant takes at most: one
 // holds its locks, one reads the log, and the others write.
 const ConnsPerWorker = 2 + writers
 

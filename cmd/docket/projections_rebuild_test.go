@@ -15,6 +15,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/mattn/go-runewidth"
+	"github.com/spf13/cobra"
 )
 
 // On a terminal a rebuild shows a bar that fits it, and nothing else but the end.
@@ -35,6 +36,23 @@ func TestRebuildOnATerminal(t *testing.T) {
 		last := shown[strings.LastIndex(strings.TrimRight(shown, "\n"), "\r")+1:]
 		if !strings.HasPrefix(last, "rebuilt ") {
 			t.Errorf("the bar stayed: %q", shown)
+		}
+	}
+}
+
+// A rebuild and a verification give way, unless they are told not to.
+func TestFullSpeed(t *testing.T) {
+	t.Parallel()
+	for want, flags := range map[bool][]string{false: nil, true: {"--full-speed"}} {
+		p := &program{}
+		var r rebuilding
+		c := &cobra.Command{Use: "rebuild"}
+		r.flags(c, p)
+		if err := c.ParseFlags(flags); err != nil {
+			t.Fatal(err)
+		}
+		if got := r.rebuilder(p, c, &pools{}).FullSpeed; got != want {
+			t.Errorf("%v: full speed is %t", flags, got)
 		}
 	}
 }

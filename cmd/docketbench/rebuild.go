@@ -41,8 +41,9 @@ func (p *program) rebuildCommand() *cobra.Command {
 		Use:   "rebuild",
 		Short: "Measure rebuilds of read models against merely reading the events",
 		Long: `Measure how many events a second a rebuild of read models takes, as docket projections
-rebuild --full-speed does it (without, where --give-way is given): of one read model, or, where none is named, of all of them with the
-activity log in one pass. In the same run, in turns, the same events are merely read
+rebuild --full-speed does it, or, with --give-way, as it does without: of one read
+model, or, where none is named, of all of them with the activity log in one pass. In
+the same run, in turns, the same events are merely read
 through pgx, into the Go types of their columns and nothing else.
 
 The log is filled first: projects in five events, tasks in five events of which 75
