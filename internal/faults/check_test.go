@@ -3,6 +3,7 @@
 package faults_test
 
 import (
+	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -73,7 +74,9 @@ func readLog(t *testing.T, pool *pgxpool.Pool, id domain.TenantID) []domain.Reco
 // heads are where the logs end.
 func (r *run) heads() map[domain.TenantID]int64 {
 	r.t.Helper()
-	rows, err := r.cluster.session(postgres.Superuser, postgres.Database).Query(r.t.Context(), headsSQL)
+	admin := r.cluster.session(postgres.Superuser, postgres.Database)
+	defer admin.Close(context.Background())
+	rows, err := admin.Query(r.t.Context(), headsSQL)
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -120,6 +120,7 @@ func (r *run) caughtUp() {
 	ctx, cancel := untilNearlyOver(r.t)
 	defer cancel()
 	admin := r.cluster.pool(postgres.Superuser, "")
+	defer admin.Close()
 	progress := eventstore.NewProgress(admin)
 	for id, head := range r.heads() {
 		if progress.Await(ctx, id, head, subscriptions()...) {
