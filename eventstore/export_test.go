@@ -206,3 +206,10 @@ func ScanBinary(row pgx.CollectableRow) (r domain.Recorded, ok bool, err error) 
 func (s *Store) Rows(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
 	return s.engine.Query(ctx, sql, args...)
 }
+
+// Pass moves a checkpoint past a stretch, if it may, and reports whether it did.
+func (f *Feed) Pass(t domain.TenantID, subscription string, after, through int64) (bool, error) {
+	at := place{t, subscription}
+	moved, err := f.movePassed(map[place]passed{at: {after, through}})
+	return moved[at], err
+}

@@ -77,6 +77,7 @@ type Feed struct {
 	subs    map[string]*news
 	outbox  *news
 	tail    *tail
+	passing *passing
 	// soon is closed, and replaced, to sweep before its time.
 	soon chan struct{}
 	// unknown is, by place, after which seq an event was left to a newer version.
@@ -111,7 +112,7 @@ func NewFeed(cfg FeedConfig, progress *Progress) *Feed {
 	ctx, stop := context.WithCancel(context.Background())
 	return &Feed{
 		id: uuid.NewString(), cfg: cfg, log: cfg.Logger, progress: progress, metrics: newFeedMetrics(cfg.Metrics),
-		ctx: ctx, stop: stop, subs: map[string]*news{}, outbox: newNews(), tail: newTail(), soon: make(chan struct{}), held: held,
+		ctx: ctx, stop: stop, subs: map[string]*news{}, outbox: newNews(), tail: newTail(), passing: newPassing(), soon: make(chan struct{}), held: held,
 	}
 }
 
@@ -132,6 +133,7 @@ func (f *Feed) Subscribe(ctx context.Context, subscription string) (<-chan *mess
 		f.started = true
 		f.done.Go(f.notify)
 		f.done.Go(f.listen)
+		f.done.Go(f.notePassed)
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	context.AfterFunc(f.ctx, cancel)
@@ -193,6 +195,13 @@ func (f *Feed) grew(tenants []domain.TenantID) {
 // mark tells every subscription here that these tenants' logs may have grown.
 func (f *Feed) mark(tenants []domain.TenantID) {
 	f.each(func(n *news) { n.mark(tenants...) })
+}
+
+// newsOf is that of a subscription here.
+func (f *Feed) newsOf(subscription string) *news {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.subs[subscription]
 }
 
 func (f *Feed) each(do func(*news)) {

@@ -30,7 +30,7 @@ func (i Interest) of(events []domain.Recorded) []domain.Recorded {
 	}
 	var kept []domain.Recorded
 	for _, e := range events {
-		if !slices.Contains(i.Ignores, e.Event.EventType()) {
+		if !i.ignores(e) {
 			kept = append(kept, e)
 		}
 	}
@@ -55,7 +55,12 @@ func (i Interest) reads() []int32 {
 	return versions
 }
 
+// ignores reports whether an event is of an ignored type.
+func (i Interest) ignores(e domain.Recorded) bool {
+	return slices.Contains(i.Ignores, e.Event.EventType())
+}
+
 // wants reports whether there is anything to be done about an event.
 func (i Interest) wants(e domain.Recorded) bool {
-	return !slices.Contains(i.Ignores, e.Event.EventType()) && (i.Wants == nil || i.Wants(e))
+	return !i.ignores(e) && (i.Wants == nil || i.Wants(e))
 }

@@ -15,8 +15,10 @@ import (
 type news struct {
 	mu     sync.Mutex
 	marked map[domain.TenantID]struct{}
-	queue  []domain.TenantID // the marked ones that nobody handles, in order of marking
-	busy   map[domain.TenantID]struct{}
+	// queue has the marked ones that nobody handles, in order of marking; and places that
+	// a hold made void.
+	queue []domain.TenantID
+	busy  map[domain.TenantID]struct{}
 	// due are those of which more is known than that this replica has appended to
 	// them: only a look at the log will do.
 	due map[domain.TenantID]struct{}
@@ -66,6 +68,11 @@ func (n *news) next(ctx context.Context) (t domain.TenantID, due, ok bool) {
 		n.mu.Lock()
 		if len(n.queue) > 0 {
 			t, n.queue = n.queue[0], n.queue[1:]
+			_, marked := n.marked[t]
+			if _, held := n.busy[t]; held || !marked {
+				n.mu.Unlock()
+				continue
+			}
 			delete(n.marked, t)
 			n.busy[t] = struct{}{}
 			_, due = n.due[t]
@@ -81,6 +88,17 @@ func (n *news) next(ctx context.Context) (t domain.TenantID, due, ok bool) {
 			return t, false, false
 		}
 	}
+}
+
+// hold makes a tenant the caller's, who must call done; false where somebody handles it.
+func (n *news) hold(t domain.TenantID) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if _, ok := n.busy[t]; ok {
+		return false
+	}
+	n.busy[t] = struct{}{}
+	return true
 }
 
 // done gives a tenant back; again keeps it marked, behind all others.

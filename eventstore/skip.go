@@ -15,9 +15,9 @@ const checkpointAfter = 250 * time.Millisecond
 // later, for many such events together. It is false where there is something to be
 // done, or nobody here can tell.
 //
-// The page that moves the checkpoint brings the events to the handler all the same,
-// but those of ignored types: should Wants be wrong about one, it is handled late and
-// not lost.
+// Where all of them are of ignored types the checkpoint is moved without a page
+// (passing). Else a page moves it, and brings the events to the handler all the same, but
+// those of ignored types: should Wants be wrong about one, it is handled late and not lost.
 //
 // It is exact without a lock: everything up to known was handled, by whomever, and
 // of what follows in the tail, without a gap, nothing is to be done.
@@ -37,16 +37,22 @@ func (w *worker) skip(t domain.TenantID) bool {
 	if !ok {
 		return false
 	}
+	if len(events) == 0 {
+		return true
+	}
+	ignored := true
 	for _, e := range events {
 		if w.interest.wants(e) {
 			return false
 		}
+		ignored = ignored && w.interest.ignores(e)
 	}
-	if len(events) > 0 {
-		w.feed.progress.advanced(t, w.subscription, events[len(events)-1].Seq)
-		if w.news.fallBehind(t) {
-			time.AfterFunc(checkpointAfter, func() { w.news.catchUp(t) })
-		}
+	through := events[len(events)-1].Seq
+	w.feed.progress.advanced(t, w.subscription, through)
+	if ignored {
+		w.feed.passing.add(place{t, w.subscription}, passed{known, through})
+	} else if w.news.fallBehind(t) {
+		time.AfterFunc(checkpointAfter, func() { w.news.catchUp(t) })
 	}
 	return true
 }

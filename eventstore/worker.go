@@ -229,6 +229,7 @@ func (w *worker) advance(ctx context.Context, conn *pgxpool.Conn, tx pgx.Tx, p *
 		return lookLater, fmt.Errorf("advance checkpoint: %w", err)
 	}
 	w.feed.progress.advanced(p.Tenant, w.subscription, last)
+	w.feed.passing.moved(place{p.Tenant, w.subscription}, last)
 	if last > at.seq {
 		w.metrics.handled(p, last-at.seq)
 	}
