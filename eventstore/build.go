@@ -180,13 +180,13 @@ func (b *Build) read(ctx context.Context, tx pgx.Tx, limit int, most int64, fill
 // fold gives fill the events of the log up to a seq, and moves the checkpoint there,
 // or behind those that are skipped after it.
 func (b *Build) fold(ctx context.Context, tx pgx.Tx, events []domain.Recorded, through int64, skips skipped, fill Fill) error {
+	p := &Page{Subscription: b.subscription, Tenant: b.builds.tenant, Generation: b.generation, Events: events, Tx: tx}
 	if len(events) > 0 {
 		// In the write-ahead log the pages of a build all stand before its flip, and that
 		// before the deletion of the old rows.
 		if _, err := tx.Exec(ctx, relaxSQL); err != nil {
 			return fmt.Errorf("relax commit: %w", err)
 		}
-		p := &Page{Subscription: b.subscription, Tenant: b.builds.tenant, Generation: b.generation, Events: events, Tx: tx}
 		if err := fill(ctx, p); err != nil {
 			return err
 		}
@@ -195,8 +195,9 @@ func (b *Build) fold(ctx context.Context, tx pgx.Tx, events []domain.Recorded, t
 	if through == b.seq {
 		return nil
 	}
-	if _, err := tx.Exec(ctx, advanceSQL, b.builds.tenant.UUID(), b.subscription, b.generation, through, false); err != nil {
-		return fmt.Errorf("advance checkpoint: %w", err)
+	p.Queue(advanceSQL, b.builds.tenant.UUID(), b.subscription, b.generation, through, false)
+	if err := p.Flush(ctx); err != nil {
+		return fmt.Errorf("write, and advance the checkpoint: %w", err)
 	}
 	b.seq = through
 	return nil

@@ -16,7 +16,7 @@ import (
 // relaxSQL lets the commit of a page return before it is on disk. What the page has
 // written and its checkpoint are lost together or not at all, and a commit that
 // does wait, as an append's or a delivery's claim, waits for all before it.
-const relaxSQL = `select set_config('synchronous_commit', 'off', true)`
+const relaxSQL = `select set_config('synchronous_commit', 'off', true), set_config('plan_cache_mode', 'force_generic_plan', true)`
 
 // lockSQL locks the live checkpoint of a subscription ($1) in a tenant ($2),
 // unless another replica has it, its failed page isn't due, or another fold version

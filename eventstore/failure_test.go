@@ -135,6 +135,14 @@ func TestHandlersThatEndBadly(t *testing.T) {
 			return nil
 		}, "can't be committed"},
 		"ends the transaction": {func(ctx context.Context, p *eventstore.Page) error { return p.Tx.Rollback(ctx) }, "can't be committed"},
+		"queues what fails": {func(_ context.Context, p *eventstore.Page) error {
+			p.Queue(`select 1/0`)
+			return nil
+		}, "division by zero"},
+		"queues what takes too long": {func(_ context.Context, p *eventstore.Page) error {
+			p.Queue(`select pg_sleep(60)`)
+			return nil
+		}, "deadline exceeded"},
 		"loses its connection": {func(ctx context.Context, p *eventstore.Page) error { return p.Tx.Conn().Close(ctx) }, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -80,6 +80,48 @@ func TestPage(t *testing.T) {
 	}
 }
 
+// What a handler queues is carried out in its order, with the checkpoint, and a build's
+// in its page.
+func TestQueuedStatements(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.journal()
+	tenant := f.tenant()
+	queue := func(_ context.Context, p *eventstore.Page) error {
+		for _, e := range p.Events {
+			// The one before is there.
+			p.Queue(`insert into journal select $1::text, $2::uuid, $3::bigint where $3::bigint = 1 or exists (
+  select from journal where subscription = $1::text and tenant_id = $2::uuid and seq = $3::bigint - 1)`, p.Subscription, p.Tenant.UUID(), e.Seq)
+		}
+		return nil
+	}
+	r := f.replica(eventstore.FeedConfig{PageSize: 3})
+	head := f.grow(r.store, tenant, 10)
+	r.subscribe("a", queue)
+	r.wantsReached(tenant, head, "a")
+	if n := f.written("a", tenant); int64(n) != head {
+		t.Errorf("%d events were written, want %d", n, head)
+	}
+	f.wantsUntroubled("a", tenant, head)
+
+	build, err := startBuild(t.Context(), f.engine, tenant, "b", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer build.Close()
+	for n := 4; n == 4; {
+		if n, err = build.Page(t.Context(), 4, queue); err != nil {
+			t.Fatal(err)
+		}
+		if n := f.written("b", tenant); int64(n) != build.Seq() {
+			t.Errorf("%d events were written, and the build is at %d", n, build.Seq())
+		}
+	}
+	if build.Seq() != head {
+		t.Errorf("the build is at %d, want %d", build.Seq(), head)
+	}
+}
+
 // One tenant's slow page doesn't keep others waiting, and a tenant's pages never overlap.
 func TestTenantsDoNotWaitForEachOther(t *testing.T) {
 	t.Parallel()

@@ -23,12 +23,24 @@ type Page struct {
 	Generation int
 	// Events are at least one.
 	Events []domain.Recorded
-	// Tx is the engine role's. The handler MUST write through it, MUST NOT commit
+	// Tx is the engine role's. The handler MUST write through it or Queue, MUST NOT commit
 	// or roll back, and MUST NOT use it, or the Page, after it has acked or nacked.
 	Tx pgx.Tx
 
+	queued  pgx.Batch
 	begun   time.Time
 	failure error
+}
+
+// Queue has a statement carried out in Tx after the handler, by the round trip that
+// advances the checkpoint. If it fails, so has the page.
+func (p *Page) Queue(sql string, args ...any) { p.queued.Queue(sql, args...) }
+
+// Flush carries out what is queued, for who has neither a Feed nor a Build.
+func (p *Page) Flush(ctx context.Context) error {
+	b := p.queued
+	p.queued = pgx.Batch{}
+	return p.Tx.SendBatch(ctx, &b).Close()
 }
 
 // Fail tells the feed why the handler is about to nack, for the operators.

@@ -201,16 +201,19 @@ func (w *worker) deliver(ctx context.Context, conn *pgxpool.Conn, tx pgx.Tx, p *
 }
 
 // advance moves the checkpoint to a seq, that of the page's last event or of those
-// that are passed after it, and commits; complete says that the log ended there. A
-// handler that acked in spite of a transaction that can't be committed has failed.
+// that are passed after it, carries out what the handler has queued before that, and
+// commits; complete says that the log ended there. A handler that acked has failed all the
+// same where that can't be done, or not in time.
 func (w *worker) advance(ctx context.Context, conn *pgxpool.Conn, tx pgx.Tx, p *Page, at standing, last int64, complete bool) (look, error) {
-	// Handled is handled: a Close that comes now doesn't undo it.
-	done, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeGrace)
+	// Handled is handled: a Close that comes now doesn't undo it, unless that takes long.
+	bound := max(closeGrace, w.feed.cfg.Timeout-time.Since(p.begun))
+	done, cancel := context.WithTimeout(context.WithoutCancel(ctx), bound)
 	defer cancel()
-	b := &pgx.Batch{}
-	b.Queue(advanceSQL, p.Tenant.UUID(), w.subscription, p.Generation, last, complete)
-	b.Queue("commit")
-	err := tx.SendBatch(done, b).Close()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(closeGrace, cancel) })()
+	wrote := p.queued.Len() > 0
+	p.Queue(advanceSQL, p.Tenant.UUID(), w.subscription, p.Generation, last, complete)
+	p.Queue("commit")
+	err := p.Flush(done)
 	if err == nil {
 		conn.Release()
 	} else {
@@ -219,12 +222,13 @@ func (w *worker) advance(ctx context.Context, conn *pgxpool.Conn, tx pgx.Tx, p *
 	var refused *pgconn.PgError
 	switch {
 	case err == nil:
-	case errors.As(err, &refused) && refused.SeverityUnlocalized == "ERROR", errors.Is(err, pgx.ErrTxClosed):
+	case errors.As(err, &refused) && refused.SeverityUnlocalized == "ERROR", errors.Is(err, pgx.ErrTxClosed),
+		wrote && errors.Is(done.Err(), context.DeadlineExceeded):
 		end := last
 		if len(p.Events) > 0 {
 			end = p.last()
 		}
-		return w.failed(ctx, p, at, end, fmt.Errorf("acked, but the page's transaction can't be committed: %w", err))
+		return w.failed(ctx, p, at, end, fmt.Errorf("acked, but what the page did can't be committed: %w", err))
 	default:
 		return lookLater, fmt.Errorf("advance checkpoint: %w", err)
 	}

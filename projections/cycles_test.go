@@ -2,6 +2,7 @@ package projections
 
 import (
 	"context"
+	"errors"
 	"math"
 	"reflect"
 	"slices"
@@ -157,7 +158,8 @@ func TestCycleTimesAreExact(t *testing.T) {
 		}
 		for _, events := range log {
 			if err := pgx.BeginFunc(context.Background(), w.engine, func(tx pgx.Tx) error {
-				return cycles.fill(context.Background(), &eventstore.Page{Subscription: cycles.Name, Tenant: tenant, Generation: 1, Events: events, Tx: tx})
+				p := &eventstore.Page{Subscription: cycles.Name, Tenant: tenant, Generation: 1, Events: events, Tx: tx}
+				return errors.Join(cycles.fill(context.Background(), p), p.Flush(context.Background()))
 			}); err != nil {
 				t.Fatal(err)
 			}

@@ -135,9 +135,7 @@ func (m *model[K, R]) fill(ctx context.Context, p *eventstore.Page) error {
 	if err := m.foldAll(w, p.Events); err != nil {
 		return err
 	}
-	if err := m.save(ctx, p, w); err != nil {
-		return fmt.Errorf("read model %s: write rows: %w", m.Name, err)
-	}
+	m.save(p, w)
 	return nil
 }
 
@@ -243,8 +241,8 @@ func (m *model[K, R]) targets(r *R, more ...any) []any {
 	return append(targets, more...)
 }
 
-// save writes each touched row once, in one round trip.
-func (m *model[K, R]) save(ctx context.Context, p *eventstore.Page, w *work[K, R]) error {
+// save writes each touched row once, with the checkpoint.
+func (m *model[K, R]) save(p *eventstore.Page, w *work[K, R]) {
 	var (
 		gone pgtype.FlatArray[K]
 		kept = make([]*R, 0, len(w.rows))
@@ -257,16 +255,14 @@ func (m *model[K, R]) save(ctx context.Context, p *eventstore.Page, w *work[K, R
 			gone = append(gone, at.key)
 		}
 	}
-	b := &pgx.Batch{}
 	if len(kept) > 0 {
 		args := []any{p.Tenant.UUID(), p.Generation, seqs}
 		for _, c := range m.Columns {
 			args = append(args, c.array(kept))
 		}
-		b.Queue(m.sql.write, args...)
+		p.Queue(m.sql.write, args...)
 	}
 	if len(gone) > 0 {
-		b.Queue(m.sql.remove, p.Tenant.UUID(), p.Generation, gone)
+		p.Queue(m.sql.remove, p.Tenant.UUID(), p.Generation, gone)
 	}
-	return p.Tx.SendBatch(ctx, b).Close()
 }

@@ -2,6 +2,7 @@ package projections
 
 import (
 	"context"
+	"errors"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -150,9 +151,8 @@ func (w *world) split(t *rapid.T, c *company, generation int) {
 		for rest := c.log; len(rest) > 0; {
 			n := rapid.IntRange(1, len(rest)).Draw(t, "page of "+m.name)
 			err := pgx.BeginFunc(context.Background(), w.engine, func(tx pgx.Tx) error {
-				return m.fill(context.Background(), &eventstore.Page{
-					Subscription: m.name, Tenant: c.id, Generation: generation, Events: rest[:n], Tx: tx,
-				})
+				p := &eventstore.Page{Subscription: m.name, Tenant: c.id, Generation: generation, Events: rest[:n], Tx: tx}
+				return errors.Join(m.fill(context.Background(), p), p.Flush(context.Background()))
 			})
 			if err != nil {
 				t.Fatal(err)

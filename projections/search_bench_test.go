@@ -102,10 +102,9 @@ func (l library) fill(b *testing.B, random *rand.Rand, t domain.TenantID, p, rar
 		}
 		err = pgx.BeginFunc(b.Context(), l.world.engine, func(tx pgx.Tx) error {
 			page := &eventstore.Page{Tenant: t, Generation: 1, Tx: tx}
-			if err := tasks.save(b.Context(), page, &taskRows); err != nil {
-				return err
-			}
-			return search.save(b.Context(), page, &searchRows)
+			tasks.save(page, &taskRows)
+			search.save(page, &searchRows)
+			return page.Flush(b.Context())
 		})
 		if err != nil {
 			b.Fatal(err)
