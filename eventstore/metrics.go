@@ -161,7 +161,7 @@ func newFeedMetrics(r prometheus.Registerer) *feedMetrics {
 	)
 	return &feedMetrics{
 		pages:    count("docket_feed_pages_total", "Pages handled and committed."),
-		events:   count("docket_feed_events_total", "Events in the pages handled, and passed by them."),
+		events:   count("docket_feed_events_total", "Events in the pages handled, and passed by them or without any."),
 		failures: count("docket_feed_failures_total", "Pages that a handler failed on."),
 		unknown:  count("docket_feed_left_to_newer_total", "Places where an event was left to a newer version of the program."),
 		page:     histogram("docket_feed_page_seconds", "Time from reading a page to its commit.", appendBuckets),
