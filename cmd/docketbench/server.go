@@ -16,6 +16,7 @@ type serverFacts struct {
 	DataChecksums     string `json:"data_checksums"`
 	SharedBuffers     string `json:"shared_buffers"`
 	MaxWALSize        string `json:"max_wal_size"`
+	MinWALSize        string `json:"min_wal_size"`
 	MaxConnections    int    `json:"max_connections"`
 	// Private is set for a Postgres that this run started.
 	Private bool `json:"private"`
@@ -27,7 +28,8 @@ type serverFacts struct {
 const sqlServerFacts = `
 SELECT current_setting('server_version'), current_setting('fsync'), current_setting('synchronous_commit'),
        current_setting('full_page_writes'), current_setting('wal_sync_method'), current_setting('data_checksums'),
-       current_setting('shared_buffers'), current_setting('max_wal_size'), current_setting('max_connections')::int`
+       current_setting('shared_buffers'), current_setting('max_wal_size'), current_setting('min_wal_size'),
+       current_setting('max_connections')::int`
 
 func readServerFacts(ctx context.Context, d *database) (serverFacts, error) {
 	f := serverFacts{Private: d.server != nil, InMemory: d.inMemory()}
@@ -37,7 +39,7 @@ func readServerFacts(ctx context.Context, d *database) (serverFacts, error) {
 	}
 	defer c.Close(context.WithoutCancel(ctx))
 	err = c.QueryRow(ctx, sqlServerFacts).Scan(&f.Version, &f.Fsync, &f.SynchronousCommit, &f.FullPageWrites,
-		&f.WALSyncMethod, &f.DataChecksums, &f.SharedBuffers, &f.MaxWALSize, &f.MaxConnections)
+		&f.WALSyncMethod, &f.DataChecksums, &f.SharedBuffers, &f.MaxWALSize, &f.MinWALSize, &f.MaxConnections)
 	if err != nil {
 		return f, fmt.Errorf("read the server's settings: %w", err)
 	}
@@ -60,8 +62,8 @@ func (f serverFacts) durable() bool {
 
 // write tells them to people.
 func (f serverFacts) write(w io.Writer) {
-	fmt.Fprintf(w, "Postgres %s: fsync %s, synchronous_commit %s, full_page_writes %s, wal_sync_method %s, data_checksums %s, shared_buffers %s, max_wal_size %s, max_connections %d\n",
-		f.Version, f.Fsync, f.SynchronousCommit, f.FullPageWrites, f.WALSyncMethod, f.DataChecksums, f.SharedBuffers, f.MaxWALSize, f.MaxConnections)
+	fmt.Fprintf(w, "Postgres %s: fsync %s, synchronous_commit %s, full_page_writes %s, wal_sync_method %s, data_checksums %s, shared_buffers %s, max_wal_size %s, min_wal_size %s, max_connections %d\n",
+		f.Version, f.Fsync, f.SynchronousCommit, f.FullPageWrites, f.WALSyncMethod, f.DataChecksums, f.SharedBuffers, f.MaxWALSize, f.MinWALSize, f.MaxConnections)
 	if !f.durable() {
 		fmt.Fprintln(w, "WARNING: this Postgres is not durable; the figures say nothing about production")
 	}
