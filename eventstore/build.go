@@ -184,8 +184,8 @@ func (b *Build) fold(ctx context.Context, tx pgx.Tx, events []domain.Recorded, t
 	if len(events) > 0 {
 		// In the write-ahead log the pages of a build all stand before its flip, and that
 		// before the deletion of the old rows.
-		if _, err := tx.Exec(ctx, relaxSQL); err != nil {
-			return fmt.Errorf("relax commit: %w", err)
+		if _, err := tx.Exec(ctx, pageSettingsSQL); err != nil {
+			return fmt.Errorf("settings: %w", err)
 		}
 		if err := fill(ctx, p); err != nil {
 			return err

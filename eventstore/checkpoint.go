@@ -13,10 +13,16 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// relaxSQL lets the commit of a page return before it is on disk. What the page has
-// written and its checkpoint are lost together or not at all, and a commit that
-// does wait, as an append's or a delivery's claim, waits for all before it.
-const relaxSQL = `select set_config('synchronous_commit', 'off', true), set_config('plan_cache_mode', 'force_generic_plan', true)`
+// pageSettingsSQL makes two settings for the transaction of a page.
+//
+// Its commit may return before it is on disk. What the page has written and its
+// checkpoint are lost together or not at all, and a commit that does wait, as an append's
+// or a delivery's claim, waits for all before it.
+//
+// Its statements have the plans that are made once for whatever parameters. A plan for the
+// very ones seems cheaper where rows are looked up by one key, and so was made each time,
+// which took longer than what it was for.
+const pageSettingsSQL = `select set_config('synchronous_commit', 'off', true), set_config('plan_cache_mode', 'force_generic_plan', true)`
 
 // lockSQL locks the live checkpoint of a subscription ($1) in a tenant ($2),
 // unless another replica has it, its failed page isn't due, or another fold version
@@ -113,7 +119,7 @@ func (w *worker) tryLock(ctx context.Context, conn *pgxpool.Conn, t domain.Tenan
 	)
 	b := &pgx.Batch{}
 	b.BeginTx(pgx.TxOptions{})
-	b.Queue(relaxSQL)
+	b.Queue(pageSettingsSQL)
 	b.Queue(lockSQL, w.subscription, t.UUID(), w.fold()).QueryRow(func(row pgx.Row) error {
 		err := row.Scan(&at.seq, &at.generation, &at.carefulTo, &at.failures, &at.complete)
 		if errors.Is(err, pgx.ErrNoRows) {

@@ -209,7 +209,12 @@ func (s *Store) Rows(ctx context.Context, sql string, args ...any) (pgx.Rows, er
 
 // Pass moves a checkpoint past a stretch, if it may, and reports whether it did.
 func (f *Feed) Pass(t domain.TenantID, subscription string, after, through int64) (bool, error) {
+	conn, err := f.cfg.Pool.Acquire(f.ctx)
+	if err != nil {
+		return false, err
+	}
+	defer conn.Release()
 	at := place{t, subscription}
-	moved, err := f.movePassed(map[place]passed{at: {after, through}})
+	moved, err := f.movePassed(conn, []note{{at, passed{after, through}}})
 	return moved[at], err
 }

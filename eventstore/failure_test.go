@@ -2,6 +2,7 @@ package eventstore_test
 
 import (
 	"context"
+	"database/sql/driver"
 	"errors"
 	"strings"
 	"sync/atomic"
@@ -139,10 +140,22 @@ func TestHandlersThatEndBadly(t *testing.T) {
 			p.Queue(`select 1/0`)
 			return nil
 		}, "division by zero"},
+		"queues what can't be encoded": {func(_ context.Context, p *eventstore.Page) error {
+			p.Queue(`select $1::int4`, int64(1)<<40)
+			return nil
+		}, "greater than maximum"},
+		"queues too few arguments": {func(_ context.Context, p *eventstore.Page) error {
+			p.Queue(`select $1::int4, $2::int4`, 1)
+			return nil
+		}, "argument"},
+		"queues what panics": {func(_ context.Context, p *eventstore.Page) error {
+			p.Queue(`select $1::text`, panics{})
+			return nil
+		}, "panic: out of cheese"},
 		"queues what takes too long": {func(_ context.Context, p *eventstore.Page) error {
 			p.Queue(`select pg_sleep(60)`)
 			return nil
-		}, "deadline exceeded"},
+		}, "not within 5s"},
 		"loses its connection": {func(ctx context.Context, p *eventstore.Page) error { return p.Tx.Conn().Close(ctx) }, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -195,6 +208,35 @@ func TestHandlersThatEndBadly(t *testing.T) {
 			f.wantsUntroubled("a", tenant, head)
 		})
 	}
+}
+
+// panics can't be encoded.
+type panics struct{}
+
+func (panics) Value() (driver.Value, error) { panic("out of cheese") }
+
+// Close ends what a handler has queued, if that takes long, and nothing of it is done.
+func TestCloseWhileQueuedStatementsRun(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.journal()
+	tenant := f.tenant()
+	r := f.replica(eventstore.FeedConfig{Timeout: time.Hour})
+	queued := make(chan struct{}, 1)
+	r.subscribe("a", func(ctx context.Context, p *eventstore.Page) error {
+		if err := write(ctx, p); err != nil || p.Tenant != tenant {
+			return err
+		}
+		p.Queue(`select pg_sleep(3600)`)
+		queued <- struct{}{}
+		return nil
+	})
+	<-queued
+	r.close()
+	if n := f.written("a", tenant); n != 0 {
+		t.Errorf("%d events were written", n)
+	}
+	f.wantsUntroubled("a", tenant, 0)
 }
 
 // A nack without a word is a failure too.

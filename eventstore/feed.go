@@ -30,7 +30,7 @@ type FeedConfig struct {
 	// Sweep is the time between two comparisons of all heads with all
 	// checkpoints; 5 s if 0.
 	Sweep time.Duration
-	// Timeout is how long a handler may take for one page; 30 s if 0.
+	// Timeout is how long a handler may take for one page, with what it queues; 30 s if 0.
 	Timeout time.Duration
 	// Interests says of a subscription what it has to do with a log; of one without an
 	// entry it is the zero value.

@@ -87,7 +87,13 @@ func TestQueuedStatements(t *testing.T) {
 	f := newFixture(t)
 	f.journal()
 	tenant := f.tenant()
-	queue := func(_ context.Context, p *eventstore.Page) error {
+	queue := func(ctx context.Context, p *eventstore.Page) error {
+		for _, setting := range [][2]string{{"synchronous_commit", "off"}, {"plan_cache_mode", "force_generic_plan"}} {
+			var got string
+			if err := p.Tx.QueryRow(ctx, `select current_setting($1)`, setting[0]).Scan(&got); err != nil || got != setting[1] {
+				t.Errorf("%s is %s, want %s: %v", setting[0], got, setting[1], err)
+			}
+		}
 		for _, e := range p.Events {
 			// The one before is there.
 			p.Queue(`insert into journal select $1::text, $2::uuid, $3::bigint where $3::bigint = 1 or exists (

@@ -127,7 +127,8 @@ func (n *news) wake() {
 	}
 }
 
-// take is next and done in one, without waiting; ok is false if none is marked.
+// take is next and done in one, without waiting; ok is false if none is marked. It is for
+// news of which nobody holds a tenant.
 func (n *news) take() (t domain.TenantID, ok bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

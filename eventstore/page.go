@@ -32,15 +32,29 @@ type Page struct {
 	failure error
 }
 
-// Queue has a statement carried out in Tx after the handler, by the round trip that
-// advances the checkpoint. If it fails, so has the page.
+// Queue has a statement carried out in Tx when the handler has acked, by the round trip
+// that advances the checkpoint: within what is left of the Feed's Timeout. If it fails, so
+// has the page; of a page that is nacked nothing is carried out.
 func (p *Page) Queue(sql string, args ...any) { p.queued.Queue(sql, args...) }
 
-// Flush carries out what is queued, for who has neither a Feed nor a Build.
+// Flush carries out what is queued. Feeds and builds do it for their handlers.
 func (p *Page) Flush(ctx context.Context) error {
 	b := p.queued
 	p.queued = pgx.Batch{}
 	return p.Tx.SendBatch(ctx, &b).Close()
+}
+
+// errPanicked says that there was a panic where nobody else recovers.
+var errPanicked = errors.New("panic")
+
+// carryOut is Flush that survives values which panic when they are encoded.
+func (p *Page) carryOut(ctx context.Context) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%w: %v", errPanicked, r)
+		}
+	}()
+	return p.Flush(ctx)
 }
 
 // Fail tells the feed why the handler is about to nack, for the operators.

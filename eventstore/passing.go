@@ -2,13 +2,17 @@ package eventstore
 
 import (
 	"context"
+	"slices"
 	"sync"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// passMost is how many checkpoints one statement moves: it locks them while it runs.
+// passMost is how many checkpoints one statement moves at most: it locks them while it
+// runs.
 const passMost = 200
 
 // passing is, by place, what subscriptions have passed in memory, and whose checkpoints
@@ -27,28 +31,37 @@ type passing struct {
 // the subscription ignores the types of all events in it. after is the last seq before it.
 type passed struct{ after, through int64 }
 
+// note is one of them at its place.
+type note struct {
+	at place
+	passed
+}
+
 func newPassing() *passing {
 	return &passing{places: map[place]passed{}, signal: make(chan struct{}, 1)}
 }
 
 // add notes a stretch, or that the one before goes on.
-func (p *passing) add(at place, s passed) {
+func (p *passing) add(n note) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if before, ok := p.places[at]; ok && before.through == s.after {
-		s.after = before.after
+	if before, ok := p.places[n.at]; ok && before.through == n.after {
+		n.after = before.after
 	}
-	p.places[at] = s
+	p.places[n.at] = n.passed
 	p.wake()
 }
 
-// again puts back what was taken, where nothing is known that is newer.
-func (p *passing) again(at place, s passed) {
+// again puts back what was taken, before what has been added since.
+func (p *passing) again(n note) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if _, ok := p.places[at]; !ok {
-		p.places[at] = s
+	if since, ok := p.places[n.at]; ok && since.after == n.through {
+		n.through = since.through
+	} else if ok {
+		n.passed = since
 	}
+	p.places[n.at] = n.passed
 	p.wake()
 }
 
@@ -70,31 +83,41 @@ func (p *passing) moved(at place, seq int64) {
 }
 
 // take hands all of them over.
-func (p *passing) take() map[place]passed {
+func (p *passing) take() (all []note) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	all := p.places
-	p.places = map[place]passed{}
+	for at, s := range p.places {
+		all = append(all, note{at, s})
+	}
+	clear(p.places)
 	return all
 }
 
 // passSQL moves the live checkpoints of subscriptions ($2) in tenants ($1) that stand in
-// a stretch, which begins after a seq ($3), to its end ($4), and tells which and how far.
-// It leaves those that have never come to their log's end, have failed, are locked, or
-// are filled by another fold version than these ($5, null for a subscription without
-// folds).
-const passSQL = `with taken as (
-  select c.tenant_id, c.subscription, c.generation, c.seq, p.through
-  from unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::integer[]) as p (tenant_id, subscription, after, through, fold_version)
-  join checkpoints c on c.tenant_id = p.tenant_id and c.subscription = p.subscription
-    and c.generation = coalesce((select g.current from generations g
-      where g.tenant_id = p.tenant_id and g.subscription = p.subscription), 1)
+// a stretch, which begins after a seq ($3), to its end ($4), and tells which and how far;
+// of those that stand there or beyond already, that it was by nothing. It leaves those
+// that have never come to their log's end, have failed, are locked, or are filled by
+// another fold version than these ($5, null for a subscription without folds).
+const passSQL = `with passed as (
+  select p.*, coalesce((select g.current from generations g
+    where g.tenant_id = p.tenant_id and g.subscription = p.subscription), 1) as generation
+  from unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::integer[])
+    as p (tenant_id, subscription, after, through, fold_version)),
+taken as (
+  select c.tenant_id, c.subscription, c.generation, c.seq, p.through from passed p
+  join checkpoints c on c.tenant_id = p.tenant_id and c.subscription = p.subscription and c.generation = p.generation
   where c.seq >= p.after and c.seq < p.through and c.complete and c.failures = 0
     and (p.fold_version is null or coalesce(c.fold_version, 1) = p.fold_version)
-  for no key update of c skip locked)
-update checkpoints c set seq = t.through, advanced_at = clock_timestamp()
-from taken t where c.tenant_id = t.tenant_id and c.subscription = t.subscription and c.generation = t.generation
-returning c.tenant_id, c.subscription, t.through - t.seq`
+  for no key update of c skip locked),
+moved as (
+  update checkpoints c set seq = t.through, advanced_at = clock_timestamp()
+  from taken t where c.tenant_id = t.tenant_id and c.subscription = t.subscription and c.generation = t.generation
+  returning c.tenant_id, c.subscription, t.through - t.seq)
+select * from moved
+union all
+select c.tenant_id, c.subscription, 0 from passed p
+join checkpoints c on c.tenant_id = p.tenant_id and c.subscription = p.subscription and c.generation = p.generation
+where c.seq >= p.through`
 
 // notePassed moves checkpoints after what was passed in memory, a while after that.
 func (f *Feed) notePassed() {
@@ -107,61 +130,70 @@ func (f *Feed) notePassed() {
 		if !sleep(f.ctx, checkpointAfter) {
 			return
 		}
-		some := map[place]passed{}
-		for at, s := range f.passing.take() {
-			if some[at] = s; len(some) == passMost {
-				f.pass(some)
-				clear(some)
+		for some := range slices.Chunk(f.passing.take(), passMost) {
+			if err := f.pass(some); err != nil && f.ctx.Err() == nil {
+				f.log.Warn("checkpoints not moved past what nobody wants; pages do it", "error", err)
 			}
 		}
-		f.pass(some)
 	}
 }
+
+// passTimeout bounds what pass does while no page is handled in its places.
+const passTimeout = 2 * time.Second
 
 // pass moves some checkpoints. While it does, nobody here handles a page there: who finds
 // a checkpoint locked takes it for another replica's and waits. Those that it can't move
 // get a page.
-func (f *Feed) pass(some map[place]passed) {
-	for at, s := range some {
-		if !f.newsOf(at.subscription).hold(at.tenant) {
-			f.passing.again(at, s)
-			delete(some, at)
+func (f *Feed) pass(some []note) error {
+	var held []note
+	conn, err := f.cfg.Pool.Acquire(f.ctx) // before anyone is kept waiting
+	if err != nil {
+		for _, n := range some {
+			f.newsOf(n.at.subscription).mark(n.at.tenant)
+		}
+		return err
+	}
+	defer conn.Release()
+	for _, n := range some {
+		if f.newsOf(n.at.subscription).hold(n.at.tenant) {
+			held = append(held, n)
+		} else {
+			f.passing.again(n)
 		}
 	}
-	if len(some) == 0 {
-		return
+	if len(held) == 0 {
+		return nil
 	}
-	moved, err := f.movePassed(some)
-	if err != nil && f.ctx.Err() == nil {
-		f.log.Warn("checkpoints not moved past what nobody wants; pages do it", "error", err)
-	}
-	for at := range some {
-		n := f.newsOf(at.subscription)
-		n.done(at.tenant, false)
-		if !moved[at] {
-			n.mark(at.tenant)
+	moved, err := f.movePassed(conn, held)
+	for _, n := range held {
+		news := f.newsOf(n.at.subscription)
+		news.done(n.at.tenant, false)
+		if !moved[n.at] {
+			news.mark(n.at.tenant)
 		}
 	}
+	return err
 }
 
-// movePassed is passSQL, and tells of which it did.
-func (f *Feed) movePassed(some map[place]passed) (moved map[place]bool, err error) {
+// movePassed is passSQL, and tells which checkpoints are past their stretch. On an error
+// that isn't known of any.
+func (f *Feed) movePassed(conn *pgxpool.Conn, notes []note) (moved map[place]bool, err error) {
 	var (
 		tenants        []uuid.UUID
 		subscriptions  []string
 		after, through []int64
 		foldVersions   []*int
 	)
-	for at, s := range some {
-		tenants, subscriptions = append(tenants, at.tenant.UUID()), append(subscriptions, at.subscription)
-		after, through = append(after, s.after), append(through, s.through)
-		foldVersions = append(foldVersions, f.fold(at.subscription))
+	for _, n := range notes {
+		tenants, subscriptions = append(tenants, n.at.tenant.UUID()), append(subscriptions, n.at.subscription)
+		after, through = append(after, n.after), append(through, n.through)
+		foldVersions = append(foldVersions, f.fold(n.at.subscription))
 	}
-	ctx, cancel := context.WithTimeout(f.ctx, f.cfg.Timeout)
+	ctx, cancel := context.WithTimeout(f.ctx, passTimeout)
 	defer cancel()
 	moved = map[place]bool{}
 	b := &pgx.Batch{}
-	b.Queue(relaxSQL)
+	b.Queue(pageSettingsSQL)
 	b.Queue(passSQL, tenants, subscriptions, after, through, foldVersions).Query(func(rows pgx.Rows) error {
 		var (
 			at     place
@@ -174,7 +206,7 @@ func (f *Feed) movePassed(some map[place]passed) (moved map[place]bool, err erro
 		})
 		return err
 	})
-	if err := f.cfg.Pool.SendBatch(ctx, b).Close(); err != nil {
+	if err := conn.SendBatch(ctx, b).Close(); err != nil {
 		return nil, err
 	}
 	return moved, nil

@@ -50,7 +50,7 @@ func (w *worker) skip(t domain.TenantID) bool {
 	through := events[len(events)-1].Seq
 	w.feed.progress.advanced(t, w.subscription, through)
 	if ignored {
-		w.feed.passing.add(place{t, w.subscription}, passed{known, through})
+		w.feed.passing.add(note{place{t, w.subscription}, passed{known, through}})
 	} else if w.news.fallBehind(t) {
 		time.AfterFunc(checkpointAfter, func() { w.news.catchUp(t) })
 	}

@@ -77,6 +77,13 @@ func (t *tail) put(e domain.Recorded, size int) {
 	t.bytes += r.bytes
 }
 
+// forget lets go of everything.
+func (t *tail) forget() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.runs.Purge()
+}
+
 // drop forgets the first n, and lets go of them.
 func (r *tailRun) drop(n int) {
 	for _, size := range r.sizes[:n] {

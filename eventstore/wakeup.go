@@ -99,9 +99,12 @@ func (f *Feed) listenOnce() error {
 	}
 	// What was said before we listened is lost. And should Postgres have crashed in
 	// between, checkpoints may have gone back: pages of read models don't wait for
-	// the disk.
+	// the disk. And should another server have taken its place that lacks the newest
+	// events, their seqs are given to others.
 	f.progress.forget()
 	f.held.Purge()
+	f.passing.take()
+	f.tail.forget()
 	f.sweepSoon()
 	for {
 		n, err := conn.WaitForNotification(f.ctx)

@@ -202,8 +202,8 @@ func (w *worker) deliver(ctx context.Context, conn *pgxpool.Conn, tx pgx.Tx, p *
 
 // advance moves the checkpoint to a seq, that of the page's last event or of those
 // that are passed after it, carries out what the handler has queued before that, and
-// commits; complete says that the log ended there. A handler that acked has failed all the
-// same where that can't be done, or not in time.
+// commits; complete says that the log ended there. Where Postgres, or the driver, refuses
+// something of it or it takes too long, the handler has failed, though it acked.
 func (w *worker) advance(ctx context.Context, conn *pgxpool.Conn, tx pgx.Tx, p *Page, at standing, last int64, complete bool) (look, error) {
 	// Handled is handled: a Close that comes now doesn't undo it, unless that takes long.
 	bound := max(closeGrace, w.feed.cfg.Timeout-time.Since(p.begun))
@@ -213,20 +213,24 @@ func (w *worker) advance(ctx context.Context, conn *pgxpool.Conn, tx pgx.Tx, p *
 	wrote := p.queued.Len() > 0
 	p.Queue(advanceSQL, p.Tenant.UUID(), w.subscription, p.Generation, last, complete)
 	p.Queue("commit")
-	err := p.Flush(done)
+	err := p.carryOut(done)
+	late := wrote && errors.Is(done.Err(), context.DeadlineExceeded)
 	if err == nil {
 		conn.Release()
 	} else {
 		w.giveUp(ctx, conn, tx)
 	}
-	var refused *pgconn.PgError
 	switch {
 	case err == nil:
-	case errors.As(err, &refused) && refused.SeverityUnlocalized == "ERROR", errors.Is(err, pgx.ErrTxClosed),
-		wrote && errors.Is(done.Err(), context.DeadlineExceeded):
+	case ctx.Err() != nil: // closed: nobody's fault
+		return lookLater, fmt.Errorf("advance checkpoint: %w", err)
+	case late, refused(err):
 		end := last
 		if len(p.Events) > 0 {
 			end = p.last()
+		}
+		if late {
+			err = fmt.Errorf("not within %s: %w", bound, err)
 		}
 		return w.failed(ctx, p, at, end, fmt.Errorf("acked, but what the page did can't be committed: %w", err))
 	default:
@@ -241,6 +245,22 @@ func (w *worker) advance(ctx context.Context, conn *pgxpool.Conn, tx pgx.Tx, p *
 		return lookOnNews, nil
 	}
 	return lookNow, nil
+}
+
+// refused reports whether a page's statements, and not the connection or the server, are
+// why they weren't carried out.
+func refused(err error) bool {
+	var (
+		answered *pgconn.PgError
+		unsent   pgx.ErrPreprocessingBatch // by the driver, which couldn't make sense of it
+	)
+	switch {
+	case errors.As(err, &answered):
+		return answered.SeverityUnlocalized == "ERROR"
+	case errors.As(err, &unsent):
+		return !outage(err)
+	}
+	return errors.Is(err, pgx.ErrTxClosed) || errors.Is(err, errPanicked)
 }
 
 // giveUp rolls back and gives the connection back.

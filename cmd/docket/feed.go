@@ -41,8 +41,8 @@ func interests() map[string]eventstore.Interest {
 }
 
 // feedConns is the size of the feed's pool: one for each worker, one to listen
-// for news and one to tell them, two for sweeps, those of the delivery queue, and those
-// of what is built in the background.
+// for news and one to tell them, two for sweeps and for checkpoints that need no page, those
+// of the delivery queue, and those of what is built in the background.
 func feedConns() int32 {
 	return int32(len(subscriptions(nil))*feedWorkers + 4 + notify.QueueConns(outsideChannels) + projections.ConnsPerWorker)
 }
