@@ -89,7 +89,7 @@ func TestIgnoredEvents(t *testing.T) {
 		}
 		s := &seen{}
 		replica := f.replica(cfg)
-		defer replica.close()
+		defer replica.leave()
 		replica.subscribe("choosy", func(ctx context.Context, p *eventstore.Page) error {
 			if p.Tenant != tenant {
 				return nil

@@ -27,6 +27,7 @@ const (
 type replica struct {
 	t        *testing.T
 	engine   *pgxpool.Pool
+	api      *pgxpool.Pool
 	store    *eventstore.Store
 	feed     *eventstore.Feed
 	progress *eventstore.Progress
@@ -57,7 +58,7 @@ func (w *warnings) String() string {
 func (f *fixture) replica(cfg eventstore.FeedConfig) *replica {
 	f.t.Helper()
 	api := f.db.API(f.t)
-	r := &replica{t: f.t, engine: f.db.Engine(f.t), progress: eventstore.NewProgress(api)}
+	r := &replica{t: f.t, engine: f.db.Engine(f.t), api: api, progress: eventstore.NewProgress(api)}
 	cfg.Pool = r.engine
 	if cfg.Sweep == 0 {
 		cfg.Sweep = often
@@ -74,6 +75,13 @@ func (r *replica) close() {
 		r.t.Error(err)
 	}
 	r.handling.Wait()
+}
+
+// leave is close for one of many: it gives its connections back too.
+func (r *replica) leave() {
+	r.close()
+	r.engine.Close()
+	r.api.Close()
 }
 
 // subscribe runs a subscription until the replica is closed. An error nacks.
