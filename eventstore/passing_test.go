@@ -60,8 +60,9 @@ func TestPassedWithoutPages(t *testing.T) {
 	after := measured(t, reg)
 	for _, name := range all {
 		pages, events := "docket_feed_pages_total "+name, "docket_feed_events_total "+name
-		if n := after[pages] - before[pages]; n == 0 != (name != "greedy") {
-			t.Errorf("%s had %v pages", name, n)
+		// Whose the checkpoints of picky are is looked up by a page now and then (heldFor).
+		if n := after[pages] - before[pages]; name == "choosy" && n >= 7 || name == "greedy" && n < 7 {
+			t.Errorf("%s had %v pages in 7 tenants", name, n)
 		}
 		if n := after[events] - before[events]; n != 7*5*3 {
 			t.Errorf("%s went past %v events, want %d", name, n, 7*5*3)
