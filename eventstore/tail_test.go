@@ -70,3 +70,17 @@ func TestTailIsTheLogsEnd(t *testing.T) {
 		}
 	})
 }
+
+// A tail that has forgotten tells of nothing, and counts nothing.
+func TestTailForgets(t *testing.T) {
+	t.Parallel()
+	tail, tenant := newTail(), domain.TenantID{1}
+	tail.put(domain.Recorded{Tenant: tenant, Seq: 1}, 100)
+	if _, ok := tail.after(tenant, 0, 1); !ok {
+		t.Fatal("what was put isn't there")
+	}
+	tail.forget()
+	if _, ok := tail.after(tenant, 0, 1); ok || tail.bytes != 0 {
+		t.Errorf("there is still something, of %d bytes", tail.bytes)
+	}
+}
