@@ -236,11 +236,11 @@ func (w *worker) advance(ctx context.Context, conn *pgxpool.Conn, tx pgx.Tx, p *
 	default:
 		return lookLater, fmt.Errorf("advance checkpoint: %w", err)
 	}
-	w.feed.progress.advanced(p.Tenant, w.subscription, last)
-	w.feed.passing.moved(place{p.Tenant, w.subscription}, last)
 	if last > at.seq {
 		w.metrics.handled(p, last-at.seq)
 	}
+	w.feed.passing.moved(place{p.Tenant, w.subscription}, last)
+	w.feed.progress.advanced(p.Tenant, w.subscription, last) // last: who waits for it finds all done
 	if complete {
 		return lookOnNews, nil
 	}

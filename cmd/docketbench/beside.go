@@ -67,7 +67,7 @@ func (b *httpBench) lengthen(ctx context.Context, program string, environ map[st
 // begin rebuilds until end is called.
 func (r *rebuilds) begin(ctx context.Context) {
 	ctx, r.stop = context.WithCancel(ctx)
-	r.done, r.finished = make(chan error, 1), 0
+	r.done, r.finished, r.peak = make(chan error, 1), 0, 0
 	go func() {
 		for {
 			if err := r.once(ctx); err != nil {
