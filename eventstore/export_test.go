@@ -218,3 +218,9 @@ func (f *Feed) Pass(t domain.TenantID, subscription string, after, through int64
 	moved, err := f.movePassed(conn, []note{{at, passed{after, through}}})
 	return moved[at], err
 }
+
+// Remembers reports whether the event after a seq is in memory.
+func (f *Feed) Remembers(t domain.TenantID, seq int64) bool {
+	_, ok := f.tail.after(t, seq, 1)
+	return ok
+}
