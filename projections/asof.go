@@ -18,8 +18,10 @@ import (
 const (
 	// AsOfTime is how long a read of the past may take, waiting for its turn included.
 	AsOfTime = 5 * time.Second
-	// asOfAtOnce is how many reads of the past fold at the same time.
+	// asOfAtOnce is how many lists of the past are folded at the same time, and apart from
+	// them how many single things; asOfTenant is how many of these are one tenant's.
 	asOfAtOnce = 4
+	asOfTenant = 2
 	// asOfPage is how many events of the log one statement looks at.
 	asOfPage = 5_000
 	// asOfStreams is how many streams are folded at once. A list of more reads the log
@@ -54,21 +56,16 @@ where tenant_id = $1 and stream_id = $3 and stream_type = $4 and seq <= $5` + no
 const pastPageSQL = `select ` + eventstore.FoldColumns + ` from events
 where tenant_id = $1 and seq > $4 and seq <= $5 and stream_type = $3` + notSkipped + ` order by seq`
 
-// inPast runs a read of the past when it is its turn. One that takes too long is
+// inPast runs a read of the past when it is the tenant's turn. One that takes too long is
 // domain.CodeOverloaded.
-func inPast[R any](ctx context.Context, q *Queries, read func(context.Context) (R, error)) (R, error) {
+func inPast[R any](ctx context.Context, q *Queries, t *shares, tenant domain.TenantID, read func(context.Context) (R, error)) (R, error) {
 	bounded, cancel := context.WithTimeout(ctx, q.AsOfTime)
 	defer cancel()
-	var (
-		r   R
-		err error
-	)
-	select {
-	case q.folding <- struct{}{}:
-		defer func() { <-q.folding }()
+	var r R
+	err := t.enter(bounded, tenant)
+	if err == nil {
+		defer t.leave(tenant)
 		r, err = read(bounded)
-	case <-bounded.Done():
-		err = bounded.Err()
 	}
 	if err != nil && bounded.Err() != nil && ctx.Err() == nil {
 		err = fmt.Errorf("%w: %w", domain.Refuse(domain.CodeOverloaded,
@@ -94,10 +91,12 @@ func (p past[R]) row(ctx context.Context, q *Queries, s domain.Scope, id uuid.UU
 	return row, nil
 }
 
-// each visits the rows that there were after a seq, in any order.
-func (p past[R]) each(ctx context.Context, q *Queries, s domain.Scope, seq int64, visit func(*R)) error {
+// each visits the rows that there were after a seq, in any order. If only some can be
+// wanted, and what a stream begins with tells which, ours does: the others aren't kept
+// while they are folded. It is nil where all are wanted.
+func (p past[R]) each(ctx context.Context, q *Queries, s domain.Scope, seq int64, ours func(*R) bool, visit func(*R)) error {
 	for begun := int64(0); ; {
-		rows, full, err := p.begunAfter(ctx, q, s, begun, seq)
+		rows, full, err := p.begunAfter(ctx, q, s, begun, seq, ours)
 		if err != nil {
 			return fmt.Errorf("list %s streams as of %d: %w", p.stream, seq, err)
 		}
@@ -114,7 +113,7 @@ func (p past[R]) each(ctx context.Context, q *Queries, s domain.Scope, seq int64
 
 // begunAfter folds up to a seq the streams that begin after another. Where they are
 // more than may be folded at once, full is after which seq the others begin, else 0.
-func (p past[R]) begunAfter(ctx context.Context, q *Queries, s domain.Scope, after, seq int64) (rows map[uuid.UUID]*R, full int64, err error) {
+func (p past[R]) begunAfter(ctx context.Context, q *Queries, s domain.Scope, after, seq int64, ours func(*R) bool) (rows map[uuid.UUID]*R, full int64, err error) {
 	rows = map[uuid.UUID]*R{} // nil is one that has no row now
 	take := func(e domain.Recorded) error {
 		row, known := rows[e.Stream.ID]
@@ -122,15 +121,24 @@ func (p past[R]) begunAfter(ctx context.Context, q *Queries, s domain.Scope, aft
 		case known:
 		case after > 0 && e.Version > 1: // begun before, and visited
 			return nil
+		case ours != nil && e.Version > 1: // begun as none of ours
+			return nil
 		case full > 0:
+			return nil
+		}
+		row, err := p.step(row, e)
+		switch {
+		case err != nil:
+			return err
+		case known:
+		case ours != nil && (row == nil || !ours(row)):
 			return nil
 		case len(rows) == q.asOfStreams:
 			full = e.Seq - 1
 			return nil
 		}
-		row, err := p.step(row, e)
 		rows[e.Stream.ID] = row
-		return err
+		return nil
 	}
 	for from := after; from < seq; from += q.asOfPage {
 		err := q.scoped(ctx, s, func(b *pgx.Batch) {

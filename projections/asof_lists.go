@@ -31,8 +31,8 @@ func (q *Queries) ProjectsAsOf(ctx context.Context, s domain.Scope, filter Proje
 	if err != nil {
 		return nil, nil, err
 	}
-	return selected(ctx, q, wanted, l.key, func(ctx context.Context) error {
-		return pastProjects.each(ctx, q, s, seq, func(p *domain.Project) {
+	return selected(ctx, q, s, wanted, l.key, func(ctx context.Context) error {
+		return pastProjects.each(ctx, q, s, seq, nil, func(p *domain.Project) {
 			if fits(filter.Status, p.Status) && fits(filter.OwnerID, p.OwnerID) && fits(filter.Visibility, p.Visibility) {
 				wanted.offer(p)
 			}
@@ -46,17 +46,19 @@ func (q *Queries) TasksAsOf(ctx context.Context, s domain.Scope, filter TaskFilt
 	if err != nil {
 		return nil, nil, err
 	}
-	return selected(ctx, q, wanted, taskKey, func(ctx context.Context) error {
+	return selected(ctx, q, s, wanted, taskKey, func(ctx context.Context) error {
 		there := map[domain.ProjectID]bool{}
+		var ours func(*domain.Task) bool
 		if filter.ProjectID != nil {
 			if _, err := q.projectAsOf(ctx, s, *filter.ProjectID, seq); err != nil {
 				return err
 			}
 			there[*filter.ProjectID] = true
-		} else if err := pastProjects.each(ctx, q, s, seq, func(p *domain.Project) { there[p.ID] = true }); err != nil {
+			ours = func(t *domain.Task) bool { return there[t.ProjectID] }
+		} else if err := pastProjects.each(ctx, q, s, seq, nil, func(p *domain.Project) { there[p.ID] = true }); err != nil {
 			return err
 		}
-		return pastTasks.each(ctx, q, s, seq, func(t *domain.Task) {
+		return pastTasks.each(ctx, q, s, seq, ours, func(t *domain.Task) {
 			if there[t.ProjectID] && filter.fits(t) {
 				wanted.offer(t)
 			}
@@ -78,15 +80,12 @@ func (q *Queries) CommentsAsOf(ctx context.Context, s domain.Scope, task domain.
 	if err != nil {
 		return nil, nil, err
 	}
-	return selected(ctx, q, wanted, commentKey, func(ctx context.Context) error {
+	return selected(ctx, q, s, wanted, commentKey, func(ctx context.Context) error {
 		if _, err := q.taskAsOf(ctx, s, task, seq); err != nil {
 			return err
 		}
-		return pastComments.each(ctx, q, s, seq, func(c *domain.Comment) {
-			if c.TaskID == task {
-				wanted.offer(c)
-			}
-		})
+		ours := func(c *domain.Comment) bool { return c.TaskID == task }
+		return pastComments.each(ctx, q, s, seq, ours, func(c *domain.Comment) { wanted.offer(c) })
 	})
 }
 
@@ -96,14 +95,14 @@ func (q *Queries) MembersAsOf(ctx context.Context, s domain.Scope, p Page, seq i
 	if err != nil {
 		return nil, nil, err
 	}
-	return selected(ctx, q, wanted, memberKey, func(ctx context.Context) error {
-		return pastMembers.each(ctx, q, s, seq, func(m *domain.Membership) { wanted.offer(m) })
+	return selected(ctx, q, s, wanted, memberKey, func(ctx context.Context) error {
+		return pastMembers.each(ctx, q, s, seq, nil, func(m *domain.Membership) { wanted.offer(m) })
 	})
 }
 
 // selected is the page that a read of the past has offered.
-func selected[R any](ctx context.Context, q *Queries, wanted *selection[R], key func(R) Keyset, read func(context.Context) error) ([]R, *Keyset, error) {
-	if _, err := inPast(ctx, q, func(ctx context.Context) (struct{}, error) { return struct{}{}, read(ctx) }); err != nil {
+func selected[R any](ctx context.Context, q *Queries, s domain.Scope, wanted *selection[R], key func(R) Keyset, read func(context.Context) error) ([]R, *Keyset, error) {
+	if _, err := inPast(ctx, q, q.pastLists, s.Tenant(), func(ctx context.Context) (struct{}, error) { return struct{}{}, read(ctx) }); err != nil {
 		return nil, nil, err
 	}
 	items, next := wanted.items(key)

@@ -9,19 +9,19 @@ import (
 // ProjectAsOf is Project after a seq of the log: as it was then, if it was there
 // then. It reads the project's stream alone.
 func (q *Queries) ProjectAsOf(ctx context.Context, s domain.Scope, id domain.ProjectID, seq int64) (domain.Project, error) {
-	return inPast(ctx, q, func(ctx context.Context) (domain.Project, error) { return q.projectAsOf(ctx, s, id, seq) })
+	return inPast(ctx, q, q.pastSingles, s.Tenant(), func(ctx context.Context) (domain.Project, error) { return q.projectAsOf(ctx, s, id, seq) })
 }
 
 // TaskAsOf is Task after a seq of the log. It reads the streams of the task and of
 // its project.
 func (q *Queries) TaskAsOf(ctx context.Context, s domain.Scope, id domain.TaskID, seq int64) (domain.Task, error) {
-	return inPast(ctx, q, func(ctx context.Context) (domain.Task, error) { return q.taskAsOf(ctx, s, id, seq) })
+	return inPast(ctx, q, q.pastSingles, s.Tenant(), func(ctx context.Context) (domain.Task, error) { return q.taskAsOf(ctx, s, id, seq) })
 }
 
 // CommentAsOf is Comment after a seq of the log. It reads the streams of the
 // comment, its task and its project.
 func (q *Queries) CommentAsOf(ctx context.Context, s domain.Scope, id domain.CommentID, seq int64) (domain.Comment, error) {
-	return inPast(ctx, q, func(ctx context.Context) (domain.Comment, error) {
+	return inPast(ctx, q, q.pastSingles, s.Tenant(), func(ctx context.Context) (domain.Comment, error) {
 		c, err := pastComments.row(ctx, q, s, id.UUID(), seq)
 		if err != nil {
 			return domain.Comment{}, err

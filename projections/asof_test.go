@@ -2,8 +2,10 @@ package projections
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"docket/domain"
 
@@ -205,8 +207,9 @@ func TestAsOfIsBounded(t *testing.T) {
 	c, ann := w.found(t, "acme")
 	p := c.create(t, ann, "Website")
 	s := c.scope(t, ann)
-	for range asOfAtOnce {
-		w.queries.folding <- struct{}{}
+	w.queries.pastSingles, w.queries.pastLists = newShares(1, 1), newShares(1, 1)
+	if err := w.queries.pastSingles.enter(t.Context(), c.id); err != nil {
+		t.Fatal(err)
 	}
 	w.queries.AsOfTime = 1
 	if _, err := w.queries.ProjectAsOf(t.Context(), s, p, c.head()); domain.CodeOf(err) != domain.CodeOverloaded {
@@ -217,9 +220,7 @@ func TestAsOfIsBounded(t *testing.T) {
 	if _, err := w.queries.ProjectAsOf(gone, s, p, c.head()); err == nil || domain.CodeOf(err) == domain.CodeOverloaded {
 		t.Errorf("given up by who asked: %v", err)
 	}
-	for range asOfAtOnce {
-		<-w.queries.folding
-	}
+	w.queries.pastSingles.leave(c.id)
 	if _, _, err := w.queries.ProjectsAsOf(t.Context(), s, ProjectFilter{}, ProjectOrder{}, Page{}, c.head()); domain.CodeOf(err) != domain.CodeOverloaded {
 		t.Errorf("with no time: %v", err)
 	}
@@ -227,7 +228,41 @@ func TestAsOfIsBounded(t *testing.T) {
 	if got, err := w.queries.ProjectAsOf(t.Context(), s, p, c.head()); err != nil || got.Name != "Website" {
 		t.Errorf("%+v, %v", got, err)
 	}
-	if len(w.queries.folding) != 0 {
+	if w.queries.pastSingles.free != 1 || w.queries.pastLists.free != 1 {
 		t.Error("a turn wasn't given back")
+	}
+}
+
+// A tenant that asks for many lists of the past keeps no other waiting, nor its own reads
+// of single things.
+func TestAsOfOfOthers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c, ann := w.found(t, "acme")
+	p := c.create(t, ann, "Website")
+	other, bob := w.found(t, "globex")
+	other.create(t, bob, "Mill")
+	w.queries.AsOfTime = time.Minute
+	for range asOfTenant {
+		if err := w.queries.pastLists.enter(t.Context(), c.id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	held := make(chan error, 1)
+	go func() {
+		_, _, err := w.queries.ProjectsAsOf(ctx, c.scope(t, ann), ProjectFilter{}, ProjectOrder{}, Page{Limit: 10}, c.head())
+		held <- err
+	}()
+	if _, err := w.queries.ProjectAsOf(t.Context(), c.scope(t, ann), p, c.head()); err != nil {
+		t.Error(err)
+	}
+	got, _, err := w.queries.ProjectsAsOf(t.Context(), other.scope(t, bob), ProjectFilter{}, ProjectOrder{}, Page{Limit: 10}, other.head())
+	if err != nil || len(got) != 1 {
+		t.Errorf("%d of another's projects, %v", len(got), err)
+	}
+	cancel()
+	if err := <-held; !errors.Is(err, context.Canceled) {
+		t.Errorf("a list beyond the tenant's share: %v", err)
 	}
 }

@@ -29,8 +29,9 @@ type Queries struct {
 
 	api      *pgxpool.Pool
 	progress *eventstore.Progress
-	// folding has an item for each read of the past that is under way.
-	folding chan struct{}
+	// pastLists and pastSingles are the reads of the past that are under way: single things,
+	// which take little, don't wait for lists.
+	pastLists, pastSingles *shares
 	// asOfPage and asOfStreams are as the constants; tests make them small.
 	asOfPage    int64
 	asOfStreams int
@@ -42,7 +43,8 @@ type Queries struct {
 func NewQueries(api *pgxpool.Pool, progress *eventstore.Progress) *Queries {
 	return &Queries{
 		OwnWait: OwnWait, MinWait: MinWait, AsOfTime: AsOfTime,
-		api: api, progress: progress, folding: make(chan struct{}, asOfAtOnce), asOfPage: asOfPage, asOfStreams: asOfStreams,
+		api: api, progress: progress, asOfPage: asOfPage, asOfStreams: asOfStreams,
+		pastLists: newShares(asOfAtOnce, asOfTenant), pastSingles: newShares(asOfAtOnce, asOfTenant),
 	}
 }
 
