@@ -77,7 +77,7 @@ func TestActivityAndEvents(t *testing.T) {
 			t.Errorf("%s: got %v, want %v", query, got, want)
 		}
 	}
-	for _, bad := range []string{"from=yesterday", "from=2026-01-01", "from=2026-01-01T00:00:60Z", "from=2026-02-30T00:00:00Z", "to=1", "after_seq=-1", "after_seq=x", "actor_id=me", "entity_type=nothing"} {
+	for _, bad := range []string{"from=yesterday", "from=2026-01-01", "from=2026-01-01T00:00:60Z", "from=2026-02-30T00:00:00Z", "from=2026-01-01T9:00:00Z", "to=2026-01-01T09:00:00-23:60", "to=1", "after_seq=-1", "after_seq=x", "actor_id=me", "entity_type=nothing"} {
 		auditor.get("/v1/admin/activity?" + bad).refused(domain.CodeValidationFailed)
 	}
 

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"math"
 	"regexp"
 	"strconv"
 	"time"
@@ -19,29 +20,62 @@ const (
 // Dated is what every read of projects, tasks, comments and members takes.
 type Dated struct {
 	Positioned
-	AsOf string `query:"as_of" doc:"A time (RFC 3339) or a seq: what there was then, what was deleted since included. Not in the future, nor with min_seq."`
+	AsOf string `query:"as_of" doc:"A time (RFC 3339) or a seq: what there was then, what was deleted since included. Not in the future, nor with min_seq. Of a time within the last second the answer may still grow; the seq in Docket-As-Of means the same for ever. Where reading the past takes longer than 5 s, as a list of a very long log may, the answer is 503 overloaded."`
 }
 
 var seqForm = regexp.MustCompile(`^[0-9]+$`)
 
 // parseMoment reads the value of as_of.
 func parseMoment(text string) (m projections.Moment, err error) {
-	if seqForm.MatchString(text) {
-		m.Seq, err = strconv.ParseInt(text, 10, 64)
-	} else {
-		err = m.Time.UnmarshalText([]byte(text))
-		if err == nil && m.Time.Before(earliest) {
+	malformed := domain.Refuse(domain.CodeMalformed, "as_of is neither a time as RFC 3339 has it nor a seq")
+	switch {
+	case seqForm.MatchString(text):
+		if m.Seq, err = strconv.ParseInt(text, 10, 64); err != nil {
+			m.Seq = math.MaxInt64 // which no log comes to
+		}
+	case !timeForm.MatchString(text):
+		return m, malformed
+	default:
+		if m.Time, err = time.Parse(time.RFC3339, text); err != nil {
+			return m, malformed
+		}
+		if m.Time.Before(earliest) {
 			m.Time = earliest
 		}
-	}
-	if err != nil {
-		return m, domain.Refuse(domain.CodeMalformed, "as_of is neither a time as RFC 3339 has it nor a seq")
 	}
 	return m, nil
 }
 
 // earliest is before every event, and not so early that it would be no time at all.
 var earliest = time.Unix(0, 0)
+
+// datedPlace is where a page of a list of the past ended. The seq stands in it, so that
+// a list that was begun as of a time goes on as of the same one, though an append that was
+// under way then has made the time mean a later one.
+type datedPlace struct {
+	AsOf  int64              `json:"as_of"`
+	After projections.Keyset `json:"after"`
+}
+
+// datedPage is what a list starts after and how long it is, and the seq that it is as of;
+// nil where it is of now.
+func (s *Server) datedPage(ctx context.Context, scope domain.Scope, p Paged, d Dated, l listing) (page projections.Page, at *int64, err error) {
+	if d.AsOf == "" {
+		page, err = s.page(p, l)
+		return page, nil, err
+	}
+	place, err := openCursor[datedPlace](s, p, l)
+	if err != nil {
+		return page, nil, err
+	}
+	page.Limit = p.Limit
+	if place == nil || d.MinSeq > 0 { // which is refused
+		at, err = s.asOf(ctx, scope, d)
+		return page, at, err
+	}
+	page.After = &place.After
+	return page, &place.AsOf, nil
+}
 
 // asOf is the seq that a read asks to be answered as of; nil where it asks for now.
 func (s *Server) asOf(ctx context.Context, scope domain.Scope, d Dated) (*int64, error) {
@@ -83,11 +117,19 @@ func asOfHeader(at *int64) string {
 	return strconv.FormatInt(*at, 10)
 }
 
-// answerDated is answerList for a list whose listing may be as of a seq.
-func answerDated[T, R, P any](s *Server, l listing, items []R, next *P, render func(R) T) (*datedList[T], error) {
-	page, err := answerList(s, l, items, next, render)
+// answerDated is answerList for a list that may be as of a seq.
+func answerDated[T, R any](s *Server, l listing, at *int64, items []R, next *projections.Keyset, render func(R) T) (*datedList[T], error) {
+	var (
+		page *plain[list[T]]
+		err  error
+	)
+	if at != nil && next != nil {
+		page, err = answerList(s, l, items, &datedPlace{AsOf: *at, After: *next}, render)
+	} else {
+		page, err = answerList(s, l, items, next, render)
+	}
 	if err != nil {
 		return nil, err
 	}
-	return &datedList[T]{AsOf: asOfHeader(l.AsOf), Body: page.Body}, nil
+	return &datedList[T]{AsOf: asOfHeader(at), Body: page.Body}, nil
 }

@@ -136,7 +136,13 @@ func TestAsOfRefused(t *testing.T) {
 	head := h.steps[len(h.steps)-1].seq
 	there := h.steps[0].seq
 	for _, target := range h.targets {
-		for _, value := range []string{fmt.Sprint(head + 1), "9223372036854775807", "2999-01-01T00:00:00Z", "9999-12-31T23:59:59Z"} {
+		for _, value := range []string{
+			"2026-11-26", "2026-11-26T9:00:00Z", "2026-11-26T19:00:00,5Z", "2026-11-26T19:00:00%2B24:00", "2026-11-26T19:00:00-23:60",
+			"2026-02-29T19:00:00Z", "2026-11-26T24:00:00Z", "1.5", "-1", "now",
+		} {
+			h.reader.get(asOf(target, value)).refused(domain.CodeMalformed)
+		}
+		for _, value := range []string{fmt.Sprint(head + 1), "9223372036854775807", "9223372036854775808", "2999-01-01T00:00:00Z", "9999-12-31T23:59:59Z"} {
 			h.reader.get(asOf(target, value)).refused(domain.CodeUnsupportedCombination)
 		}
 		h.reader.get(asOf(target, "1") + "&min_seq=1").refused(domain.CodeUnsupportedCombination)
@@ -144,6 +150,41 @@ func TestAsOfRefused(t *testing.T) {
 		h.as(domain.Manager).get(asOf(target, fmt.Sprint(there))).refused(domain.CodeTenantAccessDenied) // who has left
 		w.user("Stranger").in(h.id).get(asOf(target, fmt.Sprint(there))).refused(domain.CodeTenantAccessDenied)
 	}
+}
+
+// A list that was begun as of a time goes on as of the seq that it meant then, though an
+// append that was under way has made it mean a later one since.
+func TestCursorsKeepToTheirSeq(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	l := newListed(w, "acme")
+	owner := l.as(domain.Owner)
+	head := owner.patch("/v1/admin/tenant", `{"name":"x"}`).want(200).seq()
+	w.caughtUp(l.id, head)
+	then := asOf("/v1/projects?limit=1", time.Now().UTC().Format(time.RFC3339Nano))
+	first := owner.get(then).want(200)
+	if got := first.Header().Get("Docket-As-Of"); got != fmt.Sprint(head) {
+		t.Fatalf("the first page is as of %s, want %d", got, head)
+	}
+	at, err := url.Parse(then)
+	if err != nil {
+		t.Fatal(err)
+	}
+	begun := listing{Tenant: l.id, Route: "list-projects", Filters: ProjectFilter{}, Sort: "created_at", AsOf: at.Query().Get("as_of")}
+	var place datedPlace
+	if err := w.server.cursors.open(begun, *as[page](first).NextCursor, &place); err != nil || place.AsOf != head {
+		t.Fatalf("the cursor is as of %d: %v", place.AsOf, err)
+	}
+	place.AsOf-- // what the time meant before the last append came
+	cursor, err := w.server.cursors.seal(begun, place)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := owner.get(then + "&cursor=" + cursor).want(200)
+	if got := second.Header().Get("Docket-As-Of"); got != fmt.Sprint(head-1) {
+		t.Errorf("the second page is as of %s, want %d", got, head-1)
+	}
+	owner.get(then + "&min_seq=1&cursor=" + cursor).refused(domain.CodeUnsupportedCombination)
 }
 
 // A cursor goes on in the past that it is from, and in no other, nor now.

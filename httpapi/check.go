@@ -158,7 +158,7 @@ func checkPath(op *huma.Operation, c *gin.Context) error {
 }
 
 var (
-	integerForm = regexp.MustCompile(`^-?[0-9]{1,19}$`)
+	integerForm = regexp.MustCompile(`^-?[0-9]+$`)
 	numberForm  = regexp.MustCompile(`^-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?$`)
 )
 

@@ -71,12 +71,8 @@ func (s *Server) listComments(ctx context.Context, scope domain.Scope, in *struc
 	Dated
 	ID domain.TaskID `path:"id" format:"uuid"`
 }) (*datedList[commentBody], error) {
-	at, err := s.asOf(ctx, scope, in.Dated)
-	if err != nil {
-		return nil, err
-	}
-	l := listing{Tenant: scope.Tenant(), Route: "list-comments/" + in.ID.String(), AsOf: at}
-	page, err := s.page(in.Paged, l)
+	l := listing{Tenant: scope.Tenant(), Route: "list-comments/" + in.ID.String(), AsOf: in.AsOf}
+	page, at, err := s.datedPage(ctx, scope, in.Paged, in.Dated, l)
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +88,7 @@ func (s *Server) listComments(ctx context.Context, scope domain.Scope, in *struc
 	if err != nil {
 		return nil, err
 	}
-	return answerDated(s, l, items, next, renderComment)
+	return answerDated(s, l, at, items, next, renderComment)
 }
 
 func (s *Server) createComment(ctx context.Context, scope domain.Scope, in *struct {

@@ -40,8 +40,8 @@ type listing struct {
 	Route   string          `json:"route"`   // the operation's id
 	Filters any             `json:"filters"` // any JSON value, the same for the same filters
 	Sort    string          `json:"sort"`
-	// AsOf is the seq that the list is as of; nil for now.
-	AsOf *int64 `json:"as_of,omitzero"`
+	// AsOf is when the list is as of, as the client wrote it; empty for now.
+	AsOf string `json:"as_of,omitzero"`
 }
 
 // newCursors derives the key from a master key of at least 32 bytes.

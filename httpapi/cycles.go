@@ -132,7 +132,7 @@ func (f CycleFilter) weeks(now time.Time) (projections.Weeks, error) {
 		at, weeks.First = "/from", *from
 	case from == nil:
 		weeks.First = to.AddDate(0, 0, -7*(defaultWeeks-1))
-	case to.Before(*from):
+	case *f.To.asked() < *f.From.asked():
 		return weeks, domain.Invalid(at, wrongRange, "to lies before from")
 	default:
 		// Not as a Duration, which three centuries overflow.

@@ -61,6 +61,7 @@ func TestCycleTimeWeeks(t *testing.T) {
 	}
 	viewer.get("/v1/reports/cycle-time?week=1").refused(domain.CodeUnknownParameter)
 	viewer.get("/v1/reports/cycle-time?as_of=1").refused(domain.CodeUnknownParameter)
+	viewer.get("/v1/reports/cycle-time?from=2026-11-29&to=2026-11-23").refused(domain.CodeValidationFailed) // of one week
 }
 
 // A report says what was done, by week and project, on pages that each have the whole.

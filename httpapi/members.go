@@ -66,12 +66,8 @@ func (s *Server) listMembers(ctx context.Context, scope domain.Scope, in *struct
 	Paged
 	Dated
 }) (*datedList[memberBody], error) {
-	at, err := s.asOf(ctx, scope, in.Dated)
-	if err != nil {
-		return nil, err
-	}
-	l := listing{Tenant: scope.Tenant(), Route: "list-members", AsOf: at}
-	page, err := s.page(in.Paged, l)
+	l := listing{Tenant: scope.Tenant(), Route: "list-members", AsOf: in.AsOf}
+	page, at, err := s.datedPage(ctx, scope, in.Paged, in.Dated, l)
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +83,7 @@ func (s *Server) listMembers(ctx context.Context, scope domain.Scope, in *struct
 	if err != nil {
 		return nil, err
 	}
-	return answerDated(s, l, items, next, renderMember)
+	return answerDated(s, l, at, items, next, renderMember)
 }
 
 func (s *Server) addMember(ctx context.Context, scope domain.Scope, in *struct{ Body addMemberBody }) (*made[memberBody], error) {

@@ -101,12 +101,8 @@ func (s *Server) listProjects(ctx context.Context, scope domain.Scope, in *struc
 	if in.Sort.set {
 		sort = in.Sort.value
 	}
-	at, err := s.asOf(ctx, scope, in.Dated)
-	if err != nil {
-		return nil, err
-	}
-	l := listing{Tenant: scope.Tenant(), Route: "list-projects", Filters: in.ProjectFilter, Sort: sort, AsOf: at}
-	page, err := s.page(in.Paged, l)
+	l := listing{Tenant: scope.Tenant(), Route: "list-projects", Filters: in.ProjectFilter, Sort: sort, AsOf: in.AsOf}
+	page, at, err := s.datedPage(ctx, scope, in.Paged, in.Dated, l)
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +123,7 @@ func (s *Server) listProjects(ctx context.Context, scope domain.Scope, in *struc
 	if err != nil {
 		return nil, err
 	}
-	return answerDated(s, l, items, next, renderProject)
+	return answerDated(s, l, at, items, next, renderProject)
 }
 
 func (s *Server) createProject(ctx context.Context, scope domain.Scope, in *struct{ Body newProjectBody }) (*made[projectBody], error) {

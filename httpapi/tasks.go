@@ -132,12 +132,8 @@ func (s *Server) listProjectTasks(ctx context.Context, scope domain.Scope, in *s
 }
 
 func (s *Server) answerTasks(ctx context.Context, scope domain.Scope, p Paged, d Dated, route string, wanted projections.TaskFilter) (*datedList[taskBody], error) {
-	at, err := s.asOf(ctx, scope, d)
-	if err != nil {
-		return nil, err
-	}
-	l := listing{Tenant: scope.Tenant(), Route: route, Filters: wanted, AsOf: at}
-	page, err := s.page(p, l)
+	l := listing{Tenant: scope.Tenant(), Route: route, Filters: wanted, AsOf: d.AsOf}
+	page, at, err := s.datedPage(ctx, scope, p, d, l)
 	if err != nil {
 		return nil, err
 	}
@@ -153,7 +149,7 @@ func (s *Server) answerTasks(ctx context.Context, scope domain.Scope, p Paged, d
 	if err != nil {
 		return nil, err
 	}
-	return answerDated(s, l, items, next, renderTask)
+	return answerDated(s, l, at, items, next, renderTask)
 }
 
 func (s *Server) createTask(ctx context.Context, scope domain.Scope, in *struct {

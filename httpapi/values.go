@@ -55,10 +55,13 @@ const uuidPattern = `[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}`
 
 var canonicalUUID = regexp.MustCompile("^" + uuidPattern + "$")
 
+// timeForm is RFC 3339's; Go takes 9:00 and an offset of +24:60 as well.
+var timeForm = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$`)
+
 // formatFits checks format and pattern. A UUID has one spelling here: not the
 // URN, the braces or the bare hexadecimal that Huma takes for one as well.
 func formatFits(s *huma.Schema, text string) bool {
-	if s.Format == "uuid" && !canonicalUUID.MatchString(text) {
+	if s.Format == "uuid" && !canonicalUUID.MatchString(text) || s.Format == "date-time" && !timeForm.MatchString(text) {
 		return false
 	}
 	if s.Format == "" && s.Pattern == "" {
