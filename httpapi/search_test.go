@@ -28,6 +28,7 @@ func TestSearchParameter(t *testing.T) {
 		"/v1/tasks?q=wall&assignee_id=me":    0,
 		tasks + "?q=%22the+wall%22":          1,
 		tasks + "?q=" + url.QueryEscape(`"`): 0,
+		"/v1/tasks?q=wallp*":                 1,
 		"/v1/tasks?q=istanbul":               1,
 		"/v1/tasks?q=ISTANBUL+ISSIZ":         1,
 		"/v1/tasks?q=-":                      0,

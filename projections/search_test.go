@@ -73,6 +73,13 @@ func TestWebQueries(t *testing.T) {
 		`"red blu`:          "('S.red' <-> 'S.blu')",
 		"re-do":             "('S.re' <-> 'S.do':*)",
 		"red.":              "('S.red')",
+		"re*":               "('S.re':*)",
+		"red bl**":          "('S.red') & ('S.bl':*)",
+		"re* blue":          "('S.re') & ('S.blue':*)",
+		"re* ":              "('S.re')",
+		"re.*":              "('S.re')",
+		"red *":             "('S.red')",
+		"red -bl*":          "('S.red') & ('S.' & !('S.bl'))",
 		"red -blue":         "('S.red') & ('S.' & !('S.blue'))",
 		`a b or -"c d" e`:   "('S.a') & ('S.b') | ('S.' & !('S.c' <-> 'S.d')) & ('S.e':*)",
 	} {

@@ -15,7 +15,8 @@ import (
 //	-word           not this one
 //
 // The last word, where it is bare and nothing follows it, stands for all that
-// begin with it. Any text is a search; one without words finds nothing.
+// begin with it; a * at its end, which elsewhere asks for that, changes nothing.
+// Any text is a search; one without words finds nothing.
 type webQuery struct {
 	// any are the alternatives, each of terms that must all hold.
 	any [][]term
@@ -67,7 +68,7 @@ func parseWebQuery(q string) webQuery {
 			continue
 		}
 		t.words = words(bare)
-		t.prefix = last && !t.not && endsInWord(bare)
+		t.prefix = last && !t.not && endsInWord(strings.TrimRight(bare, "*"))
 		add(t)
 	}
 	if len(all) > 0 {
