@@ -29,6 +29,8 @@ func TestSearchParameter(t *testing.T) {
 		tasks + "?q=%22the+wall%22":          1,
 		tasks + "?q=" + url.QueryEscape(`"`): 0,
 		"/v1/tasks?q=wallp*":                 1,
+		"/v1/tasks?q=wall+or":                1,
+		"/v1/tasks?q=wall+or+istanbul":       2,
 		"/v1/tasks?q=istanbul":               1,
 		"/v1/tasks?q=ISTANBUL+ISSIZ":         1,
 		"/v1/tasks?q=-":                      0,
