@@ -103,7 +103,7 @@ func TestAnyTextIsSearched(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	tenant := newID[domain.TenantID](t)
-	some := rapid.OneOf(rapid.String(), rapid.StringOf(rapid.SampledFrom([]rune(`ab "'\-!&|():*<>#@é東ｆ 	ﷺ`))), rapid.StringMatching(`(a|or|-|"| |b'){0,60}`))
+	some := rapid.OneOf(rapid.String(), rapid.StringOf(rapid.SampledFrom(append([]rune(`abiİı "'\-!&|():*<>#@é東ｆ 	ﷺ`), '\u0307'))), rapid.StringMatching(`(a|or|-|"| |b'){0,60}`))
 	rapid.Check(t, func(t *rapid.T) {
 		title, description := some.Draw(t, "title"), some.Draw(t, "description")
 		labels := rapid.SliceOfN(some, 0, 4).Draw(t, "labels")
