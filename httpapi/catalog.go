@@ -10,7 +10,7 @@ import (
 func registerCatalog(s *Server) {
 	registerPublic(s, operation{
 		Method: http.MethodGet, Path: "/v1/catalog/projects", ID: "list-catalog", Tag: "projects", Resolves: true,
-		Summary: "A tenant's public projects", Description: "Needs no token. Shows the projects whose visibility is public.",
+		Summary: "A tenant's public projects", Description: "Needs no token. Shows the projects whose visibility is public now: there is neither as_of nor min_seq.",
 		Errors: []domain.Code{domain.CodeNotFound, domain.CodeCursorInvalid},
 	}, s.catalog)
 }

@@ -20,8 +20,8 @@ const (
 type cycleTimesBody struct {
 	From       domain.Date       `json:"from" format:"date" doc:"The Monday of the first week."`
 	To         domain.Date       `json:"to" format:"date" doc:"The Sunday of the last week."`
-	Overall    cyclesBody        `json:"overall" doc:"All weeks and projects together."`
-	Weeks      []cycleWeekBody   `json:"weeks" doc:"All projects together, by week; every week is there."`
+	Overall    cyclesBody        `json:"overall" doc:"All weeks together, of all projects, or of the one that is asked for."`
+	Weeks      []cycleWeekBody   `json:"weeks" doc:"The same by week; every week is there."`
 	Items      []projectWeekBody `json:"items" doc:"The weeks in which a project ended a cycle, by week and project."`
 	NextCursor *string           `json:"next_cursor" doc:"The cursor of the next page; null on the last."`
 }
@@ -41,7 +41,7 @@ type cycleStatsBody struct {
 	P95   *float64 `json:"p95"`
 }
 
-// cycleWeekBody is one week of all projects.
+// cycleWeekBody is one week of all projects, or of the one that is asked for.
 type cycleWeekBody struct {
 	Week   domain.Date `json:"week" format:"date" doc:"Its Monday."`
 	Cycles cyclesBody  `json:"cycles"`
@@ -59,7 +59,7 @@ type projectWeekBody struct {
 type CycleFilter struct {
 	From      filter[domain.Date]      `query:"from" format:"date" json:"from" doc:"A day of the first week. Alone: 12 weeks from it on."`
 	To        filter[domain.Date]      `query:"to" format:"date" json:"to" doc:"A day of the last week, 53 weeks with the first at most. Alone: 12 weeks up to it. Without both: the last 12 weeks."`
-	ProjectID filter[domain.ProjectID] `query:"project_id" format:"uuid" json:"project_id"`
+	ProjectID filter[domain.ProjectID] `query:"project_id" format:"uuid" json:"project_id" doc:"One project's cycles only, in overall and weeks too."`
 }
 
 // cyclePlace is where a page of a report ended. The weeks stand in it, so that a
@@ -74,7 +74,7 @@ func registerCycles(s *Server) {
 		Method: http.MethodGet, Path: "/v1/reports/cycle-time", ID: "get-cycle-time", Tag: "reports", Action: domain.ReportRead,
 		Summary: "How long projects took to be approved, and to be completed",
 		Description: "Percentiles by week and project. A cycle counts in the week, from Monday in UTC, in which it ended; one that " +
-			"was cancelled never, nor those of deleted projects. The last 100 cycles of each project count.",
+			"was cancelled never, nor those of deleted projects. Of each project the last 100 cycles count, both kinds together.",
 		Errors: []domain.Code{domain.CodeCursorInvalid},
 	}, s.cycleTimes)
 }

@@ -12,7 +12,8 @@ import (
 // minSeqParameter is what brings an operation the refusals of Positioned.
 const minSeqParameter = "min_seq"
 
-// Positioned is what every read of a tenant's read models takes.
+// Positioned is what every read of a tenant's read models takes but the catalog: who
+// reads that has written nothing, and needn't know how long the log is.
 type Positioned struct {
 	MinSeq int64 `query:"min_seq" minimum:"0" doc:"A seq that the answer must have seen, such as the Docket-Seq of a command: waits up to 2 s for it."`
 }

@@ -16,6 +16,7 @@ func TestSearchParameter(t *testing.T) {
 	ann.project("Wall")
 	ann.task(website.ID, "Paint the wall")
 	ann.task(website.ID, "Wallpaper")
+	ann.task(website.ID, "İstanbul ıssız")
 	tasks := "/v1/projects/" + website.ID.String() + "/tasks"
 	for target, want := range map[string]int{
 		"/v1/projects?q=wall":                1,
@@ -27,6 +28,11 @@ func TestSearchParameter(t *testing.T) {
 		"/v1/tasks?q=wall&assignee_id=me":    0,
 		tasks + "?q=%22the+wall%22":          1,
 		tasks + "?q=" + url.QueryEscape(`"`): 0,
+		"/v1/tasks?q=wallp*":                 1,
+		"/v1/tasks?q=wall+or":                1,
+		"/v1/tasks?q=wall+or+istanbul":       2,
+		"/v1/tasks?q=istanbul":               1,
+		"/v1/tasks?q=ISTANBUL+ISSIZ":         1,
 		"/v1/tasks?q=-":                      0,
 		"/v1/tasks?q=%F0%9F%8E%84":           0,
 	} {

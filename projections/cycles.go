@@ -36,8 +36,8 @@ var cycleRules = []cycleRule{
 	{Kind: ActiveToCompleted, Begin: domain.Active, End: domain.Completed, Break: domain.Cancelled},
 }
 
-// maxCycles is how many of a project's cycles are kept, the last ones, so that a
-// row stays small whatever a client does. People don't come near it.
+// maxCycles is how many of a project's cycles are kept, the last ones of all kinds
+// together, so that a row stays small whatever a client does. People don't come near it.
 const maxCycles = 100
 
 // projectCycles are the cycles of a project.

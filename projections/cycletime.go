@@ -38,7 +38,7 @@ type CycleStats struct {
 // cyclePercentiles are those of CycleStats, as SQL.
 const cyclePercentiles = `array[0.5, 0.75, 0.9, 0.95]`
 
-// CycleWeek are the cycles of all projects that ended in the week of a Monday.
+// CycleWeek are the cycles that ended in the week of a Monday.
 type CycleWeek struct {
 	Week   time.Time
 	ByKind map[CycleKind]CycleStats

@@ -21,7 +21,7 @@ type searched struct {
 // deleted. Documents are changed where their words are, and only there: a status
 // touches none. Those of a deleted project's tasks stay; the queries leave them out.
 var search = define(model[uuid.UUID, searched]{
-	Name: "search", FoldVersion: 1, Table: "search",
+	Name: "search", FoldVersion: 2, Table: "search",
 	Keys: streamKeys([]string{
 		"project.created", "project.updated", "project.deleted",
 		"task.created", "task.updated", "task.deleted",

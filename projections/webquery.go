@@ -15,7 +15,9 @@ import (
 //	-word           not this one
 //
 // The last word, where it is bare and nothing follows it, stands for all that
-// begin with it. Any text is a search; one without words finds nothing.
+// begin with it; a * at its end, which elsewhere asks for that, changes nothing.
+// An or after which nothing follows is left out: another word may still be typed.
+// Any text is a search; one without words finds nothing.
 type webQuery struct {
 	// any are the alternatives, each of terms that must all hold.
 	any [][]term
@@ -62,12 +64,12 @@ func parseWebQuery(q string) webQuery {
 		}
 		bare := rest[:end]
 		rest = rest[end:]
-		if strings.EqualFold(bare, "or") && !t.not && len(all) > 0 && !last {
+		if strings.EqualFold(bare, "or") && !t.not && len(all) > 0 {
 			pending = true
 			continue
 		}
 		t.words = words(bare)
-		t.prefix = last && !t.not && endsInWord(bare)
+		t.prefix = last && !t.not && endsInWord(strings.TrimRight(bare, "*"))
 		add(t)
 	}
 	if len(all) > 0 {

@@ -14,8 +14,10 @@ const maxWord = 64
 
 // words are the words of a text, in order: runs of letters, digits and the marks
 // that belong to them, in the form in which case and compatible spellings don't
-// count (NFKC and full case folding). Chinese and Japanese have no spaces; there
-// each character is a word, and a search for several is one for a phrase.
+// count (NFKC and full case folding, and i and ı alike). Chinese and Japanese have no
+// spaces; there each character is a word, and a search for several is one for a phrase.
+//
+// Documents are made of them: who changes them raises the fold version of search.
 func words(text string) []string {
 	text = folded(text)
 	var (
@@ -55,8 +57,26 @@ func folded(text string) string {
 	for i := range len(text) {
 		if text[i] >= utf8.RuneSelf {
 			// Lower case at last: Cherokee is folded to capitals, and of those only some.
-			return norm.NFKC.String(strings.ToLower(cases.Fold().String(norm.NFKC.String(text))))
+			return norm.NFKC.String(oneI(strings.ToLower(cases.Fold().String(norm.NFKC.String(text)))))
 		}
 	}
 	return strings.ToLower(text)
+}
+
+// oneI has i and ı be one letter. Their capitals in Turkish are İ and I, and a folding
+// that doesn't know the language makes three letters of these four: i, ı, and of İ an i
+// with another dot above.
+func oneI(text string) string {
+	const dotAbove = '\u0307'
+	var last rune
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == 'ı':
+			r = 'i'
+		case r == dotAbove && last == 'i':
+			return -1
+		}
+		last = r
+		return r
+	}, text)
 }
