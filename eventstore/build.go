@@ -177,6 +177,19 @@ func (b *Build) read(ctx context.Context, tx pgx.Tx, limit int, most int64, fill
 	return b.fold(ctx, tx, s.Events, s.Through, skips, fill)
 }
 
+// guarded is a Fill that survives panics, as the router's Recoverer has live
+// subscriptions do: what can't be built must not end a server that builds it.
+func guarded(fill Fill) Fill {
+	return func(ctx context.Context, p *Page) (err error) {
+		defer func() {
+			if r := recover(); r != nil {
+				err = fmt.Errorf("%w: %v", errPanicked, r)
+			}
+		}()
+		return fill(ctx, p)
+	}
+}
+
 // fold gives fill the events of the log up to a seq, and moves the checkpoint there,
 // or behind those that are skipped after it.
 func (b *Build) fold(ctx context.Context, tx pgx.Tx, events []domain.Recorded, through int64, skips skipped, fill Fill) error {
@@ -187,7 +200,7 @@ func (b *Build) fold(ctx context.Context, tx pgx.Tx, events []domain.Recorded, t
 		if _, err := tx.Exec(ctx, pageSettingsSQL); err != nil {
 			return fmt.Errorf("settings: %w", err)
 		}
-		if err := fill(ctx, p); err != nil {
+		if err := guarded(fill)(ctx, p); err != nil {
 			return err
 		}
 	}
@@ -196,7 +209,7 @@ func (b *Build) fold(ctx context.Context, tx pgx.Tx, events []domain.Recorded, t
 		return nil
 	}
 	p.Queue(advanceSQL, b.builds.tenant.UUID(), b.subscription, b.generation, through, false)
-	if err := p.Flush(ctx); err != nil {
+	if err := p.carryOut(ctx); err != nil {
 		return fmt.Errorf("write, and advance the checkpoint: %w", err)
 	}
 	b.seq = through

@@ -3,6 +3,7 @@ package eventstore_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 
 	"docket/domain"
@@ -46,6 +47,33 @@ and database = (select oid from pg_database where datname = current_database()))
 	if second.Seq() != 4 || second.Generation() != first.Generation() {
 		t.Fatalf("the second began at %d in generation %d, the first left %d in %d",
 			second.Seq(), second.Generation(), first.Seq(), first.Generation())
+	}
+}
+
+// A fold, or a value, that panics fails the page, and not the process.
+func TestBuildSurvivesPanics(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	tenant := f.tenant()
+	f.grow(f.store, tenant, 3)
+	b, err := startBuild(t.Context(), f.engine, tenant, "rows", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	for name, fill := range map[string]eventstore.Fill{
+		"panic: in a fold": func(context.Context, *eventstore.Page) error { panic("in a fold") },
+		"panic: out of cheese": func(_ context.Context, p *eventstore.Page) error {
+			p.Queue(`select $1::text`, panics{})
+			return nil
+		},
+	} {
+		if _, err := b.Page(t.Context(), 2, fill); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("got %v, want %s", err, name)
+		}
+	}
+	if n, err := b.Page(t.Context(), 9, nothing); n != 4 || err != nil {
+		t.Errorf("and then a page of %d, %v", n, err)
 	}
 }
 

@@ -46,7 +46,7 @@ func newTail() *tail {
 	return t
 }
 
-// add takes in what was committed, in the order of the logs.
+// add takes in what was committed. Calls may come in another order than the logs'.
 func (t *tail) add(commits []*encoded) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -68,7 +68,13 @@ func (t *tail) put(e domain.Recorded, size int) {
 	}
 	t.bytes -= r.bytes
 	if n := len(r.events); n > 0 && r.events[n-1].Seq+1 != e.Seq {
+		last := r.events[n-1].Seq
 		*r = tailRun{}
+		// Told in the other order, as two flights that share a log may be: the log goes on
+		// after e, which must not be taken for its end.
+		if e.Seq <= last {
+			return
+		}
 	}
 	r.events, r.sizes, r.bytes = append(r.events, e), append(r.sizes, size), r.bytes+size
 	if r.bytes > tailBytesTenant || len(r.events) > tailEvents {

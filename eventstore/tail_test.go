@@ -71,6 +71,22 @@ func TestTailIsTheLogsEnd(t *testing.T) {
 	})
 }
 
+// What is told after what follows it isn't taken for the log's end.
+func TestTailToldInTheOtherOrder(t *testing.T) {
+	t.Parallel()
+	tail, tenant := newTail(), domain.TenantID{1}
+	for _, seq := range []int64{9, 11, 10} {
+		tail.put(domain.Recorded{Tenant: tenant, Seq: seq}, 100)
+	}
+	if events, ok := tail.after(tenant, 10, 5); ok {
+		t.Errorf("after 10 come %d, and 11 isn't one of them", len(events))
+	}
+	tail.put(domain.Recorded{Tenant: tenant, Seq: 12}, 100)
+	if events, ok := tail.after(tenant, 11, 5); !ok || len(events) != 1 {
+		t.Errorf("after 11 come %d, %t", len(events), ok)
+	}
+}
+
 // A tail that has forgotten tells of nothing, and counts nothing.
 func TestTailForgets(t *testing.T) {
 	t.Parallel()
