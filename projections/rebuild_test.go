@@ -403,6 +403,31 @@ and database = (select oid from pg_database where datname = current_database())`
 	}
 }
 
+// A read model that is named twice is made once, and compared once.
+func TestRebuildOfWhatIsNamedTwice(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c, _ := fillCompany(t, w, 2)
+	stop := w.run(t, 50, Subscriptions())
+	w.caught(t, c)
+	stop()
+	here, twice := []domain.TenantID{c.id}, []string{"tasks", "members", "tasks"}
+	done := 0
+	err := w.rebuild.Rebuild(t.Context(), here, twice, func(p Progress) {
+		if p.Done {
+			done++
+		}
+	})
+	if err != nil || done != 2 {
+		t.Errorf("%d were rebuilt: %v", done, err)
+	}
+	w.onlyGeneration(t, c, tasks.erase(), 2)
+	// Each of two builders of one generation would find it gone once the other is done.
+	if _, verdicts, err := verify(t, w.rebuild, here, twice, true); err != nil || len(verdicts) != 2 {
+		t.Errorf("%+v, %v", verdicts, err)
+	}
+}
+
 // Before the subscription ever ran, and of every tenant there is.
 func TestRebuildOfWhatWasNeverHandled(t *testing.T) {
 	t.Parallel()

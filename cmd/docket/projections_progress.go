@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"docket/domain"
@@ -42,7 +43,7 @@ func (p *program) newProgress(ctx context.Context, r *projections.Rebuilder, ten
 	if err != nil {
 		return nil, err
 	}
-	models := len(what.models)
+	models := len(slices.Compact(slices.Sorted(slices.Values(what.models)))) // one may be named twice
 	if models == 0 {
 		models = len(projections.Models())
 	}
