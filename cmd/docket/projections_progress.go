@@ -172,11 +172,12 @@ func (p *progress) end() error {
 		_, err = fmt.Fprintf(p.to, "rebuilt %d read models from %d events in %s\n", p.done, p.total, took.Round(time.Millisecond))
 	}
 	switch {
-	case err != nil:
+	case unwritten(err):
+		return err
 	case p.failed > 0:
-		err = fmt.Errorf("%d read models couldn't be rebuilt", p.failed)
+		return fmt.Errorf("%d read models couldn't be rebuilt", p.failed)
 	case p.left > 0:
-		err = &refusal{fmt.Sprintf("%d read models are rebuilt, and their old rows are still there", p.left)}
+		return &refusal{fmt.Sprintf("%d read models are rebuilt, and their old rows are still there", p.left)}
 	}
 	return err
 }
