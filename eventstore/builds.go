@@ -189,7 +189,7 @@ where c.tenant_id = $2 and c.subscription = $1 and c.fold_version = $3
 // NoteFailure notes for the operators (Standing.FailedBuilds) that a build failed which
 // is tried again, and why. One that had no checkpoint yet isn't noted.
 func NoteFailure(ctx context.Context, engine *pgxpool.Pool, t domain.TenantID, subscription string, foldVersion int, cause error) error {
-	if _, err := engine.Exec(ctx, noteFailureSQL, subscription, t.UUID(), foldVersion, cause.Error()); err != nil {
+	if _, err := engine.Exec(ctx, noteFailureSQL, subscription, t.UUID(), foldVersion, storable(cause)); err != nil {
 		return fmt.Errorf("note the failed build of %s: %w", subscription, err)
 	}
 	return nil
