@@ -56,6 +56,8 @@ type Builds struct {
 	mu    sync.Mutex // of guard, which many builds share
 	guard pgx.Tx
 	close func()
+	// flipped are the subscriptions whose new generation is live.
+	flipped []string
 }
 
 // guardSQL takes the right to build a subscription ($1) in a tenant ($2), if
@@ -101,6 +103,15 @@ func OpenBuilds(ctx context.Context, pool *pgxpool.Pool, t domain.TenantID, by s
 	return nil, err
 }
 
+// unsignSQL takes back who ($3) builds some subscriptions ($1) in a tenant ($2) from the
+// generations that are live, together with the locks. Checkpoints that are in use keep it,
+// and it waits for none.
+const unsignSQL = `update checkpoints set built_by = null, built_since = null
+where ctid = any (array(select c.ctid from checkpoints c
+  where c.tenant_id = $2 and c.subscription = any ($1) and c.built_by = $3
+    and c.generation = (select g.current from generations g where g.tenant_id = $2 and g.subscription = c.subscription)
+  for no key update skip locked))`
+
 // Close ends the builds, finished or not, and lets others build. It may be called
 // more than once.
 func (b *Builds) Close() {
@@ -111,6 +122,11 @@ func (b *Builds) Close() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), closeGrace)
 	defer cancel()
+	if len(b.flipped) > 0 {
+		if _, err := b.guard.Exec(ctx, unsignSQL, b.flipped, b.tenant.UUID(), b.by); err == nil {
+			_ = b.guard.Commit(ctx) // a name that stays is seen only where a lock is held without one
+		}
+	}
 	_ = b.guard.Rollback(ctx) // a connection that can't roll back is thrown away by the pool
 	b.close()
 	b.close = nil
@@ -147,10 +163,11 @@ func (b *Builds) take(ctx context.Context, subscription string) error {
 	return b.running(ctx, subscription)
 }
 
-// builderSQL says who builds a subscription ($1) in a tenant ($2), and since when.
+// builderSQL says who builds a subscription ($1) in a tenant ($2), and since when: also
+// where it is done and holds the lock on, for what it builds beside it.
 const builderSQL = `select c.built_by, c.built_since from checkpoints c
 where c.tenant_id = $2 and c.subscription = $1 and c.built_by is not null
-  and c.generation > coalesce((select g.current from generations g where g.tenant_id = $2 and g.subscription = $1), 1)
+  and c.generation >= coalesce((select g.current from generations g where g.tenant_id = $2 and g.subscription = $1), 1)
 order by c.generation desc limit 1`
 
 // running is a *BuildRunningError with as much as is known.
@@ -172,7 +189,7 @@ where c.tenant_id = $2 and c.subscription = $1 and c.fold_version = $3
 // NoteFailure notes for the operators (Standing.FailedBuilds) that a build failed which
 // is tried again, and why. One that had no checkpoint yet isn't noted.
 func NoteFailure(ctx context.Context, engine *pgxpool.Pool, t domain.TenantID, subscription string, foldVersion int, cause error) error {
-	if _, err := engine.Exec(ctx, noteFailureSQL, subscription, t.UUID(), foldVersion, cause.Error()); err != nil {
+	if _, err := engine.Exec(ctx, noteFailureSQL, subscription, t.UUID(), foldVersion, storable(cause)); err != nil {
 		return fmt.Errorf("note the failed build of %s: %w", subscription, err)
 	}
 	return nil

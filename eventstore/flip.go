@@ -47,7 +47,7 @@ const dropCheckpointsSQL = `delete from checkpoints where tenant_id = $2 and sub
 // others; servers are told. Call it when Page has come to the log's end, so that the
 // live subscription doesn't stand still for long. The old rows are there until DropOld.
 func (b *Build) Flip(ctx context.Context, limit int, fill Fill) error {
-	return b.beside(ctx, limit, fill, func(tx pgx.Tx, _ Side) error {
+	err := b.beside(ctx, limit, fill, func(tx pgx.Tx, _ Side) error {
 		batch := &pgx.Batch{}
 		batch.Queue(flipSQL, b.subscription, b.builds.tenant.UUID(), b.generation)
 		batch.Queue(dropCheckpointsSQL, b.subscription, b.builds.tenant.UUID(), b.generation)
@@ -55,6 +55,12 @@ func (b *Build) Flip(ctx context.Context, limit int, fill Fill) error {
 		batch.Queue(notifySQL, newsChannel, flipSender+" "+b.builds.tenant.String())
 		return tx.SendBatch(ctx, batch).Close()
 	})
+	if err == nil {
+		b.builds.mu.Lock()
+		b.builds.flipped = append(b.builds.flipped, b.subscription)
+		b.builds.mu.Unlock()
+	}
+	return err
 }
 
 // Side is where a build and the live subscription stand while both stand still.

@@ -89,8 +89,8 @@ func NewRebuilder(engine *pgxpool.Pool) *Rebuilder {
 }
 
 // Rebuild rebuilds read models of tenants: all models if none is named, all tenants
-// if none is given. The models of a tenant are rebuilt together, in one pass over its
-// log. report, which may be nil, is called after each page of each and at its end,
+// if none is given; no tenant may be given twice. The models of a tenant are rebuilt together,
+// in one pass over its log. report, which may be nil, is called after each page of each and at its end,
 // never twice at a time.
 //
 // What can't be rebuilt keeps its old rows, and the others go on; only the end of
@@ -160,7 +160,7 @@ func (r *reporter) fail(t domain.TenantID, model string, cause error) {
 	r.tell(Progress{Tenant: t, Model: model, Err: &RebuildError{Tenant: t, Model: model, Cause: cause}})
 }
 
-// choose finds read models by their names; all for none.
+// choose finds read models by their names, each once; all for none.
 func choose(names []string) ([]readModel, error) {
 	if len(names) == 0 {
 		return readModels(), nil
@@ -171,7 +171,10 @@ func choose(names []string) ([]readModel, error) {
 		if i < 0 {
 			return nil, &UnknownModelError{Name: name}
 		}
-		chosen = append(chosen, readModels()[i])
+		// Two builds of one would be taken for one: a lock excludes other sessions only.
+		if m := readModels()[i]; !slices.ContainsFunc(chosen, func(c readModel) bool { return c.name == m.name }) {
+			chosen = append(chosen, m)
+		}
 	}
 	return chosen, nil
 }

@@ -403,6 +403,72 @@ and database = (select oid from pg_database where datname = current_database())`
 	}
 }
 
+// Who is refused is told who rebuilds, also once that read model is done and others of the
+// tenant aren't; and nobody's name stays when it is over.
+func TestRebuildRefusedWithAName(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c, _ := fillCompany(t, w, 2)
+	here := []domain.TenantID{c.id}
+	first, second := NewRebuilder(w.engine), NewRebuilder(w.db.Engine(t))
+	first.By, second.By = "Ann", "Bea"
+	var running *eventstore.BuildRunningError
+	refusals, done := 0, map[string]bool{}
+	err := first.Rebuild(t.Context(), here, []string{"tasks", "members"}, func(p Progress) {
+		done[p.Model] = done[p.Model] || p.Done
+		if !p.Done || len(done) < 2 || done["tasks"] == done["members"] {
+			return
+		}
+		refusals++
+		if err := second.Rebuild(t.Context(), here, []string{p.Model}, nil); !errors.As(err, &running) || running.By != "Ann" || running.Since.IsZero() {
+			t.Errorf("%s, which is done: %v", p.Model, err)
+		}
+	})
+	if err != nil || refusals != 1 {
+		t.Fatal(refusals, err)
+	}
+	var named int
+	if err := w.engine.QueryRow(t.Context(), `select count(*) from checkpoints where built_by is not null or built_since is not null`).Scan(&named); err != nil || named > 0 {
+		t.Errorf("%d checkpoints name who rebuilt them (%v)", named, err)
+	}
+	builds, err := eventstore.OpenBuilds(t.Context(), w.db.Engine(t), c.id, "Cay")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer builds.Close()
+	if err := builds.DropOld(t.Context(), "tasks", func(context.Context, int) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if err := second.Rebuild(t.Context(), here, []string{"tasks"}, nil); !errors.As(err, &running) || running.By != "" {
+		t.Errorf("beside one without a name: %v", err)
+	}
+}
+
+// A read model that is named twice is made once, and compared once.
+func TestRebuildOfWhatIsNamedTwice(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c, _ := fillCompany(t, w, 2)
+	stop := w.run(t, 50, Subscriptions())
+	w.caught(t, c)
+	stop()
+	here, twice := []domain.TenantID{c.id}, []string{"tasks", "members", "tasks"}
+	done := 0
+	err := w.rebuild.Rebuild(t.Context(), here, twice, func(p Progress) {
+		if p.Done {
+			done++
+		}
+	})
+	if err != nil || done != 2 {
+		t.Errorf("%d were rebuilt: %v", done, err)
+	}
+	w.onlyGeneration(t, c, tasks.erase(), 2)
+	// Each of two builders of one generation would find it gone once the other is done.
+	if _, verdicts, err := verify(t, w.rebuild, here, twice, true); err != nil || len(verdicts) != 2 {
+		t.Errorf("%+v, %v", verdicts, err)
+	}
+}
+
 // Before the subscription ever ran, and of every tenant there is.
 func TestRebuildOfWhatWasNeverHandled(t *testing.T) {
 	t.Parallel()

@@ -108,7 +108,8 @@ func (r *rebuilding) check() error {
 // conns is how many connections it takes.
 func (r *rebuilding) conns() int32 { return int32(r.workers*projections.ConnsPerWorker + 1) }
 
-// chosen finds the tenants; nil where none is named.
+// chosen finds the tenants, each once, also where one is named by its slug and its id; nil
+// where none is named.
 func (r *rebuilding) chosen(ctx context.Context, pools *pools) ([]domain.TenantID, error) {
 	var chosen []domain.TenantID
 	for _, name := range r.tenants {
@@ -116,7 +117,9 @@ func (r *rebuilding) chosen(ctx context.Context, pools *pools) ([]domain.TenantI
 		if err != nil {
 			return nil, err
 		}
-		chosen = append(chosen, id)
+		if !slices.Contains(chosen, id) {
+			chosen = append(chosen, id)
+		}
 	}
 	return chosen, nil
 }

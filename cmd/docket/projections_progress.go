@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"docket/domain"
@@ -42,7 +43,7 @@ func (p *program) newProgress(ctx context.Context, r *projections.Rebuilder, ten
 	if err != nil {
 		return nil, err
 	}
-	models := len(what.models)
+	models := len(slices.Compact(slices.Sorted(slices.Values(what.models)))) // one may be named twice
 	if models == 0 {
 		models = len(projections.Models())
 	}
@@ -171,11 +172,12 @@ func (p *progress) end() error {
 		_, err = fmt.Fprintf(p.to, "rebuilt %d read models from %d events in %s\n", p.done, p.total, took.Round(time.Millisecond))
 	}
 	switch {
-	case err != nil:
+	case unwritten(err):
+		return err
 	case p.failed > 0:
-		err = fmt.Errorf("%d read models couldn't be rebuilt", p.failed)
+		return fmt.Errorf("%d read models couldn't be rebuilt", p.failed)
 	case p.left > 0:
-		err = &refusal{fmt.Sprintf("%d read models are rebuilt, and their old rows are still there", p.left)}
+		return &refusal{fmt.Sprintf("%d read models are rebuilt, and their old rows are still there", p.left)}
 	}
 	return err
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"docket/domain"
 	"docket/eventstore"
 	"docket/internal/pgtest"
+	"docket/projections"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/mattn/go-runewidth"
@@ -74,6 +76,34 @@ func TestRebuildRefusals(t *testing.T) {
 	try(t, environ, "projections", "rebuild", "--workers", "0").refused(t, "--workers")
 	try(t, environ, "projections", "rebuild", "--projection", "nonsense").refused(t, `"nonsense"`)
 	try(t, environ, "projections", "rebuild", "--tenant", "nobody").refused(t, `"nobody"`)
+}
+
+// Tenants and read models that are named twice are rebuilt once, and counted once: a slug
+// and its id are one tenant.
+func TestRebuildNamedTwice(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	environ := given(db, nil)
+	serve(t, environ).stop()
+	pool := db.Engine(t)
+	tenant := tenantOf(t, pool, "default")
+	twice := []string{"--tenant", "default", "--tenant", tenant.String(), "--projection", "tasks", "--projection", "tasks"}
+	for _, speed := range [][]string{nil, {"--workers", "2", "--full-speed"}} {
+		o := try(t, environ, append(append([]string{"projections", "rebuild"}, twice...), speed...)...)
+		if o.status != statusDone || o.stderr != "" || strings.Count(o.stdout, "  done: ") != 1 || !strings.Contains(o.stdout, "rebuilt 1 read models") {
+			t.Errorf("rebuild %v: status %d, %s%s", speed, o.status, o.stdout, o.stderr)
+		}
+		o = try(t, environ, append(append([]string{"projections", "verify", "--repair"}, twice...), speed...)...)
+		if o.status != statusDone || o.stderr != "" || !strings.HasPrefix(o.stdout, "verified 1 read models of 1 tenants") {
+			t.Errorf("verify %v: status %d, %s%s", speed, o.status, o.stdout, o.stderr)
+		}
+	}
+	p := &program{stdout: io.Discard, stderr: io.Discard}
+	told, err := p.newProgress(t.Context(), projections.NewRebuilder(pool), []domain.TenantID{tenant},
+		rebuilding{models: []string{"tasks", "members", "tasks"}}, nil)
+	if err != nil || told.work.models != 2 {
+		t.Errorf("%d read models are counted: %v", told.work.models, err)
+	}
 }
 
 // Old rows that can't be deleted aren't a rebuild, or a repair, that failed; the next

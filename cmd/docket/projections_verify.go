@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"syscall"
 	"time"
 
 	"docket/domain"
@@ -244,6 +245,10 @@ func whyNot(err error) string {
 	return reason(err)
 }
 
+// unwritten reports whether an error of writing is the worst that can be said. That who
+// reads the output has gone away isn't: the exit status is told another way.
+func unwritten(err error) bool { return err != nil && !errors.Is(err, syscall.EPIPE) }
+
 // keep remembers the first error of writing.
 func (v *verifying) keep(err error) {
 	if v.broken == nil {
@@ -271,12 +276,12 @@ func (v *verifying) end() error {
 	}
 	v.keep(v.out.Flush())
 	switch {
-	case v.broken != nil:
+	case unwritten(v.broken):
 		return v.broken
 	case t.Failed > 0:
 		return fmt.Errorf("%d read models couldn't be verified", t.Failed)
 	case t.Differing > 0:
 		return errNo
 	}
-	return nil
+	return v.broken
 }

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
+	"syscall"
 	"testing"
 
 	"docket/domain"
@@ -216,5 +219,48 @@ and database = (select oid from pg_database where datname = current_database()))
 	if status := <-ended; status != statusCouldNot || !strings.HasPrefix(stdout.String(), "default  projects  "+project+"  changed: name ") ||
 		!strings.HasSuffix(stderr.String(), "docket: interrupted\n") {
 		t.Errorf("status %d, %s%s", status, stdout.String(), stderr.String())
+	}
+}
+
+// gone is an output whose reader has gone away, as head does when it has read enough.
+type gone struct{ err error }
+
+func (g gone) Write([]byte) (int, error) { return 0, g.err }
+
+// The exit status says what was found also where nobody reads the output to its end. What
+// couldn't be written for another reason is told as that.
+func TestStatusesWhereNobodyReads(t *testing.T) {
+	t.Parallel()
+	// They are of a verification, a dry run and a rebuild, each of which has found so much.
+	ends := func(to gone, json bool, failed, differing int) []error {
+		out := func() *bufio.Writer { return bufio.NewWriter(to) }
+		return []error{
+			(&verifying{out: out(), json: json, totals: verified{Failed: failed, Differing: differing}}).end(),
+			(&rehearsal{out: out(), json: json, totals: wouldChangeAll{Failed: failed}}).end(),
+			(&progress{to: to, json: json, failed: failed, left: differing}).end(),
+		}
+	}
+	full := errors.New("the disk is full")
+	for _, json := range []bool{false, true} {
+		for i, err := range ends(gone{syscall.EPIPE}, json, 1, 1) {
+			if err == nil || errors.Is(err, syscall.EPIPE) || !strings.Contains(err.Error(), "1 read models couldn't be") {
+				t.Errorf("%d, failed: %v", i, err)
+			}
+		}
+		found := ends(gone{syscall.EPIPE}, json, 0, 1)
+		var left *refusal
+		if !errors.Is(found[0], errNo) || !errors.As(found[2], &left) {
+			t.Errorf("differing: %v", found)
+		}
+		for i, err := range ends(gone{syscall.EPIPE}, json, 0, 0) {
+			if !errors.Is(err, syscall.EPIPE) {
+				t.Errorf("%d, nothing to tell: %v", i, err)
+			}
+		}
+		for i, err := range ends(gone{full}, json, 1, 1) {
+			if !errors.Is(err, full) {
+				t.Errorf("%d, full: %v", i, err)
+			}
+		}
 	}
 }
