@@ -219,6 +219,14 @@ func (f *Feed) Pass(t domain.TenantID, subscription string, after, through int64
 	return moved[at], err
 }
 
+// Listens is closed as soon as the Feed listens and has forgotten what it knew before; to
+// be asked before the first Subscribe.
+func (f *Feed) Listens() <-chan struct{} {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.soon
+}
+
 // Remembers reports whether the event after a seq is in memory.
 func (f *Feed) Remembers(t domain.TenantID, seq int64) bool {
 	_, ok := f.tail.after(t, seq, 1)

@@ -220,7 +220,7 @@ func TestOverlappingTransactions(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	first, stream := commit(t, part(held, newStream(t), 0, 2)), newStream(t)
+	first, stream, admin := commit(t, part(held, newStream(t), 0, 2)), newStream(t), session(t, f.db.EngineURL)
 	tx, err := f.engine.Begin(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -230,14 +230,11 @@ func TestOverlappingTransactions(t *testing.T) {
 		t.Fatal(err)
 	}
 	second := make(chan error, 1)
-	go func() {
-		_, err := r.store.Append(t.Context(), commit(t, part(held, stream, 0, 1)))
-		second <- err
-	}()
-	until(t, session(t, f.db.EngineURL), `select count(*) = 1 from pg_stat_activity
+	go func() { second <- f.appendAtLast(r.store, commit(t, part(held, stream, 0, 1))) }()
+	until(t, admin, `select count(*) = 1 from pg_stat_activity
 where datname = current_database() and wait_event_type = 'Lock'`)
 
-	r.wantsReached(free, f.grow(r.store, free, 20), "a")
+	r.wantsReached(free, f.grow(r.store, free, 5), "a")
 	r.wantsReached(held, 1, "a")
 	if n := f.written("a", held); n != 1 {
 		t.Errorf("%d events of the held log were delivered, want 1", n)

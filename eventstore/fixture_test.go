@@ -151,15 +151,24 @@ func session(t *testing.T, url string) *pgx.Conn {
 	return c
 }
 
+// lookPause is the pause between two looks at what others are about to do: who looks
+// without one keeps them from it.
+const lookPause = 2 * time.Millisecond
+
 // until asks a yes-or-no query again and again until it says yes.
 func until(t *testing.T, q interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }, sql string, args ...any) {
 	t.Helper()
-	for yes := false; !yes; {
+	for {
+		var yes bool
 		if err := q.QueryRow(t.Context(), sql, args...).Scan(&yes); err != nil {
 			t.Fatal(err)
 		}
+		if yes {
+			return
+		}
+		time.Sleep(lookPause)
 	}
 }
 

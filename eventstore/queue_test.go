@@ -184,6 +184,7 @@ func TestPoisonedCommitFailsAlone(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	tenant := f.tenant()
+	admin := session(t, f.db.EngineURL)
 	lock := f.lock(tenant) // so that they gather
 	var waiting sync.WaitGroup
 	for i := range 30 {
@@ -202,7 +203,7 @@ func TestPoisonedCommitFailsAlone(t *testing.T) {
 			}
 		})
 	}
-	until(t, session(t, f.db.EngineURL), `select coalesce(bool_or(wait_event_type = 'Lock'), false) from pg_stat_activity where datname = current_database()`)
+	until(t, admin, `select coalesce(bool_or(wait_event_type = 'Lock'), false) from pg_stat_activity where datname = current_database()`)
 	if err := lock.Rollback(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -53,6 +53,18 @@ func (w *warnings) String() string {
 	return w.text.String()
 }
 
+// wantsSaid waits until the log has a text at least so many times, and returns how often
+// it has.
+func (r *replica) wantsSaid(text string, times int) (n int) {
+	r.t.Helper()
+	for {
+		if n = strings.Count(r.warnings.String(), text); n >= times {
+			return n
+		}
+		time.Sleep(lookPause)
+	}
+}
+
 // replica starts one that is closed when the test ends. Its Feed does nothing
 // until it subscribes.
 func (f *fixture) replica(cfg eventstore.FeedConfig) *replica {

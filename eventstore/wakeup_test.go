@@ -114,7 +114,7 @@ where datname = current_database() and query = 'listen "docket_news"') as s`).Sc
 	r.wantsReached(tenant, f.grow(other.store, tenant, 1), "a")
 	// A server that has taken the other's place may lack what was appended before.
 	for other.feed.Remembers(tenant, head-1) {
-		time.Sleep(time.Millisecond)
+		time.Sleep(lookPause)
 	}
 }
 

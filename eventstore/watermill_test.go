@@ -17,21 +17,17 @@ import (
 // Watermill's own tests of a Pub/Sub, with pages of one event.
 func TestWatermillConformance(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t)
-	// Failed events are due at once: Watermill's tests don't wait for ours.
-	ctx, stop := context.WithCancel(context.Background())
-	var impatient sync.WaitGroup
-	impatient.Go(func() {
-		for tick := time.Tick(often); ctx.Err() == nil; <-tick {
-			_, _ = f.engine.Exec(ctx, `update checkpoints set retry_at = null where retry_at is not null`)
-		}
-	})
-	t.Cleanup(func() {
-		stop()
-		impatient.Wait()
-	})
-	begun := &sync.Map{}
+	var mu sync.Mutex
+	fixtures, begun := map[string]*fixture{}, &sync.Map{}
+	// Each test has a database of its own: a subscription reads all logs there are.
 	group := func(t *testing.T, name string) (message.Publisher, message.Subscriber) {
+		mu.Lock()
+		defer mu.Unlock()
+		f := fixtures[t.Name()]
+		if f == nil {
+			f = impatient(t)
+			fixtures[t.Name()] = f
+		}
 		api, engine := f.db.API(t), f.db.Engine(t)
 		feed := eventstore.NewFeed(eventstore.FeedConfig{Pool: engine, PageSize: 1, Workers: 1, Sweep: often}, eventstore.NewProgress(api))
 		t.Cleanup(func() { _ = feed.Close() })
@@ -43,6 +39,24 @@ func TestWatermillConformance(t *testing.T) {
 		Persistent:      true,
 		ForceShort:      true,
 	}, func(t *testing.T) (message.Publisher, message.Subscriber) { return group(t, "") }, group)
+}
+
+// impatient is a fixture where failed events are due at once: Watermill's tests don't wait
+// for ours.
+func impatient(t *testing.T) *fixture {
+	f := newFixture(t)
+	ctx, stop := context.WithCancel(context.Background())
+	var done sync.WaitGroup
+	done.Go(func() {
+		for tick := time.Tick(often); ctx.Err() == nil; <-tick {
+			_, _ = f.engine.Exec(ctx, `update checkpoints set retry_at = null where retry_at is not null`)
+		}
+	})
+	t.Cleanup(func() {
+		stop()
+		done.Wait()
+	})
+	return f
 }
 
 // logOf makes a topic of a tenant: what is published there is the tenant's log.
