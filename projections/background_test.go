@@ -3,6 +3,7 @@ package projections
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"strings"
 	"sync"
@@ -115,19 +116,30 @@ where c.tenant_id = $1 and c.subscription = $2 and c.generation = coalesce(g.cur
 	return generation, foldVersion, seq
 }
 
+// testsBegan is when the tests of this package began, or a moment later.
+var testsBegan = time.Now()
+
+// nearlyOver reports whether the time that all tests have is just enough to say what is
+// wrong.
+func nearlyOver() bool {
+	limit := flag.Lookup("test.timeout").Value.(flag.Getter).Get().(time.Duration)
+	return limit > 0 && time.Since(testsBegan) > limit/10*9
+}
+
+// lookPause is the pause between two looks at what others are about to do.
+const lookPause = 2 * time.Millisecond
+
 // becomes waits until the generation that is read is of a fold version and at the log's end.
 func (w *world) becomes(t fatalist, c *company, model string, version int) {
 	t.Helper()
-	deadline := time.Now().Add(time.Minute)
-	for {
+	for ; ; time.Sleep(lookPause) {
 		g, v, seq := w.live(t, c, model)
 		if v == version && seq == c.head() {
 			return
 		}
-		if time.Now().After(deadline) {
+		if nearlyOver() {
 			t.Fatalf("generation %d of fold %d at %d of %d", g, v, seq, c.head())
 		}
-		time.Sleep(2 * time.Millisecond)
 	}
 }
 
@@ -145,7 +157,7 @@ func filledBy(s eventstore.Standing) (versions string) {
 // dropped waits until the generation that is read is the only one with rows.
 func (w *world) dropped(t fatalist, c *company) {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(2 * time.Millisecond) {
+	for ; ; time.Sleep(lookPause) {
 		var generations int
 		if err := w.engine.QueryRow(context.Background(), `select count(distinct generation) from projects where tenant_id = $1`,
 			c.id.UUID()).Scan(&generations); err != nil {
@@ -154,7 +166,7 @@ func (w *world) dropped(t fatalist, c *company) {
 		if generations == 1 {
 			break
 		}
-		if time.Now().After(deadline) {
+		if nearlyOver() {
 			t.Fatalf("%d generations have rows", generations)
 		}
 	}
@@ -516,12 +528,12 @@ func TestNewModelOverOldLogs(t *testing.T) {
 			t.Errorf("a short log was built: generation %d", g)
 		}
 	}
-	for begun := time.Now(); ; {
+	for ; ; time.Sleep(lookPause) {
 		items, _, err := b.queries.Projects(t.Context(), short.scope(t, bea), ProjectFilter{}, ProjectOrder{}, Page{}, Fresh{Min: short.head()})
 		if err == nil && len(items) == 5 {
 			break
 		}
-		if time.Since(begun) > time.Minute {
+		if nearlyOver() {
 			t.Fatalf("%d of the short log's projects, %v", len(items), err)
 		}
 	}
@@ -558,11 +570,10 @@ func TestNewModelWithoutABuild(t *testing.T) {
 					return fill(ctx, p)
 				}
 			}
-			b := w.start(t, m, 500, builds)
+			b := w.start(t, m, 50, builds) // small, as all of a page that fails comes again one by one
 			if builds {
 				parking := eventstore.NewParking(w.engine)
-				deadline := time.Now().Add(time.Minute)
-				for {
+				for ; ; time.Sleep(lookPause) {
 					_, err := parking.Skip(t.Context(), c.id, "projects", func(_ context.Context, p eventstore.Parked) (int64, error) {
 						if p.Seq != poison {
 							return 0, &eventstore.NotParkedError{}
@@ -572,23 +583,21 @@ func TestNewModelWithoutABuild(t *testing.T) {
 					if err == nil {
 						break
 					}
-					if time.Now().After(deadline) {
+					if nearlyOver() {
 						t.Fatal(err)
 					}
-					time.Sleep(10 * time.Millisecond)
 				}
 			}
 			w.becomes(t, c, "projects", 1)
 			if !builds {
 				w.projectNames(t, c, 1)
 			}
-			deadline := time.Now().Add(time.Minute)
-			for {
+			for ; ; time.Sleep(lookPause) {
 				_, _, err := b.queries.Projects(t.Context(), c.scope(t, ann), ProjectFilter{}, ProjectOrder{}, Page{}, Fresh{})
 				if err == nil {
 					return
 				}
-				if time.Now().After(deadline) {
+				if nearlyOver() {
 					t.Fatal(err)
 				}
 			}
