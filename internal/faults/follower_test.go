@@ -49,6 +49,9 @@ const writeSQL = `insert into journal values ($1, $2, $3)`
 // in milliseconds.
 const idleSQL = `select extract(epoch from current_setting('idle_in_transaction_session_timeout')::interval) * 1000`
 
+// longIdleSQL lets it idle for as long as a test takes.
+const longIdleSQL = `select set_config('idle_in_transaction_session_timeout', '0', true)`
+
 // shortIdleSQL makes that shorter than a test would have to wait.
 const shortIdleSQL = `select set_config('idle_in_transaction_session_timeout', '500ms', true)`
 
@@ -61,7 +64,7 @@ func follow() int {
 		return 1
 	}
 	feed := eventstore.NewFeed(eventstore.FeedConfig{
-		Pool: pool, PageSize: 20, Workers: 1, Sweep: 100 * time.Millisecond,
+		Pool: pool, PageSize: 20, Workers: 1, Sweep: 100 * time.Millisecond, Timeout: 10 * time.Minute,
 		Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)),
 	}, nil)
 	messages, err := feed.Subscribe(ctx, journal)
@@ -110,6 +113,9 @@ func write(ctx context.Context, p *eventstore.Page, by string) error {
 func holdPage(ctx context.Context, p *eventstore.Page, orders *bufio.Reader) error {
 	var idle float64
 	if err := p.Tx.QueryRow(ctx, idleSQL).Scan(&idle); err != nil {
+		return err
+	}
+	if _, err := p.Tx.Exec(ctx, longIdleSQL); err != nil {
 		return err
 	}
 	fmt.Printf("holding %s %.0f\n", p.Tenant, idle)
