@@ -33,8 +33,9 @@ func (e *VerifyError) Unwrap() error { return e.Cause }
 type Verdict struct {
 	Tenant domain.TenantID
 	Model  string
-	// Seq is the last event that both sides had folded at the end.
-	Seq int64
+	// Seq is the last event that both sides had folded at the end, and Head the log's last
+	// when it began: what the live subscription lacks isn't compared.
+	Seq, Head int64
 	// Rows is how many were compared, and Differing how many of them weren't as a fresh
 	// fold of the log has them.
 	Rows, Differing int64
@@ -140,7 +141,7 @@ func (e *endedError) Unwrap() error { return e.cause }
 // verify makes fresh rows of one read model, compares them with the live ones, and
 // drops them, or those.
 func (v *Verification) verify(f *follower, ctx context.Context) error {
-	verdict := Verdict{Tenant: f.tenant, Model: f.model.name}
+	verdict := Verdict{Tenant: f.tenant, Model: f.model.name, Head: f.head}
 	err := f.follow(ctx)
 	if err == nil {
 		err = v.compare(ctx, f, &verdict)
@@ -178,7 +179,7 @@ func (v *Verification) compare(ctx context.Context, f *follower, verdict *Verdic
 				if !s.Even {
 					return fmt.Errorf("the fresh rows are at event %d, and the live ones at %d", s.NextSeq, s.LiveSeq)
 				}
-				side, verdict.Seq = s, s.NextSeq
+				side, verdict.Seq, verdict.Head = s, s.NextSeq, max(verdict.Head, s.NextSeq)
 				return do(ctx, tx)
 			})
 		})

@@ -52,7 +52,9 @@ which nobody sees, and which a running server deletes, or the next rebuild; 2 so
 couldn't be rebuilt.
 
 With --dry-run nothing is changed: it tells how many rows would be added, removed and
-altered, and shows some of them by column. That takes as long as the rebuild.
+altered, and shows some of them by column. That takes as long as the rebuild. Of a read
+model that is behind or parked it tells as far as that has come, and says so; the
+rebuild goes on to the end of the log.
 
 Read models: ` + strings.Join(projections.Models(), ", ") + ".",
 		Example: `  docket projections rebuild

@@ -37,6 +37,10 @@ type wouldChange struct {
 	TenantID   domain.TenantID `json:"tenant_id"`
 	Tenant     string          `json:"tenant"`
 	Projection string          `json:"projection"`
+	// Seq is the last event that is in the rows compared, and Head the log's last: a rebuild
+	// goes as far as that. 0 where it couldn't be found out.
+	Seq  int64 `json:"seq"`
+	Head int64 `json:"head"`
 	// Rows is how many were compared.
 	Rows    int64       `json:"rows"`
 	Missing rowsOfKind  `json:"missing"`
@@ -71,13 +75,15 @@ type columnSample struct {
 type wouldChangeAll struct {
 	DryRun bool `json:"dry_run"`
 	// Compared, Differing and Failed count read models of tenants.
-	Compared  int   `json:"compared"`
-	Differing int   `json:"differing"`
-	Failed    int   `json:"failed"`
-	Rows      int64 `json:"rows"`
-	Missing   int64 `json:"missing"`
-	Extra     int64 `json:"extra"`
-	Changed   int64 `json:"changed"`
+	Compared  int `json:"compared"`
+	Differing int `json:"differing"`
+	Failed    int `json:"failed"`
+	// Behind counts those of the compared that aren't as far as the log.
+	Behind  int   `json:"behind"`
+	Rows    int64 `json:"rows"`
+	Missing int64 `json:"missing"`
+	Extra   int64 `json:"extra"`
+	Changed int64 `json:"changed"`
 	// Took is in milliseconds.
 	Took int64 `json:"took_ms"`
 }
@@ -141,7 +147,7 @@ func (w *wouldChange) column(name string) *ofColumn {
 func (r *rehearsal) verdict(d projections.Verdict) {
 	w := r.of(d.Tenant, d.Model)
 	delete(r.pending, pendingKey{d.Tenant, d.Model})
-	w.Tenant, w.Rows = r.names.name(d.Tenant), d.Rows
+	w.Tenant, w.Rows, w.Seq, w.Head = r.names.name(d.Tenant), d.Rows, d.Seq, d.Head
 	t := &r.totals
 	t.Rows += d.Rows
 	t.Missing, t.Extra, t.Changed = t.Missing+w.Missing.Rows, t.Extra+w.Extra.Rows, t.Changed+w.Changed.Rows
@@ -153,6 +159,9 @@ func (r *rehearsal) verdict(d projections.Verdict) {
 		w.Error = whyNot(d.Err)
 	} else {
 		t.Compared++
+		if w.Seq < w.Head {
+			t.Behind++
+		}
 	}
 	switch {
 	case r.json:
@@ -167,14 +176,17 @@ func (r *rehearsal) verdict(d projections.Verdict) {
 
 // write is for people.
 func (w *wouldChange) write(out *bufio.Writer) error {
-	head := printable(w.Tenant) + "  " + w.Projection + "  "
+	head, far := printable(w.Tenant)+"  "+w.Projection+"  ", ""
+	if w.Seq < w.Head {
+		far = fmt.Sprintf(", as far as event %d of %d", w.Seq, w.Head)
+	}
 	differing := w.Missing.Rows + w.Extra.Rows + w.Changed.Rows
 	if differing == 0 {
-		_, err := fmt.Fprintf(out, "%snothing would change: %d rows\n", head, w.Rows)
+		_, err := fmt.Fprintf(out, "%snothing would change%s: %d rows\n", head, far, w.Rows)
 		return err
 	}
-	_, err := fmt.Fprintf(out, "%swould change %d of %d rows: add %d, remove %d, alter %d\n", head,
-		differing, w.Rows, w.Missing.Rows, w.Extra.Rows, w.Changed.Rows)
+	_, err := fmt.Fprintf(out, "%swould change %d of %d rows%s: add %d, remove %d, alter %d\n", head,
+		differing, w.Rows, far, w.Missing.Rows, w.Extra.Rows, w.Changed.Rows)
 	for _, k := range []struct {
 		verb string
 		rows rowsOfKind
@@ -209,8 +221,14 @@ func (r *rehearsal) end() error {
 	if r.json {
 		r.keep(writeLineJSON(r.out, t))
 	} else {
-		_, err := fmt.Fprintf(r.out, "dry run in %s, nothing was changed: of %d rows in %d read models, a rebuild would add %d, remove %d and alter %d\n",
+		_, err := fmt.Fprintf(r.out, "dry run in %s, nothing was changed: of %d rows in %d read models, a rebuild would add %d, remove %d and alter %d",
 			took.Round(time.Millisecond), t.Rows, t.Compared, t.Missing, t.Extra, t.Changed)
+		r.keep(err)
+		if t.Behind > 0 {
+			_, err = fmt.Fprintf(r.out, "; %d read models aren't as far as the log", t.Behind)
+			r.keep(err)
+		}
+		_, err = fmt.Fprintln(r.out)
 		r.keep(err)
 	}
 	r.keep(r.out.Flush())

@@ -149,6 +149,28 @@ func TestVerifyCommand(t *testing.T) {
 		len(would.Columns) != 2 || would.Columns[0].Rows != 2 || would.Columns[0].Samples[1].Key != tasks[7] {
 		t.Errorf("dry run: %v, %s", err, o.stdout)
 	}
+	// One that lacks the last event is compared without it, and that is said.
+	move := func(by int) {
+		if _, err := pool.Exec(t.Context(), `update checkpoints set seq = seq + $2 where tenant_id = $1 and subscription = 'members'`,
+			tenantOf(t, pool, "acme").UUID(), by); err != nil {
+			t.Fatal(err)
+		}
+	}
+	move(-1)
+	behind := []string{"projections", "rebuild", "--dry-run", "--tenant", "acme", "--projection", "members"}
+	o = try(t, environ, append(behind, "--json")...)
+	would = wouldChange{}
+	var dry wouldChangeAll
+	o.last(t, &dry)
+	if err := json.Unmarshal([]byte(strings.Split(o.stdout, "\n")[0]), &would); err != nil || would.Seq+1 != would.Head || would.Head < 2 || dry.Behind != 1 {
+		t.Errorf("behind: %v, %s", err, o.stdout)
+	}
+	o = try(t, environ, behind...)
+	if want := fmt.Sprintf("acme  members  nothing would change, as far as event %d of %d: 1 rows\n", would.Seq, would.Head); o.status != statusDone ||
+		!strings.HasPrefix(o.stdout, want) || !strings.HasSuffix(o.stdout, "; 1 read models aren't as far as the log\n") {
+		t.Errorf("behind: status %d, %q, want %q", o.status, o.stdout, want)
+	}
+	move(1)
 	if after := rowsOf(t, pool); after != before {
 		t.Errorf("what only looks has changed\n%s\nto\n%s", before, after)
 	}
