@@ -13,8 +13,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// freshWait is how long a read waits for what its caller has caused.
-const freshWait = 250 * time.Millisecond
+// ownWait is how long a read waits for what its caller has caused.
+const ownWait = 250 * time.Millisecond
 
 // ownSQL limits what the api role sees to one tenant ($1) and one user ($2),
 // until the end of the transaction that it is part of.
@@ -67,13 +67,17 @@ select member.version, true from member`
 // Inbox is where members find what they were told in the app. While Postgres is
 // away its methods return domain.CodeOverloaded.
 type Inbox struct {
+	// OwnWait is how long a read waits for what its caller has caused; NewInbox
+	// sets the contract's. Tests, which run on machines of any speed, wait longer.
+	OwnWait time.Duration
+
 	api      *pgxpool.Pool
 	progress *eventstore.Progress
 }
 
 // NewInbox makes an Inbox on a pool of the api role.
 func NewInbox(api *pgxpool.Pool, progress *eventstore.Progress) *Inbox {
-	return &Inbox{api: api, progress: progress}
+	return &Inbox{OwnWait: ownWait, api: api, progress: progress}
 }
 
 // Filter says which notifications a list has.
@@ -178,7 +182,7 @@ func (i *Inbox) await(ctx context.Context, t domain.TenantID, seq int64) {
 	if seq <= 0 {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, freshWait)
+	ctx, cancel := context.WithTimeout(ctx, i.OwnWait)
 	defer cancel()
 	i.progress.Await(ctx, t, seq, SubscriptionName)
 }

@@ -40,8 +40,10 @@ type QueueConfig struct {
 	// Attempts is after how many attempts a message is given up; 12 if 0.
 	Attempts int
 	// Drain is how long Close waits for what is being sent; 7 s if 0.
-	Drain  time.Duration
-	Logger *slog.Logger
+	Drain time.Duration
+	// BreakOff is how long Close then waits for what it has broken off; 2 s if 0.
+	BreakOff time.Duration
+	Logger   *slog.Logger
 }
 
 // QueueConns is how many connections a Queue with this many channels uses at
@@ -87,6 +89,7 @@ func NewQueue(cfg QueueConfig) (*Queue, error) {
 	setDefault(&cfg.Lease, 3*cfg.Timeout)
 	setDefault(&cfg.Attempts, 12)
 	setDefault(&cfg.Drain, 7*time.Second)
+	setDefault(&cfg.BreakOff, 2*time.Second)
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -165,7 +168,7 @@ func (q *Queue) Close() error {
 		case <-ended:
 		case <-patience.C:
 			q.cutNow()
-			patience.Reset(breakOff)
+			patience.Reset(q.cfg.BreakOff)
 			select {
 			case <-ended:
 			case <-patience.C: // a provider ignores its context: it is left to its lease
@@ -176,9 +179,6 @@ func (q *Queue) Close() error {
 	})
 	return q.closed
 }
-
-// breakOff is how long Close waits for what it has broken off.
-const breakOff = 2 * time.Second
 
 // troublePause is how long a worker that the database failed waits.
 const troublePause = time.Second

@@ -47,12 +47,19 @@ func (w *world) queue(cfg notify.QueueConfig) (stop func()) {
 	if cfg.Poll == 0 {
 		cfg.Poll = 5 * time.Millisecond
 	}
+	// A machine of any speed has the time to record how an attempt ended.
+	if cfg.Drain == 0 {
+		cfg.Drain = time.Minute
+	}
+	if cfg.BreakOff == 0 {
+		cfg.BreakOff = time.Minute
+	}
 
 	q, err := notify.NewQueue(cfg)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	router, err := message.NewRouter(message.RouterConfig{}, watermill.NopLogger{})
+	router, err := message.NewRouter(message.RouterConfig{CloseTimeout: 3 * time.Minute}, watermill.NopLogger{})
 	if err != nil {
 		w.t.Fatal(err)
 	}
