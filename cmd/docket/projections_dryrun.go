@@ -166,6 +166,8 @@ func (r *rehearsal) verdict(d projections.Verdict) {
 	switch {
 	case r.json:
 		r.keep(writeLineJSON(r.out, w))
+	case w.Error == interrupted:
+		fmt.Fprintf(r.failures, "%s  %s  %s\n", printable(w.Tenant), w.Projection, w.Error)
 	case w.Error != "":
 		fmt.Fprintf(r.failures, "%s  %s  failed: %s\n", printable(w.Tenant), w.Projection, w.Error)
 	default:

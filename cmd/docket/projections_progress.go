@@ -91,7 +91,9 @@ func (p *progress) tell(now projections.Progress) {
 		why = reason(now.Err)
 	case now.Err != nil:
 		p.failed++
-		why = reason(now.Err)
+		if why = reason(now.Err); why == interrupted {
+			why = goesOn
+		}
 	case now.Done:
 		p.done++
 		p.total += now.Seq
@@ -110,6 +112,9 @@ func (p *progress) tell(now projections.Progress) {
 	case left != nil:
 		p.clear()
 		fmt.Fprintf(p.failures, "%s  %s  %s: %s\n", printable(name), now.Model, oldRowsLeft, why)
+	case why == goesOn:
+		p.clear()
+		fmt.Fprintf(p.failures, "%s  %s  %s\n", printable(name), now.Model, why)
 	case now.Err != nil:
 		p.clear()
 		fmt.Fprintf(p.failures, "%s  %s  failed, the old rows are read on: %s\n", printable(name), now.Model, why)
@@ -127,6 +132,13 @@ func (p *progress) tell(now projections.Progress) {
 // oldRowsLeft is what people are told of a read model that is rebuilt, and whose old rows
 // couldn't be deleted.
 const oldRowsLeft = "rebuilt, and its old rows are still there; a server deletes them"
+
+// What is told of a read model that was in hand when somebody asked to stop, instead of
+// what that broke off.
+const (
+	interrupted = "interrupted"
+	goesOn      = "interrupted; goes on when given again"
+)
 
 // clear takes the bar away, for a line.
 func (p *progress) clear() {
@@ -154,6 +166,9 @@ func reason(err error) string {
 		err = failure.Cause
 	case errors.As(err, &left):
 		err = left.Cause
+	}
+	if errors.Is(err, context.Canceled) {
+		return interrupted
 	}
 	if errors.Is(err, domain.ErrUnknownEvent) {
 		return "left to a newer docket, which wrote what this one can't read: " + oneLine(err.Error())

@@ -231,6 +231,8 @@ func (v *verifying) verdict(d projections.Verdict) {
 	switch {
 	case left != nil:
 		fmt.Fprintf(v.failures, "%s  %s  %s: %s\n", printable(name), d.Model, oldRowsLeft, whyNot(d.Err))
+	case d.Err != nil && whyNot(d.Err) == interrupted:
+		fmt.Fprintf(v.failures, "%s  %s  %s\n", printable(name), d.Model, interrupted)
 	case d.Err != nil:
 		fmt.Fprintf(v.failures, "%s  %s  failed: %s\n", printable(name), d.Model, whyNot(d.Err))
 	}

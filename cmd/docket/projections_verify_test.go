@@ -197,7 +197,7 @@ func TestVerifyCommand(t *testing.T) {
 }
 
 // What was found before an interruption is told: the verdict on what was in hand writes it
-// out.
+// out. That is no failure, and the tenant has its name.
 func TestVerifyInterrupted(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -214,33 +214,61 @@ func TestVerifyInterrupted(t *testing.T) {
 	}
 	// Every row is compared by the time at which the fresh ones are deleted, and that waits.
 	execute(t, db.OwnerURL, `create function waits() returns trigger language plpgsql as $$ begin perform pg_advisory_xact_lock(7); return old; end $$;
-create trigger waits before delete on projects for each row execute function waits()`)
-	lock, err := pool.Begin(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer lock.Rollback(context.Background())
-	if _, err := lock.Exec(t.Context(), `select pg_advisory_xact_lock(7)`); err != nil {
-		t.Fatal(err)
-	}
-	ctx, interrupt := context.WithCancel(t.Context())
-	defer interrupt()
-	var stdout, stderr bytes.Buffer
-	p := &program{environ: environ, stdout: &stdout, stderr: &stderr, atOnce: context.Background(), onUnsafePostgres: true}
-	ended := make(chan int)
-	go func() {
-		ended <- p.run(ctx, []string{"projections", "verify", "--tenant", "default", "--projection", "projects"})
-	}()
-	for waits := false; !waits; {
-		if err := pool.QueryRow(t.Context(), `select exists (select from pg_locks where locktype = 'advisory' and not granted
+create trigger waits before delete on projects for each row execute function waits();
+create function waits_too() returns trigger language plpgsql as $$ begin perform pg_advisory_xact_lock(7); return new; end $$;
+create trigger waits before insert on members for each row execute function waits_too()`)
+	waiting := func(want bool) {
+		t.Helper()
+		for waits := !want; waits != want; {
+			if err := pool.QueryRow(t.Context(), `select exists (select from pg_locks where locktype = 'advisory' and not granted
 and database = (select oid from pg_database where datname = current_database()))`).Scan(&waits); err != nil {
-			t.Fatal(err)
+				t.Fatal(err)
+			}
 		}
 	}
-	interrupt()
-	if status := <-ended; status != statusCouldNot || !strings.HasPrefix(stdout.String(), "default  projects  "+project+"  changed: name ") ||
-		!strings.HasSuffix(stderr.String(), "docket: interrupted\n") {
-		t.Errorf("status %d, %s%s", status, stdout.String(), stderr.String())
+	// run is interrupted once it waits.
+	run := func(args ...string) outcome {
+		t.Helper()
+		lock, err := pool.Begin(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer lock.Rollback(context.Background())
+		if _, err := lock.Exec(t.Context(), `select pg_advisory_xact_lock(7)`); err != nil {
+			t.Fatal(err)
+		}
+		ctx, interrupt := context.WithCancel(t.Context())
+		defer interrupt()
+		var stdout, stderr bytes.Buffer
+		p := &program{environ: environ, stdout: &stdout, stderr: &stderr, atOnce: context.Background(), onUnsafePostgres: true}
+		ended := make(chan int)
+		go func() {
+			ended <- p.run(ctx, append([]string{"projections"}, append(args, "--tenant", "default")...))
+		}()
+		waiting(true)
+		interrupt()
+		status := <-ended
+		if err := lock.Rollback(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		waiting(false)
+		return outcome{status, stdout.String(), stderr.String()}
+	}
+	o := run("verify", "--projection", "projects")
+	if !strings.HasPrefix(o.stdout, "default  projects  "+project+"  changed: name ") {
+		t.Errorf("what was found is lost: %s", o.stdout)
+	}
+	for _, tc := range []struct {
+		outcome
+		want string
+	}{
+		{o, "default  projects  interrupted\n"},
+		{run("rebuild", "--dry-run", "--projection", "projects"), "default  projects  interrupted\n"},
+		{run("rebuild", "--projection", "members"), "default  members  interrupted; goes on when given again\n"},
+	} {
+		if tc.status != statusCouldNot || tc.stderr != tc.want+"docket: interrupted\n" {
+			t.Errorf("status %d, %s%s, want %q", tc.status, tc.stdout, tc.stderr, tc.want)
+		}
 	}
 }
 

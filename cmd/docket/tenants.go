@@ -80,6 +80,10 @@ type tenantNames struct {
 	known   string
 }
 
+// nameAfter is how long a name is looked for once somebody has asked to stop: what was in
+// hand then is told by its name too.
+const nameAfter = time.Second
+
 // name is the tenant's slug; its id where that can't be had.
 func (n *tenantNames) name(t domain.TenantID) string {
 	switch {
@@ -89,7 +93,13 @@ func (n *tenantNames) name(t domain.TenantID) string {
 		return n.known
 	}
 	n.last, n.known = t, t.String()
-	if found, err := n.queries.Listed(n.ctx, domain.Operate(t)); err == nil && found.Tenant.Slug != "" {
+	ctx := n.ctx
+	if ctx.Err() != nil {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), nameAfter)
+		defer cancel()
+	}
+	if found, err := n.queries.Listed(ctx, domain.Operate(t)); err == nil && found.Tenant.Slug != "" {
 		n.known = found.Tenant.Slug
 	}
 	return n.known
