@@ -16,7 +16,7 @@ func TestWithoutSubscriptions(t *testing.T) {
 	ann, bob := w.user("Ann"), w.user("Bob")
 	w.caughtUp(as[meBody](ann.get("/v1/me").want(200)).Memberships[0].TenantID, 3)
 	w.stop()
-	w.server.queries.OwnWait = projections.OwnWait
+	w.server.queries.OwnWait, w.server.inbox.OwnWait = projections.OwnWait, projections.OwnWait
 	acme := as[tenantBody](ann.post("/v1/tenants", `{"name":"Acme","slug":"acme"}`).want(201)).ID
 	ann, bob = ann.in(acme), bob.in(acme)
 	ann.post("/v1/members", `{"email":"`+bob.email+`","role":"member"}`).want(201)

@@ -213,10 +213,13 @@ func TestMinSeqRefused(t *testing.T) {
 	// The subscriptions stand still: what they have read is answered, no more.
 	w.caughtUp(c.id, head)
 	w.stop()
-	w.server.queries.MinWait, w.server.queries.OwnWait = 10*time.Millisecond, 10*time.Millisecond
+	w.server.queries.OwnWait, w.server.inbox.OwnWait = 10*time.Millisecond, 10*time.Millisecond
 	next := owner.patch(project, `{"name":"y"}`).want(200).seq()
 	for _, target := range targets {
 		owner.get(fmt.Sprint(target, "?min_seq=", head)).want(200)
+	}
+	w.server.queries.MinWait = 10 * time.Millisecond
+	for _, target := range targets {
 		a := owner.get(fmt.Sprint(target, "?min_seq=", next))
 		if a.refused(domain.CodeReadModelLagging); a.Header().Get("Retry-After") != "1" {
 			t.Errorf("%s: Retry-After %q", a.call, a.Header().Get("Retry-After"))

@@ -95,12 +95,13 @@ func newWorld(t testing.TB) *world {
 		if _, err := cmds.EnsureDefaultTenant(context.Background(), commands.NewTenant{Name: "Default Org", Slug: defaultSlug}); err != nil {
 			t.Fatal(err)
 		}
-		// A read that never sees its write fails its test all the same, later.
-		queries := projections.NewQueries(api, progress)
-		queries.OwnWait, queries.MinWait = 5*time.Second, time.Minute
+		// A read that never sees its write fails its test all the same, later: at the
+		// latest when its request does.
+		queries, inbox := projections.NewQueries(api, progress), notify.NewInbox(api, progress)
+		queries.OwnWait, queries.MinWait, queries.AsOfTime, inbox.OwnWait = time.Minute, time.Minute, time.Minute, time.Minute
 		s, err := New(Config{
 			Commands: cmds, Sessions: commands.NewSessions(engine, cmds),
-			Queries: queries, Inbox: notify.NewInbox(api, progress),
+			Queries: queries, Inbox: inbox,
 			Egress: notify.NewEgress(nil),
 			Keys:   []SigningKey{testKey}, MasterKey: master, Issuer: "docket", Version: "test",
 			Ready: func(context.Context) error { return nil }, Logger: log,
