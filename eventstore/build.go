@@ -178,7 +178,7 @@ func (b *Build) read(ctx context.Context, tx pgx.Tx, limit int, most int64, fill
 }
 
 // guarded is a Fill that survives panics, as the router's Recoverer has live
-// subscriptions do: what can't be built must not end a server that builds it.
+// subscriptions do: a fold that panics must not end a server that builds with it.
 func guarded(fill Fill) Fill {
 	return func(ctx context.Context, p *Page) (err error) {
 		defer func() {

@@ -34,6 +34,7 @@ type tailRun struct {
 	events []domain.Recorded
 	sizes  []int // of each, in bytes
 	bytes  int
+	told   int64 // the highest seq that was put here, also if it is here no more
 }
 
 func newTail() *tail {
@@ -67,15 +68,16 @@ func (t *tail) put(e domain.Recorded, size int) {
 		t.runs.Add(e.Tenant, r)
 	}
 	t.bytes -= r.bytes
-	if n := len(r.events); n > 0 && r.events[n-1].Seq+1 != e.Seq {
-		last := r.events[n-1].Seq
-		*r = tailRun{}
-		// Told in the other order, as two flights that share a log may be: the log goes on
-		// after e, which must not be taken for its end.
-		if e.Seq <= last {
+	if e.Seq != r.told+1 {
+		late := e.Seq <= r.told
+		*r = tailRun{told: r.told}
+		// Told in the other order, as flights that share a log may be: the log goes on after
+		// e, which must not be taken for its end.
+		if late {
 			return
 		}
 	}
+	r.told = e.Seq
 	r.events, r.sizes, r.bytes = append(r.events, e), append(r.sizes, size), r.bytes+size
 	if r.bytes > tailBytesTenant || len(r.events) > tailEvents {
 		r.drop((len(r.events) + 1) / 2)

@@ -20,7 +20,7 @@ const (
 // Dated is what every read of projects, tasks, comments and members takes.
 type Dated struct {
 	Positioned
-	AsOf string `query:"as_of" doc:"A time (RFC 3339) or a seq: what there was then, what was deleted since included. Not in the future, nor with min_seq. Of a time within the last second the answer may still grow; the seq in Docket-As-Of means the same for ever. Where reading the past takes longer than 5 s, as a list of a very long log may, the answer is 503 overloaded."`
+	AsOf string `query:"as_of" doc:"A time (RFC 3339) or a seq: what there was then, what was deleted since included. Not in the future, nor with min_seq. Of a time within the last second the answer may still grow; the seq in Docket-As-Of means the same for ever. With a cursor it is sent as it was. Where reading the past takes longer than 5 s, as a list of a very long log may, the answer is 503 overloaded."`
 }
 
 var seqForm = regexp.MustCompile(`^[0-9]+$`)

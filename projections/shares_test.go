@@ -2,6 +2,7 @@ package projections
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"testing"
 
@@ -11,8 +12,8 @@ import (
 )
 
 // Never are more inside than may be, of all and of a tenant; nobody waits who could come
-// in; and among those who wait one comes in of whose tenant fewest are inside, and of
-// these the first to come.
+// in; and among those who wait one comes in of whose tenant fewest are inside, of these
+// one of whose tenant was let in longest ago, and of these the first to come.
 func TestShares(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(r *rapid.T) {
@@ -28,19 +29,28 @@ func TestShares(t *testing.T) {
 			}
 			return n
 		}
+		last, turns := map[domain.TenantID]int{}, 0
+		before := func(a, b domain.TenantID) bool {
+			return count(a) < count(b) || count(a) == count(b) && last[a] < last[b]
+		}
 		admit := func() {
 			for len(inside) < atOnce {
 				next := -1
 				for i, w := range waiting {
-					if count(w) < share && (next < 0 || count(w) < count(waiting[next])) {
+					if count(w) < share && (next < 0 || before(w, waiting[next])) {
 						next = i
 					}
 				}
 				if next < 0 {
-					return
+					break
 				}
 				inside = append(inside, waiting[next])
+				turns++
+				last[waiting[next]] = turns
 				waiting = slices.Delete(waiting, next, next+1)
+			}
+			if len(waiting) == 0 {
+				maps.DeleteFunc(last, func(who domain.TenantID, _ int) bool { return count(who) == 0 })
 			}
 		}
 		given, stop := context.WithCancel(context.Background())
@@ -67,6 +77,9 @@ func TestShares(t *testing.T) {
 					if !room {
 						r.Fatal("it came in where there was no room")
 					}
+					turns++
+					last[who] = turns
+					admit()
 					s.leave(who)
 				}
 			}
@@ -84,4 +97,36 @@ func TestShares(t *testing.T) {
 			}
 		}
 	})
+}
+
+// One who comes last doesn't wait for all that busy tenants have asked for before.
+func TestSharesOfManyBusy(t *testing.T) {
+	t.Parallel()
+	s := newShares(2, 1)
+	come := func(tenant byte) *arrival {
+		w := &arrival{domain.TenantID{tenant}, make(chan struct{})}
+		s.waiting = append(s.waiting, w)
+		s.admit()
+		return w
+	}
+	for range 50 {
+		for busy := range byte(3) {
+			come(busy)
+		}
+	}
+	late := come(9)
+	for n := range 4 {
+		select {
+		case <-late.come:
+			return
+		default:
+		}
+		for who := range s.inside {
+			s.leave(who)
+			break
+		}
+		if n == 3 {
+			t.Fatal("it waits for more than one of each busy tenant")
+		}
+	}
 }

@@ -37,8 +37,8 @@ type wouldChange struct {
 	TenantID   domain.TenantID `json:"tenant_id"`
 	Tenant     string          `json:"tenant"`
 	Projection string          `json:"projection"`
-	// Seq is the last event that is in the rows compared, and Head the log's last: a rebuild
-	// goes as far as that. 0 where it couldn't be found out.
+	// Seq is the last event that is in the rows compared, and Head the log's last
+	// when it began: a rebuild goes as far as that, or on. 0 where it couldn't be found out.
 	Seq  int64 `json:"seq"`
 	Head int64 `json:"head"`
 	// Rows is how many were compared.
