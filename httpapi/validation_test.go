@@ -137,7 +137,7 @@ func TestQueryParameters(t *testing.T) {
 		"limit=1e2":                     "/limit type",
 		"limit=%2B5":                    "/limit type",
 		"limit=0x5":                     "/limit type",
-		"limit=99999999999999999999":    "/limit type",
+		"limit=99999999999999999999":    "/limit range",
 		"limit=9999999999999999999":     "/limit range",
 		"limit=1&limit=2":               "/limit duplicate",
 		"status=closed":                 "/status enum",
