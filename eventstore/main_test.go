@@ -6,13 +6,11 @@ import (
 	"testing"
 
 	"docket/internal/pgtest"
-
-	"go.uber.org/goleak"
 )
 
 func TestMain(m *testing.M) {
 	code := pgtest.Run(m)
-	if err := goleak.Find(); err != nil && code == 0 {
+	if err := pgtest.Leaked(); err != nil && code == 0 {
 		fmt.Fprintln(os.Stderr, err)
 		code = 1
 	}

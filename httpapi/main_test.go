@@ -5,8 +5,6 @@ import (
 	"os"
 	"testing"
 
-	"go.uber.org/goleak"
-
 	"docket/internal/pgtest"
 )
 
@@ -14,7 +12,7 @@ import (
 // feed that doesn't stop.
 func TestMain(m *testing.M) {
 	code := pgtest.Run(m)
-	if err := goleak.Find(); err != nil && code == 0 {
+	if err := pgtest.Leaked(); err != nil && code == 0 {
 		fmt.Fprintln(os.Stderr, err)
 		code = 1
 	}

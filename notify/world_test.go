@@ -18,12 +18,11 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message/router/middleware"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"go.uber.org/goleak"
 )
 
 func TestMain(m *testing.M) {
 	code := pgtest.Run(m)
-	if err := goleak.Find(); err != nil && code == 0 {
+	if err := pgtest.Leaked(); err != nil && code == 0 {
 		fmt.Fprintln(os.Stderr, err)
 		code = 1
 	}

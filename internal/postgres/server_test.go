@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"go.uber.org/goleak"
 
+	"docket/internal/pgtest"
 	"docket/internal/postgres"
 )
 
@@ -46,8 +47,16 @@ func exists(pid int) bool {
 	return syscall.Kill(pid, 0) == nil
 }
 
+// leavesNothing fails the test where goroutines are left that began after ignored.
+func leavesNothing(t *testing.T, ignored goleak.Option) {
+	t.Helper()
+	if err := pgtest.Leaked(ignored); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestStartStop(t *testing.T) {
-	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	defer leavesNothing(t, goleak.IgnoreCurrent())
 	// What a user's shell may have set for other servers.
 	for name, value := range map[string]string{"PGDATA": "/nowhere", "PGDATESTYLE": "German", "LC_ALL": "nonsense"} {
 		t.Setenv(name, value)
@@ -131,7 +140,7 @@ func TestStartStop(t *testing.T) {
 }
 
 func TestAdopt(t *testing.T) {
-	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	defer leavesNothing(t, goleak.IgnoreCurrent())
 	dir := dataDir(t)
 	pid := killedStarter(t, dir)
 	if !exists(pid) {
