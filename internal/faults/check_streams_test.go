@@ -56,11 +56,9 @@ var register = porcupine.Model{
 	DescribeOperation: func(input, output any) string { return output.(*command).String() },
 }
 
-// checkerPatience bounds the search for an order; not to find one in time fails.
-const checkerPatience = time.Minute
-
 // checkLinearizable holds that there is, for each stream, one order of all
-// commands that explains every answer and agrees with real time.
+// commands that explains every answer and agrees with real time. Not to find one
+// before the test's time is nearly over fails.
 func (r *run) checkLinearizable() (violations []string) {
 	type key struct {
 		tenant domain.TenantID
@@ -81,11 +79,18 @@ func (r *run) checkLinearizable() (violations []string) {
 			ClientId: len(streams[k]), Input: attempted{c.Expected}, Call: int64(c.Invoked), Output: c, Return: completed,
 		})
 	}
+	ctx, cancel := untilNearlyOver(r.t)
+	defer cancel()
+	deadline, bounded := ctx.Deadline()
 	for k, operations := range streams {
-		switch porcupine.CheckOperationsTimeout(since(k.stream, operations), operations, checkerPatience) {
+		var left time.Duration // 0: for ever
+		if bounded {
+			left = max(time.Until(deadline), 1)
+		}
+		switch porcupine.CheckOperationsTimeout(since(k.stream, operations), operations, left) {
 		case porcupine.Ok:
 		case porcupine.Unknown:
-			violations = append(violations, fmt.Sprintf("no answer within %s for the %d commands on %s", checkerPatience, len(operations), k.stream))
+			violations = append(violations, fmt.Sprintf("the test's time is over before there is an answer for the %d commands on %s", len(operations), k.stream))
 		default:
 			violations = append(violations, fmt.Sprintf("the %d commands on %s can't be put into an order", len(operations), k.stream))
 		}

@@ -141,6 +141,10 @@ func (r *run) killPostgres(ctx context.Context) int {
 	return hit
 }
 
+// stuckAfter is without how long an acknowledgement nobody can commit any more, even
+// on a slow machine. Clients have asked again by then.
+const stuckAfter = 10 * time.Second
+
 // withoutWALWriter stops the process that writes the log in the background until
 // so many commands are acknowledged. It may have been stopped with a lock in its
 // hand, so that nobody can commit any more: then it goes on, and it's false.
@@ -150,7 +154,7 @@ func (r *run) withoutWALWriter(ctx context.Context, commands int) bool {
 		return false
 	}
 	for range commands {
-		if r.ackedWithin(ctx, 2*time.Second) {
+		if r.ackedWithin(ctx, stuckAfter) {
 			continue
 		}
 		if err := r.cluster.walWriter(syscall.SIGCONT); err != nil {
