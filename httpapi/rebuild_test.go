@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"docket/domain"
 	"docket/projections"
@@ -34,6 +35,8 @@ func TestReadsDuringRebuild(t *testing.T) {
 	for _, target := range l.lists {
 		readings = append(readings, reading{l.reader(target), target}, reading{l.reader(target), withQuery(target, "limit", 2)})
 	}
+	now := time.Now() // a report's weeks are the last ones
+	w.server.now = func() time.Time { return now }
 	read := func(r reading) string {
 		a := r.by.get(r.target)
 		return fmt.Sprint(a.Code, a.Header().Get("ETag"), a.Body)
