@@ -224,7 +224,7 @@ func TestAsOfIsBounded(t *testing.T) {
 	if _, _, err := w.queries.ProjectsAsOf(t.Context(), s, ProjectFilter{}, ProjectOrder{}, Page{}, c.head()); domain.CodeOf(err) != domain.CodeOverloaded {
 		t.Errorf("with no time: %v", err)
 	}
-	w.queries.AsOfTime = AsOfTime
+	w.queries.AsOfTime = time.Minute
 	if got, err := w.queries.ProjectAsOf(t.Context(), s, p, c.head()); err != nil || got.Name != "Website" {
 		t.Errorf("%+v, %v", got, err)
 	}

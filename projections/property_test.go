@@ -271,7 +271,7 @@ func (w *world) answers(t fatalist, c *company) string {
 		sum.Now = time.Time{}
 		say(sum, err)
 	}
-	cycled, _, err := w.queries.CycleTimes(ctx, s, Weeks{First: Monday(time.Now()).Add(-week), Count: 2}, nil, Page{Limit: MaxLimit}, Fresh{})
+	cycled, _, err := w.queries.CycleTimes(ctx, s, Weeks{First: Monday(c.log[0].At), Count: 2}, nil, Page{Limit: MaxLimit}, Fresh{})
 	say(cycled, err)
 	stats, err := w.queries.Stats(ctx, s, Fresh{})
 	say(stats, err)
