@@ -263,7 +263,7 @@ func TestAsOfOfOthers(t *testing.T) {
 		if len(held) > 0 {
 			t.Fatal("a list beyond the tenant's share doesn't wait")
 		}
-		time.Sleep(time.Millisecond)
+		time.Sleep(lookPause)
 	}
 	if _, err := w.queries.ProjectAsOf(t.Context(), scope, p, head); err != nil {
 		t.Error(err)
@@ -275,5 +275,25 @@ func TestAsOfOfOthers(t *testing.T) {
 	cancel()
 	if err := <-held; !errors.Is(err, context.Canceled) {
 		t.Errorf("a list beyond the tenant's share: %v", err)
+	}
+}
+
+// A list of one project's tasks keeps no others while it folds: however many there are, it
+// reads the log once.
+func TestAsOfKeepsOnlyOurs(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c, ann := w.found(t, "acme")
+	others, p := c.create(t, ann, "Others"), c.create(t, ann, "Website")
+	for _, in := range []domain.ProjectID{others, others, others, p, others} {
+		c.add(t, ann, in, domain.CreateTask{Title: "Page"})
+	}
+	w.queries.asOfStreams = 1
+	rows, full, err := pastTasks.begunAfter(t.Context(), w.queries, c.scope(t, ann), 0, c.head(), func(t *domain.Task) bool { return t.ProjectID == p })
+	if err != nil || len(rows) != 1 || full != 0 {
+		t.Errorf("%d tasks are kept, others begin after %d: %v", len(rows), full, err)
+	}
+	if _, full, err := pastTasks.begunAfter(t.Context(), w.queries, c.scope(t, ann), 0, c.head(), nil); err != nil || full == 0 {
+		t.Errorf("all of them fit where one may: %v", err)
 	}
 }

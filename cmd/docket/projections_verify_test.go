@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"docket/domain"
 	"docket/internal/pgtest"
@@ -224,6 +225,7 @@ create trigger waits before insert on members for each row execute function wait
 and database = (select oid from pg_database where datname = current_database()))`).Scan(&waits); err != nil {
 				t.Fatal(err)
 			}
+			time.Sleep(2 * time.Millisecond) // who looks without a pause keeps the others from it
 		}
 	}
 	// run is interrupted once it waits.
