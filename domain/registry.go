@@ -151,12 +151,18 @@ func (d Definition) AsStored(e Event, data json.RawMessage) (Event, error) {
 }
 
 // Decode reads a stored event, bringing an older schema version up to the
-// present one. It returns ErrUnknownEvent for what a newer version wrote.
+// present one. It returns ErrUnknownEvent for what a newer version wrote. An upcaster
+// that panics is an error too: one event must not end whoever reads the log.
 func Decode(eventType string, version int, data json.RawMessage) (Event, error) {
 	return registry.decode(eventType, version, data)
 }
 
-func (r definitions) decode(eventType string, version int, data json.RawMessage) (Event, error) {
+func (r definitions) decode(eventType string, version int, data json.RawMessage) (e Event, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			e, err = nil, fmt.Errorf("decode %s from version %d: panic: %v", eventType, version, p)
+		}
+	}()
 	d, ok := r[eventType]
 	if !ok {
 		return nil, fmt.Errorf("%w: type %q", ErrUnknownEvent, eventType)
@@ -168,7 +174,6 @@ func (r definitions) decode(eventType string, version int, data json.RawMessage)
 		return nil, fmt.Errorf("decode %s: schema version %d", eventType, version)
 	}
 	for i, up := range d.upcasts[version-1:] {
-		var err error
 		if data, err = up(data); err != nil {
 			return nil, fmt.Errorf("upcast %s from version %d: %w", eventType, version+i, err)
 		}

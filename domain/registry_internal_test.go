@@ -80,6 +80,15 @@ func TestUpcasterThatGivesNothing(t *testing.T) {
 	}
 }
 
+func TestUpcasterThatPanics(t *testing.T) {
+	t.Parallel()
+	reg := register(define[noted]("test", func(json.RawMessage) (json.RawMessage, error) { panic("no such field") }))
+	e, err := reg.decode("test.noted", 1, json.RawMessage(`{}`))
+	if err == nil || e != nil || errors.Is(err, ErrUnknownEvent) || !strings.Contains(err.Error(), "no such field") {
+		t.Errorf("became %+v, %v", e, err)
+	}
+}
+
 // A version that is only learned is read, while the one before goes on being written.
 func TestLearnedVersion(t *testing.T) {
 	t.Parallel()

@@ -56,8 +56,8 @@ type Builds struct {
 	mu    sync.Mutex // of guard, which many builds share
 	guard pgx.Tx
 	close func()
-	// flipped are the subscriptions whose new generation is live.
-	flipped []string
+	// signed are the subscriptions whose live generation bears the name.
+	signed []string
 }
 
 // guardSQL takes the right to build a subscription ($1) in a tenant ($2), if
@@ -103,6 +103,13 @@ func OpenBuilds(ctx context.Context, pool *pgxpool.Pool, t domain.TenantID, by s
 	return nil, err
 }
 
+// signLiveSQL notes at the live generation's ($3) checkpoint of a subscription ($1) in a
+// tenant ($2) who works at it ($4, empty: nobody knows), unless that is in use: it waits
+// for none.
+const signLiveSQL = `update checkpoints set built_by = nullif($4, ''), built_since = clock_timestamp()
+where ctid = any (array(select c.ctid from checkpoints c
+  where c.tenant_id = $2 and c.subscription = $1 and c.generation = $3 for no key update skip locked))`
+
 // unsignSQL takes back who ($3) builds some subscriptions ($1) in a tenant ($2) from the
 // generations that are live, together with the locks. Checkpoints that are in use keep it,
 // and it waits for none.
@@ -122,8 +129,8 @@ func (b *Builds) Close() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), closeGrace)
 	defer cancel()
-	if len(b.flipped) > 0 {
-		if _, err := b.guard.Exec(ctx, unsignSQL, b.flipped, b.tenant.UUID(), b.by); err == nil {
+	if len(b.signed) > 0 {
+		if _, err := b.guard.Exec(ctx, unsignSQL, b.signed, b.tenant.UUID(), b.by); err == nil {
 			_ = b.guard.Commit(ctx) // a name that stays is seen only where a lock is held without one
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"docket/domain"
 
@@ -56,11 +57,21 @@ func (b *Build) Flip(ctx context.Context, limit int, fill Fill) error {
 		return tx.SendBatch(ctx, batch).Close()
 	})
 	if err == nil {
-		b.builds.mu.Lock()
-		b.builds.flipped = append(b.builds.flipped, b.subscription)
-		b.builds.mu.Unlock()
+		b.builds.bears(b.subscription)
 	}
 	return err
+}
+
+// bears notes that the live generation of a subscription has the name of who builds; it is
+// false if that was known.
+func (b *Builds) bears(subscription string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if slices.Contains(b.signed, subscription) {
+		return false
+	}
+	b.signed = append(b.signed, subscription)
+	return true
 }
 
 // Side is where a build and the live subscription stand while both stand still.
@@ -167,6 +178,9 @@ func (b *Builds) DropOld(ctx context.Context, subscription string, drop func(ctx
 		if errors.Is(err, pgx.ErrNoRows) {
 			return nil
 		}
+	}
+	if err == nil && b.bears(subscription) {
+		_, err = b.pool.Exec(ctx, signLiveSQL, subscription, b.tenant.UUID(), live, b.by)
 	}
 	if err == nil {
 		err = drop(ctx, live)

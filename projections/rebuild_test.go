@@ -431,12 +431,42 @@ func TestRebuildRefusedWithAName(t *testing.T) {
 	if err := w.engine.QueryRow(t.Context(), `select count(*) from checkpoints where built_by is not null or built_since is not null`).Scan(&named); err != nil || named > 0 {
 		t.Errorf("%d checkpoints name who rebuilt them (%v)", named, err)
 	}
+	// Who was killed left a name, and old rows. Who deletes them has a name too, as long as
+	// there are any.
+	for _, killed := range []string{
+		`update checkpoints set built_by = 'Dan', built_since = clock_timestamp() where subscription = 'tasks'`,
+		`update generations set old_rows = true where subscription = 'tasks'`,
+	} {
+		if _, err := w.engine.Exec(t.Context(), killed); err != nil {
+			t.Fatal(err)
+		}
+	}
 	builds, err := eventstore.OpenBuilds(t.Context(), w.db.Engine(t), c.id, "Cay")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer builds.Close()
-	if err := builds.DropOld(t.Context(), "tasks", func(context.Context, int) error { return nil }); err != nil {
+	drops := 0
+	err = builds.DropOld(t.Context(), "tasks", func(context.Context, int) error {
+		drops++
+		if err := second.Rebuild(t.Context(), here, []string{"tasks"}, nil); !errors.As(err, &running) || running.By != "Cay" || running.Since.IsZero() {
+			t.Errorf("beside one who deletes old rows: %v", err)
+		}
+		return nil
+	})
+	if err != nil || drops != 1 {
+		t.Fatal(drops, err)
+	}
+	builds.Close()
+	if err := w.engine.QueryRow(t.Context(), `select count(*) from checkpoints where built_by is not null or built_since is not null`).Scan(&named); err != nil || named > 0 {
+		t.Errorf("%d checkpoints name who is done with them (%v)", named, err)
+	}
+	nameless, err := eventstore.OpenBuilds(t.Context(), w.db.Engine(t), c.id, "Cay")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nameless.Close()
+	if err := nameless.DropOld(t.Context(), "tasks", func(context.Context, int) error { return nil }); err != nil {
 		t.Fatal(err)
 	}
 	if err := second.Rebuild(t.Context(), here, []string{"tasks"}, nil); !errors.As(err, &running) || running.By != "" {
