@@ -104,33 +104,44 @@ func (b *Build) Yield(ctx context.Context) error {
 	return err
 }
 
-// dropBuildsSQL deletes the checkpoints of a subscription's ($1) builds in a tenant ($2).
+// dropBuildsSQL deletes the checkpoints of a subscription's ($1) builds in a tenant ($2)
+// that were given up, after a generation ($3) and up to another ($4).
 const dropBuildsSQL = `delete from checkpoints where tenant_id = $2 and subscription = $1
-  and generation > coalesce((select g.current from generations g where g.tenant_id = $2 and g.subscription = $1), 1)`
+  and generation > $3 and generation <= $4 and fold_version is null`
 
 // Abandon gives the build up, and with it all that others have left lying. drop has
-// to delete what generations above the live one have kept. Their checkpoints go
-// last, so that after a crash no later build takes what is left for its own.
-func (b *Build) Abandon(ctx context.Context, drop func(ctx context.Context, live int) error) error {
+// to delete what generations after the live one have kept, up to the last that was given
+// up: what another builds who has got the right to it meanwhile, or has made live, lies
+// above. Their checkpoints go last, so that after a crash no later build takes what is left
+// for its own.
+func (b *Build) Abandon(ctx context.Context, drop func(ctx context.Context, live, last int) error) error {
 	err := b.builds.check(ctx)
-	if err == nil {
-		err = b.giveUp(ctx)
-	}
-	var live int
+	var live, last int
 	if err == nil {
 		err = b.builds.pool.QueryRow(ctx, liveGenerationSQL, b.subscription, b.builds.tenant.UUID()).Scan(&live)
 	}
 	if err == nil {
-		err = drop(ctx, live)
+		err = b.giveUp(ctx)
 	}
 	if err == nil {
-		_, err = b.builds.pool.Exec(ctx, dropBuildsSQL, b.subscription, b.builds.tenant.UUID())
+		err = b.builds.pool.QueryRow(ctx, lastGivenUpSQL, b.subscription, b.builds.tenant.UUID(), live).Scan(&last)
+	}
+	if err == nil {
+		err = drop(ctx, live, last)
+	}
+	if err == nil {
+		_, err = b.builds.pool.Exec(ctx, dropBuildsSQL, b.subscription, b.builds.tenant.UUID(), live, last)
 	}
 	if err != nil {
 		return fmt.Errorf("abandon build of %s for tenant %s: %w", b.subscription, b.builds.tenant, err)
 	}
 	return nil
 }
+
+// lastGivenUpSQL is the last generation of a subscription ($1) in a tenant ($2), after
+// another ($3), whose build was given up; that one where there is none.
+const lastGivenUpSQL = `select coalesce(max(c.generation), $3) from checkpoints c
+where c.tenant_id = $2 and c.subscription = $1 and c.generation > $3 and c.fold_version is null`
 
 // liveGenerationSQL reads the generation of a subscription ($1) that is live in a tenant ($2).
 const liveGenerationSQL = `select coalesce((select g.current from generations g where g.tenant_id = $2 and g.subscription = $1), 1)`

@@ -108,10 +108,12 @@ func (b *Build) Bytes() int { return b.bytes }
 func (b *Build) Generation() int { return b.generation }
 
 // lockBuildSQL locks the checkpoint of a build ($1 subscription, $2 tenant, $3
-// generation) and reads where it stands and which events after that are skipped.
+// generation, $4 fold version) and reads where it stands and which events after that are
+// skipped. There is none where the build was given up (abandonBuildsSQL).
 const lockBuildSQL = `select c.seq, array(select s.seq from skips s
   where s.tenant_id = $2 and s.subscription = $1 and s.seq > c.seq order by s.seq)
-from checkpoints c where c.tenant_id = $2 and c.subscription = $1 and c.generation = $3 for no key update of c`
+from checkpoints c where c.tenant_id = $2 and c.subscription = $1 and c.generation = $3
+  and c.fold_version = $4 for no key update of c`
 
 // Page gives fill up to limit events, without those that are skipped, and in the
 // transaction in which fill wrote advances the build's checkpoint. It returns how
@@ -156,7 +158,7 @@ func (b *Build) step(ctx context.Context, do func(pgx.Tx) error) error {
 
 // lock locks the build's checkpoint.
 func (b *Build) lock(ctx context.Context, tx pgx.Tx) (skips skipped, err error) {
-	err = tx.QueryRow(ctx, lockBuildSQL, b.subscription, b.builds.tenant.UUID(), b.generation).Scan(&b.seq, &skips)
+	err = tx.QueryRow(ctx, lockBuildSQL, b.subscription, b.builds.tenant.UUID(), b.generation, b.foldVersion).Scan(&b.seq, &skips)
 	if err != nil {
 		return nil, fmt.Errorf("lock checkpoint: %w", err)
 	}

@@ -50,6 +50,44 @@ and database = (select oid from pg_database where datname = current_database()))
 	}
 }
 
+// Who has lost the right to build and doesn't know it yet neither goes on with what was given
+// up, nor takes what another has begun since for its own leavings.
+func TestBuildGivenUp(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	tenant := f.tenant()
+	f.grow(f.store, tenant, 9)
+	b, err := startBuild(t.Context(), f.engine, tenant, "rows", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	if n, err := b.Page(t.Context(), 4, nothing); n != 4 || err != nil {
+		t.Fatal(n, err)
+	}
+	if err := b.Abandon(t.Context(), func(ctx context.Context, live, last int) error {
+		if live != 1 || last != b.Generation() {
+			t.Errorf("generations after %d up to %d are dropped, of a build of %d", live, last, b.Generation())
+		}
+		if n, err := b.Page(ctx, 4, nothing); err == nil {
+			t.Errorf("it went on with %d events", n)
+		}
+		if err := b.Flip(ctx, 4, nothing); err == nil {
+			t.Error("it was made live")
+		}
+		_, err := f.engine.Exec(ctx, `insert into checkpoints (tenant_id, subscription, generation, fold_version) values ($1, 'rows', $2, 1)`,
+			tenant.UUID(), last+1)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	var left []int
+	if err := f.engine.QueryRow(t.Context(), `select array_agg(generation order by generation) from checkpoints
+where tenant_id = $1 and subscription = 'rows' and generation > 1`, tenant.UUID()).Scan(&left); err != nil || len(left) != 1 || left[0] != b.Generation()+1 {
+		t.Errorf("the checkpoints %v are left of builds (%v)", left, err)
+	}
+}
+
 // A fold, or a value, that panics fails the page, and not the process.
 func TestBuildSurvivesPanics(t *testing.T) {
 	t.Parallel()

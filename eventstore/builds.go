@@ -171,11 +171,12 @@ func (b *Builds) take(ctx context.Context, subscription string) error {
 }
 
 // builderSQL says who builds a subscription ($1) in a tenant ($2), and since when: also
-// where it is done and holds the lock on, for what it builds beside it.
+// where it is done and holds the lock on, for what it builds beside it or deletes. Of some
+// names the others are of those who were killed.
 const builderSQL = `select c.built_by, c.built_since from checkpoints c
 where c.tenant_id = $2 and c.subscription = $1 and c.built_by is not null
   and c.generation >= coalesce((select g.current from generations g where g.tenant_id = $2 and g.subscription = $1), 1)
-order by c.generation desc limit 1`
+order by c.built_since desc limit 1`
 
 // running is a *BuildRunningError with as much as is known.
 func (b *Builds) running(ctx context.Context, subscription string) error {

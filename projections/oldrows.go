@@ -30,34 +30,30 @@ func (e *OldRowsError) Error() string {
 
 func (e *OldRowsError) Unwrap() error { return e.Cause }
 
-// Where the generations are that are dropped, seen from another.
-const (
-	below = "<"
-	above = ">"
-)
+// span is a run of generations: those after one and before another.
+type span struct{ after, before int }
 
-// dropSQL deletes the next rows of a tenant ($1), $3 at most, of generations below or
-// above another ($2), in the order of the key, after one with a generation ($4) and a
-// key ($5). It gives where the last of them stood, if there were so many. Without that
+// dropSQL deletes the next rows of a tenant ($1), $4 at most, of the generations after one
+// ($2) and before another ($3), in the order of the key, after one with a generation ($5)
+// and a key ($6). It gives where the last of them stood, if there were so many. Without that
 // place each chunk would go through all that those before it have deleted, which stands
 // in the index until it is vacuumed. (What a CTE gives is in its own order.)
-func (m readModel) dropSQL(are string) string {
+func (m readModel) dropSQL() string {
 	return `with run as materialized (
   select ctid, generation, ` + m.key + ` as key from ` + m.table + `
-  where tenant_id = $1 and generation ` + are + ` $2 and (generation, ` + m.key + `) > ($4, $5::` + m.keyType + `)
-  order by generation, ` + m.key + ` limit $3),
+  where tenant_id = $1 and generation > $2 and generation < $3 and (generation, ` + m.key + `) > ($5, $6::` + m.keyType + `)
+  order by generation, ` + m.key + ` limit $4),
 gone as (delete from ` + m.table + ` where ctid = any (array(select ctid from run)))
-select generation, key::text from run offset $3 - 1`
+select generation, key::text from run offset $4 - 1`
 }
 
-// drop deletes the rows of all generations below one, or above it, those of builds
-// that were given up too, in turns.
-func (r *Rebuilder) drop(ctx context.Context, t domain.TenantID, m readModel, are string, generation int, in *turns) error {
-	sql, at, key := m.dropSQL(are), 0, m.lowest
+// drop deletes the rows of some generations, in turns.
+func (r *Rebuilder) drop(ctx context.Context, t domain.TenantID, m readModel, of span, in *turns) error {
+	sql, at, key := m.dropSQL(), 0, m.lowest
 	for {
 		last := false
 		err := in.use(ctx, func() error {
-			err := r.engine.QueryRow(ctx, sql, t.UUID(), generation, dropChunk, at, key).Scan(&at, &key)
+			err := r.engine.QueryRow(ctx, sql, t.UUID(), of.after, of.before, dropChunk, at, key).Scan(&at, &key)
 			if last = errors.Is(err, pgx.ErrNoRows); last {
 				return nil
 			}
@@ -75,6 +71,6 @@ func (r *Rebuilder) drop(ctx context.Context, t domain.TenantID, m readModel, ar
 // dropOld deletes the rows of a read model that a flip has left.
 func (r *Rebuilder) dropOld(ctx context.Context, builds *eventstore.Builds, t domain.TenantID, m readModel, in *turns) error {
 	return builds.DropOld(ctx, m.name, func(ctx context.Context, live int) error {
-		return r.drop(ctx, t, m, below, live, in)
+		return r.drop(ctx, t, m, span{0, live}, in)
 	})
 }

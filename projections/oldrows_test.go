@@ -27,11 +27,10 @@ select t, 1 + i % 4, gen_random_uuid(), i, '' from unnest($1::uuid[]) t, generat
 		}
 		before := rows
 		for _, step := range []struct {
-			are        string
-			generation int
-			left       int
-		}{{below, 1, rows}, {below, 3, rows / 2}, {above, 3, rows / 4}, {above, 2, 0}} {
-			if err := w.rebuild.drop(context.Background(), one, *m, step.are, step.generation, in.newTurns()); err != nil {
+			of   span
+			left int
+		}{{span{0, 1}, rows}, {span{0, 3}, rows / 2}, {span{2, 4}, rows / 4}, {span{2, 5}, 0}} {
+			if err := w.rebuild.drop(context.Background(), one, *m, step.of, in.newTurns()); err != nil {
 				t.Fatal(err)
 			}
 			var left, others int
@@ -40,10 +39,10 @@ select t, 1 + i % 4, gen_random_uuid(), i, '' from unnest($1::uuid[]) t, generat
 				t.Fatal(err)
 			}
 			if left != step.left || others != rows {
-				t.Errorf("%s %s %d: %d rows are left, and %d of the other tenant's", m.name, step.are, step.generation, left, others)
+				t.Errorf("%s %v: %d rows are left, and %d of the other tenant's", m.name, step.of, left, others)
 			}
 			if chunks := (before - left + dropChunk) / dropChunk; breaths < chunks {
-				t.Errorf("%s %s %d: %d chunks, and %d breaths between them", m.name, step.are, step.generation, chunks, breaths)
+				t.Errorf("%s %v: %d chunks, and %d breaths between them", m.name, step.of, chunks, breaths)
 			}
 			before, breaths = left, 0
 		}

@@ -125,8 +125,7 @@ func hot() map[string]statement {
 func addModel[K comparable, R any](list map[string]statement, m *model[K, R]) {
 	key := m.Table + "_pk"
 	list[m.Name+" write"] = onEngine(m.sql.write, "")
-	list[m.Name+" drop"] = onEngine(m.erase().dropSQL(below), key)
-	list[m.Name+" drop above"] = onEngine(m.erase().dropSQL(above), key)
+	list[m.Name+" drop"] = onEngine(m.erase().dropSQL(), key)
 	list[m.Name+" compare"] = onEngine(m.sql.compare, key)
 	if !m.InsertOnly {
 		list[m.Name+" load"] = onEngine(m.sql.load, key)

@@ -240,7 +240,7 @@ func (f *follower) catchUp(ctx context.Context) error {
 
 // abandon drops the build, and whatever others have left lying.
 func (f *follower) abandon(ctx context.Context) error {
-	return f.build.Abandon(ctx, func(ctx context.Context, live int) error {
-		return f.rebuilder.drop(ctx, f.tenant, f.model, above, live, f.turns)
+	return f.build.Abandon(ctx, func(ctx context.Context, live, last int) error {
+		return f.rebuilder.drop(ctx, f.tenant, f.model, span{live, last + 1}, f.turns)
 	})
 }
