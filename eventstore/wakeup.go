@@ -100,7 +100,8 @@ func (f *Feed) listenOnce() error {
 	// What was said before we listened is lost. And should Postgres have crashed in
 	// between, checkpoints may have gone back: pages of read models don't wait for
 	// the disk. And should another server have taken its place that lacks the newest
-	// events, their seqs are given to others.
+	// events, their seqs are given to others; passes that were already taken from passing to be
+	// written are not found by this.
 	f.progress.forget()
 	f.held.Purge()
 	f.passing.take()
