@@ -431,11 +431,13 @@ func TestRebuildRefusedWithAName(t *testing.T) {
 	if err := w.engine.QueryRow(t.Context(), `select count(*) from checkpoints where built_by is not null or built_since is not null`).Scan(&named); err != nil || named > 0 {
 		t.Errorf("%d checkpoints name who rebuilt them (%v)", named, err)
 	}
-	// Who was killed left a name, and old rows. Who deletes them has a name too, as long as
-	// there are any.
+	// Who was killed left a name, and old rows, or a build. Who deletes them has a name too, as
+	// long as there are any.
 	for _, killed := range []string{
 		`update checkpoints set built_by = 'Dan', built_since = clock_timestamp() where subscription = 'tasks'`,
 		`update generations set old_rows = true where subscription = 'tasks'`,
+		`insert into checkpoints (tenant_id, subscription, generation, built_by, built_since)
+select tenant_id, subscription, current + 1, 'Eve', clock_timestamp() - interval '1 hour' from generations where subscription = 'tasks'`,
 	} {
 		if _, err := w.engine.Exec(t.Context(), killed); err != nil {
 			t.Fatal(err)
@@ -458,6 +460,9 @@ func TestRebuildRefusedWithAName(t *testing.T) {
 		t.Fatal(drops, err)
 	}
 	builds.Close()
+	if _, err := w.engine.Exec(t.Context(), `delete from checkpoints where built_by = 'Eve'`); err != nil {
+		t.Fatal(err)
+	}
 	if err := w.engine.QueryRow(t.Context(), `select count(*) from checkpoints where built_by is not null or built_since is not null`).Scan(&named); err != nil || named > 0 {
 		t.Errorf("%d checkpoints name who is done with them (%v)", named, err)
 	}
