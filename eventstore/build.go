@@ -115,10 +115,10 @@ const lockBuildSQL = `select c.seq, array(select s.seq from skips s
 from checkpoints c where c.tenant_id = $2 and c.subscription = $1 and c.generation = $3
   and c.fold_version = $4 for no key update of c`
 
-// Page gives fill up to limit events, without those that are skipped, and in the
-// transaction in which fill wrote advances the build's checkpoint. It returns how
-// many events it went past, skipped ones too: fewer than limit at the end, which is
-// the log's or that of StayBehind.
+// Page gives fill up to limit events, fewer where they are large (Read), without those
+// that are skipped, and in the transaction in which fill wrote advances the build's
+// checkpoint. It returns how many events it went past, skipped ones too: none at the
+// end, which is the log's or that of StayBehind.
 func (b *Build) Page(ctx context.Context, limit int, fill Fill) (int, error) {
 	before := b.seq
 	err := b.step(ctx, func(tx pgx.Tx) error { return b.read(ctx, tx, limit, b.through, fill) })

@@ -207,15 +207,16 @@ func (s *Store) Rows(ctx context.Context, sql string, args ...any) (pgx.Rows, er
 	return s.engine.Query(ctx, sql, args...)
 }
 
-// Pass moves a checkpoint past a stretch, if it may, and reports whether it did.
-func (f *Feed) Pass(t domain.TenantID, subscription string, after, through int64) (bool, error) {
+// Pass moves a checkpoint past a stretch that ends with an event of a command, if it may,
+// and reports whether it did.
+func (f *Feed) Pass(t domain.TenantID, subscription string, after, through int64, last domain.CommandID) (bool, error) {
 	conn, err := f.cfg.Pool.Acquire(f.ctx)
 	if err != nil {
 		return false, err
 	}
 	defer conn.Release()
 	at := place{t, subscription}
-	moved, err := f.movePassed(conn, []note{{at, passed{after, through}}})
+	moved, err := f.movePassed(conn, []note{{at, passed{after, through, last}}})
 	return moved[at], err
 }
 
@@ -232,3 +233,6 @@ func (f *Feed) Remembers(t domain.TenantID, seq int64) bool {
 	_, ok := f.tail.after(t, seq, 1)
 	return ok
 }
+
+// Mark tells every subscription that a log may have grown, as another replica does.
+func (f *Feed) Mark(t domain.TenantID) { f.mark([]domain.TenantID{t}) }

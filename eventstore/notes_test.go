@@ -12,35 +12,36 @@ import (
 func TestNotes(t *testing.T) {
 	t.Parallel()
 	at := place{domain.TenantID{1}, "choosy"}
+	to := func(after, through int64) passed { return passed{after, through, domain.CommandID{byte(through)}} }
 	for name, c := range map[string]struct {
 		do   func(*passing)
 		want []note
 	}{
 		"a stretch goes on": {func(p *passing) {
-			p.add(note{at, passed{10, 20}})
-			p.add(note{at, passed{20, 30}})
-		}, []note{{at, passed{10, 30}}}},
+			p.add(note{at, to(10, 20)})
+			p.add(note{at, to(20, 30)})
+		}, []note{{at, to(10, 30)}}},
 		"a gap": {func(p *passing) {
-			p.add(note{at, passed{10, 20}})
-			p.add(note{at, passed{25, 30}})
-		}, []note{{at, passed{25, 30}}}},
-		"again": {func(p *passing) { p.again(note{at, passed{10, 20}}) }, []note{{at, passed{10, 20}}}},
+			p.add(note{at, to(10, 20)})
+			p.add(note{at, to(25, 30)})
+		}, []note{{at, to(25, 30)}}},
+		"again": {func(p *passing) { p.again(note{at, to(10, 20)}) }, []note{{at, to(10, 20)}}},
 		"again, before what has come since": {func(p *passing) {
-			p.add(note{at, passed{20, 30}})
-			p.again(note{at, passed{10, 20}})
-		}, []note{{at, passed{10, 30}}}},
+			p.add(note{at, to(20, 30)})
+			p.again(note{at, to(10, 20)})
+		}, []note{{at, to(10, 30)}}},
 		"again, with a gap since": {func(p *passing) {
-			p.add(note{at, passed{25, 30}})
-			p.again(note{at, passed{10, 20}})
-		}, []note{{at, passed{25, 30}}}},
+			p.add(note{at, to(25, 30)})
+			p.again(note{at, to(10, 20)})
+		}, []note{{at, to(25, 30)}}},
 		"a page has gone past it": {func(p *passing) {
-			p.add(note{at, passed{10, 20}})
+			p.add(note{at, to(10, 20)})
 			p.moved(at, 20)
 		}, nil},
 		"a page has gone some way": {func(p *passing) {
-			p.add(note{at, passed{10, 20}})
+			p.add(note{at, to(10, 20)})
 			p.moved(at, 19)
-		}, []note{{at, passed{10, 20}}}},
+		}, []note{{at, to(10, 20)}}},
 		"nothing is there": {func(p *passing) { p.moved(at, 20) }, nil},
 	} {
 		t.Run(name, func(t *testing.T) {

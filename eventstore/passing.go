@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"docket/domain"
+
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -29,7 +31,13 @@ type passing struct {
 
 // passed is a stretch of a log that a checkpoint may be moved past once it stands inside:
 // the subscription ignores the types of all events in it. after is the last seq before it.
-type passed struct{ after, through int64 }
+//
+// last is the command of its last event: should another server have taken Postgres's place
+// that lacks the newest events, another event may have that seq.
+type passed struct {
+	after, through int64
+	last           domain.CommandID
+}
 
 // note is one of them at its place.
 type note struct {
@@ -57,7 +65,7 @@ func (p *passing) again(n note) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if since, ok := p.places[n.at]; ok && since.after == n.through {
-		n.through = since.through
+		n.through, n.last = since.through, since.last
 	} else if ok {
 		n.passed = since
 	}
@@ -97,12 +105,14 @@ func (p *passing) take() (all []note) {
 // a stretch, which begins after a seq ($3), to its end ($4), and tells which and how far;
 // of those that stand there or beyond already, that it was by nothing. It leaves those
 // that have never come to their log's end, have failed, are locked, or are filled by
-// another fold version than these ($5, null for a subscription without folds).
+// another fold version than these ($5, null for a subscription without folds), and all
+// where the log has another event there than that of a command ($6).
 const passSQL = `with passed as (
   select p.*, coalesce((select g.current from generations g
     where g.tenant_id = p.tenant_id and g.subscription = p.subscription), 1) as generation
-  from unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::integer[])
-    as p (tenant_id, subscription, after, through, fold_version)),
+  from unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::integer[], $6::uuid[])
+    as p (tenant_id, subscription, after, through, fold_version, last)
+  join events e on e.tenant_id = p.tenant_id and e.seq = p.through and e.command_id = p.last),
 taken as (
   select c.tenant_id, c.subscription, c.generation, c.seq, p.through from passed p
   join checkpoints c on c.tenant_id = p.tenant_id and c.subscription = p.subscription and c.generation = p.generation
@@ -183,18 +193,19 @@ func (f *Feed) movePassed(conn *pgxpool.Conn, notes []note) (moved map[place]boo
 		subscriptions  []string
 		after, through []int64
 		foldVersions   []*int
+		last           []uuid.UUID
 	)
 	for _, n := range notes {
 		tenants, subscriptions = append(tenants, n.at.tenant.UUID()), append(subscriptions, n.at.subscription)
 		after, through = append(after, n.after), append(through, n.through)
-		foldVersions = append(foldVersions, f.fold(n.at.subscription))
+		foldVersions, last = append(foldVersions, f.fold(n.at.subscription)), append(last, n.last.UUID())
 	}
 	ctx, cancel := context.WithTimeout(f.ctx, passTimeout)
 	defer cancel()
 	moved = map[place]bool{}
 	b := &pgx.Batch{}
 	b.Queue(pageSettingsSQL)
-	b.Queue(passSQL, tenants, subscriptions, after, through, foldVersions).Query(func(rows pgx.Rows) error {
+	b.Queue(passSQL, tenants, subscriptions, after, through, foldVersions, last).Query(func(rows pgx.Rows) error {
 		var (
 			at     place
 			events int64

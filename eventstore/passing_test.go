@@ -146,23 +146,27 @@ func TestPass(t *testing.T) {
 	cfg.Interests["choosy"] = eventstore.Interest{Ignores: cfg.Interests["choosy"].Ignores, FoldVersion: 2}
 	r := f.replica(cfg)
 	for name, c := range map[string]struct {
-		seq  int64
-		set  string // beside
-		want bool
+		seq     int64
+		set     string // beside
+		through int64  // 9 if 0
+		want    bool
 	}{
-		"at the stretch's beginning": {5, "", true},
-		"inside":                     {7, "", true},
-		"before":                     {4, "", false},
-		"at its end":                 {9, "", true},
-		"after":                      {10, "", true},
-		"never complete":             {5, "complete = false", false},
-		"failed":                     {5, "failures = 1", false},
-		"of an older fold":           {5, "fold_version = 1", false},
-		"of a newer fold":            {5, "fold_version = 3", false},
-		"not live":                   {5, "generation = 2", false},
+		"at the stretch's beginning": {5, "", 0, true},
+		"inside":                     {7, "", 0, true},
+		"before":                     {4, "", 0, false},
+		"at its end":                 {9, "", 0, true},
+		"after":                      {10, "", 0, true},
+		"never complete":             {5, "complete = false", 0, false},
+		"failed":                     {5, "failures = 1", 0, false},
+		"of an older fold":           {5, "fold_version = 1", 0, false},
+		"of a newer fold":            {5, "fold_version = 3", 0, false},
+		"not live":                   {5, "generation = 2", 0, false},
+		"beyond the log's end":       {5, "", 11, false},
+		"with another event there":   {5, "", 8, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tenant := f.tenant()
+			f.deleted(r.store, tenant, 9)
 			exec := func(sql string, args ...any) {
 				t.Helper()
 				if _, err := f.engine.Exec(t.Context(), sql, args...); err != nil {
@@ -174,7 +178,11 @@ func TestPass(t *testing.T) {
 			if c.set != "" {
 				exec(fmt.Sprintf(`update checkpoints set %s where tenant_id = $1`, c.set), tenant.UUID())
 			}
-			moved, err := r.feed.Pass(tenant, "choosy", 5, 9)
+			through := int64(9)
+			if c.through != 0 {
+				through = c.through
+			}
+			moved, err := r.feed.Pass(tenant, "choosy", 5, through, f.log(tenant)[8].Command) // that of event 9
 			want := c.seq
 			if c.want {
 				want = max(want, 9)
@@ -187,6 +195,7 @@ func TestPass(t *testing.T) {
 
 	// Nobody waits for one that is locked.
 	tenant := f.tenant()
+	f.deleted(r.store, tenant, 9)
 	if _, err := f.engine.Exec(t.Context(), `insert into checkpoints (tenant_id, subscription, generation, seq, fold_version, complete)
 values ($1, 'choosy', 1, 5, 2, true)`, tenant.UUID()); err != nil {
 		t.Fatal(err)
@@ -199,7 +208,7 @@ values ($1, 'choosy', 1, 5, 2, true)`, tenant.UUID()); err != nil {
 	if _, err := tx.Exec(t.Context(), `select from checkpoints where tenant_id = $1 for update`, tenant.UUID()); err != nil {
 		t.Fatal(err)
 	}
-	if moved, err := r.feed.Pass(tenant, "choosy", 5, 9); moved || err != nil {
+	if moved, err := r.feed.Pass(tenant, "choosy", 5, 9, f.log(tenant)[8].Command); moved || err != nil {
 		t.Errorf("moved a locked one: %t, %v", moved, err)
 	}
 }

@@ -16,8 +16,12 @@ const (
 	// of it, as they write a row once, however many of a page's events change it. Who
 	// has something to do for each event still gets one PageSize of them.
 	farPages = 4
-	// pageBytes is how many bytes of stored events a page has before it gets no more.
+	// pageBytes is how many bytes of stored events a page has before it gets no more
+	// statements.
 	pageBytes = 4 << 20
+	// readBytes is how many bytes one statement's events have before the rest of them is
+	// thrown away unread. Events have up to MaxEventSize, and nobody knows before.
+	readBytes = 8 << 20
 )
 
 // pageSQL reads the first events ($6: how many) of a tenant ($1) after a seq ($2) up to
@@ -37,35 +41,36 @@ order by seq limit $6`
 // errDamaged says that an event's stored form makes no sense to any version.
 var errDamaged = errors.New("damaged event")
 
+// furthest is the last seq that the page after a checkpoint may come to. Inside a page that
+// failed it is that of the next event, whether or not it is of interest: so the event after
+// a checkpoint that failed is the one that did, also where it can't even be read.
+func (w *worker) furthest(at standing) int64 {
+	if at.seq < at.carefulTo {
+		return min(at.head, at.seq+1)
+	}
+	return min(at.head, at.seq+int64(farPages*w.feed.cfg.PageSize))
+}
+
 // read is what follows a checkpoint, as readPage reads it: what the tail has of it, and
 // the rest from the log, to which other replicas may have added.
-//
-// Inside a page that failed it is one event, and what is passed before it alone: so the
-// event after a checkpoint that failed is the one that did.
 func (w *worker) read(ctx context.Context, tx pgx.Tx, t domain.TenantID, at standing) (Stretch, error) {
-	step, through := w.feed.cfg.PageSize, min(at.head, at.seq+int64(farPages*w.feed.cfg.PageSize))
+	step, through := w.feed.cfg.PageSize, w.furthest(at)
 	most := step
 	if w.interest.FoldVersion != 0 {
 		most *= farPages
-	}
-	careful := at.seq < at.carefulTo
-	if careful {
-		step, most, through = 1, 1, min(at.head, at.carefulTo)
 	}
 	s := Stretch{After: at.seq, Through: at.seq}
 	if through > at.seq {
 		recent, _ := w.feed.tail.after(t, at.seq, min(most, int(through-at.seq)))
 		s.Events, s.Through = at.skipped.without(w.interest.of(recent)), at.seq+int64(len(recent))
 	}
+	s.Through = at.skipped.past(s.Through) // those may be unreadable
 	// In steps, as nobody knows how large the events are.
 	var err error
 	for err == nil && s.Through < through && len(s.Events) < most && s.Bytes < pageBytes {
 		var more Stretch
 		more, err = readPage(ctx, tx, t, s.Through, through, min(step, most-len(s.Events)), w.interest, at.skipped)
 		s.Events, s.Through, s.Bytes = append(s.Events, more.Events...), more.Through, s.Bytes+more.Bytes
-	}
-	if careful && len(s.Events) > 0 && s.Events[0].Seq > at.seq+1 {
-		s.Events, s.Through = nil, s.Events[0].Seq-1
 	}
 	return s, err
 }
@@ -77,10 +82,11 @@ type querier interface {
 }
 
 // readPage reads what of the log after a seq, and up to another that is in it, is of
-// interest and not skipped: the first such events, limit at most. The stretch ends with
-// the last of them, or where there are fewer, where it was to end; and in any case
-// before the first that can't be read: one that this version doesn't know
-// (domain.ErrUnknownEvent) or a damaged one (errDamaged). Then the error comes beside it.
+// interest and not skipped: the first such events, limit at most, or fewer where they have
+// readBytes. The stretch ends with the last of them, or where there are no more, where it
+// was to end; and in any case before the first that can't be read: one that this version
+// doesn't know (domain.ErrUnknownEvent) or a damaged one (errDamaged). Then the error comes
+// beside it.
 func readPage(ctx context.Context, q querier, t domain.TenantID, after, through int64, limit int, of Interest, but skipped) (Stretch, error) {
 	s := Stretch{After: after, Through: after}
 	sql := pageSQL
@@ -93,7 +99,7 @@ func readPage(ctx context.Context, q querier, t domain.TenantID, after, through 
 	}
 	defer rows.Close()
 	var events []domain.Recorded
-	for rows.Next() {
+	for s.Bytes < readBytes && rows.Next() {
 		r, err := Scan(rows)
 		if err != nil {
 			if !errors.Is(err, domain.ErrUnknownEvent) {
@@ -107,12 +113,13 @@ func readPage(ctx context.Context, q querier, t domain.TenantID, after, through 
 		}
 		events = append(events, r)
 	}
+	rows.Close() // what comes after readBytes may fail as well, and the transaction with it
 	if err := rows.Err(); err != nil {
 		return s, fmt.Errorf("read page: %w", err)
 	}
 	s.Events, s.Through = events, through
-	if len(events) == limit {
-		s.Through = events[limit-1].Seq
+	if n := len(events); n == limit || s.Bytes >= readBytes {
+		s.Through = events[n-1].Seq
 	}
 	return s, nil
 }

@@ -47,10 +47,10 @@ func (w *worker) skip(t domain.TenantID) bool {
 		}
 		ignored = ignored && w.interest.ignores(e)
 	}
-	through := events[len(events)-1].Seq
-	w.feed.progress.advanced(t, w.subscription, through)
+	last := events[len(events)-1]
+	w.feed.progress.advanced(t, w.subscription, last.Seq)
 	if ignored {
-		w.feed.passing.add(note{place{t, w.subscription}, passed{known, through}})
+		w.feed.passing.add(note{place{t, w.subscription}, passed{known, last.Seq, last.Command}})
 	} else if w.news.fallBehind(t) {
 		time.AfterFunc(checkpointAfter, func() { w.news.catchUp(t) })
 	}

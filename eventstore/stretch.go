@@ -17,6 +17,9 @@ type Stretch struct {
 	Events []domain.Recorded
 	// Bytes is how long the events are, as they were sent.
 	Bytes int
+	// More: it had to end where it does for its length, and not because there was nothing
+	// more to read. Of a stretch that came with an error that isn't known.
+	More bool
 }
 
 // since are the events after a seq.
@@ -39,7 +42,8 @@ func (s Stretch) until(seq int64) Stretch {
 // endSQL is the last seq of a tenant's log ($1), but no more than another ($2).
 const endSQL = `select least(coalesce((select e.seq from events e where e.tenant_id = $1 order by e.seq desc limit 1), 0), $2)`
 
-// Read reads the stretch of at most limit events after a seq, and none after another,
+// Read reads the stretch of at most limit events after a seq, and none after another;
+// fewer where they are large, so that a stretch has 8 MB and an event at most. It comes
 // without those of the types in ignored (Interest.Ignores) and without the events' Meta:
 // what none of the builds has a use for isn't even sent.
 //
@@ -48,7 +52,7 @@ func (b *Builds) Read(ctx context.Context, after, through int64, limit int, igno
 	return readStretch(ctx, b.pool, b.tenant, after, through, limit, Interest{Ignores: ignored, NoMeta: true}, nil)
 }
 
-// readStretch is readPage of the next limit seqs, whatever is there. A log has no gaps, so
+// readStretch is readPage of the next limit seqs at most, whatever is there. A log has no gaps, so
 // they are found by their seqs alone, however few are left of interest.
 func readStretch(ctx context.Context, q querier, t domain.TenantID, after, through int64, limit int, of Interest, but skipped) (Stretch, error) {
 	var end int64
@@ -58,5 +62,7 @@ func readStretch(ctx context.Context, q querier, t domain.TenantID, after, throu
 	if end <= after {
 		return Stretch{After: after, Through: after}, nil
 	}
-	return readPage(ctx, q, t, after, end, limit, of, but)
+	s, err := readPage(ctx, q, t, after, end, limit, of, but)
+	s.More = s.Through < end || end == after+int64(limit)
+	return s, err
 }

@@ -97,15 +97,9 @@ func (f *Feed) listenOnce() error {
 	if _, err := conn.Exec(f.ctx, "listen "+pgx.Identifier{newsChannel}.Sanitize()); err != nil {
 		return err
 	}
-	// What was said before we listened is lost. And should Postgres have crashed in
-	// between, checkpoints may have gone back: pages of read models don't wait for
-	// the disk. And should another server have taken its place that lacks the newest
-	// events, their seqs are given to others; passes that were already taken from passing to be
-	// written are not found by this.
-	f.progress.forget()
-	f.held.Purge()
-	f.passing.take()
-	f.tail.forget()
+	// What was said before we listened is lost.
+	f.forget()
+	defer f.forget() // at once, and not when we listen again
 	f.sweepSoon()
 	for {
 		n, err := conn.WaitForNotification(f.ctx)
@@ -122,6 +116,17 @@ func (f *Feed) listenOnce() error {
 		}
 		f.mark(tenants)
 	}
+}
+
+// forget lets go of what is known of logs and checkpoints. Should Postgres have crashed,
+// checkpoints may have gone back: pages of read models don't wait for the disk. And should
+// another server have taken its place that lacks the newest events, their seqs are given
+// to others.
+func (f *Feed) forget() {
+	f.progress.forget()
+	f.held.Purge()
+	f.passing.take()
+	f.tail.forget()
 }
 
 // parseTenants reads tenant ids with commas between. What isn't one is left to

@@ -20,7 +20,8 @@ const (
 	// another replica has locked, or that couldn't be looked at.
 	lookAgainAfter = 50 * time.Millisecond
 	// troubleMost is the longest pause of a worker that the database fails; the
-	// pause doubles from lookAgainAfter.
+	// pause doubles from lookAgainAfter. Where what is kept of one tenant is why, that
+	// tenant is left alone for as long.
 	troubleMost = time.Second
 	// pace is how long a tenant is left alone whose newest event was handled. A page
 	// costs about as much as thirty events in it: under load they come together, and
@@ -53,12 +54,16 @@ func (w *worker) run(ctx context.Context) {
 			continue
 		}
 		again, err := w.page(ctx, t)
-		if again == lookOnNews {
+		switch {
+		case again == lookNow:
+			w.news.done(t, true)
+		case again == lookOnNews:
 			time.AfterFunc(pace, func() { w.news.done(t, false) })
-		} else {
-			w.news.done(t, again == lookNow)
-		}
-		if again == lookLater {
+		case refused(err):
+			// What is kept of this tenant can't be read or written. It alone waits for it.
+			time.AfterFunc(troubleMost, func() { w.news.done(t, true) })
+		default:
+			w.news.done(t, false)
 			time.AfterFunc(lookAgainAfter, func() { w.news.mark(t) })
 		}
 		if err == nil || ctx.Err() != nil {
@@ -66,10 +71,15 @@ func (w *worker) run(ctx context.Context) {
 			continue
 		}
 		w.feed.log.Warn("page not handled", "subscription", w.subscription, "tenant", t, "error", err)
-		if !sleep(ctx, trouble) {
+		pause := trouble
+		if refused(err) {
+			pause = lookAgainAfter // all tenants may have it, and each is tried
+		} else {
+			trouble = min(2*trouble, troubleMost)
+		}
+		if !sleep(ctx, pause) {
 			return
 		}
-		trouble = min(2*trouble, troubleMost)
 	}
 }
 
@@ -83,7 +93,7 @@ const (
 )
 
 // page handles the tenant's next page, if there is one. An error is one of the
-// database, not of the handler, and comes with lookLater.
+// database, not of an event or its handler, and comes with lookLater.
 func (w *worker) page(ctx context.Context, t domain.TenantID) (look, error) {
 	conn, err := w.feed.cfg.Pool.Acquire(ctx)
 	if err != nil {
@@ -117,6 +127,9 @@ func (w *worker) page(ctx context.Context, t domain.TenantID) (look, error) {
 	switch {
 	case err != nil && !unknown && !damaged:
 		w.giveUp(ctx, conn, tx)
+		if refused(err) { // as where a page of the table is damaged
+			return w.failed(ctx, p, at, w.furthest(at), err)
+		}
 		return lookLater, err
 	case s.Through > at.seq: // what is before a bad event comes first
 	case damaged:

@@ -18,8 +18,9 @@ const (
 	buildPage = 4_000
 	// firstPage is how many at first, while nobody knows how large they are.
 	firstPage = 500
-	// pageBytes is how many bytes of stored events a page is meant to have. Some
-	// pages are in memory at a time, decoded.
+	// pageBytes is how many bytes of stored events a page is meant to have, as those of
+	// the page before say; the reading ends it where they mislead. Some pages are in memory
+	// at a time, decoded.
 	pageBytes = 4 << 20
 	// readAgain is the first pause before the shared reading is tried again; each is
 	// twice as long as the one before, and the last at most readAgainMost.
@@ -113,12 +114,11 @@ func (r *Rebuilder) lead(ctx context.Context, builds *eventstore.Builds, after, 
 		if !wanted {
 			return
 		}
-		full := int(s.Through-after) == limit
+		limit = nextPage(int(s.Through-after), s.Bytes, r.pageSize)
 		after = s.Through
-		if !full {
+		if !s.More {
 			return
 		}
-		limit = nextPage(limit, s.Bytes, r.pageSize)
 	}
 }
 
@@ -200,6 +200,9 @@ func (f *follower) rest(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if f.build.Seq() >= head {
+			return nil
+		}
 		for f.build.Seq() < head {
 			n := 0
 			err := f.turns.use(ctx, func() (err error) {
@@ -210,10 +213,10 @@ func (f *follower) rest(ctx context.Context) error {
 				return err
 			}
 			f.progress()
-			if n < limit {
+			if n == 0 {
 				return nil
 			}
-			limit = nextPage(limit, f.build.Bytes(), f.rebuilder.pageSize)
+			limit = nextPage(n, f.build.Bytes(), f.rebuilder.pageSize)
 		}
 		if f.build.Seq() >= f.build.Through() {
 			return nil

@@ -1,0 +1,111 @@
+package eventstore_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"docket/domain"
+	"docket/eventstore"
+)
+
+// unreadable has Postgres fail whenever it looks at an event of a tenant, as it does where
+// a page of the table is damaged; cure ends that.
+func (f *fixture) unreadable(t domain.TenantID, seq int64) (cure func()) {
+	f.t.Helper()
+	owner := f.db.Owner(f.t)
+	do := func(sql string) {
+		f.t.Helper()
+		if _, err := owner.Exec(f.t.Context(), sql); err != nil {
+			f.t.Fatal(err)
+		}
+	}
+	do(fmt.Sprintf(`create function readable(tenant_id uuid, seq bigint) returns boolean language plpgsql as $$
+begin
+  if tenant_id = '%s' and seq = %d then
+    raise exception 'invalid page in block 7' using errcode = 'data_corrupted';
+  end if;
+  return true;
+end $$`, t, seq))
+	// As in a table that has grown: whole tables of a few rows are looked at otherwise.
+	do(`do $$ declare setting text; begin
+  foreach setting in array array['enable_seqscan', 'enable_bitmapscan', 'enable_sort'] loop
+    execute format('alter database %I set %s = off', current_database(), setting);
+  end loop;
+end $$`)
+	do(`create policy damaged on events as restrictive for select to docket_engine using (readable(tenant_id, seq))`)
+	return func() { do(`drop policy damaged on events`) }
+}
+
+// An event that the database can't read parks its tenant before it, also where it is of no
+// interest; nobody else waits; and it can be skipped.
+func TestUnreadableEvent(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.journal()
+	sick, well := f.tenant(), f.tenant()
+	const bad = 7
+	head := f.grow(f.store, sick, 11)
+	cure := f.unreadable(sick, bad)
+	r := f.replica(eventstore.FeedConfig{PageSize: 100, Interests: map[string]eventstore.Interest{
+		"b": {Ignores: []string{"task.updated"}},
+	}})
+	r.subscribe("a", write)
+	r.subscribe("b", write)
+	for subscription, written := range map[string]int{"a": bad - 1, "b": 1} {
+		c := f.parked(subscription, sick, 1)
+		if c.Seq != bad-1 || c.Error == nil || !strings.Contains(*c.Error, "invalid page in block 7") {
+			t.Errorf("the checkpoint of %s is %+v, want it before event %d", subscription, c, bad)
+		}
+		if n := f.written(subscription, sick); n != written {
+			t.Errorf("%s wrote %d events before the bad one, want %d", subscription, n, written)
+		}
+	}
+	r.wantsReached(well, f.grow(r.store, well, 5), "a", "b")
+
+	if _, err := eventstore.NewParking(f.engine).Skip(t.Context(), sick, "b",
+		func(context.Context, eventstore.Parked) (int64, error) { return head, nil }); err != nil {
+		t.Fatal(err)
+	}
+	r.wantsReached(sick, head, "b")
+	if c := f.checkpoint("a", sick); c.Seq != bad-1 {
+		t.Errorf("where nobody skipped the event, the checkpoint is %+v", c)
+	}
+
+	cure()
+	f.due("a", sick)
+	r.wantsReached(sick, head, "a")
+	f.wantsUntroubled("a", sick, head)
+	if n := f.written("a", sick); int64(n) != head {
+		t.Errorf("%d events were written, want %d", n, head)
+	}
+}
+
+// Where not even a tenant's checkpoint and the end of its log can be read it is left alone
+// for a while, and the subscription's workers go on with the others.
+func TestTenantThatCannotBeLookedAt(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.journal()
+	sick, well := f.tenant(), f.tenant()
+	head := f.grow(f.store, sick, 3)
+	cure := f.unreadable(sick, head)
+	r := f.replica(eventstore.FeedConfig{Workers: 1, Sweep: never})
+	r.subscribe("a", write)
+	const failed = "page not handled"
+	r.feed.Mark(sick)
+	r.wantsSaid(failed, 1)
+	const rounds = 40
+	before := strings.Count(r.warnings.String(), failed)
+	for range rounds {
+		r.feed.Mark(sick) // as if it grew
+		r.wantsReached(well, f.grow(r.store, well, 1), "a")
+	}
+	// Were the worker to pause as long as the tenant, there would be one in each round.
+	if n := strings.Count(r.warnings.String(), failed) - before; n > rounds/2 {
+		t.Errorf("in %d rounds of a tenant that is well the other was tried %d times", rounds, n)
+	}
+	cure()
+	r.wantsReached(sick, head, "a")
+}
