@@ -1,6 +1,8 @@
 package eventstore
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,8 +29,8 @@ type Need struct {
 }
 
 // needsSQL finds, of some subscriptions ($1) with the versions of their folds ($2),
-// the tenants whose live generation an older version fills, or which was never
-// complete and lacks so many events ($3); the shortest logs first.
+// those of some tenants ($4) whose live generation an older version fills, or which was
+// never complete and lacks so many events ($3).
 const needsSQL = `select t.tenant_id, m.name,
   coalesce((select e.seq from events e where e.tenant_id = t.tenant_id order by e.seq desc limit 1), 0) as head
 from unnest($1::text[], $2::integer[]) as m (name, version)
@@ -36,33 +38,47 @@ cross join tenant_logs t
 left join generations g on g.tenant_id = t.tenant_id and g.subscription = m.name
 left join checkpoints c on c.tenant_id = t.tenant_id and c.subscription = m.name and c.generation = coalesce(g.current, 1)
 cross join lateral (select case when c.tenant_id is null then m.version else coalesce(c.fold_version, 1) end as version) live
-where live.version < m.version
+where t.tenant_id = any ($4) and (live.version < m.version
   or live.version = m.version
     and not coalesce(c.complete, not exists (select from subscriptions s where s.name = m.name
       and s.since > (select e.occurred_at from events e where e.tenant_id = t.tenant_id and e.seq = 1)))
-    and coalesce((select e.seq from events e where e.tenant_id = t.tenant_id order by e.seq desc limit 1), 0) - coalesce(c.seq, 0) >= $3
-order by head, t.tenant_id, m.name`
+    and coalesce((select e.seq from events e where e.tenant_id = t.tenant_id order by e.seq desc limit 1), 0) - coalesce(c.seq, 0) >= $3)`
 
 // Needs are what somebody has to build who has these versions of subscriptions'
 // folds, the shortest logs first, those of one tenant together. It looks at all
-// checkpoints, with the engine role, and reads no log.
+// checkpoints, with the engine role, and reads no log. Tenants of which that can't be read
+// are left out.
 func Needs(ctx context.Context, engine *pgxpool.Pool, foldVersions map[string]int) ([]Need, error) {
 	names := slices.Sorted(maps.Keys(foldVersions))
 	versions := make([]int32, len(names))
 	for i, name := range names {
 		versions[i] = int32(foldVersions[name])
 	}
-	rows, err := engine.Query(ctx, needsSQL, names, versions, LongLog)
+	tenants, err := Logs(ctx, engine)
 	if err != nil {
-		return nil, fmt.Errorf("find what is to be built: %w", err)
+		return nil, err
 	}
-	needs, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (n Need, err error) {
-		err = row.Scan((*uuid.UUID)(&n.Tenant), &n.Subscription, &n.Head)
-		return n, err
+	var needs []Need
+	_, err = byHalves(tenants, func(some []domain.TenantID) error {
+		rows, err := engine.Query(ctx, needsSQL, names, versions, LongLog, some)
+		if err != nil {
+			return err
+		}
+		more, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (n Need, err error) {
+			err = row.Scan((*uuid.UUID)(&n.Tenant), &n.Subscription, &n.Head)
+			return n, err
+		})
+		if err == nil {
+			needs = append(needs, more...)
+		}
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("find what is to be built: %w", err)
 	}
+	slices.SortFunc(needs, func(a, b Need) int {
+		return cmp.Or(cmp.Compare(a.Head, b.Head), bytes.Compare(a.Tenant[:], b.Tenant[:]), cmp.Compare(a.Subscription, b.Subscription))
+	})
 	return needs, nil
 }
 

@@ -54,8 +54,7 @@ func (w *worker) furthest(at standing) int64 {
 // read is what follows a checkpoint, as readPage reads it: what the tail has of it, and
 // the rest from the log, to which other replicas may have added.
 func (w *worker) read(ctx context.Context, tx pgx.Tx, t domain.TenantID, at standing) (Stretch, error) {
-	step, through := w.feed.cfg.PageSize, w.furthest(at)
-	most := step
+	through, most := w.furthest(at), w.feed.cfg.PageSize
 	if w.interest.FoldVersion != 0 {
 		most *= farPages
 	}
@@ -68,8 +67,12 @@ func (w *worker) read(ctx context.Context, tx pgx.Tx, t domain.TenantID, at stan
 	// In steps, as nobody knows how large the events are.
 	var err error
 	for err == nil && s.Through < through && len(s.Events) < most && s.Bytes < pageBytes {
+		step := max(1, min(w.feed.cfg.PageSize, most-len(s.Events), pageBytes/max(1, w.eventBytes)))
 		var more Stretch
-		more, err = readPage(ctx, tx, t, s.Through, through, min(step, most-len(s.Events)), w.interest, at.skipped)
+		more, err = readPage(ctx, tx, t, s.Through, through, step, w.interest, at.skipped)
+		if n := len(more.Events); n > 0 {
+			w.eventBytes = more.Bytes / n
+		}
 		s.Events, s.Through, s.Bytes = append(s.Events, more.Events...), more.Through, s.Bytes+more.Bytes
 	}
 	return s, err

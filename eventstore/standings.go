@@ -22,7 +22,8 @@ type Standing struct {
 	// that are left in them.
 	BehindTenants int
 	Behind        int64
-	// Lag is the age of the oldest event that is left, by the database's clock.
+	// Lag is the age of the oldest event that is left, by the database's clock; of one that
+	// can't even be read the time since that was found.
 	Lag time.Duration
 	// Generations are those that are read, ascending.
 	Generations []Generation
@@ -87,16 +88,18 @@ type Skip struct {
 
 // standingSQL tells of each tenant how a subscription ($1) stands there: the
 // generation and what filled it, the events that are left, the age of the next of
-// them in seconds, and of a parked one since when, how often, until when and why.
+// them in seconds, and of a parked one since when, how often, until when and why. Where
+// events that failed aren't to be read ($2: they are), their age is the time since then.
 const standingSQL = `select t.tenant_id, coalesce(g.current, 1), case when c.tenant_id is null then 0 else coalesce(c.fold_version, 1) end, coalesce(c.seq, 0),
-  greatest(head.seq - coalesce(c.seq, 0), 0), coalesce(extract(epoch from clock_timestamp() - next.occurred_at), 0)::float8,
+  greatest(head.seq - coalesce(c.seq, 0), 0), coalesce(extract(epoch from clock_timestamp() - coalesce(next.occurred_at, c.failed_at)), 0)::float8,
   coalesce(c.failures, 0), c.failed_at, c.retry_at, coalesce(c.error, '')
 from tenant_logs t
 left join generations g on g.tenant_id = t.tenant_id and g.subscription = $1
 left join checkpoints c on c.tenant_id = t.tenant_id and c.subscription = $1 and c.generation = coalesce(g.current, 1)
 cross join lateral (
-  select coalesce((select e.seq from events e where e.tenant_id = t.tenant_id order by e.seq desc limit 1), 0) as seq) head
-left join events next on next.tenant_id = t.tenant_id and next.seq = coalesce(c.seq, 0) + 1
+  select coalesce((select e.seq from events e where e.tenant_id = t.tenant_id order by e.seq desc limit 1), 0) as seq,
+    case when $2 or coalesce(c.failures, 0) = 0 then coalesce(c.seq, 0) + 1 end as next offset 0) head
+left join lateral (select e.occurred_at from events e where e.tenant_id = t.tenant_id and e.seq = head.next limit 1) next on true
 order by t.tenant_id`
 
 // skipsSQL lists what a subscription ($1) leaves out, with what the events say
@@ -139,52 +142,15 @@ order by t.tenant_id, c.generation`
 // what is parked, skipped or built is kept in memory.
 func StandingOf(ctx context.Context, engine *pgxpool.Pool, subscription string) (Standing, error) {
 	s := Standing{Subscription: subscription}
-	rows, err := engine.Query(ctx, standingSQL, subscription)
+	err := s.ask(ctx, engine, true)
+	if unreadable(err) {
+		s = Standing{Subscription: subscription}
+		err = s.ask(ctx, engine, false)
+	}
 	if err != nil {
 		return s, fmt.Errorf("standing of %s: %w", subscription, err)
 	}
-	var (
-		id              uuid.UUID
-		g               Generation
-		seq, left       int64
-		age             float64
-		failures        int
-		failedAt, retry *time.Time
-		why             string
-		tenantsOf       = map[Generation]int{}
-		targets         = []any{&id, &g.Number, &g.FoldVersion, &seq, &left, &age, &failures, &failedAt, &retry, &why}
-	)
-	_, err = pgx.ForEachRow(rows, targets, func() error {
-		s.Tenants++
-		tenantsOf[g]++
-		if left > 0 {
-			s.BehindTenants++
-			s.Behind += left
-			s.Lag = max(s.Lag, time.Duration(age*float64(time.Second)))
-		}
-		if retry != nil {
-			p := Parked{Tenant: domain.TenantID(id), Subscription: subscription, Seq: seq + 1, Attempts: failures, RetryAt: *retry, Error: why}
-			if failedAt != nil {
-				p.Since = *failedAt
-			}
-			s.Parked = append(s.Parked, p)
-		}
-		return nil
-	})
-	if err != nil {
-		return s, fmt.Errorf("standing of %s: %w", subscription, err)
-	}
-	for g, n := range tenantsOf {
-		g.Tenants = n
-		s.Generations = append(s.Generations, g)
-	}
-	slices.SortFunc(s.Generations, func(a, b Generation) int {
-		if a.Number != b.Number {
-			return a.Number - b.Number
-		}
-		return a.FoldVersion - b.FoldVersion
-	})
-	rows, err = engine.Query(ctx, skipsSQL, subscription)
+	rows, err := engine.Query(ctx, skipsSQL, subscription)
 	if err != nil {
 		return s, fmt.Errorf("skips of %s: %w", subscription, err)
 	}
@@ -219,4 +185,54 @@ func StandingOf(ctx context.Context, engine *pgxpool.Pool, subscription string) 
 		return s, fmt.Errorf("failed builds of %s: %w", subscription, err)
 	}
 	return s, nil
+}
+
+// ask asks standingSQL, which looks at the events that failed or doesn't.
+func (s *Standing) ask(ctx context.Context, engine *pgxpool.Pool, failed bool) error {
+	rows, err := engine.Query(ctx, standingSQL, s.Subscription, failed)
+	if err != nil {
+		return err
+	}
+	var (
+		id              uuid.UUID
+		g               Generation
+		seq, left       int64
+		age             float64
+		failures        int
+		failedAt, retry *time.Time
+		why             string
+		tenantsOf       = map[Generation]int{}
+		targets         = []any{&id, &g.Number, &g.FoldVersion, &seq, &left, &age, &failures, &failedAt, &retry, &why}
+	)
+	_, err = pgx.ForEachRow(rows, targets, func() error {
+		s.Tenants++
+		tenantsOf[g]++
+		if left > 0 {
+			s.BehindTenants++
+			s.Behind += left
+			s.Lag = max(s.Lag, time.Duration(age*float64(time.Second)))
+		}
+		if retry != nil {
+			p := Parked{Tenant: domain.TenantID(id), Subscription: s.Subscription, Seq: seq + 1, Attempts: failures, RetryAt: *retry, Error: why}
+			if failedAt != nil {
+				p.Since = *failedAt
+			}
+			s.Parked = append(s.Parked, p)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for g, n := range tenantsOf {
+		g.Tenants = n
+		s.Generations = append(s.Generations, g)
+	}
+	slices.SortFunc(s.Generations, func(a, b Generation) int {
+		if a.Number != b.Number {
+			return a.Number - b.Number
+		}
+		return a.FoldVersion - b.FoldVersion
+	})
+	return nil
 }

@@ -10,9 +10,12 @@ import (
 	"docket/eventstore"
 )
 
-// unreadable has Postgres fail whenever it looks at an event of a tenant, as it does where
-// a page of the table is damaged; cure ends that.
-func (f *fixture) unreadable(t domain.TenantID, seq int64) (cure func()) {
+// corrupted is the condition by which Postgres tells of a page of a table that makes no sense.
+const corrupted = "data_corrupted"
+
+// unreadable has Postgres fail with a condition whenever it looks at an event of a tenant;
+// cure ends that.
+func (f *fixture) unreadable(t domain.TenantID, seq int64, condition string) (cure func()) {
 	f.t.Helper()
 	owner := f.db.Owner(f.t)
 	do := func(sql string) {
@@ -24,10 +27,10 @@ func (f *fixture) unreadable(t domain.TenantID, seq int64) (cure func()) {
 	do(fmt.Sprintf(`create function readable(tenant_id uuid, seq bigint) returns boolean language plpgsql as $$
 begin
   if tenant_id = '%s' and seq = %d then
-    raise exception 'invalid page in block 7' using errcode = 'data_corrupted';
+    raise exception 'invalid page in block 7' using errcode = '%s';
   end if;
   return true;
-end $$`, t, seq))
+end $$`, t, seq, condition))
 	// As in a table that has grown: whole tables of a few rows are looked at otherwise.
 	do(`do $$ declare setting text; begin
   foreach setting in array array['enable_seqscan', 'enable_bitmapscan', 'enable_sort'] loop
@@ -47,7 +50,7 @@ func TestUnreadableEvent(t *testing.T) {
 	sick, well := f.tenant(), f.tenant()
 	const bad = 7
 	head := f.grow(f.store, sick, 11)
-	cure := f.unreadable(sick, bad)
+	cure := f.unreadable(sick, bad, corrupted)
 	r := f.replica(eventstore.FeedConfig{PageSize: 100, Interests: map[string]eventstore.Interest{
 		"b": {Ignores: []string{"task.updated"}},
 	}})
@@ -60,6 +63,10 @@ func TestUnreadableEvent(t *testing.T) {
 		}
 		if n := f.written(subscription, sick); n != written {
 			t.Errorf("%s wrote %d events before the bad one, want %d", subscription, n, written)
+		}
+		s, err := eventstore.StandingOf(t.Context(), r.engine, subscription)
+		if err != nil || len(s.Parked) != 1 || s.Parked[0].Seq != bad || s.Lag <= 0 {
+			t.Errorf("%s stands as %+v: %v", subscription, s, err)
 		}
 	}
 	r.wantsReached(well, f.grow(r.store, well, 5), "a", "b")
@@ -90,7 +97,7 @@ func TestTenantThatCannotBeLookedAt(t *testing.T) {
 	f.journal()
 	sick, well := f.tenant(), f.tenant()
 	head := f.grow(f.store, sick, 3)
-	cure := f.unreadable(sick, head)
+	cure := f.unreadable(sick, head, corrupted)
 	r := f.replica(eventstore.FeedConfig{Workers: 1, Sweep: never})
 	r.subscribe("a", write)
 	const failed = "page not handled"
@@ -108,4 +115,59 @@ func TestTenantThatCannotBeLookedAt(t *testing.T) {
 	}
 	cure()
 	r.wantsReached(sick, head, "a")
+}
+
+// What looks at all tenants together leaves out the one of which something is unreadable,
+// and finds what there is of the others.
+func TestAllButTheUnreadable(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.journal()
+	tenants := []domain.TenantID{f.tenant(), f.tenant(), f.tenant(), f.tenant(), f.tenant()}
+	sick := tenants[3]
+	heads := map[domain.TenantID]int64{}
+	for _, tenant := range tenants {
+		heads[tenant] = f.grow(f.store, tenant, 2) // which tells no Feed of it
+	}
+	cure := f.unreadable(sick, heads[sick], corrupted)
+	r := f.replica(eventstore.FeedConfig{})
+	r.subscribe("a", write)
+	for _, tenant := range tenants {
+		if tenant != sick {
+			r.wantsReached(tenant, heads[tenant], "a")
+		}
+	}
+	r.wantsSaid("page not handled", 1)
+
+	if _, err := f.engine.Exec(t.Context(), `update checkpoints set fold_version = 1`); err != nil {
+		t.Fatal(err)
+	}
+	needs, err := eventstore.Needs(t.Context(), r.engine, map[string]int{"a": 2})
+	if err != nil || len(needs) != len(tenants)-1 {
+		t.Errorf("%d builds are needed of %d tenants: %v", len(needs), len(tenants), err)
+	}
+	for _, n := range needs {
+		if n.Tenant == sick {
+			t.Error("one of them of the unreadable")
+		}
+	}
+
+	cure()
+	r.wantsReached(sick, heads[sick], "a")
+}
+
+// The server's own trouble is no event's: nothing is noted, and it is tried until it works.
+func TestServerInTroubleParksNothing(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.journal()
+	tenant := f.tenant()
+	head := f.grow(f.store, tenant, 5)
+	cure := f.unreadable(tenant, 3, "out_of_memory")
+	r := f.replica(eventstore.FeedConfig{})
+	r.subscribe("a", write)
+	r.wantsSaid("page not handled", 3)
+	f.wantsUntroubled("a", tenant, 0)
+	cure()
+	r.wantsReached(tenant, head, "a")
 }

@@ -32,20 +32,6 @@ const (
 // notifySQL tells other replicas of news ($1 channel, $2 payload).
 const notifySQL = `select pg_notify($1, $2)`
 
-// sweepSQL finds the tenants whose logs a subscription ($1) hasn't read to the
-// end: how many events are left, whether it is time to handle them (a failed
-// page waits) and they are for this fold version ($2, null for a subscription without
-// folds), and whether the next one has failed.
-const sweepSQL = `select t.tenant_id, head.seq - coalesce(c.seq, 0),
-  (c.retry_at is null or c.retry_at <= clock_timestamp()) and (c.tenant_id is null or $2::integer is null or coalesce(c.fold_version, 1) = $2),
-  coalesce(c.failures, 0) > 0
-from tenant_logs t
-left join generations g on g.tenant_id = t.tenant_id and g.subscription = $1
-left join checkpoints c on c.tenant_id = t.tenant_id and c.subscription = $1 and c.generation = coalesce(g.current, 1)
-cross join lateral (
-  select coalesce((select e.seq from events e where e.tenant_id = t.tenant_id order by e.seq desc limit 1), 0) as seq) head
-where head.seq > coalesce(c.seq, 0)`
-
 // notify tells other replicas of local appends, after their commits.
 func (f *Feed) notify() {
 	for {
@@ -139,76 +125,6 @@ func parseTenants(list string) []domain.TenantID {
 		}
 	}
 	return tenants
-}
-
-// sweep compares heads with checkpoints, at once and then every so often.
-func (f *Feed) sweep(ctx context.Context, subscription string, n *news, m *subscriptionMetrics) {
-	for {
-		if err := f.sweepOnce(ctx, subscription, n, m); err != nil && ctx.Err() == nil {
-			f.log.Warn("sweep failed", "subscription", subscription, "error", err)
-		}
-		if !f.untilSweep(ctx) {
-			return
-		}
-	}
-}
-
-func (f *Feed) sweepOnce(ctx context.Context, subscription string, n *news, m *subscriptionMetrics) error {
-	rows, err := f.cfg.Pool.Query(ctx, sweepSQL, subscription, f.fold(subscription))
-	if err != nil {
-		return err
-	}
-	var (
-		found                   []domain.TenantID
-		tenants, events, parked int64
-		id                      uuid.UUID
-		left                    int64
-		due, failed             bool
-	)
-	_, err = pgx.ForEachRow(rows, []any{&id, &left, &due, &failed}, func() error {
-		tenants, events = tenants+1, events+left
-		if failed {
-			parked++
-		}
-		if due {
-			found = append(found, domain.TenantID(id))
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	n.mark(found...)
-	m.behindTenants.Set(float64(tenants))
-	m.behind.Set(float64(events))
-	m.parked.Set(float64(parked))
-	return nil
-}
-
-// untilSweep waits for the next sweep's time, or for sweepSoon; it is false when
-// ctx ended first.
-func (f *Feed) untilSweep(ctx context.Context) bool {
-	f.mu.Lock()
-	soon := f.soon
-	f.mu.Unlock()
-	t := time.NewTimer(f.cfg.Sweep)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-soon:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
-// sweepSoon lets every subscription compare heads with checkpoints at once.
-func (f *Feed) sweepSoon() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	close(f.soon)
-	f.soon = make(chan struct{})
 }
 
 // sleep waits; it is false when ctx ended first.

@@ -11,7 +11,6 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -40,10 +39,13 @@ type worker struct {
 	news         *news
 	out          chan<- *message.Message
 	metrics      *subscriptionMetrics
+	// eventBytes is how long an event was on average that it has read last from a log.
+	eventBytes int
 }
 
 func (w *worker) run(ctx context.Context) {
 	trouble := lookAgainAfter
+	var sick domain.TenantID // the last whose page wasn't handled
 	for {
 		t, due, ok := w.news.next(ctx)
 		if !ok {
@@ -59,7 +61,7 @@ func (w *worker) run(ctx context.Context) {
 			w.news.done(t, true)
 		case again == lookOnNews:
 			time.AfterFunc(pace, func() { w.news.done(t, false) })
-		case refused(err):
+		case unreadable(err):
 			// What is kept of this tenant can't be read or written. It alone waits for it.
 			time.AfterFunc(troubleMost, func() { w.news.done(t, true) })
 		default:
@@ -71,15 +73,14 @@ func (w *worker) run(ctx context.Context) {
 			continue
 		}
 		w.feed.log.Warn("page not handled", "subscription", w.subscription, "tenant", t, "error", err)
-		pause := trouble
-		if refused(err) {
-			pause = lookAgainAfter // all tenants may have it, and each is tried
-		} else {
-			trouble = min(2*trouble, troubleMost)
+		if unreadable(err) && t == sick {
+			trouble = lookAgainAfter // the others are well
 		}
-		if !sleep(ctx, pause) {
+		sick = t
+		if !sleep(ctx, trouble) {
 			return
 		}
+		trouble = min(2*trouble, troubleMost)
 	}
 }
 
@@ -127,7 +128,7 @@ func (w *worker) page(ctx context.Context, t domain.TenantID) (look, error) {
 	switch {
 	case err != nil && !unknown && !damaged:
 		w.giveUp(ctx, conn, tx)
-		if refused(err) { // as where a page of the table is damaged
+		if unreadable(err) { // as where a page of the table is damaged
 			return w.failed(ctx, p, at, w.furthest(at), err)
 		}
 		return lookLater, err
@@ -258,22 +259,6 @@ func (w *worker) advance(ctx context.Context, conn *pgxpool.Conn, tx pgx.Tx, p *
 		return lookOnNews, nil
 	}
 	return lookNow, nil
-}
-
-// refused reports whether a page's statements, and not the connection or the server, are
-// why they weren't carried out.
-func refused(err error) bool {
-	var (
-		answered *pgconn.PgError
-		unsent   pgx.ErrPreprocessingBatch // by the driver, which couldn't make sense of it
-	)
-	switch {
-	case errors.As(err, &answered):
-		return answered.SeverityUnlocalized == "ERROR"
-	case errors.As(err, &unsent):
-		return !outage(err)
-	}
-	return errors.Is(err, pgx.ErrTxClosed) || errors.Is(err, errPanicked)
 }
 
 // giveUp rolls back and gives the connection back.

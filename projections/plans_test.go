@@ -98,7 +98,6 @@ func hot() map[string]statement {
 		"newestProjectsSQL": onSearch(newestProjectsSQL, "projects_by_created", byKey),
 		"sampleTasksSQL":    onSearch(sampleTasksSQL, "tasks_by_created", byKey),
 		"sampleProjectsSQL": onSearch(sampleProjectsSQL, "projects_by_created", byKey),
-		"tenantsSQL":        onEngine(tenantsSQL, "tenant_logs_pk"),
 		"eventsSumSQL":      onEngine(eventsSumSQL, "events_pk"),
 	}
 	for o, l := range projectListings {

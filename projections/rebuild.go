@@ -11,8 +11,6 @@ import (
 	"docket/domain"
 	"docket/eventstore"
 
-	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"golang.org/x/sync/errgroup"
 )
@@ -179,25 +177,10 @@ func choose(names []string) ([]readModel, error) {
 	return chosen, nil
 }
 
-// tenantsSQL lists all logs, the platform's too.
-const tenantsSQL = `select tenant_id from tenant_logs order by tenant_id`
-
 // Tenants are all tenants that have a log, in the order of their ids, which is
 // that of their making. The platform's is among them.
 func (r *Rebuilder) Tenants(ctx context.Context) ([]domain.TenantID, error) {
-	rows, err := r.engine.Query(ctx, tenantsSQL)
-	if err != nil {
-		return nil, fmt.Errorf("list tenants: %w", err)
-	}
-	ids, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
-	if err != nil {
-		return nil, fmt.Errorf("list tenants: %w", err)
-	}
-	tenants := make([]domain.TenantID, len(ids))
-	for i, id := range ids {
-		tenants[i] = domain.TenantID(id)
-	}
-	return tenants, nil
+	return eventstore.Logs(ctx, r.engine)
 }
 
 // eventsSumSQL sums up the last seqs of some tenants' ($1) logs, of all if null.
