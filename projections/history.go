@@ -49,8 +49,8 @@ func (q *Queries) History(ctx context.Context, s domain.Scope, stream domain.Str
 }
 
 // scanHistory reads a row of a query that selects eventstore.Columns. An event
-// that a newer version of Docket wrote is shown as it is stored, and told by its
-// type alone: a history has no holes.
+// that a newer version of Docket wrote, or which no version can read, is shown as it is
+// stored, and told by its type alone: a history has no holes.
 func scanHistory(row pgx.CollectableRow) (HistoryItem, error) {
 	var (
 		item HistoryItem
@@ -64,8 +64,11 @@ func scanHistory(row pgx.CollectableRow) (HistoryItem, error) {
 		item.ActorName = recorded.ActorName()
 		item.Line, err = Describe(recorded)
 	}
-	if errors.Is(err, domain.ErrUnknownEvent) {
-		item.Line, err = Line{Summary: item.Type, Changes: []domain.Change{}}, nil
+	if err != nil {
+		item.Line = Line{Summary: item.Type, Changes: []domain.Change{}}
+		if !errors.Is(err, domain.ErrUnknownEvent) {
+			item.Summary += ", whose stored data makes no sense"
+		}
 	}
-	return item, err
+	return item, nil
 }

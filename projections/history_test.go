@@ -147,6 +147,46 @@ func TestReplay(t *testing.T) {
 	}
 }
 
+// What no version can read is told by its type and shown as it is stored, and a history
+// goes on after it.
+func TestHistoryOfDamagedEvents(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c, ann := fillCompany(t, w, 1)
+	stream := domain.Stream(domain.TaskStream, c.taskIDs[0])
+	damaged := w.insert(t, c, stream, "task.updated", 1, `{"title": 7}`, `{}`)
+	if err := c.task(t, ann, c.taskIDs[0], domain.DeleteTask{}); err == nil {
+		t.Error("something was decided from a damaged stream")
+	}
+	w.insert(t, c, stream, "task.frobbed", 1, `{}`, `{}`)
+	wants := func(items []HistoryItem) {
+		t.Helper()
+		if len(items) < 3 {
+			t.Fatalf("%d items", len(items))
+		}
+		items = items[len(items)-2:]
+		if is := items[0]; is.Seq != damaged || is.Summary != "task.updated, whose stored data makes no sense" || string(is.Data) != `{"title": 7}` || is.Changes == nil {
+			t.Errorf("got %+v", is)
+		}
+		if is := items[1]; is.Seq != damaged+1 || is.Summary != "task.frobbed" {
+			t.Errorf("after it: %+v", is)
+		}
+	}
+	items, _, err := w.queries.History(t.Context(), c.scope(t, ann), stream, 0, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wants(items)
+	items = nil
+	if err := w.queries.Replay(t.Context(), domain.Operate(c.id), Until{}, func(item HistoryItem) error {
+		items = append(items, item)
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	wants(items)
+}
+
 // At every time between any two events, the same seq as by counting.
 func TestSeqAt(t *testing.T) {
 	t.Parallel()

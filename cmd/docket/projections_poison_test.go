@@ -209,6 +209,7 @@ func TestUnparkingRefused(t *testing.T) {
 			{"tasks", "nonesuch", "x", statusCouldNot, `no tenant with the slug or id "nonesuch"`},
 			{"tasks", "default", "x", statusNo, "tasks isn't parked in default"},
 			{"renames", domain.Platform.String(), "x", statusNo, "isn't parked"},
+			{"members", "(platform)", "x", statusNo, "members isn't parked in (platform)"},
 		} {
 			o := try(t, environ, "projections", verb, "--projection", c.projection, "--tenant", c.tenant, "--reason", c.reason)
 			if o.status != c.status || strings.Count(o.stderr, "\n") != 1 || !strings.Contains(o.stderr, c.said) || o.stdout != "" {
@@ -216,6 +217,8 @@ func TestUnparkingRefused(t *testing.T) {
 			}
 		}
 		try(t, environ, "projections", verb, "--projection", "tasks", "--tenant", "default").refused(t, `"reason" not set`)
+		try(t, environ, "projections", verb, "--projection", "tasks", "--tenant", "default", "--reason", " ").refused(t, "--reason: ")
+		try(t, environ, "projections", verb, "--projection", "tasks", "--tenant", "default", "--reason", "x", "--operator", "").refused(t, "--operator: ")
 		nobody := given(pgtest.New(t), nil)
 		try(t, nobody, "projections", verb, "--projection", "tasks", "--tenant", "default", "--reason", "x").refused(t, "--operator is needed")
 	}

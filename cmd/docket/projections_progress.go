@@ -31,7 +31,6 @@ type progress struct {
 	done     int
 	failed   int
 	left     int // of those that are done, whose old rows are still there
-	total    int64
 	work     work
 	// broken is why nothing more can be written.
 	broken error
@@ -50,7 +49,7 @@ func (p *program) newProgress(ctx context.Context, r *projections.Rebuilder, ten
 	now := time.Now()
 	t := &progress{
 		to: p.stdout, failures: p.stderr, names: names, json: what.json, began: now, last: now,
-		work: work{models: int64(models), events: events, seqs: map[modelOf]int64{}},
+		work: work{models: int64(models), events: events, seqs: map[modelOf]int64{}, ended: map[domain.TenantID]int64{}},
 	}
 	if s := p.screen(); s.width > 0 && !what.json {
 		t.bar = newBar(s, events)
@@ -74,9 +73,10 @@ type rebuilt struct {
 type rebuiltAll struct {
 	Rebuilt int `json:"rebuilt"`
 	// OldRows counts those whose old rows are still there.
-	OldRows int   `json:"old_rows"`
-	Failed  int   `json:"failed"`
-	Events  int64 `json:"events"`
+	OldRows int `json:"old_rows"`
+	Failed  int `json:"failed"`
+	// Events are those of the logs, each once, however many read models were made of it.
+	Events int64 `json:"events"`
 	// Took is in milliseconds.
 	Took int64 `json:"took_ms"`
 }
@@ -96,7 +96,6 @@ func (p *progress) tell(now projections.Progress) {
 		}
 	case now.Done:
 		p.done++
-		p.total += now.Seq
 	}
 	ended := now.Err != nil || now.Done
 	if !ended && (p.json || p.bar == nil && time.Since(p.last) < progressEvery) {
@@ -182,9 +181,9 @@ func (p *progress) end() error {
 	switch {
 	case err != nil:
 	case p.json:
-		err = writeLineJSON(p.to, rebuiltAll{Rebuilt: p.done, OldRows: p.left, Failed: p.failed, Events: p.total, Took: took.Milliseconds()})
+		err = writeLineJSON(p.to, rebuiltAll{Rebuilt: p.done, OldRows: p.left, Failed: p.failed, Events: p.work.read(), Took: took.Milliseconds()})
 	default:
-		_, err = fmt.Fprintf(p.to, "rebuilt %d read models from %d events in %s\n", p.done, p.total, took.Round(time.Millisecond))
+		_, err = fmt.Fprintf(p.to, "rebuilt %d read models from %d events in %s\n", p.done, p.work.read(), took.Round(time.Millisecond))
 	}
 	switch {
 	case unwritten(err):

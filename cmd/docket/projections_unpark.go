@@ -85,11 +85,14 @@ Projections: ` + strings.Join(subscriptionNames(), ", ") + "."
 		if !slices.Contains(subscriptionNames(), u.projection) {
 			return fmt.Errorf("--projection: there is no %q; there are %s", u.projection, strings.Join(subscriptionNames(), ", "))
 		}
-		if u.operator == "" {
-			u.operator = p.account()
+		if !c.Flags().Changed("operator") {
+			if u.operator = p.account(); u.operator == "" {
+				return errors.New("--operator is needed: the environment doesn't say who you are")
+			}
 		}
-		if u.operator == "" {
-			return errors.New("--operator is needed: the environment doesn't say who you are")
+		var wrong *domain.Error
+		if _, err := domain.DecideSubscription(domain.Subscription{}, make(u.intervention(0))); errors.As(err, &wrong) {
+			return errors.New(wrongFlags(wrong))
 		}
 		return p.unpark(c, u, format, make, do)
 	}
@@ -130,9 +133,7 @@ func (p *program) unpark(c *cobra.Command, u unparking, format string, make func
 		var recorded int64
 		parked, err := do(eventstore.NewParking(pools.Engine), ctx, tenant, u.projection,
 			func(ctx context.Context, parked eventstore.Parked) (int64, error) {
-				recorded, err = cmds.Intervene(ctx, domain.Operate(tenant), make(domain.Intervention{
-					Subscription: u.projection, Seq: parked.Seq, Operator: u.operator, Reason: u.reason,
-				}))
+				recorded, err = cmds.Intervene(ctx, domain.Operate(tenant), make(u.intervention(parked.Seq)))
 				return recorded, err
 			})
 		if err != nil {
@@ -147,6 +148,11 @@ func (p *program) unpark(c *cobra.Command, u unparking, format string, make func
 		_, err = fmt.Fprintf(p.stdout, format, parked.Seq, u.projection, printable(u.tenant), recorded)
 		return err
 	})
+}
+
+// intervention is what it is about an event.
+func (u unparking) intervention(seq int64) domain.Intervention {
+	return domain.Intervention{Subscription: u.projection, Seq: seq, Operator: u.operator, Reason: u.reason}
 }
 
 // refuse makes a refusal of what is an answer; other errors stay.

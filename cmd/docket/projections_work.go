@@ -19,6 +19,8 @@ type work struct {
 	events int64 // of all tenants
 	folded int64 // by each model
 	seqs   map[modelOf]int64
+	// ended are the last seqs of the tenants of which something is done.
+	ended map[domain.TenantID]int64
 }
 
 type modelOf struct {
@@ -34,8 +36,19 @@ func (w *work) note(p projections.Progress) {
 		w.seqs[of] = p.Seq
 	}
 	if p.Done || p.Err != nil {
-		delete(w.seqs, of) // tenants may be many
+		delete(w.seqs, of) // read models are more than tenants, which may be many
 	}
+	if p.Done {
+		w.ended[p.Tenant] = max(w.ended[p.Tenant], p.Seq)
+	}
+}
+
+// read is how many events the logs have of which something is made.
+func (w *work) read() (events int64) {
+	for _, seq := range w.ended {
+		events += seq
+	}
+	return events
 }
 
 func (w *work) done() int64 { return w.folded / max(1, w.models) }

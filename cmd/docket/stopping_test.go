@@ -44,7 +44,7 @@ func TestSecondServer(t *testing.T) {
 	first := in.serve()
 	o := in.run("serve")
 	if o.status != statusCouldNot || !strings.Contains(o.stderr, "another docket is running on") ||
-		!strings.Contains(o.stderr, "(pid "+strconv.Itoa(first.cmd.Process.Pid)+")") {
+		!strings.Contains(o.stderr, " serve, pid "+strconv.Itoa(first.cmd.Process.Pid)+")") {
 		t.Errorf("status %d: %s", o.status, o.stderr)
 	}
 	if strings.Count(o.stderr, "\n") != 1 {

@@ -48,10 +48,13 @@ func commandsBeside(pools *pools) (*commands.Commands, error) {
 	return commands.New(commands.Config{Store: eventstore.New(pools.Engine, pools.API, nil)})
 }
 
+// platform is what the platform, whose log has the users, is called. No slug has brackets.
+const platform = "(platform)"
+
 // findTenant finds a tenant by what an operator calls it: its id, or its slug. The
-// nil UUID is the platform, whose log has the users.
+// platform is found by its name too, and by its id, the nil UUID.
 func findTenant(ctx context.Context, p *pools, name string) (domain.TenantID, error) {
-	if id, err := domain.ParseID[any](name); err == nil && domain.TenantID(id) == domain.Platform {
+	if id, err := domain.ParseID[any](name); name == platform || err == nil && domain.TenantID(id) == domain.Platform {
 		return domain.Platform, nil
 	}
 	c, err := commandsBeside(p)
@@ -88,7 +91,7 @@ const nameAfter = time.Second
 func (n *tenantNames) name(t domain.TenantID) string {
 	switch {
 	case t == domain.Platform:
-		return "(platform)"
+		return platform
 	case t == n.last:
 		return n.known
 	}

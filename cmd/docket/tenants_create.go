@@ -77,11 +77,16 @@ func refuseTenant(err error) error {
 	case domain.CodeSlugTaken:
 		return &refusal{"--slug: " + refused.Detail}
 	case domain.CodeValidationFailed:
-		var wrong []string
-		for _, f := range refused.Fields {
-			wrong = append(wrong, "--"+strings.TrimPrefix(f.Pointer, "/")+": "+f.Detail)
-		}
-		return &refusal{strings.Join(wrong, "; ")}
+		return &refusal{wrongFlags(refused)}
 	}
 	return err
+}
+
+// wrongFlags is what was wrong where, with flags for members.
+func wrongFlags(refused *domain.Error) string {
+	var wrong []string
+	for _, f := range refused.Fields {
+		wrong = append(wrong, "--"+strings.TrimPrefix(f.Pointer, "/")+": "+f.Detail)
+	}
+	return strings.Join(wrong, "; ")
 }

@@ -16,13 +16,18 @@ type LockedError struct {
 	DataDir string
 	// PID of the other docket; 0 when it did not say.
 	PID int
+	// Command is what it was started as, without arguments; empty when it did not say.
+	Command string
 }
 
 func (e *LockedError) Error() string {
-	if e.PID == 0 {
+	switch {
+	case e.PID == 0:
 		return fmt.Sprintf("another docket is running on %s", e.DataDir)
+	case e.Command == "":
+		return fmt.Sprintf("another docket is running on %s (pid %d)", e.DataDir, e.PID)
 	}
-	return fmt.Sprintf("another docket is running on %s (pid %d)", e.DataDir, e.PID)
+	return fmt.Sprintf("another docket is running on %s (%s, pid %d)", e.DataDir, e.Command, e.PID)
 }
 
 const lockFile = "docket.lock"
@@ -41,15 +46,28 @@ func lockDataDir(dataDir string) (*os.File, error) {
 		if !errors.Is(err, syscall.EWOULDBLOCK) {
 			return nil, fmt.Errorf("postgres: lock %s: %w", f.Name(), err)
 		}
-		raw, _ := io.ReadAll(io.LimitReader(f, 32))
-		pid, _ := strconv.Atoi(strings.TrimSpace(string(raw)))
-		return nil, &LockedError{DataDir: dataDir, PID: pid}
+		raw, _ := io.ReadAll(io.LimitReader(f, 256))
+		first, second, _ := strings.Cut(string(raw), "\n")
+		pid, _ := strconv.Atoi(first)
+		return nil, &LockedError{DataDir: dataDir, PID: pid, Command: strings.TrimSpace(second)}
 	}
-	if err := errors.Join(f.Truncate(0), writeAt0(f, strconv.Itoa(os.Getpid())+"\n")); err != nil {
+	if err := errors.Join(f.Truncate(0), writeAt0(f, fmt.Sprintf("%d\n%s\n", os.Getpid(), command()))); err != nil {
 		f.Close()
 		return nil, fmt.Errorf("postgres: %w", err)
 	}
 	return f, nil
+}
+
+// command is what this process was started as, up to the first option.
+func command() string {
+	words := []string{filepath.Base(os.Args[0])}
+	for _, word := range os.Args[1:] {
+		if strings.HasPrefix(word, "-") || len(words) == 3 {
+			break
+		}
+		words = append(words, word)
+	}
+	return strings.Join(words, " ")
 }
 
 func writeAt0(f *os.File, s string) error {
