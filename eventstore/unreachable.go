@@ -28,13 +28,14 @@ var unreachable = []string{
 // it is. It is for reads only: of a write it would promise that nothing was done.
 func Unreachable(err error) error {
 	var coded *domain.Error
-	if err == nil || errors.As(err, &coded) || errors.Is(err, context.Canceled) || !outage(err) {
+	if err == nil || errors.As(err, &coded) || errors.Is(err, context.Canceled) || !Outage(err) {
 		return err
 	}
 	return fmt.Errorf("%w: %w", domain.Refuse(domain.CodeOverloaded, "the database can't be reached; try again in a moment"), err)
 }
 
-func outage(err error) bool {
+// Outage reports whether Postgres couldn't be reached, or couldn't serve, when it failed.
+func Outage(err error) bool {
 	var (
 		answered *pgconn.PgError
 		dialled  *pgconn.ConnectError

@@ -20,14 +20,14 @@ func refused(err error) bool {
 	case errors.As(err, &answered):
 		return answered.SeverityUnlocalized == "ERROR"
 	case errors.As(err, &unsent):
-		return !outage(err)
+		return !Outage(err)
 	}
 	return errors.Is(err, pgx.ErrTxClosed) || errors.Is(err, errPanicked)
 }
 
 // unreadable reports whether what a statement looked at is why it failed, as where a page
 // of a table is damaged: neither the connection nor the server.
-func unreadable(err error) bool { return refused(err) && !outage(err) }
+func unreadable(err error) bool { return refused(err) && !Outage(err) }
 
 // leftMost is how many tenants byHalves leaves at most. Where there are more it isn't they.
 const leftMost = 16

@@ -228,7 +228,9 @@ func (b *Background) build(ctx context.Context, needs []eventstore.Need) {
 			b.fail(ctx, need{t, p.Model}, p.Err, log)
 		}
 	}}
-	b.rebuilder.pass(ctx, t, models, told, (*eventstore.Builds).Supersede, (*follower).rebuild)
+	if err := b.rebuilder.pass(ctx, t, models, told, (*eventstore.Builds).Supersede, (*follower).rebuild); err != nil && ctx.Err() == nil {
+		log.Warn("read models not built in the background; they are tried again", "error", err)
+	}
 }
 
 // clean deletes the old rows that are left. It ends early when builds may be waiting.

@@ -304,9 +304,9 @@ func TestFoldVersionsSideBySide(t *testing.T) {
 	// An operator goes back.
 	back := NewRebuilder(w.engine)
 	told := &reporter{}
-	back.pass(t.Context(), c.id, []readModel{projectsOf(1)}, told, (*eventstore.Builds).Start, (*follower).rebuild)
-	if len(told.failures) > 0 {
-		t.Fatal(told.failures)
+	err = back.pass(t.Context(), c.id, []readModel{projectsOf(1)}, told, (*eventstore.Builds).Start, (*follower).rebuild)
+	if err != nil || len(told.failures) > 0 {
+		t.Fatal(err, told.failures)
 	}
 	edit()
 	w.becomes(t, c, "projects", 1)

@@ -40,19 +40,20 @@ type start func(*eventstore.Builds, context.Context, string, int) (*eventstore.B
 // one which fails keeps none of the others. What the shared reading can't read, and what was
 // appended meanwhile, each follower reads for itself: an event that one of them
 // leaves out, or which only some of them stumble over, is no reason for all to end.
-func (r *Rebuilder) pass(ctx context.Context, t domain.TenantID, models []readModel, told *reporter, start start, do func(*follower, context.Context) error) {
-	builds, err := eventstore.OpenBuilds(ctx, r.engine, t, r.By)
-	var head int64
-	if err == nil {
-		defer builds.Close()
-		head, err = r.head(ctx, t)
+//
+// Errors: *UnreachableError, before anything was begun; all else is told.
+func (r *Rebuilder) pass(ctx context.Context, t domain.TenantID, models []readModel, told *reporter, start start, do func(*follower, context.Context) error) error {
+	builds, head, err := r.open(ctx, t)
+	if eventstore.Outage(err) && ctx.Err() == nil {
+		return &UnreachableError{err}
 	}
 	if err != nil {
 		for _, m := range models {
 			told.fail(t, m.name, err)
 		}
-		return
+		return nil
 	}
+	defer builds.Close()
 	var (
 		followers []*follower
 		after     int64 = math.MaxInt64 // where the one stands that is furthest behind
@@ -85,6 +86,24 @@ func (r *Rebuilder) pass(ctx context.Context, t domain.TenantID, models []readMo
 		r.lead(ctx, builds, after, through, followers)
 	}
 	running.Wait()
+	return nil
+}
+
+// open begins the pass over a tenant's log, and finds its head. Where the database is
+// gone it waits a while for it.
+func (r *Rebuilder) open(ctx context.Context, t domain.TenantID) (builds *eventstore.Builds, head int64, err error) {
+	for wait := readAgain; ; wait *= 2 {
+		builds, err = eventstore.OpenBuilds(ctx, r.engine, t, r.By)
+		if err == nil {
+			if head, err = r.head(ctx, t); err == nil {
+				return builds, head, nil
+			}
+			builds.Close()
+		}
+		if !eventstore.Outage(err) || wait > readAgainMost || !r.breathe(ctx, wait) {
+			return nil, 0, err
+		}
+	}
 }
 
 // lead reads the log after a seq once for all followers, up to its end, to another seq

@@ -2,10 +2,12 @@ package projections
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"docket/domain"
 	"docket/eventstore"
@@ -123,5 +125,34 @@ from events e where e.tenant_id = $1 and e.seq = $2::bigint - 1`, c.id.UUID(), a
 	})
 	if !eventstore.UnreadableEvent(err) || !slices.Equal(done, []string{"projects"}) || !slices.Equal(failed, []string{"summaries"}) || b.shared != 1 {
 		t.Errorf("done %v, failed %v, read %d times for all: %v", done, failed, b.shared, err)
+	}
+}
+
+// A database that is gone is waited for, and then told once and not for each read model of
+// each tenant that is left.
+func TestRebuildWithoutADatabase(t *testing.T) {
+	t.Parallel()
+	pool, err := pgxpool.New(t.Context(), "postgres:///docket?host="+t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Close()
+	r, waited := NewRebuilder(pool), 0
+	r.breathe = func(context.Context, time.Duration) bool { waited++; return true }
+	tenants := []domain.TenantID{newID[domain.TenantID](t), newID[domain.TenantID](t), newID[domain.TenantID](t)}
+	for name, do := range map[string]func() error{
+		"rebuild": func() error {
+			return r.Rebuild(t.Context(), tenants, nil, func(p Progress) { t.Errorf("told %+v", p) })
+		},
+		"verify": func() error {
+			return r.Verify(t.Context(), tenants, nil, Verification{Verdict: func(v Verdict) { t.Errorf("told %+v", v) }})
+		},
+	} {
+		waited = 0
+		err := do()
+		var gone *UnreachableError
+		if !errors.As(err, &gone) || strings.Count(err.Error(), "\n") > 0 || waited == 0 {
+			t.Errorf("%s: after %d pauses: %v", name, waited, err)
+		}
 	}
 }

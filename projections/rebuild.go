@@ -36,6 +36,16 @@ func (e *RebuildError) Error() string {
 
 func (e *RebuildError) Unwrap() error { return e.Cause }
 
+// UnreachableError says that the database couldn't be reached for some seconds, so that the
+// tenants which were left weren't begun. The same call goes on with them.
+type UnreachableError struct{ Cause error }
+
+func (e *UnreachableError) Error() string {
+	return fmt.Sprintf("the database is gone, and what was left wasn't begun: %v", e.Cause)
+}
+
+func (e *UnreachableError) Unwrap() error { return e.Cause }
+
 // Progress says how far the rebuild of one read model of one tenant is.
 type Progress struct {
 	Tenant domain.TenantID
@@ -92,14 +102,15 @@ func NewRebuilder(engine *pgxpool.Pool) *Rebuilder {
 // never twice at a time.
 //
 // What can't be rebuilt keeps its old rows, and the others go on; only the end of
-// ctx ends it all. It may be broken off at any point: each read model of each
+// ctx ends it all, and a database that is gone. It may be broken off at any point: each read model of each
 // tenant is then old or new, and the next call goes on with those that were in hand.
 //
-// Errors: *UnknownModelError before anything is done, and then, joined, an *OldRowsError
-// for each whose old rows couldn't be deleted, and a *RebuildError for each that failed. Its cause is *eventstore.TenantError for a tenant
-// without a log; *eventstore.BuildRunningError where another process rebuilds the
-// same; what a fold says of an event that it can't fold; or domain.ErrUnknownEvent
-// for one of a newer version.
+// Errors: *UnknownModelError before anything is done, and then, joined, an
+// *UnreachableError where tenants weren't begun for that reason, an *OldRowsError for each
+// whose old rows couldn't be deleted, and a *RebuildError for each that failed. Its cause
+// is *eventstore.TenantError for a tenant without a log; *eventstore.BuildRunningError where
+// another process rebuilds the same; what a fold says of an event that it can't fold; or
+// domain.ErrUnknownEvent for one of a newer version.
 func (r *Rebuilder) Rebuild(ctx context.Context, tenants []domain.TenantID, models []string, report func(Progress)) error {
 	chosen, err := choose(models)
 	if err != nil {
@@ -111,21 +122,21 @@ func (r *Rebuilder) Rebuild(ctx context.Context, tenants []domain.TenantID, mode
 		}
 	}
 	told := &reporter{report: report}
-	var hands errgroup.Group
+	hands, going := errgroup.WithContext(ctx)
 	hands.SetLimit(max(1, r.Workers))
 	for _, t := range tenants {
-		if ctx.Err() != nil {
+		if going.Err() != nil {
 			break
 		}
 		hands.Go(func() error {
-			if ctx.Err() == nil {
-				r.pass(ctx, t, chosen, told, (*eventstore.Builds).Start, (*follower).rebuild)
+			if going.Err() != nil {
+				return nil
 			}
-			return nil
+			return r.pass(ctx, t, chosen, told, (*eventstore.Builds).Start, (*follower).rebuild)
 		})
 	}
-	_ = hands.Wait() // failures are told, not returned
-	return errors.Join(append(told.failures, ctx.Err())...)
+	gone := hands.Wait()
+	return errors.Join(append(told.failures, gone, ctx.Err())...)
 }
 
 // reporter tells how a rebuild goes, from whichever goroutine.

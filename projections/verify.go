@@ -77,7 +77,8 @@ type Verification struct {
 // Verify or Rebuild goes on with.
 //
 // Errors: *UnknownModelError before anything is done, and then a *VerifyError for each
-// that couldn't be compared, joined; the others go on. Causes are those of Rebuild. An
+// that couldn't be compared, joined; the others go on, unless the database is gone
+// (*UnreachableError). Causes are those of Rebuild. An
 // *OldRowsError is for what was repaired, as Rebuild says.
 func (r *Rebuilder) Verify(ctx context.Context, tenants []domain.TenantID, models []string, v Verification) error {
 	chosen, err := choose(models)
@@ -111,21 +112,21 @@ func (r *Rebuilder) Verify(ctx context.Context, tenants []domain.TenantID, model
 			v.Progress(p)
 		}
 	}
-	var hands errgroup.Group
+	hands, going := errgroup.WithContext(ctx)
 	hands.SetLimit(max(1, r.Workers))
 	for _, t := range tenants {
-		if ctx.Err() != nil {
+		if going.Err() != nil {
 			break
 		}
 		hands.Go(func() error {
-			if ctx.Err() == nil {
-				r.pass(ctx, t, chosen, told, (*eventstore.Builds).StartBehind, v.verify)
+			if going.Err() != nil {
+				return nil
 			}
-			return nil
+			return r.pass(ctx, t, chosen, told, (*eventstore.Builds).StartBehind, v.verify)
 		})
 	}
-	_ = hands.Wait() // failures are told, not returned
-	return errors.Join(append(failures, ctx.Err())...)
+	gone := hands.Wait()
+	return errors.Join(append(failures, gone, ctx.Err())...)
 }
 
 // endedError is why a comparison came to nothing, with what was found before.

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -162,6 +163,11 @@ func (p *program) rebuild(c *cobra.Command, r rebuilding) error {
 			return err
 		}
 		err = rebuilder.Rebuild(ctx, chosen, r.models, told.tell)
+		var gone *projections.UnreachableError
+		if errors.As(err, &gone) {
+			told.interrupted()
+			return fmt.Errorf("given again, it goes on: %w", gone)
+		}
 		if err != nil && (ctx.Err() != nil || told.failed+told.left == 0) {
 			told.interrupted()
 			return err

@@ -79,7 +79,12 @@ func (p *program) compare(c *cobra.Command, r rebuilding, v projections.Verifica
 		var (
 			failure *projections.VerifyError
 			left    *projections.OldRowsError
+			gone    *projections.UnreachableError
 		)
+		if errors.As(err, &gone) {
+			_ = to.end() // what was found is written; the rest isn't known
+			return gone
+		}
 		if err != nil && (ctx.Err() != nil || !errors.As(err, &failure) && !errors.As(err, &left)) {
 			return err
 		}
