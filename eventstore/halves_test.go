@@ -65,3 +65,23 @@ func TestByHalves(t *testing.T) {
 		}
 	})
 }
+
+// Seventeen are too many, however they lie.
+func TestByHalvesLeavesNoMore(t *testing.T) {
+	t.Parallel()
+	tenants, sick := make([]domain.TenantID, 32), map[domain.TenantID]bool{}
+	for i := range tenants {
+		tenants[i][0] = byte(i)
+		sick[tenants[i]] = i%2 == 0 || i == 31
+	}
+	damaged := &pgconn.PgError{Code: "XX001", SeverityUnlocalized: "ERROR"}
+	left, err := byHalves(tenants, func(some []domain.TenantID) error {
+		if slices.ContainsFunc(some, func(t domain.TenantID) bool { return sick[t] }) {
+			return damaged
+		}
+		return nil
+	})
+	if err != damaged {
+		t.Errorf("%d are left: %v", len(left), err)
+	}
+}

@@ -29,20 +29,27 @@ type Need struct {
 }
 
 // needsSQL finds, of some subscriptions ($1) with the versions of their folds ($2),
-// those of some tenants ($4) whose live generation an older version fills, or which was
-// never complete and lacks so many events ($3).
-const needsSQL = `select t.tenant_id, m.name,
-  coalesce((select e.seq from events e where e.tenant_id = t.tenant_id order by e.seq desc limit 1), 0) as head
+// the tenants whose live generation an older version fills, or which was never
+// complete and lacks so many events ($3).
+const needsSQL = needsSelectSQL + `cross join tenant_logs t` + needsJoinSQL
+
+// needsSomeSQL is needsSQL for some tenants ($4), whose rows alone it looks at.
+const needsSomeSQL = needsSelectSQL + `cross join unnest($4::uuid[]) as t (tenant_id)` + needsJoinSQL
+
+const needsSelectSQL = `select t.tenant_id, m.name,
+  coalesce((select e.seq from events e where e.tenant_id = t.tenant_id order by e.seq desc limit 1), 0)
 from unnest($1::text[], $2::integer[]) as m (name, version)
-cross join tenant_logs t
+`
+
+const needsJoinSQL = `
 left join generations g on g.tenant_id = t.tenant_id and g.subscription = m.name
 left join checkpoints c on c.tenant_id = t.tenant_id and c.subscription = m.name and c.generation = coalesce(g.current, 1)
 cross join lateral (select case when c.tenant_id is null then m.version else coalesce(c.fold_version, 1) end as version) live
-where t.tenant_id = any ($4) and (live.version < m.version
+where live.version < m.version
   or live.version = m.version
     and not coalesce(c.complete, not exists (select from subscriptions s where s.name = m.name
       and s.since > (select e.occurred_at from events e where e.tenant_id = t.tenant_id and e.seq = 1)))
-    and coalesce((select e.seq from events e where e.tenant_id = t.tenant_id order by e.seq desc limit 1), 0) - coalesce(c.seq, 0) >= $3)`
+    and coalesce((select e.seq from events e where e.tenant_id = t.tenant_id order by e.seq desc limit 1), 0) - coalesce(c.seq, 0) >= $3`
 
 // Needs are what somebody has to build who has these versions of subscriptions'
 // folds, the shortest logs first, those of one tenant together. It looks at all
@@ -54,13 +61,9 @@ func Needs(ctx context.Context, engine *pgxpool.Pool, foldVersions map[string]in
 	for i, name := range names {
 		versions[i] = int32(foldVersions[name])
 	}
-	tenants, err := Logs(ctx, engine)
-	if err != nil {
-		return nil, err
-	}
 	var needs []Need
-	_, err = byHalves(tenants, func(some []domain.TenantID) error {
-		rows, err := engine.Query(ctx, needsSQL, names, versions, LongLog, some)
+	ask := func(sql string, args ...any) error {
+		rows, err := engine.Query(ctx, sql, args...)
 		if err != nil {
 			return err
 		}
@@ -72,7 +75,14 @@ func Needs(ctx context.Context, engine *pgxpool.Pool, foldVersions map[string]in
 			needs = append(needs, more...)
 		}
 		return err
-	})
+	}
+	err := ask(needsSQL, names, versions, LongLog)
+	if unreadable(err) {
+		var tenants []domain.TenantID
+		if tenants, err = Logs(ctx, engine); err == nil {
+			_, err = byHalves(tenants, func(some []domain.TenantID) error { return ask(needsSomeSQL, names, versions, LongLog, some) })
+		}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("find what is to be built: %w", err)
 	}

@@ -3,6 +3,7 @@ package eventstore
 import (
 	"context"
 	"sync"
+	"time"
 
 	"docket/domain"
 )
@@ -24,6 +25,8 @@ type news struct {
 	due map[domain.TenantID]struct{}
 	// behind are those whose checkpoint was left behind for a while (skip).
 	behind map[domain.TenantID]struct{}
+	// sick is, of those of which something can't be read, how often that was found.
+	sick   map[domain.TenantID]int
 	signal chan struct{}
 }
 
@@ -33,6 +36,7 @@ func newNews() *news {
 		busy:   map[domain.TenantID]struct{}{},
 		due:    map[domain.TenantID]struct{}{},
 		behind: map[domain.TenantID]struct{}{},
+		sick:   map[domain.TenantID]int{},
 		signal: make(chan struct{}, 1),
 	}
 }
@@ -158,4 +162,20 @@ func (n *news) catchUp(t domain.TenantID) {
 	delete(n.behind, t)
 	n.mu.Unlock()
 	n.mark(t)
+}
+
+// sickened notes that something of a tenant can't be read, and says how long it is to be
+// left alone.
+func (n *news) sickened(t domain.TenantID) time.Duration {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.sick[t]++
+	return min(troubleMost<<min(n.sick[t]-1, 10), sickMost)
+}
+
+// recovered notes that all of a tenant could be read.
+func (n *news) recovered(t domain.TenantID) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	delete(n.sick, t)
 }

@@ -27,7 +27,7 @@ var apiStatements = []string{"loadSQL", "loadUpToSQL", "rememberedSQL", "claiman
 // unplanned are the SQL constants that can't be explained alone: the append
 // function's call hides its statements, which TestAppendFunctionPlans counts, and
 // the others are parts of statements.
-var unplanned = []string{"appendSQL", "followedSQL", "pageFromSQL"}
+var unplanned = []string{"appendSQL", "followedSQL", "needsJoinSQL", "needsSelectSQL", "pageFromSQL", "sweepJoinSQL", "sweepSelectSQL"}
 
 // Plans that are made on empty tables are cached for long: on connections as the
 // pools make them none may scan a table.

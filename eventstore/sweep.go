@@ -16,18 +16,22 @@ import (
 // end: how many events are left, whether it is time to handle them (a failed
 // page waits) and they are for this fold version ($2, null for a subscription without
 // folds), and whether the next one has failed.
-const sweepSQL = `select t.tenant_id, head.seq - coalesce(c.seq, 0),
+const sweepSQL = sweepSelectSQL + `from tenant_logs t` + sweepJoinSQL
+
+// sweepSomeSQL is sweepSQL for some tenants ($3), whose rows alone it looks at.
+const sweepSomeSQL = sweepSelectSQL + `from unnest($3::uuid[]) as t (tenant_id)` + sweepJoinSQL
+
+const sweepSelectSQL = `select t.tenant_id, head.seq - coalesce(c.seq, 0),
   (c.retry_at is null or c.retry_at <= clock_timestamp()) and (c.tenant_id is null or $2::integer is null or coalesce(c.fold_version, 1) = $2),
   coalesce(c.failures, 0) > 0
-from tenant_logs t
+`
+
+const sweepJoinSQL = `
 left join generations g on g.tenant_id = t.tenant_id and g.subscription = $1
 left join checkpoints c on c.tenant_id = t.tenant_id and c.subscription = $1 and c.generation = coalesce(g.current, 1)
 cross join lateral (
   select coalesce((select e.seq from events e where e.tenant_id = t.tenant_id order by e.seq desc limit 1), 0) as seq) head
 where head.seq > coalesce(c.seq, 0)`
-
-// sweepSomeSQL is sweepSQL for some tenants ($3).
-const sweepSomeSQL = sweepSQL + ` and t.tenant_id = any ($3)`
 
 // logsSQL lists whose logs there are.
 const logsSQL = `select tenant_id from tenant_logs order by tenant_id`

@@ -48,15 +48,15 @@ func byHalves(tenants []domain.TenantID, ask func([]domain.TenantID) error) (lef
 			left = append(left, some[0])
 			continue
 		}
-		if len(left)+len(todo) >= leftMost {
-			return nil, cause
-		}
 		for _, half := range [][]domain.TenantID{some[:len(some)/2], some[len(some)/2:]} {
 			if err := ask(half); unreadable(err) {
 				todo = append(todo, half)
 			} else if err != nil {
 				return nil, err
 			}
+		}
+		if len(left)+len(todo) > leftMost { // each has one at least
+			return nil, cause
 		}
 	}
 	if len(left) == len(tenants) {

@@ -19,9 +19,11 @@ const (
 	// another replica has locked, or that couldn't be looked at.
 	lookAgainAfter = 50 * time.Millisecond
 	// troubleMost is the longest pause of a worker that the database fails; the
-	// pause doubles from lookAgainAfter. Where what is kept of one tenant is why, that
-	// tenant is left alone for as long.
+	// pause doubles from lookAgainAfter.
 	troubleMost = time.Second
+	// sickMost is the longest pause of a tenant of which something can't be read, be it its
+	// checkpoint; the pause doubles from troubleMost. It alone waits.
+	sickMost = 30 * time.Second
 	// pace is how long a tenant is left alone whose newest event was handled. A page
 	// costs about as much as thirty events in it: under load they come together, and
 	// on a quiet server nobody waits.
@@ -45,7 +47,6 @@ type worker struct {
 
 func (w *worker) run(ctx context.Context) {
 	trouble := lookAgainAfter
-	var sick domain.TenantID // the last whose page wasn't handled
 	for {
 		t, due, ok := w.news.next(ctx)
 		if !ok {
@@ -56,13 +57,17 @@ func (w *worker) run(ctx context.Context) {
 			continue
 		}
 		again, err := w.page(ctx, t)
+		if err == nil {
+			w.news.recovered(t)
+		}
 		switch {
 		case again == lookNow:
 			w.news.done(t, true)
 		case again == lookOnNews:
 			time.AfterFunc(pace, func() { w.news.done(t, false) })
 		case unreadable(err):
-			// What is kept of this tenant can't be read or written. It alone waits for it.
+			time.AfterFunc(w.news.sickened(t), func() { w.news.done(t, true) })
+		case refused(err): // the server is in trouble, perhaps with this tenant alone
 			time.AfterFunc(troubleMost, func() { w.news.done(t, true) })
 		default:
 			w.news.done(t, false)
@@ -73,10 +78,9 @@ func (w *worker) run(ctx context.Context) {
 			continue
 		}
 		w.feed.log.Warn("page not handled", "subscription", w.subscription, "tenant", t, "error", err)
-		if unreadable(err) && t == sick {
-			trouble = lookAgainAfter // the others are well
+		if unreadable(err) {
+			trouble = lookAgainAfter // the others may be well
 		}
-		sick = t
 		if !sleep(ctx, trouble) {
 			return
 		}

@@ -100,8 +100,11 @@ func (r *Rebuilder) open(ctx context.Context, t domain.TenantID) (builds *events
 			}
 			builds.Close()
 		}
-		if !eventstore.Outage(err) || wait > readAgainMost || !r.breathe(ctx, wait) {
+		if !eventstore.Outage(err) || wait > readAgainMost {
 			return nil, 0, err
+		}
+		if !r.breathe(ctx, wait) {
+			return nil, 0, ctx.Err()
 		}
 	}
 }

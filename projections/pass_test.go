@@ -155,4 +155,14 @@ func TestRebuildWithoutADatabase(t *testing.T) {
 			t.Errorf("%s: after %d pauses: %v", name, waited, err)
 		}
 	}
+
+	ctx, stop := context.WithCancel(t.Context())
+	r.breathe = func(context.Context, time.Duration) bool { stop(); return false }
+	if err := r.Rebuild(ctx, tenants, nil, func(p Progress) {
+		if !errors.Is(p.Err, context.Canceled) {
+			t.Errorf("stopped meanwhile it told %+v", p)
+		}
+	}); !errors.Is(err, context.Canceled) {
+		t.Errorf("stopped meanwhile: %v", err)
+	}
 }

@@ -9,7 +9,7 @@
 //
 // Layout of a data directory:
 //
-//	docket.lock     held by flock while a Server exists; contains its pid
+//	docket.lock     held by flock while a Server exists; has its pid and command
 //	postgres/       the cluster, owned by the user that Postgres runs as
 //	postgres.log    what Postgres said
 //	socket/         the Unix socket (elsewhere when this path would be too long)
