@@ -26,6 +26,7 @@ func (w *walk) projects() {
 	bob.patch(path, object("name", "Mine")).refused(403, "insufficient-role")
 	move(cem, "active").want(200)
 
+	w.in.settle()
 	steps := cem.get(path + "/transitions")
 	if got := steps.column("to"); !slices.Equal(got, []string{"on_hold", "completed", "cancelled"}) || text(steps.items()[2]["allowed"]) != "false" {
 		t.Errorf("steps: %s", steps.body)
