@@ -166,3 +166,24 @@ func TestRebuildWithoutADatabase(t *testing.T) {
 		t.Errorf("stopped meanwhile: %v", err)
 	}
 }
+
+// A stretch that large events have cut short isn't the log's end: the reading for all goes on.
+func TestRebuildReadsOnAfterLargeEvents(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c, _ := fillCompany(t, w, 2)
+	const large, bytes = 420, 45_000
+	if _, err := w.engine.Exec(t.Context(), `insert into events (tenant_id, seq, stream_type, stream_id, version, type, schema_version, occurred_at, command_id, data, meta)
+select $1, $2 + n, 'task', gen_random_uuid(), 1, 'task.deleted', 1, clock_timestamp() + n * interval '1 ms', gen_random_uuid(),
+  json_build_object('project_id', $3::uuid, 'title', repeat('t', $4)), '{}' from generate_series(1, $5::integer) n`,
+		c.id.UUID(), c.head(), c.projectIDs[0].UUID(), bytes, large); err != nil {
+		t.Fatal(err)
+	}
+	b := &breaker{}
+	if err := b.on(t, w).Rebuild(t.Context(), []domain.TenantID{c.id}, []string{"activity"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if b.shared < 3 || len(b.alone) > 0 {
+		t.Errorf("%d stretches were read for all, and pages of %v by single builds", b.shared, b.alone)
+	}
+}
