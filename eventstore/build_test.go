@@ -13,21 +13,28 @@ import (
 // nothing is what a build fills with where only its checkpoint matters.
 func nothing(context.Context, *eventstore.Page) error { return nil }
 
+// halfBuilt is a build of ten events that has folded the first four.
+func halfBuilt(t *testing.T) (*fixture, domain.TenantID, *loneBuild) {
+	t.Helper()
+	f := newFixture(t)
+	tenant := f.tenant()
+	f.grow(f.store, tenant, 9)
+	b, err := startBuild(t.Context(), f.engine, tenant, "rows", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.Close)
+	if n, err := b.Page(t.Context(), 4, nothing); n != 4 || err != nil || b.Bytes() < 4*100 {
+		t.Fatal(n, b.Bytes(), err)
+	}
+	return f, tenant, b
+}
+
 // A build whose guarding session was ended stops, and another goes on from its
 // checkpoint.
 func TestBuildThatLostItsLock(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t)
-	tenant := f.tenant()
-	f.grow(f.store, tenant, 9)
-	first, err := startBuild(t.Context(), f.engine, tenant, "rows", 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer first.Close()
-	if n, err := first.Page(t.Context(), 4, nothing); n != 4 || err != nil || first.Bytes() < 4*100 {
-		t.Fatal(n, first.Bytes(), err)
-	}
+	f, tenant, first := halfBuilt(t)
 	if _, err := session(t, f.db.EngineURL).Exec(t.Context(), `select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory'
 and database = (select oid from pg_database where datname = current_database())`); err != nil {
 		t.Fatal(err)
@@ -54,17 +61,7 @@ and database = (select oid from pg_database where datname = current_database()))
 // up, nor takes what another has begun since for its own leavings.
 func TestBuildGivenUp(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t)
-	tenant := f.tenant()
-	f.grow(f.store, tenant, 9)
-	b, err := startBuild(t.Context(), f.engine, tenant, "rows", 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer b.Close()
-	if n, err := b.Page(t.Context(), 4, nothing); n != 4 || err != nil {
-		t.Fatal(n, err)
-	}
+	f, tenant, b := halfBuilt(t)
 	if err := b.Abandon(t.Context(), func(ctx context.Context, live, last int) error {
 		if live != 1 || last != b.Generation() {
 			t.Errorf("generations after %d up to %d are dropped, of a build of %d", live, last, b.Generation())

@@ -166,8 +166,8 @@ const leftSQL = `select current from generations where tenant_id = $2 and subscr
 const droppedSQL = `update generations set old_rows = false where tenant_id = $2 and subscription = $1 and current = $3`
 
 // DropOld has drop delete what generations below the live one have kept, if a flip has
-// left any, and notes that it is done. Who deletes is told to those it keeps out. Nobody builds the subscription meanwhile, so what
-// another is about to delete is left to it.
+// left any, and notes that it is done. Who deletes is told to those it keeps out. Nobody
+// builds the subscription meanwhile, so what another is about to delete is left to it.
 //
 // Errors: *BuildRunningError.
 func (b *Builds) DropOld(ctx context.Context, subscription string, drop func(ctx context.Context, live int) error) error {

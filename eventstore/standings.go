@@ -150,11 +150,7 @@ func StandingOf(ctx context.Context, engine *pgxpool.Pool, subscription string) 
 	if err != nil {
 		return s, fmt.Errorf("standing of %s: %w", subscription, err)
 	}
-	rows, err := engine.Query(ctx, skipsSQL, subscription)
-	if err != nil {
-		return s, fmt.Errorf("skips of %s: %w", subscription, err)
-	}
-	s.Skips, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (Skip, error) {
+	s.Skips, err = listed(ctx, engine, skipsSQL, subscription, func(row pgx.CollectableRow) (Skip, error) {
 		k := Skip{Subscription: subscription}
 		err := row.Scan((*uuid.UUID)(&k.Tenant), &k.Seq, &k.Recorded, &k.At, &k.Operator, &k.Reason)
 		return k, err
@@ -162,10 +158,7 @@ func StandingOf(ctx context.Context, engine *pgxpool.Pool, subscription string) 
 	if err != nil {
 		return s, fmt.Errorf("skips of %s: %w", subscription, err)
 	}
-	if rows, err = engine.Query(ctx, buildingSQL, subscription); err != nil {
-		return s, fmt.Errorf("builds of %s: %w", subscription, err)
-	}
-	s.Building, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (Building, error) {
+	s.Building, err = listed(ctx, engine, buildingSQL, subscription, func(row pgx.CollectableRow) (Building, error) {
 		b := Building{Subscription: subscription}
 		err := row.Scan((*uuid.UUID)(&b.Tenant), &b.Generation, &b.FoldVersion, &b.Seq, &b.Head, &b.By, &b.Since)
 		return b, err
@@ -173,10 +166,7 @@ func StandingOf(ctx context.Context, engine *pgxpool.Pool, subscription string) 
 	if err != nil {
 		return s, fmt.Errorf("builds of %s: %w", subscription, err)
 	}
-	if rows, err = engine.Query(ctx, failedBuildsSQL, subscription); err != nil {
-		return s, fmt.Errorf("failed builds of %s: %w", subscription, err)
-	}
-	s.FailedBuilds, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (FailedBuild, error) {
+	s.FailedBuilds, err = listed(ctx, engine, failedBuildsSQL, subscription, func(row pgx.CollectableRow) (FailedBuild, error) {
 		b := FailedBuild{Subscription: subscription}
 		err := row.Scan((*uuid.UUID)(&b.Tenant), &b.Generation, &b.FoldVersion, &b.Seq, &b.Head, &b.Attempts, &b.Since, &b.Error)
 		return b, err
@@ -185,6 +175,15 @@ func StandingOf(ctx context.Context, engine *pgxpool.Pool, subscription string) 
 		return s, fmt.Errorf("failed builds of %s: %w", subscription, err)
 	}
 	return s, nil
+}
+
+// listed is what a statement lists of a subscription.
+func listed[T any](ctx context.Context, engine *pgxpool.Pool, sql, subscription string, scan pgx.RowToFunc[T]) ([]T, error) {
+	rows, err := engine.Query(ctx, sql, subscription)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, scan)
 }
 
 // ask asks standingSQL, which looks at the events that failed or doesn't.

@@ -12,7 +12,8 @@ const (
 	// breathShare is how long each use of a turn is followed by nothing where a rebuild
 	// gives way, of the time that it took. On two cores, with one worker, and with a
 	// write-ahead log whose files are there already, the p99 of the API came to 1.6 times
-	// that without, and to more where the disk was slow to flush: docs/performance.md, "Beside the API".
+	// that without, and to more where the disk was slow to flush: docs/performance.md,
+	// "Beside the API".
 	breathShare = 0.3
 	// breathMost bounds that: what takes longer than three of it has mostly waited, as a
 	// flip does for the page that the live subscription handles.

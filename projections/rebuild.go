@@ -101,9 +101,9 @@ func NewRebuilder(engine *pgxpool.Pool) *Rebuilder {
 // in one pass over its log. report, which may be nil, is called after each page of each and at its end,
 // never twice at a time.
 //
-// What can't be rebuilt keeps its old rows, and the others go on; only the end of
-// ctx ends it all, and a database that is gone. It may be broken off at any point: each read model of each
-// tenant is then old or new, and the next call goes on with those that were in hand.
+// What can't be rebuilt keeps its old rows, and the others go on; only the end of ctx ends
+// it all, and a database that is gone. It may be broken off at any point: each read model
+// of each tenant is then old or new, and the next call goes on with those that were in hand.
 //
 // Errors: *UnknownModelError before anything is done, and then, joined, an
 // *UnreachableError where tenants weren't begun for that reason, an *OldRowsError for each
@@ -117,7 +117,7 @@ func (r *Rebuilder) Rebuild(ctx context.Context, tenants []domain.TenantID, mode
 		return err
 	}
 	if len(tenants) == 0 {
-		if tenants, err = r.Tenants(ctx); err != nil {
+		if tenants, err = eventstore.Logs(ctx, r.engine); err != nil {
 			return err
 		}
 	}
@@ -186,12 +186,6 @@ func choose(names []string) ([]readModel, error) {
 		}
 	}
 	return chosen, nil
-}
-
-// Tenants are all tenants that have a log, in the order of their ids, which is
-// that of their making. The platform's is among them.
-func (r *Rebuilder) Tenants(ctx context.Context) ([]domain.TenantID, error) {
-	return eventstore.Logs(ctx, r.engine)
 }
 
 // eventsSumSQL sums up the last seqs of some tenants' ($1) logs, of all if null.

@@ -78,15 +78,15 @@ type Verification struct {
 //
 // Errors: *UnknownModelError before anything is done, and then a *VerifyError for each
 // that couldn't be compared, joined; the others go on, unless the database is gone
-// (*UnreachableError). Causes are those of Rebuild. An
-// *OldRowsError is for what was repaired, as Rebuild says.
+// (*UnreachableError). Causes are those of Rebuild. An *OldRowsError is for what was
+// repaired, as Rebuild says.
 func (r *Rebuilder) Verify(ctx context.Context, tenants []domain.TenantID, models []string, v Verification) error {
 	chosen, err := choose(models)
 	if err != nil {
 		return err
 	}
 	if len(tenants) == 0 {
-		if tenants, err = r.Tenants(ctx); err != nil {
+		if tenants, err = eventstore.Logs(ctx, r.engine); err != nil {
 			return err
 		}
 	}
