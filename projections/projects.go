@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"docket/domain"
+	"docket/projections/fulltext"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -53,7 +54,7 @@ func (q *Queries) Project(ctx context.Context, s domain.Scope, id domain.Project
 
 // ProjectFilter narrows a list of projects; a nil member asks for nothing.
 type ProjectFilter struct {
-	// Query is a search (webquery.go).
+	// Query is a search (fulltext.Query).
 	Query      *string
 	Status     *domain.Status
 	OwnerID    *domain.UserID
@@ -128,7 +129,7 @@ var projectListings = map[ProjectOrder]listing[domain.Project]{
 }
 
 // Projects lists the projects that weren't deleted; those that match a search as
-// found.go says, and then order says nothing.
+// search_rank.go says, and then order says nothing.
 func (q *Queries) Projects(ctx context.Context, s domain.Scope, filter ProjectFilter, order ProjectOrder, p Page, f Fresh) ([]domain.Project, *Keyset, error) {
 	if order.By == "" {
 		order.By = ByCreated
@@ -143,9 +144,9 @@ func (q *Queries) Projects(ctx context.Context, s domain.Scope, filter ProjectFi
 			return nil, nil, err
 		}
 		return searching[domain.Project]{
-			what: "projects", kind: searchProjects, model: projects, sample: sampleProjectsSQL,
+			what: "projects", kind: fulltext.Projects, model: projects, sample: sampleProjectsSQL,
 			ranked: rankedProjectsSQL, newest: newestProjectsSQL, key: projectCreatedKey, args: args,
-		}.answer(ctx, q, s, parseWebQuery(*filter.Query), p)
+		}.answer(ctx, q, s, fulltext.Parse(*filter.Query), p)
 	}
 	if err := q.await(ctx, s, f, projects.Name); err != nil {
 		return nil, nil, err

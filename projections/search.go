@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"docket/domain"
+	"docket/projections/fulltext"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgtype"
@@ -18,8 +19,8 @@ type searched struct {
 }
 
 // search is the read model of the documents of projects and tasks that weren't
-// deleted. Documents are changed where their words are, and only there: a status
-// touches none. Those of a deleted project's tasks stay; the queries leave them out.
+// deleted. An event that changes no words, such as a new status, touches no document.
+// Documents of a deleted project's tasks stay; the queries leave them out.
 var search = define(model[uuid.UUID, searched]{
 	Name: "search", FoldVersion: 2, Table: "search",
 	Keys: streamKeys([]string{
@@ -55,34 +56,34 @@ func foldSearch(row *searched, r domain.Recorded) (*searched, error) {
 	id := r.Stream.ID
 	switch e := r.Event.(type) {
 	case domain.ProjectCreated:
-		l := newDocument(scopeOf(r.Tenant, searchProjects))
-		l.text(titleSection, e.Name)
-		l.text(descriptionSection, orEmpty(e.Description))
-		return &searched{ID: id, Document: l.write()}, nil
+		d := fulltext.NewDocument(fulltext.ScopeOf(r.Tenant, fulltext.Projects))
+		d.SetTitle(e.Name)
+		d.SetDescription(orEmpty(e.Description))
+		return &searched{ID: id, Document: d.TSVector()}, nil
 	case domain.TaskCreated:
-		l := newDocument(scopeOf(r.Tenant, searchTasks))
-		l.project(e.ProjectID)
-		l.text(titleSection, e.Title)
-		l.text(descriptionSection, orEmpty(e.Description))
-		l.labels(e.Labels)
-		return &searched{ID: id, Document: l.write()}, nil
+		d := fulltext.NewDocument(fulltext.ScopeOf(r.Tenant, fulltext.Tasks))
+		d.SetProject(e.ProjectID)
+		d.SetTitle(e.Title)
+		d.SetDescription(orEmpty(e.Description))
+		d.SetLabels(e.Labels)
+		return &searched{ID: id, Document: d.TSVector()}, nil
 	case domain.ProjectUpdated:
-		return changeDocument(row, scopeOf(r.Tenant, searchProjects), e.Changes)
+		return changeDocument(row, fulltext.ScopeOf(r.Tenant, fulltext.Projects), e.Changes)
 	case domain.TaskUpdated:
-		return changeDocument(row, scopeOf(r.Tenant, searchTasks), e.Changes)
+		return changeDocument(row, fulltext.ScopeOf(r.Tenant, fulltext.Tasks), e.Changes)
 	case domain.ProjectDeleted, domain.TaskDeleted:
 		return nil, nil
 	}
-	return nil, fmt.Errorf("%w: there are no words in %T", domain.ErrUnknownEvent, r.Event)
+	return nil, fmt.Errorf("%w: search has no document for %T", domain.ErrUnknownEvent, r.Event)
 }
 
-// changeDocument puts what a change of a project or task says of its words into
-// its row; a row that never began keeps no id, which the caller refuses.
-func changeDocument(row *searched, s scope, changes []domain.Change) (*searched, error) {
+// changeDocument applies the changes of a project's or task's words to its row. For a
+// row that never existed it returns one without an id, which the caller refuses.
+func changeDocument(row *searched, s fulltext.Scope, changes []domain.Change) (*searched, error) {
 	if row == nil {
 		return &searched{}, nil
 	}
-	l := readDocument(s, row.Document)
+	d := fulltext.ReadDocument(s, row.Document)
 	for _, c := range changes {
 		var (
 			text   *string
@@ -92,22 +93,22 @@ func changeDocument(row *searched, s scope, changes []domain.Change) (*searched,
 		switch c.Field {
 		case "name", "title":
 			if err = json.Unmarshal(c.To, &text); err == nil {
-				l.text(titleSection, orEmpty(text))
+				d.SetTitle(orEmpty(text))
 			}
 		case "description":
 			if err = json.Unmarshal(c.To, &text); err == nil {
-				l.text(descriptionSection, orEmpty(text))
+				d.SetDescription(orEmpty(text))
 			}
 		case "labels":
 			if err = json.Unmarshal(c.To, &labels); err == nil {
-				l.labels(labels)
+				d.SetLabels(labels)
 			}
 		}
 		if err != nil {
 			return nil, fmt.Errorf("change of field %q: %w", c.Field, err)
 		}
 	}
-	return &searched{ID: row.ID, Document: l.write()}, nil
+	return &searched{ID: row.ID, Document: d.TSVector()}, nil
 }
 
 func orEmpty(text *string) string {

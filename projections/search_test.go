@@ -6,99 +6,16 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"unicode"
 
 	"docket/domain"
+	"docket/projections/fulltext"
 
 	"github.com/jackc/pgx/v5"
-	"golang.org/x/text/cases"
-	"golang.org/x/text/language"
 	"pgregory.net/rapid"
 )
 
-func TestWords(t *testing.T) {
-	t.Parallel()
-	for text, want := range map[string]string{
-		"":                                   "",
-		" \t\n -–! 🎄":                        "",
-		"Fix TASK-123, api/v2.1":             "fix|task|123|api|v2|1",
-		"Straße ÄRGER ﬁn":                    "strasse|ärger|fin",
-		"Ꭰ Ᏸ":                                "ꭰ|ᏸ",
-		"ꭰ ᏸ":                                "ꭰ|ᏸ",
-		"A\u0308rger":                        "ärger",
-		"İstanbul ISSIZ ıssız i\u0307\u0307": "istanbul|issiz|issiz|i",
-		"東京タワー go":                           "東|京|タ|ワ|ー|go",
-		strings.Repeat("x", 100) + " y":      strings.Repeat("x", maxWord) + "|y",
-	} {
-		if got := strings.Join(words(text), "|"); got != want {
-			t.Errorf("%q: got %q, want %q", text, got, want)
-		}
-	}
-}
-
-// Case doesn't count, in any alphabet and in the languages that have cases of their own.
-func TestCaseDoesNotCount(t *testing.T) {
-	t.Parallel()
-	for r := range rune(unicode.MaxRune + 1) {
-		if !unicode.IsLetter(r) {
-			continue
-		}
-		text := string(r)
-		want := folded(text)
-		for _, other := range []string{
-			want, strings.ToUpper(text), strings.ToLower(text), strings.ToTitle(text), cases.Upper(language.Und).String(text), cases.Lower(language.Und).String(text),
-			strings.ToUpperSpecial(unicode.TurkishCase, text), strings.ToLowerSpecial(unicode.TurkishCase, text),
-		} {
-			if got := folded(other); got != want {
-				t.Errorf("%q is %q, and %q is %q", text, want, other, got)
-			}
-		}
-	}
-}
-
-func TestWebQueries(t *testing.T) {
-	t.Parallel()
-	for text, want := range map[string]string{
-		"":                  "",
-		`"`:                 "",
-		"- -- ! & | ( ) :*": "",
-		"Red":               "('S.red':*)",
-		"red ":              "('S.red')",
-		"red blue":          "('S.red') & ('S.blue':*)",
-		"red or blue":       "('S.red') | ('S.blue':*)",
-		"or":                "('S.or':*)",
-		"red or":            "('S.red')",
-		"red or ":           "('S.red')",
-		"red OR or":         "('S.red')",
-		"red blue or":       "('S.red') & ('S.blue')",
-		"-red or":           "('S.' & !('S.red'))",
-		"- or":              "('S.or':*)",
-		"red or*":           "('S.red') & ('S.or':*)",
-		"red -or":           "('S.red') & ('S.' & !('S.or'))",
-		`red "or"`:          "('S.red') & ('S.or')",
-		"red orange":        "('S.red') & ('S.orange':*)",
-		`"red blue"`:        "('S.red' <-> 'S.blue')",
-		`"red blu`:          "('S.red' <-> 'S.blu')",
-		"re-do":             "('S.re' <-> 'S.do':*)",
-		"red.":              "('S.red')",
-		"re*":               "('S.re':*)",
-		"red bl**":          "('S.red') & ('S.bl':*)",
-		"re* blue":          "('S.re') & ('S.blue':*)",
-		"re* ":              "('S.re')",
-		"re.*":              "('S.re')",
-		"red *":             "('S.red')",
-		"red -bl*":          "('S.red') & ('S.' & !('S.bl'))",
-		"red -blue":         "('S.red') & ('S.' & !('S.blue'))",
-		`a b or -"c d" e`:   "('S.a') & ('S.b') | ('S.' & !('S.c' <-> 'S.d')) & ('S.e':*)",
-	} {
-		if got := parseWebQuery(text).tsquery("S."); got != want {
-			t.Errorf("%q: got %s, want %s", text, got, want)
-		}
-	}
-}
-
-// Whatever is written is a document that Postgres takes, and whatever is searched
-// a query; and every text is found by each of its words, and by their beginnings.
+// Postgres takes the document of any text and the query of any search; a text is found
+// by each of its words and by their beginnings.
 func TestAnyTextIsSearched(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -111,36 +28,42 @@ func TestAnyTextIsSearched(t *testing.T) {
 		for i := range labels {
 			labels[i] = clean(labels[i])
 		}
-		in := scopeOf(tenant, searchTasks)
-		l := newDocument(in)
-		// The order in which the sections are written is nothing that they show.
-		l.labels(labels)
-		l.text(descriptionSection, clean(description))
-		l.text(titleSection, "before")
-		l.text(titleSection, clean(title))
+		in := fulltext.ScopeOf(tenant, fulltext.Tasks)
+		d := fulltext.NewDocument(in)
+		// The document doesn't depend on the order in which its sections are set.
+		d.SetLabels(labels)
+		d.SetDescription(clean(description))
+		d.SetTitle("before")
+		d.SetTitle(clean(title))
 		find := func(q string) (found bool) {
 			t.Helper()
-			if err := w.engine.QueryRow(context.Background(), `select coalesce($1::tsvector @@ nullif($2, '')::tsquery, false)`, l.write(), q).Scan(&found); err != nil {
+			if err := w.engine.QueryRow(context.Background(), `select coalesce($1::tsvector @@ nullif($2, '')::tsquery, false)`, d.TSVector(), q).Scan(&found); err != nil {
 				t.Fatalf("%q: %v", q, err)
 			}
 			return found
 		}
-		find(within(parseWebQuery(some.Draw(t, "query")).tsquery(in), []string{in.label(clean(some.Draw(t, "label")))}))
-		for _, word := range words(clean(title)) {
+		find(fulltext.Within(fulltext.Parse(some.Draw(t, "query")).TSQuery(in), []string{in.Label(clean(some.Draw(t, "label")))}))
+		titled := fulltext.NewDocument(in)
+		titled.SetTitle(clean(title))
+		for _, lexeme := range titled.TSVector().Lexemes {
+			word := strings.TrimPrefix(lexeme.Word, string(in))
+			if word == "" {
+				continue
+			}
 			runes := []rune(word)
-			if !find(parseWebQuery(word).tsquery(in)) || !find(parseWebQuery(string(runes[:1])).tsquery(in)) || !find(parseWebQuery(word+" ").tsquery(in)) {
+			if !find(fulltext.Parse(word).TSQuery(in)) || !find(fulltext.Parse(string(runes[:1])).TSQuery(in)) || !find(fulltext.Parse(word+" ").TSQuery(in)) {
 				t.Fatalf("%q isn't found by %q", title, word)
 			}
-			if find(parseWebQuery("-" + word).tsquery(in)) {
+			if find(fulltext.Parse("-" + word).TSQuery(in)) {
 				t.Fatalf("%q is found by -%q", title, word)
 			}
 		}
 		for _, label := range labels {
-			if !find(within("", []string{in.label(label)})) {
+			if !find(fulltext.Within("", []string{in.Label(label)})) {
 				t.Fatalf("not found by the label %q", label)
 			}
 		}
-		if find(quotedLexeme(scopeOf(newID[domain.TenantID](t), searchTasks).any())) || find(quotedLexeme(scopeOf(tenant, searchProjects).any())) {
+		if find(fulltext.ScopeOf(newID[domain.TenantID](t), fulltext.Tasks).All()) || find(fulltext.ScopeOf(tenant, fulltext.Projects).All()) {
 			t.Fatal("found in another scope")
 		}
 	})
@@ -246,9 +169,9 @@ func TestCommonSearch(t *testing.T) {
 	}
 	c.add(t, ann, p, domain.CreateTask{Title: "blue", Description: new("red"), Priority: domain.Normal})
 	w.caught(t, c)
-	s, web := c.scope(t, ann), parseWebQuery("red")
+	s, web := c.scope(t, ann), fulltext.Parse("red")
 	look := searching[domain.Task]{
-		what: "tasks", kind: searchTasks, model: tasks, sample: sampleTasksSQL, ranked: rankedTasksSQL, newest: newestAllTasksSQL, key: taskKey,
+		what: "tasks", kind: fulltext.Tasks, model: tasks, sample: sampleTasksSQL, ranked: rankedTasksSQL, newest: newestAllTasksSQL, key: taskKey,
 		args: []any{c.id.UUID(), nil, nil, nil, nil, nil, nil},
 	}
 	how, err := look.weigh(t.Context(), w.queries, s, web)
@@ -282,7 +205,7 @@ func TestSearchIsWalled(t *testing.T) {
 	two, _ := fillCompany(t, w, 3)
 	w.caught(t, one)
 	w.caught(t, two)
-	all := func(c *company) string { return quotedLexeme(scopeOf(c.id, searchTasks).any()) }
+	all := func(c *company) string { return fulltext.ScopeOf(c.id, fulltext.Tasks).All() }
 	count := func(tenant, look, condition string) (rows, foreign int) {
 		t.Helper()
 		b := &pgx.Batch{}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"docket/domain"
+	"docket/projections/fulltext"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -64,7 +65,7 @@ type TaskFilter struct {
 	Status     *domain.TaskStatus
 	AssigneeID *domain.UserID
 	Priority   *domain.Priority
-	// Query is a search (webquery.go).
+	// Query is a search (fulltext.Query).
 	Query *string
 	// Label is one that a task must have, among others.
 	Label *string
@@ -138,7 +139,7 @@ const projectThereSQL = `select exists (select from projects p
 where p.tenant_id = $1 and p.generation = ` + projectsGeneration + ` and p.id = $2)`
 
 // Tasks lists the tasks that weren't deleted, in projects that weren't, by
-// created_at; those that match a search as found.go says. Asked for the tasks of a
+// created_at; those that match a search as search_rank.go says. Asked for the tasks of a
 // project that isn't there, it returns domain.NotFound.
 func (q *Queries) Tasks(ctx context.Context, s domain.Scope, filter TaskFilter, p Page, f Fresh) ([]domain.Task, *Keyset, error) {
 	read := []string{tasks.Name, projects.Name}
@@ -161,9 +162,9 @@ func (q *Queries) Tasks(ctx context.Context, s domain.Scope, filter TaskFilter, 
 	}
 	there := true
 	look := searching[domain.Task]{
-		what: "tasks", kind: searchTasks, model: tasks, sample: sampleTasksSQL,
+		what: "tasks", kind: fulltext.Tasks, model: tasks, sample: sampleTasksSQL,
 		ranked: rankedTasksSQL, newest: newest, key: taskKey,
-		facets: taskFacets(scopeOf(s.Tenant(), searchTasks), filter),
+		facets: taskFacets(fulltext.ScopeOf(s.Tenant(), fulltext.Tasks), filter),
 		args: []any{
 			s.Tenant().UUID(), optionalUUID(filter.ProjectID), optionalUUID(filter.AssigneeID),
 			optional(filter.Status), optional(filter.Priority), filter.Label, optional(filter.DueBefore),
@@ -183,7 +184,7 @@ func (q *Queries) Tasks(ctx context.Context, s domain.Scope, filter TaskFilter, 
 	)
 	switch {
 	case filter.Query != nil:
-		items, next, err = look.answer(ctx, q, s, parseWebQuery(*filter.Query), p)
+		items, next, err = look.answer(ctx, q, s, fulltext.Parse(*filter.Query), p)
 	case filter.Label != nil:
 		items, next, err = look.labelled(ctx, q, s, p, labelledTasksSQL, sql)
 	default:
@@ -197,13 +198,13 @@ func (q *Queries) Tasks(ctx context.Context, s domain.Scope, filter TaskFilter, 
 
 // taskFacets are the lexemes that a task's document must have to have a label and a
 // project.
-func taskFacets(in scope, f TaskFilter) []string {
+func taskFacets(in fulltext.Scope, f TaskFilter) []string {
 	var list []string
 	if f.Label != nil {
-		list = append(list, in.label(*f.Label))
+		list = append(list, in.Label(*f.Label))
 	}
 	if f.ProjectID != nil {
-		list = append(list, in.project(*f.ProjectID))
+		list = append(list, in.Project(*f.ProjectID))
 	}
 	return list
 }

@@ -22,7 +22,7 @@ var arrows = map[string][]string{
 	"domain":            {},
 	"eventstore":        {"domain"},
 	"commands":          {"domain", "eventstore"},
-	"projections":       {"domain", "eventstore"},
+	"projections":       {"domain", "eventstore", "projections/fulltext"},
 	"notify":            {"domain", "eventstore", "internal/seal"},
 	"httpapi":           {"domain", "commands", "projections", "notify"},
 	"internal/apitest":  {},
@@ -37,6 +37,8 @@ var arrows = map[string][]string{
 	"cmd/docket": {"domain", "eventstore", "commands", "projections", "notify", "httpapi",
 		"internal/postgres", "migrations"},
 	"cmd/docketbench": {"domain", "eventstore", "projections", "notify", "internal/postgres", "migrations"},
+
+	"projections/fulltext": {"domain"},
 }
 
 // testArrows are what test files may import beside those.
@@ -54,7 +56,7 @@ var confined = map[string][]string{
 	"github.com/gin-gonic/gin":               {"httpapi"},
 	"github.com/danielgtaylor/huma":          {"httpapi"},
 	"github.com/golang-jwt/jwt":              {"httpapi"},
-	"github.com/jackc/pgx":                   {"eventstore", "commands", "projections", "notify", "migrations", "internal/postgres", "internal/pgtest", "cmd/docket", "cmd/docketbench"},
+	"github.com/jackc/pgx":                   {"eventstore", "commands", "projections", "projections/fulltext", "notify", "migrations", "internal/postgres", "internal/pgtest", "cmd/docket", "cmd/docketbench"},
 	"github.com/ThreeDotsLabs/watermill":     {"eventstore", "projections", "notify", "cmd/docket", "cmd/docketbench"},
 	"github.com/ThreeDotsLabs/watermill-sql": {"notify"},
 	"github.com/wneessen/go-mail":            {"notify"},
@@ -70,6 +72,8 @@ var confined = map[string][]string{
 // for: contexts, I/O, logs, randomness.
 var impure = map[string][]string{
 	"domain": {"context", "crypto/rand", "database/sql", "io", "io/fs", "log", "log/slog", "math/rand", "math/rand/v2", "net", "net/http", "os", "sync"},
+
+	"projections/fulltext": {"context", "crypto/rand", "database/sql", "io", "log/slog", "math/rand/v2", "net", "os", "sync"},
 }
 
 // imported is one import of one file.

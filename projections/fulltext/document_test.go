@@ -1,4 +1,4 @@
-package projections
+package fulltext
 
 import (
 	"cmp"
@@ -10,14 +10,15 @@ import (
 	"docket/domain"
 
 	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgtype"
 	"pgregory.net/rapid"
 )
 
-// plainDocument is a document made the plain way: each lexeme with its positions.
+// plainDocument is a document by the simplest algorithm: each lexeme with its positions.
 type plainDocument map[string][]pgtype.TSVectorPosition
 
-func (d plainDocument) add(s scope, sec section, offset int, text string) {
+func (d plainDocument) add(s Scope, sec section, offset int, text string) {
 	for i, w := range words(text) {
 		p := pgtype.TSVectorPosition{Position: uint16(sec.base + offset + i + 1), Weight: sec.weight}
 		if int(p.Position) > sec.end {
@@ -45,42 +46,42 @@ func (d plainDocument) clear(sec section) {
 	}
 }
 
-func (d plainDocument) labels(s scope, labels []string) {
+func (d plainDocument) labels(s Scope, labels []string) {
 	d.clear(labelSection)
-	maps.DeleteFunc(d, func(lexeme string, _ []pgtype.TSVectorPosition) bool { return strings.HasPrefix(lexeme, s.label("")) })
+	maps.DeleteFunc(d, func(lexeme string, _ []pgtype.TSVectorPosition) bool { return strings.HasPrefix(lexeme, s.Label("")) })
 	for i, label := range labels {
-		d[s.label(label)] = nil
-		d.add(s, labelSection, i*labelStretch, label)
+		d[s.Label(label)] = nil
+		d.add(s, labelSection, i*labelRange, label)
 	}
 }
 
-// Whatever is put into a document in whatever order, it is what the plain way makes.
-func TestDocumentsAreWhatTheyWouldBePlainly(t *testing.T) {
+// Any changes in any order give the document that the simplest algorithm gives.
+func TestDocumentsEqualThePlainOnes(t *testing.T) {
 	t.Parallel()
 	some := rapid.OneOf(
 		rapid.String(),
 		rapid.StringOf(rapid.SampledFrom([]rune("aabcé東ﷺ #@ \t"))),
-		rapid.StringOfN(rapid.SampledFrom([]rune("ab ")), 500, 3_000, -1), // more of a word than are kept
+		rapid.StringOfN(rapid.SampledFrom([]rune("ab ")), 500, 3_000, -1), // more positions of a word than are kept
 		rapid.StringOfN(rapid.SampledFrom([]rune("ﷺ東 ")), 40, 50, -1),     // more words than characters
 	)
 	rapid.Check(t, func(t *rapid.T) {
-		in := scopeOf(newID[domain.TenantID](t), searchTasks)
-		project := newID[domain.ProjectID](t)
-		got, plain := newDocument(in), plainDocument{in.any(): nil, in.project(project): nil}
-		got.project(project)
+		in := ScopeOf(domain.TenantID(uuid.New()), Tasks)
+		project := domain.ProjectID(uuid.New())
+		got, plain := NewDocument(in), plainDocument{string(in): nil, in.Project(project): nil}
+		got.SetProject(project)
 		for range rapid.IntRange(1, 6).Draw(t, "changes") {
 			switch kind := rapid.SampledFrom([]section{titleSection, descriptionSection, labelSection}).Draw(t, "section"); kind {
 			case labelSection:
 				labels := rapid.SliceOfN(some, 0, 5).Draw(t, "labels")
-				got.labels(labels)
+				got.SetLabels(labels)
 				plain.labels(in, labels)
 			default:
 				text := some.Draw(t, "text")
-				got.text(kind, text)
+				got.setText(kind, text)
 				plain.clear(kind)
 				plain.add(in, kind, 0, text)
 			}
-			document := got.write()
+			document := got.TSVector()
 			want := pgtype.TSVector{Valid: true}
 			for _, word := range slices.Sorted(maps.Keys(plain)) {
 				x := pgtype.TSVectorLexeme{Word: word}
@@ -92,8 +93,8 @@ func TestDocumentsAreWhatTheyWouldBePlainly(t *testing.T) {
 			if d := gocmp.Diff(want, document); d != "" {
 				t.Fatalf("-plain +got:\n%s", d)
 			}
-			if rapid.Bool().Draw(t, "as it is loaded") {
-				got = readDocument(in, document)
+			if rapid.Bool().Draw(t, "stored and read") {
+				got = ReadDocument(in, document)
 			}
 		}
 	})

@@ -1,4 +1,4 @@
-package projections
+package fulltext
 
 import (
 	"slices"
@@ -7,35 +7,35 @@ import (
 	"unicode/utf8"
 )
 
-// webQuery is a search as people type it, the way of websearch_to_tsquery:
+// Query is a search as people type it, with the syntax of websearch_to_tsquery:
 //
 //	two words       both
 //	"two words"     one after the other
 //	this or that    either
 //	-word           not this one
 //
-// The last word, where it is bare and nothing follows it, stands for all that
-// begin with it; a * at its end, which elsewhere asks for that, changes nothing.
-// An or after which nothing follows is left out: another word may still be typed.
-// Any text is a search; one without words finds nothing.
-type webQuery struct {
+// The last word is a prefix if it is bare and nothing follows it; a * at its end, which
+// other programs need for that, changes nothing. An "or" that nothing follows is left
+// out: another word may still be typed. Any text is a search; one without words finds
+// nothing.
+type Query struct {
 	// any are the alternatives, each of terms that must all hold.
 	any [][]term
 }
 
-// term is words that stand one after the other.
+// term is a phrase: words that follow each other.
 type term struct {
 	words  []string
 	not    bool
-	prefix bool // the last word is the beginning of one
+	prefix bool // the last word is the beginning of a word
 }
 
-// parseWebQuery reads a search.
-func parseWebQuery(q string) webQuery {
+// Parse reads a search.
+func Parse(q string) Query {
 	var (
-		w       webQuery
+		w       Query
 		all     []term
-		pending bool // an "or" stands before the next term
+		pending bool // the next term follows an "or"
 	)
 	add := func(t term) {
 		if len(t.words) == 0 {
@@ -84,11 +84,11 @@ func endsInWord(text string) bool {
 	return unicode.In(r, unicode.L, unicode.N, unicode.M)
 }
 
-// empty reports whether there is no word in it.
-func (w webQuery) empty() bool { return len(w.any) == 0 }
+// Empty reports whether the search has no words.
+func (w Query) Empty() bool { return len(w.any) == 0 }
 
-// tsquery is the search as Postgres takes it, among the documents of a scope.
-func (w webQuery) tsquery(s scope) string {
+// TSQuery is the search among the documents of a scope, in the syntax of tsquery.
+func (w Query) TSQuery(s Scope) string {
 	var either []string
 	for _, all := range w.any {
 		either = append(either, join(s, all))
@@ -96,7 +96,7 @@ func (w webQuery) tsquery(s scope) string {
 	return strings.Join(either, " | ")
 }
 
-func join(s scope, all []term) string {
+func join(s Scope, all []term) string {
 	var each []string
 	for _, t := range all {
 		each = append(each, t.tsquery(s))
@@ -104,10 +104,10 @@ func join(s scope, all []term) string {
 	return strings.Join(each, " & ")
 }
 
-func (t term) tsquery(s scope) string {
+func (t term) tsquery(s Scope) string {
 	var follow []string
 	for i, w := range t.words {
-		lexeme := quotedLexeme(s.word(w))
+		lexeme := quote(s.word(w))
 		if t.prefix && i == len(t.words)-1 {
 			lexeme += ":*"
 		}
@@ -115,15 +115,15 @@ func (t term) tsquery(s scope) string {
 	}
 	phrase := "(" + strings.Join(follow, " <-> ") + ")"
 	if t.not {
-		// An index finds what is there: all documents but those.
-		return "(" + quotedLexeme(s.any()) + " & !" + phrase + ")"
+		// An index only finds lexemes that are present: all documents but those.
+		return "(" + s.All() + " & !" + phrase + ")"
 	}
 	return phrase
 }
 
-// split takes the beginning of a word apart from what else must hold. ok is false
-// where nothing would be left that an index could find.
-func (w webQuery) split() (prefix, rest webQuery, ok bool) {
+// Split separates the prefix at the end of a search from the other terms. ok is false
+// if nothing that an index can find would be left.
+func (w Query) Split() (prefix, rest Query, ok bool) {
 	if len(w.any) != 1 {
 		return prefix, rest, false
 	}
@@ -133,17 +133,18 @@ func (w webQuery) split() (prefix, rest webQuery, ok bool) {
 		return prefix, rest, false
 	}
 	last.words = last.words[len(last.words)-1:]
-	return webQuery{any: [][]term{{last}}}, webQuery{any: [][]term{all[:len(all)-1]}}, true
+	return Query{any: [][]term{{last}}}, Query{any: [][]term{all[:len(all)-1]}}, true
 }
 
-// within narrows a tsquery to documents that have lexemes; it may be empty.
-func within(tsquery string, facets []string) string {
+// Within narrows a tsquery, which may be empty, to documents that have all of some
+// lexemes.
+func Within(tsquery string, lexemes []string) string {
 	var all []string
 	if tsquery != "" {
 		all = append(all, "("+tsquery+")")
 	}
-	for _, f := range facets {
-		all = append(all, quotedLexeme(f))
+	for _, l := range lexemes {
+		all = append(all, quote(l))
 	}
 	return strings.Join(all, " & ")
 }

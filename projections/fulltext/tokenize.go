@@ -1,4 +1,4 @@
-package projections
+package fulltext
 
 import (
 	"strings"
@@ -9,19 +9,17 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// maxWord is how many characters of a word are told apart.
+// maxWord is how many characters of a word are significant.
 const maxWord = 64
 
-// words are the words of a text, in order: runs of letters, digits and the marks
-// that belong to them, in the form in which case and compatible spellings don't
-// count (NFKC and full case folding, and i and ı alike). Chinese and Japanese have no
-// spaces; there each character is a word, and a search for several is one for a phrase.
-//
-// Documents are made of them: who changes them raises the fold version of search.
+// words are the words of a text, in order. A word is a run of letters, digits and
+// their marks, in a form that ignores case and compatible spellings (NFKC and full case
+// folding, with i and ı as one letter). Chinese and Japanese have no spaces: there each
+// character is a word, and a search for several is one for a phrase.
 func words(text string) []string {
-	text = folded(text)
+	text = foldCase(text)
 	var (
-		list  = make([]string, 0, len(text)/5) // hardly ever more
+		list  = make([]string, 0, len(text)/5) // rarely more
 		from  = -1
 		count int
 	)
@@ -53,18 +51,19 @@ func words(text string) []string {
 	return list
 }
 
-func folded(text string) string {
+// foldCase is the form of a text in which words are compared.
+func foldCase(text string) string {
 	for i := range len(text) {
 		if text[i] >= utf8.RuneSelf {
-			// Lower case at last: Cherokee is folded to capitals, and of those only some.
+			// Lower case last: folding turns some Cherokee letters into capitals.
 			return norm.NFKC.String(oneI(strings.ToLower(cases.Fold().String(norm.NFKC.String(text)))))
 		}
 	}
 	return strings.ToLower(text)
 }
 
-// oneI has i and ı be one letter. Their capitals in Turkish are İ and I, and a folding
-// that doesn't know the language makes three letters of these four: i, ı, and of İ an i
+// oneI makes i and ı one letter. Their Turkish capitals are İ and I; a folding that
+// doesn't know the language makes three letters of these four: i, ı, and for İ an i
 // with another dot above.
 func oneI(text string) string {
 	const dotAbove = '\u0307'

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"docket/domain"
+	"docket/projections/fulltext"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -106,7 +107,7 @@ func byCreated(things, conditions string, arg func(int) string) string {
 // searching is a kind of thing that is searched.
 type searching[R any] struct {
 	what  string
-	kind  searchKind
+	kind  fulltext.Kind
 	model *model[uuid.UUID, R]
 	// sample is a sampleSQL.
 	sample string
@@ -132,21 +133,21 @@ type weight struct {
 }
 
 // weigh takes the sample.
-func (s searching[R]) weigh(ctx context.Context, q *Queries, scope domain.Scope, w webQuery) (weight, error) {
-	in := scopeOf(scope.Tenant(), s.kind)
-	whole := within(w.tsquery(in), s.facets)
-	prefix, rest, wide := w.split()
+func (s searching[R]) weigh(ctx context.Context, q *Queries, scope domain.Scope, w fulltext.Query) (weight, error) {
+	in := fulltext.ScopeOf(scope.Tenant(), s.kind)
+	whole := fulltext.Within(w.TSQuery(in), s.facets)
+	prefix, rest, wide := w.Split()
 	if !wide {
 		prefix, rest = w, w
 	}
-	without := within(rest.tsquery(in), s.facets)
+	without := fulltext.Within(rest.TSQuery(in), s.facets)
 	var (
 		all, matching, beginning, others int
 		large                            bool
 	)
 	err := q.scoped(ctx, scope, func(b *pgx.Batch) {
-		b.Queue(searchScopeSQL, quotedLexeme(in.any()), byKey)
-		b.Queue(s.sample, scope.Tenant().UUID(), whole, prefix.tsquery(in), without).QueryRow(func(row pgx.Row) error {
+		b.Queue(searchScopeSQL, in.All(), byKey)
+		b.Queue(s.sample, scope.Tenant().UUID(), whole, prefix.TSQuery(in), without).QueryRow(func(row pgx.Row) error {
 			return row.Scan(&all, &matching, &beginning, &others, &large)
 		})
 	})
@@ -167,8 +168,8 @@ const (
 )
 
 // answer lists what matches a search.
-func (s searching[R]) answer(ctx context.Context, q *Queries, scope domain.Scope, w webQuery, p Page) ([]R, *Keyset, error) {
-	if w.empty() {
+func (s searching[R]) answer(ctx context.Context, q *Queries, scope domain.Scope, w fulltext.Query, p Page) ([]R, *Keyset, error) {
+	if w.Empty() {
 		queue := s.also
 		if queue == nil {
 			queue = func(*pgx.Batch) {}
@@ -191,7 +192,7 @@ func (s searching[R]) answer(ctx context.Context, q *Queries, scope domain.Scope
 		most = maxRankedOn
 	}
 	if p.After != nil || !how.common {
-		hits, n, err := s.find(ctx, q, scope, s.ranked, how, within(w.tsquery(scopeOf(scope.Tenant(), s.kind)), nil), most, p, ranked)
+		hits, n, err := s.find(ctx, q, scope, s.ranked, how, fulltext.Within(w.TSQuery(fulltext.ScopeOf(scope.Tenant(), s.kind)), nil), most, p, ranked)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -206,8 +207,8 @@ func (s searching[R]) answer(ctx context.Context, q *Queries, scope domain.Scope
 }
 
 // fromNewest lists what matches a search, the newest first.
-func (s searching[R]) fromNewest(ctx context.Context, q *Queries, scope domain.Scope, w webQuery, p Page, after Keyset) ([]R, *Keyset, error) {
-	look := within(w.tsquery(scopeOf(scope.Tenant(), s.kind)), s.facets)
+func (s searching[R]) fromNewest(ctx context.Context, q *Queries, scope domain.Scope, w fulltext.Query, p Page, after Keyset) ([]R, *Keyset, error) {
+	look := fulltext.Within(w.TSQuery(fulltext.ScopeOf(scope.Tenant(), s.kind)), s.facets)
 	also := func(b *pgx.Batch) {
 		b.Queue(searchScopeSQL, look, byKey)
 		if s.also != nil {
@@ -230,7 +231,7 @@ func (s searching[R]) list(ctx context.Context, q *Queries, scope domain.Scope, 
 // labelled is the list of those that have all the facets, by created_at: from the
 // index where they are few, by found, else by going through all.
 func (s searching[R]) labelled(ctx context.Context, q *Queries, scope domain.Scope, p Page, found, sql string) ([]R, *Keyset, error) {
-	how, err := s.weigh(ctx, q, scope, webQuery{})
+	how, err := s.weigh(ctx, q, scope, fulltext.Query{})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -1,0 +1,61 @@
+package fulltext
+
+import (
+	"encoding/base64"
+	"strings"
+
+	"docket/domain"
+)
+
+// Scope is what every lexeme of a document begins with: the tenant and the kind of
+// thing. In an index over all tenants the words of one tenant are neighbours, and how
+// common a word is in other tenants costs nothing.
+//
+// A lexeme is a scope and one of:
+//
+//	        nothing: every document has it
+//	word    of a title (weight A), description (B) or label (C), with positions
+//	#label  exactly as it is written
+//	@id     the task's project
+//
+// Labels and the project are lexemes so that the index answers these conditions too.
+type Scope string
+
+// Kind separates the documents of projects from those of tasks.
+type Kind string
+
+// The kinds of documents.
+const (
+	Projects Kind = "p"
+	Tasks    Kind = "t"
+)
+
+// Prefixes of the lexemes that are no words, after the scope.
+const (
+	labelSign   = "#"
+	projectSign = "@"
+)
+
+// ScopeOf is the scope of a tenant's documents of a kind: four characters of the
+// tenant and one of the kind. Two tenants that share them still see only their own
+// rows; their searches are slower.
+func ScopeOf(t domain.TenantID, kind Kind) Scope {
+	id := t.UUID()
+	return Scope(base64.RawURLEncoding.EncodeToString(id[13:])) + Scope(kind)
+}
+
+// Label is the lexeme of a label.
+func (s Scope) Label(label string) string { return string(s) + labelSign + label }
+
+// Project is the lexeme of a task's project.
+func (s Scope) Project(id domain.ProjectID) string { return string(s) + projectSign + id.String() }
+
+// All is the tsquery that matches every document of the scope.
+func (s Scope) All() string { return quote(string(s)) }
+
+func (s Scope) word(w string) string { return string(s) + w }
+
+// quote writes a lexeme for a tsquery.
+func quote(lexeme string) string {
+	return "'" + strings.NewReplacer(`'`, `''`, `\`, `\\`).Replace(lexeme) + "'"
+}
