@@ -34,6 +34,7 @@ var arrows = map[string][]string{
 	"internal/faults":         {},
 	"internal/faults/mutants": {},
 	"internal/released":       {"domain"},
+	"internal/vocabulary":     {},
 	"cmd/docket": {"domain", "eventstore", "commands", "projections", "notify", "httpapi",
 		"internal/postgres", "migrations"},
 	"cmd/docketbench": {"domain", "eventstore", "projections", "notify", "internal/postgres", "migrations"},
