@@ -7,21 +7,20 @@ import (
 	"time"
 )
 
-// appendTimeout bounds the wait in the queue and for a connection, and then one
-// call of the append function. Its outcome must be known, so it doesn't end with
-// the client's request.
+// appendTimeout bounds the wait in the queue and for a connection, and then each
+// call of the append function. A call doesn't end with the client's request, because
+// its outcome must be known.
 const appendTimeout = 10 * time.Second
 
-// Append writes a Commit and returns its events with their places.
+// Append writes a Commit and returns its events with their seq and time.
 //
-// Errors, all of which mean that nothing was written except the last:
-// *ConflictError, *ClaimedError, *TenantError, *RememberedError, *SizeError,
-// ErrOverloaded, ErrUnavailable, one of the programmer's (an event that isn't
-// registered, a Commit with neither events nor an Entry), and ErrOutcomeUnknown
-// where the answer was lost and Postgres stayed away.
+// Errors: *ConflictError, *ClaimedError, *TenantError, *RememberedError, *SizeError,
+// ErrOverloaded, ErrUnavailable, an error for an invalid Commit (an event that isn't
+// registered, neither events nor an Entry), and ErrOutcomeUnknown where the answer
+// was lost and Postgres stayed unreachable. All but the last mean that nothing was
+// written.
 //
-// ctx bounds the wait in the queue. Once the append is under way it isn't
-// cancelled with ctx.
+// ctx bounds the wait in the queue. A batch in flight isn't cancelled with ctx.
 func (s *Store) Append(ctx context.Context, c Commit) (Appended, error) {
 	appended, err := s.write(ctx, c)
 	s.metrics.answered(err, len(appended.Events))
@@ -44,37 +43,36 @@ func (s *Store) write(ctx context.Context, c Commit) (Appended, error) {
 	return appended, err
 }
 
-// try sends the Commit once, with whatever others wait.
+// try sends the Commit once, in a batch with other Commits that wait.
 func (s *Store) try(ctx context.Context, e *encoded) (Appended, error) {
 	if err := ctx.Err(); err != nil {
 		return Appended{}, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
-	w := &waiting{encoded: e, answer: make(chan error, 1), entered: time.Now()}
-	f, err := s.queue.enter(w)
+	w := &queued{encoded: e, outcome: make(chan error, 1), enqueuedAt: time.Now()}
+	f, err := s.queue.enqueue(w)
 	if err != nil {
 		return Appended{}, err
 	}
 	if f != nil {
-		s.fly(f) // nobody else would: this goroutine carries the batch itself
+		s.dispatch(f)
 	}
-	// A timer of its own is made only where there is something to wait for.
 	select {
-	case err := <-w.answer:
+	case err := <-w.outcome:
 		return e.appended(err)
 	default:
 	}
-	patience := time.NewTimer(appendTimeout)
-	defer patience.Stop()
+	timeout := time.NewTimer(appendTimeout)
+	defer timeout.Stop()
 	cause := context.DeadlineExceeded
 	select {
-	case err := <-w.answer:
+	case err := <-w.outcome:
 		return e.appended(err)
-	case <-patience.C:
+	case <-timeout.C:
 	case <-ctx.Done():
 		cause = ctx.Err()
 	}
-	if s.queue.leave(w) {
+	if s.queue.withdraw(w) {
 		return Appended{}, fmt.Errorf("%w: %w", ErrUnavailable, cause)
 	}
-	return e.appended(<-w.answer)
+	return e.appended(<-w.outcome)
 }

@@ -10,12 +10,12 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// arguments are what the append function takes; migrations/0002_events.sql says
-// what each is. What is nil is null: an array of which nothing is to be said.
+// arguments are the parameters of the append function, which
+// migrations/0002_events.sql explains. An empty array is sent as null.
 type arguments struct {
-	commits  int32
-	patience int32 // ms
-	tenants  ids
+	commits     int32
+	lockTimeout int32 // ms
+	tenants     ids
 
 	newCommit, newTenant []int32
 
@@ -47,16 +47,15 @@ type arguments struct {
 	eventData, eventMeta      pgtype.FlatArray[[]byte]
 }
 
-// ids are UUIDs in a form that pgx puts into an array as they are; slices of the
-// package uuid's own go through reflection.
+// ids are UUIDs in a form that pgx encodes without reflection.
 type ids = pgtype.FlatArray[pgtype.UUID]
 
 func idOf(id uuid.UUID) pgtype.UUID { return pgtype.UUID{Bytes: id, Valid: true} }
 
-// arguments lays a batch out in arrays, and notes in each Commit where its checks
-// and claims begin.
-func (b *batch) arguments(patience int32) *arguments {
-	a := &arguments{commits: int32(len(b.commits)), patience: patience, tenants: make(ids, 0, len(b.tenants))}
+// arguments turns a batch into arrays, and sets in each Commit where its checks and
+// claims begin.
+func (b *batch) arguments(lockTimeout int32) *arguments {
+	a := &arguments{commits: int32(len(b.commits)), lockTimeout: lockTimeout, tenants: make(ids, 0, len(b.tenants))}
 	for t := range b.tenants {
 		a.tenants = append(a.tenants, idOf(t.UUID()))
 	}
@@ -68,12 +67,12 @@ func (b *batch) arguments(patience int32) *arguments {
 	a.streamType = make([]string, len(b.streams))
 	a.stream = make(ids, len(b.streams))
 	for i, w := range b.commits {
-		b.lay(a, int32(i+1), w)
+		b.addCommit(a, int32(i+1), w)
 	}
 	return a
 }
 
-func (b *batch) lay(a *arguments, no int32, w *waiting) {
+func (b *batch) addCommit(a *arguments, no int32, w *queued) {
 	c := w.commit
 	at := func(t domain.TenantID) int32 { return int32(b.tenants[t]) }
 	for _, t := range c.NewTenants {
@@ -94,7 +93,7 @@ func (b *batch) lay(a *arguments, no int32, w *waiting) {
 		a.claimHolder, a.claimRelease = append(a.claimHolder, idOf(k.Holder)), append(a.claimRelease, k.Release)
 	}
 	if c.Entry != nil {
-		a.remember(no, at(c.Entry.Tenant), c.Command, c.Entry)
+		a.addEntry(no, at(c.Entry.Tenant), c.Command, c.Entry)
 	}
 	actor := idOf(c.Actor.UUID())
 	actor.Valid = !c.Actor.IsZero()
@@ -110,7 +109,7 @@ func (b *batch) lay(a *arguments, no int32, w *waiting) {
 	}
 }
 
-func (a *arguments) remember(no, log int32, command domain.CommandID, e *Entry) {
+func (a *arguments) addEntry(no, log int32, command domain.CommandID, e *Entry) {
 	a.keyCommit, a.keyTenant = append(a.keyCommit, no), append(a.keyTenant, log)
 	a.keyHash, a.keyFingerprint = append(a.keyHash, e.Key[:]), append(a.keyFingerprint, e.Fingerprint[:])
 	a.keyCommand = append(a.keyCommand, idOf(command.UUID()))
@@ -138,7 +137,7 @@ func (a *arguments) remember(no, log int32, command domain.CommandID, e *Entry) 
 // list is the arguments in the order of the function's parameters.
 func (a *arguments) list() []any {
 	return []any{
-		a.commits, a.patience, a.tenants,
+		a.commits, a.lockTimeout, a.tenants,
 		a.newCommit, a.newTenant,
 		a.streamTenant, a.streamType, a.stream,
 		a.checkCommit, a.checkStream, a.checkVersion,

@@ -11,18 +11,18 @@ import (
 )
 
 const (
-	// batchCommits is how many Commits one call carries at most: more make it slower
-	// for all that are in it, and hardly faster for the whole.
+	// batchCommits is the most Commits in one call: more raise the latency of each
+	// and hardly the throughput.
 	batchCommits = 128
 	// batchBytes bounds the events' data in one call.
 	batchBytes = 1 << 20
 )
 
-// batch is some Commits that are independent of each other: none writes a stream
+// batch is a set of Commits that are independent of each other: none writes a stream
 // that another writes or checks, no two share a claim, a key or a command id. So
-// the append function can check them all against the state before the batch.
+// the append function can check all of them against the state before the batch.
 type batch struct {
-	commits []*waiting
+	commits []*queued
 	size    int
 
 	tenants map[domain.TenantID]int // position in the arguments, from 1; given by arguments
@@ -37,7 +37,7 @@ type streamKey struct {
 	stream uuid.UUID
 }
 
-// streamUse is what a batch does with a stream.
+// streamUse says how a batch uses a stream.
 type streamUse struct {
 	position int // in the arguments, from 1
 	written  bool
@@ -61,9 +61,9 @@ func newBatch() *batch {
 	}
 }
 
-// add takes a Commit in, unless there is no room for it or it isn't independent
-// of those that are in.
-func (b *batch) add(w *waiting) bool {
+// add adds a Commit; false where the batch is full or the Commit isn't independent
+// of the others.
+func (b *batch) add(w *queued) bool {
 	if len(b.commits) > 0 && (b.full() || b.size+w.size > batchBytes || !b.independent(w)) {
 		return false
 	}
@@ -94,9 +94,9 @@ func (b *batch) add(w *waiting) bool {
 
 func (b *batch) full() bool { return len(b.commits) >= batchCommits }
 
-// independent reports whether a Commit may go with those that are in. A stale one
-// writes nothing, whatever they do to its streams.
-func (b *batch) independent(w *waiting) bool {
+// independent reports whether a Commit is independent of the batch. A stale Commit
+// writes nothing, so its streams don't matter.
+func (b *batch) independent(w *queued) bool {
 	c := w.commit
 	for i, k := range w.checks {
 		if use, ok := b.streams[streamKey{k.Tenant, k.Stream.ID}]; ok && !w.stale && (use.written || i < len(c.Parts)) {
@@ -116,7 +116,7 @@ func (b *batch) independent(w *waiting) bool {
 	if _, ok := b.ids[c.Command]; ok {
 		return false
 	}
-	// A log that begins in this batch can't be written by another Commit of it.
+	// No other Commit of the batch may touch the log of a new tenant.
 	begins := func(c Commit, t domain.TenantID) bool { return slices.Contains(c.NewTenants, t) }
 	for _, other := range b.commits {
 		if slices.ContainsFunc(other.commit.NewTenants, func(t domain.TenantID) bool { return slices.Contains(w.tenants, t) }) ||
@@ -137,22 +137,22 @@ type result struct {
 	RefusedVersion []*int
 }
 
-// settle gives each Commit its outcome: an error where it was refused, else its
-// events' places.
-func (b *batch) settle(r result) []error {
-	outcomes := make([]error, len(b.commits))
+// outcomes are the Commits' errors, nil for those that were written, whose events
+// get their seq and time.
+func (b *batch) outcomes(r result) []error {
+	errs := make([]error, len(b.commits))
 	if len(r.Heads) != len(b.tenants) || len(r.Times) != len(b.tenants) {
-		for i := range outcomes {
-			outcomes[i] = fmt.Errorf("%w: %d heads for %d logs", ErrOutcomeUnknown, len(r.Heads), len(b.tenants))
+		for i := range errs {
+			errs[i] = fmt.Errorf("%w: %d heads for %d logs", ErrOutcomeUnknown, len(r.Heads), len(b.tenants))
 		}
-		return outcomes
+		return errs
 	}
 	for i, no := range r.Refused {
-		outcomes[no-1] = b.refusal(b.commits[no-1], r.Refusals[i], r.RefusedAt[i], r.RefusedVersion[i])
+		errs[no-1] = b.refusal(b.commits[no-1], r.Refusals[i], r.RefusedAt[i], r.RefusedVersion[i])
 	}
 	written := make([]int64, len(b.tenants))
 	for i, w := range b.commits {
-		if outcomes[i] != nil {
+		if errs[i] != nil {
 			continue
 		}
 		for n := range w.events {
@@ -163,11 +163,11 @@ func (b *batch) settle(r result) []error {
 			e.At = r.Times[t].UTC().Add(time.Duration(written[t]-1) * time.Microsecond)
 		}
 	}
-	return outcomes
+	return errs
 }
 
-// refusal is why a Commit was refused. at is a position in the arguments.
-func (b *batch) refusal(w *waiting, reason string, at int, version *int) error {
+// refusal is the error of a refused Commit. at is a position in the arguments.
+func (b *batch) refusal(w *queued, reason string, at int, version *int) error {
 	switch reason {
 	case "key":
 		return &RememberedError{Tenant: w.commit.Entry.Tenant, Key: w.commit.Entry.Key}
@@ -186,7 +186,7 @@ func (b *batch) refusal(w *waiting, reason string, at int, version *int) error {
 	return fmt.Errorf("append refused for a reason this version doesn't know: %q", reason)
 }
 
-// halves splits a batch, each half in the order in which its Commits came.
+// halves splits a batch and keeps the order of its Commits.
 func (b *batch) halves() [2]*batch {
 	halves := [2]*batch{newBatch(), newBatch()}
 	for i, w := range b.commits {

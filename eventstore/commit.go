@@ -9,24 +9,24 @@ import (
 // MaxEventSize is the most that one event's data may have, in bytes of JSON.
 const MaxEventSize = 48 << 10
 
-// maxTenants is how many logs one Commit may touch: a tenant's and the platform's.
+// maxTenants is the most logs that one Commit may touch: a tenant's and the platform's.
 const maxTenants = 2
 
-// Commit is what Append writes: all of it or nothing.
+// Commit is the all-or-nothing unit of Append.
 type Commit struct {
-	// Command names the command, on every event.
+	// Command is the command id of every event.
 	Command domain.CommandID
-	// Actor is who acted; zero for the system.
+	// Actor is the acting user; zero for the system.
 	Actor domain.UserID
 	Meta  domain.Meta
 	// Parts are the events, in the order of the log.
 	Parts []Part
-	// Guards are further streams that must not have moved.
+	// Guards are further streams whose versions must still hold.
 	Guards []Guard
 	Claims []Claim
-	// NewTenants have no log yet; this Commit begins it.
+	// NewTenants have no log yet; this Commit creates it.
 	NewTenants []domain.TenantID
-	// Entry, if not nil, is remembered under its key. A Commit may be nothing else.
+	// Entry, if not nil, is the idempotency record to write. A Commit may have nothing else.
 	Entry *Entry
 }
 
@@ -34,19 +34,19 @@ type Commit struct {
 type Part struct {
 	Tenant domain.TenantID
 	Stream domain.StreamID
-	// Expected is the stream's version before; 0 where it must not exist.
+	// Expected is the stream's version before the Commit; 0 where it must not exist.
 	Expected int
 	Events   []domain.Event
 }
 
-// Guard is a stream whose version must still be the one that the decision saw.
+// Guard is the expected version of a stream that a decision only read.
 type Guard struct {
 	Tenant  domain.TenantID
 	Stream  domain.StreamID
 	Version int
 }
 
-// ClaimKind is what a claim is about.
+// ClaimKind is the kind of value that a claim reserves.
 type ClaimKind string
 
 // The kinds of claims.
@@ -55,14 +55,14 @@ const (
 	ClaimEmail ClaimKind = "email"
 	// ClaimSlug is a tenant's slug, in the platform's log.
 	ClaimSlug ClaimKind = "slug"
-	// ClaimOwner is held by every owner of a tenant, in the tenant's log; the
-	// value is the owner's id. It finds "another owner" without a read model.
+	// ClaimOwner is the id of an owner of a tenant, in the tenant's log. It finds
+	// another owner without a read model.
 	ClaimOwner ClaimKind = "owner"
 )
 
-// Claim takes a value that only one holder in a log can have, or gives it back.
-// What a Commit gives back it may give to another; giving back what the holder
-// doesn't have does nothing.
+// Claim reserves a value for one holder in a log, or releases it. A Commit may claim
+// a value that it also releases. Releasing a value that the holder doesn't have does
+// nothing.
 type Claim struct {
 	Tenant  domain.TenantID
 	Kind    ClaimKind
@@ -71,7 +71,7 @@ type Claim struct {
 	Release bool
 }
 
-// Appended are the events of a Commit with their places.
+// Appended are the events of a written Commit, with seq and time.
 type Appended struct {
 	Events []domain.Recorded
 }

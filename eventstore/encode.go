@@ -13,17 +13,17 @@ import (
 // encoded is a Commit made ready for a batch.
 type encoded struct {
 	commit  Commit
-	tenants []domain.TenantID // those touched, by key
+	tenants []domain.TenantID // those touched, in ascending order
 	checks  []Guard           // the streams written, then the guards
 	events  []domain.Recorded
-	part    []int // of each event: which part, and so which check, it belongs to
+	part    []int // by event: its part, and so its check
 	schema  []int16
 	data    []json.RawMessage
 	meta    json.RawMessage
 	size    int // bytes of data
 }
 
-// encode checks what can be checked without Postgres.
+// encode validates a Commit as far as that needs no database, and encodes its events.
 func encode(c Commit) (*encoded, error) {
 	e := &encoded{commit: c}
 	var err error
@@ -82,11 +82,11 @@ func (e *encoded) touch(t domain.TenantID) {
 	}
 }
 
-// home is the log in whose line the Commit waits: where it touches the platform's
-// log too, which everybody's do, it is the other.
+// home is the log in whose lane the Commit waits: of two, the one that isn't the
+// platform's, which many Commits touch.
 func (e *encoded) home() domain.TenantID { return e.tenants[len(e.tenants)-1] }
 
-// appended is what Append returns once the events have their places.
+// appended is the result of Append once the events have their seq and time.
 func (e *encoded) appended(err error) (Appended, error) {
 	if err != nil {
 		return Appended{}, err

@@ -11,16 +11,16 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// ErrOutcomeUnknown says that the connection broke after the Commit was sent:
-// it may or may not have been applied.
+// ErrOutcomeUnknown says that the connection broke after the Commit was sent: it
+// may or may not have been written.
 var ErrOutcomeUnknown = errors.New("outcome of the append unknown")
 
-// ErrUnavailable says that Postgres could not be reached or was too busy, and
-// nothing was done.
+// ErrUnavailable says that Postgres could not be reached or was too busy. Nothing
+// was written.
 var ErrUnavailable = errors.New("event store unavailable")
 
-// ErrOverloaded says that too many appends wait, of all tenants or of this one.
-// It is an ErrUnavailable.
+// ErrOverloaded says that too many Commits wait, of all tenants or of this one. It
+// is an ErrUnavailable.
 var ErrOverloaded = fmt.Errorf("%w: too many appends wait", ErrUnavailable)
 
 // ConflictError says that a stream of the Commit, written or guarded, has
@@ -71,8 +71,7 @@ func (e *SizeError) Error() string {
 	return fmt.Sprintf("event %s has %d bytes, more than %d", e.Type, e.Size, MaxEventSize)
 }
 
-// busy are the codes, or classes of codes, by which a server says that it can't
-// do now what may well be done later.
+// busy are SQLSTATEs, or classes of them, of errors that a later attempt may not have.
 var busy = []string{
 	"40",    // rolled back: deadlock, serialization
 	"53",    // out of connections, memory or disk
@@ -88,8 +87,7 @@ const (
 	tenantLogsKey        = "tenant_logs_pk"
 )
 
-// outcome sorts a failed call by what it means for the Commit, once the
-// connection was there.
+// outcome wraps the error of a call with what it means for the Commits.
 func outcome(err error) error {
 	var pg *pgconn.PgError
 	switch {
@@ -98,26 +96,24 @@ func outcome(err error) error {
 	case pgconn.SafeToRetry(err):
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	case !errors.As(err, &pg), pg.SeverityUnlocalized != "ERROR":
-		// No answer, or a session that ended with it: that may have been after the
-		// commit.
+		// No answer, or the session ended with it: perhaps after the commit.
 		return fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)
 	}
-	// The server answered: the statement, and so the Commit, was rolled back.
+	// The server answered, so the statement was rolled back.
 	if slices.ContainsFunc(busy, func(code string) bool { return strings.HasPrefix(pg.Code, code) }) {
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	return fmt.Errorf("append: %w", err)
 }
 
-// sameTenantAtOnce reports whether two Commits began one tenant's log at the
-// same moment, and this one lost.
-func sameTenantAtOnce(err error) bool {
+// tenantExists reports whether a concurrent Commit created the log of the same new
+// tenant first.
+func tenantExists(err error) bool {
 	var pg *pgconn.PgError
 	return errors.As(err, &pg) && pg.Code == codeUniqueViolation && pg.ConstraintName == tenantLogsKey
 }
 
-// locked reports whether a log of the batch stayed locked for longer than was
-// waited for.
+// locked reports whether a log of the batch stayed locked for the lock timeout.
 func locked(err error) bool {
 	var pg *pgconn.PgError
 	return errors.As(err, &pg) && (pg.Code == codeLockNotAvailable || pg.Code == codeDeadlock)

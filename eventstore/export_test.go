@@ -19,12 +19,12 @@ func AppendIn(ctx context.Context, tx pgx.Tx, c Commit) error {
 		return err
 	}
 	b := newBatch()
-	b.add(&waiting{encoded: e})
-	r, err := send(tx.Conn(), b, alonePatience)
+	b.add(&queued{encoded: e})
+	r, err := send(tx.Conn(), b, aloneLockTimeout)
 	if err != nil {
 		return err
 	}
-	return b.settle(r)[0]
+	return b.outcomes(r)[0]
 }
 
 // RetryDelay is the pause before a failed event is tried again.
@@ -49,7 +49,7 @@ func (s *Store) CallEach(ctx context.Context, commits []Commit) ([]Outcome, erro
 		if err != nil {
 			return nil, err
 		}
-		if !b.add(&waiting{encoded: e}) {
+		if !b.add(&queued{encoded: e}) {
 			return nil, errors.New("the Commits aren't independent")
 		}
 	}
@@ -58,36 +58,36 @@ func (s *Store) CallEach(ctx context.Context, commits []Commit) ([]Outcome, erro
 		return nil, err
 	}
 	defer conn.Release()
-	r, err := send(conn.Conn(), b, flightPatience)
+	r, err := send(conn.Conn(), b, batchLockTimeout)
 	if err != nil {
 		return nil, err
 	}
 	outcomes := make([]Outcome, len(commits))
-	for i, err := range b.settle(r) {
+	for i, err := range b.outcomes(r) {
 		outcomes[i].Appended, outcomes[i].Err = b.commits[i].appended(err)
 	}
 	return outcomes, nil
 }
 
-// Batches are the batches that these Commits would be carried in, one after the
-// other, had they all waited: the numbers of the Commits. learns says whether a line
-// learns from what flew before.
-func Batches(commits []Commit, learns bool) ([][]int, error) {
+// Batches are the batches in which the queue would send these Commits if all of them
+// waited, as indexes of the Commits. Where completes, each batch moves the streams
+// that it writes.
+func Batches(commits []Commit, completes bool) ([][]int, error) {
 	q := newQueue()
-	q.flying = flights // all under way, so that nothing leaves
-	numbers := map[*waiting]int{}
+	q.inFlight = maxInFlight // so that no batch is dispatched
+	numbers := map[*queued]int{}
 	for i, c := range commits {
 		e, err := encode(c)
 		if err != nil {
 			return nil, err
 		}
-		w := &waiting{encoded: e, answer: make(chan error, 1)}
+		w := &queued{encoded: e, outcome: make(chan error, 1)}
 		numbers[w] = i
-		if _, err := q.enter(w); err != nil {
+		if _, err := q.enqueue(w); err != nil {
 			return nil, err
 		}
 	}
-	q.flying = flights - 1
+	q.inFlight = maxInFlight - 1
 	var all [][]int
 	for f := q.next(); f != nil; f = q.next() {
 		var batch []int
@@ -99,10 +99,10 @@ func Batches(commits []Commit, learns bool) ([][]int, error) {
 			}
 		}
 		all = append(all, batch)
-		if !learns {
+		if !completes {
 			moved = nil
 		}
-		q.land(f, landing{moved: moved})
+		q.complete(f, completion{moved: moved})
 	}
 	return all, nil
 }
@@ -111,21 +111,21 @@ func Batches(commits []Commit, learns bool) ([][]int, error) {
 const (
 	QueueSizeTenant = queueSizeTenant
 	BatchCommits    = batchCommits
-	Flights         = flights
+	MaxInFlight     = maxInFlight
 )
 
-// Ground keeps everything from leaving until takeOff.
-func (s *Store) Ground() (takeOff func()) {
+// Hold keeps everything from leaving until release.
+func (s *Store) Hold() (release func()) {
 	q := s.queue
 	q.mu.Lock()
-	q.flying += flights
+	q.inFlight += maxInFlight
 	q.mu.Unlock()
 	return func() {
 		q.mu.Lock()
-		q.flying -= flights
+		q.inFlight -= maxInFlight
 		q.mu.Unlock()
 		for f := q.next(); f != nil; f = q.next() {
-			go s.fly(f)
+			go s.dispatch(f)
 		}
 	}
 }
@@ -133,8 +133,8 @@ func (s *Store) Ground() (takeOff func()) {
 // Waiting is how many Commits are in the queue.
 func (s *Store) Waiting() int { n, _ := s.queue.load(); return n }
 
-// Flying is how many flights are under way.
-func (s *Store) Flying() int { _, n := s.queue.load(); return n }
+// InFlight is the number of batches in flight.
+func (s *Store) InFlight() int { _, n := s.queue.load(); return n }
 
 // Told reports whether the Feed means to tell other replicas of a tenant.
 func (f *Feed) Told(t domain.TenantID) bool {
@@ -144,15 +144,14 @@ func (f *Feed) Told(t domain.TenantID) bool {
 	return ok
 }
 
-// BreakFeed makes every landing of this Store panic.
+// BreakFeed makes every completion of this Store panic.
 func (s *Store) BreakFeed() { s.feed = &Feed{} }
 
 // MendFeed ends BreakFeed.
 func (s *Store) MendFeed() { s.feed = nil }
 
 // Decide calls the append function inside a transaction with as many of these
-// Commits as are independent, beside so many streams that nobody writes or checks,
-// which make it go the other way.
+// Commits as are independent, and with pad more streams that no Commit uses.
 func Decide(ctx context.Context, tx pgx.Tx, commits []Commit, pad int) (out string, n int, err error) {
 	b := newBatch()
 	for _, c := range commits {
@@ -160,9 +159,9 @@ func Decide(ctx context.Context, tx pgx.Tx, commits []Commit, pad int) (out stri
 		if err != nil {
 			return "", 0, err
 		}
-		b.add(&waiting{encoded: e})
+		b.add(&queued{encoded: e})
 	}
-	a := b.arguments(alonePatience)
+	a := b.arguments(aloneLockTimeout)
 	for range pad {
 		a.streamTenant, a.streamType, a.stream = append(a.streamTenant, 1), append(a.streamType, "task"), append(a.stream, idOf(uuid.New()))
 	}
@@ -174,7 +173,7 @@ func Decide(ctx context.Context, tx pgx.Tx, commits []Commit, pad int) (out stri
 	for i, v := range r.RefusedVersion {
 		out += fmt.Sprint(r.Refused[i], r.Refusals[i], r.RefusedAt[i], *v, ";")
 	}
-	outcomes := b.settle(r)
+	outcomes := b.outcomes(r)
 	out += fmt.Sprint(len(r.Times), r.Heads, outcomes)
 	for i, w := range b.commits {
 		if outcomes[i] == nil {
@@ -184,7 +183,7 @@ func Decide(ctx context.Context, tx pgx.Tx, commits []Commit, pad int) (out stri
 					return "", 0, fmt.Errorf("event %d of %s: %w", e.Seq, e.Tenant, err)
 				}
 				if !at.Equal(e.At) {
-					out += fmt.Sprint("told ", e.At, ", written ", at)
+					out += fmt.Sprint("returned ", e.At, ", written ", at)
 				}
 			}
 		}

@@ -16,26 +16,25 @@ import (
 // Hash is a SHA-256.
 type Hash [32]byte
 
-// Entry is what is remembered of a command under a key, so that the same command
-// with the same key is answered the same again. It is written with the Commit or
-// not at all.
+// Entry is the idempotency record of a command: a second request with the same key
+// gets a replay of the first answer. It is written with its Commit or not at all.
 type Entry struct {
 	// Tenant is the log to which the key belongs.
 	Tenant domain.TenantID
-	// Key is the hash of the key with its scope. The key itself isn't kept.
+	// Key is the hash of the key and its scope. The key itself isn't stored.
 	Key Hash
-	// Fingerprint is the hash of the request.
+	// Fingerprint is the request fingerprint, a hash.
 	Fingerprint Hash
 	// Command is the Commit's, given by Append.
 	Command domain.CommandID
-	// Seq is the position that was answered; nil: that of the Commit's last event
-	// in the log of Answer's stream.
+	// Seq is the position in the answer; nil for that of the Commit's last event in the
+	// log of Answer's stream.
 	Seq *int64
-	// Answer is the state that was the answer; nil where it had no body.
+	// Answer is the stream whose state the answer had; nil where it had no body.
 	Answer *Version
-	// Aside is what of the answer isn't in that state; nil where all is.
+	// Aside is the part of the answer that isn't in that state; nil if there is none.
 	Aside json.RawMessage
-	// Refusal is the problem that was the answer; nil for an accepted command.
+	// Refusal is the problem in the answer; nil for an accepted command.
 	Refusal json.RawMessage
 }
 
@@ -46,15 +45,15 @@ type Version struct {
 	Version int
 }
 
-// rememberedSQL reads what is remembered under a key ($1 tenant, $2 hash).
+// rememberedSQL reads an idempotency record ($1 tenant, $2 hash of the key).
 const rememberedSQL = `select fingerprint, command_id, seq, stream_tenant, stream_type, stream_id, version, aside, refusal
 from commands where tenant_id = $1 and key_hash = $2`
 
-// forgetSQL deletes up to $2 of what was remembered before a time ($1).
+// forgetSQL deletes up to $2 idempotency records from before a time ($1).
 const forgetSQL = `delete from commands where (tenant_id, key_hash) in
 (select tenant_id, key_hash from commands where at < $1 limit $2)`
 
-// Remembered reads what is remembered under a key; found is false for a new one.
+// Remembered reads the idempotency record of a key; found is false for a new key.
 func (s *Store) Remembered(ctx context.Context, t domain.TenantID, key Hash) (e Entry, found bool, err error) {
 	err = s.scoped(ctx, t, rememberedSQL, []any{t.UUID(), key[:]}, func(rows pgx.Rows) error {
 		e, err = pgx.CollectExactlyOneRow(rows, scanEntry)
@@ -64,7 +63,7 @@ func (s *Store) Remembered(ctx context.Context, t domain.TenantID, key Hash) (e 
 		return Entry{}, false, nil
 	}
 	if err != nil {
-		return Entry{}, false, fmt.Errorf("what is remembered of tenant %s: %w", t, err)
+		return Entry{}, false, fmt.Errorf("idempotency record of tenant %s: %w", t, err)
 	}
 	e.Tenant, e.Key = t, key
 	return e, true, nil
@@ -99,11 +98,11 @@ func scanEntry(row pgx.CollectableRow) (Entry, error) {
 	return e, nil
 }
 
-// Forget deletes up to limit entries of before a time, and says how many they were.
+// Forget deletes up to limit idempotency records from before a time, and returns their number.
 func (s *Store) Forget(ctx context.Context, before time.Time, limit int) (int, error) {
 	tag, err := s.engine.Exec(ctx, forgetSQL, before, limit)
 	if err != nil {
-		return 0, fmt.Errorf("forget keys: %w", Unreachable(err))
+		return 0, fmt.Errorf("delete idempotency records: %w", Unreachable(err))
 	}
 	return int(tag.RowsAffected()), nil
 }

@@ -11,13 +11,12 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// scopeSQL limits what the api role sees to one tenant ($1), until the end of
-// the transaction that it is part of.
+// scopeSQL limits the api role to one tenant ($1) until the end of the transaction.
 const scopeSQL = `select set_config('docket.tenant', $1, true)`
 
 // loadSQL reads the events of a stream ($1 tenant, $2 stream, $4 its type) after
-// a version ($3). The type keeps one who names a project's id as a user's from
-// being given the project's events.
+// a version ($3). The type keeps a caller that passes a project's id as a user's from
+// getting the project's events.
 const loadSQL = `select ` + Columns + ` from events
 where tenant_id = $1 and stream_id = $2 and version > $3 and stream_type = $4 order by version`
 
@@ -26,16 +25,16 @@ where tenant_id = $1 and stream_id = $2 and version > $3 and stream_type = $4 or
 const loadUpToSQL = `select ` + Columns + ` from events
 where tenant_id = $1 and stream_id = $2 and version <= $3 and stream_type = $4 order by version`
 
-// claimantSQL finds who holds a claim ($1 tenant, $2 kind, $3 value).
+// claimantSQL finds the holder of a claim ($1 tenant, $2 kind, $3 value).
 const claimantSQL = `select holder from claims where tenant_id = $1 and kind = $2 and value = $3`
 
-// claimantsSQL lists up to $3 holders of a kind of claims ($1 tenant, $2 kind), without one of them ($4).
+// claimantsSQL lists up to $3 holders of claims of a kind ($1 tenant, $2 kind) other than $4.
 const claimantsSQL = `select holder from claims where tenant_id = $1 and kind = $2 and holder <> $4
 order by value limit $3`
 
-// Load reads a stream's events after a version, in order. A stream that doesn't
-// exist has none. It returns domain.ErrUnknownEvent where a newer version of
-// Docket wrote one of them.
+// Load reads a stream's events after a version, in order; none for a stream that
+// doesn't exist. It returns domain.ErrUnknownEvent where a newer version of Docket
+// wrote one of them.
 func (s *Store) Load(ctx context.Context, t domain.TenantID, stream domain.StreamID, after int) ([]domain.Recorded, error) {
 	return s.load(ctx, loadSQL, t, stream, after)
 }
@@ -58,7 +57,7 @@ func (s *Store) load(ctx context.Context, sql string, t domain.TenantID, stream 
 	return events, nil
 }
 
-// Claimant is who holds a claim; found is false where nobody does.
+// Claimant is the holder of a claim; found is false where it is free.
 func (s *Store) Claimant(ctx context.Context, t domain.TenantID, kind ClaimKind, value string) (holder uuid.UUID, found bool, err error) {
 	err = s.scoped(ctx, t, claimantSQL, []any{t.UUID(), string(kind), value}, func(rows pgx.Rows) error {
 		holder, err = pgx.CollectExactlyOneRow(rows, pgx.RowTo[uuid.UUID])
@@ -73,7 +72,7 @@ func (s *Store) Claimant(ctx context.Context, t domain.TenantID, kind ClaimKind,
 	return holder, true, nil
 }
 
-// ClaimantsBut lists up to limit holders of a kind of claims other than one.
+// ClaimantsBut lists up to limit holders of claims of a kind, other than but.
 func (s *Store) ClaimantsBut(ctx context.Context, t domain.TenantID, kind ClaimKind, but uuid.UUID, limit int) ([]uuid.UUID, error) {
 	var holders []uuid.UUID
 	err := s.scoped(ctx, t, claimantsSQL, []any{t.UUID(), string(kind), limit, but}, func(rows pgx.Rows) error {
@@ -87,8 +86,8 @@ func (s *Store) ClaimantsBut(ctx context.Context, t domain.TenantID, kind ClaimK
 	return holders, nil
 }
 
-// scoped runs one query as the api role within one tenant, in one round trip:
-// the batch is one implicit transaction, at whose end the scope is gone.
+// scoped runs one query as the api role within one tenant, in one round trip. The
+// batch is one implicit transaction, and the scope ends with it.
 func (s *Store) scoped(ctx context.Context, t domain.TenantID, sql string, args []any, read func(pgx.Rows) error) error {
 	b := &pgx.Batch{}
 	b.Queue(scopeSQL, t.String())

@@ -23,15 +23,8 @@ func (s *Store) Register(r prometheus.Registerer) {
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "docket_append_queue_commits",
 			Help: "Commits that wait for their batch."}, func() float64 { waiting, _ := s.queue.load(); return float64(waiting) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "docket_append_flights",
-			Help: "Batches that are under way."}, func() float64 { _, flying := s.queue.load(); return float64(flying) }),
+			Help: "Batches that are under way."}, func() float64 { _, inFlight := s.queue.load(); return float64(inFlight) }),
 	)
-}
-
-// load is how many Commits wait and how many batches are under way.
-func (q *queue) load() (waiting, flying int) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return q.size, q.flying + q.alone
 }
 
 // storeMetrics is what appends count. The counters by outcome are looked up
@@ -47,7 +40,7 @@ type storeMetrics struct {
 	splits       prometheus.Counter
 	lockedOut    prometheus.Counter
 	wait         prometheus.Histogram
-	flight       prometheus.Histogram
+	call         prometheus.Histogram
 	lost         prometheus.Counter
 	resolved     prometheus.Counter
 }
@@ -74,11 +67,11 @@ func newStoreMetrics() *storeMetrics {
 		splits:    counter("docket_append_splits_total", "Batches split because something in them couldn't be written."),
 		lockedOut: counter("docket_append_locked_total", "Batches put back because a tenant's log stayed locked."),
 		wait:      histogram("docket_append_wait_seconds", "Time of a Commit from its entry to its batch's call.", appendBuckets),
-		flight:    histogram("docket_append_flight_seconds", "Time of one call of the append function.", appendBuckets),
+		call:      histogram("docket_append_flight_seconds", "Time of one call of the append function.", appendBuckets),
 		lost:      counter("docket_append_answers_lost_total", "Commits whose answer was lost, and which were sent again."),
 		resolved:  counter("docket_append_answers_resolved_total", "Commits whose answer was lost and whose outcome was found out."),
 	}
-	m.collectors = []prometheus.Collector{outcomes, m.events, m.batchCommits, m.splits, m.lockedOut, m.wait, m.flight, m.lost, m.resolved}
+	m.collectors = []prometheus.Collector{outcomes, m.events, m.batchCommits, m.splits, m.lockedOut, m.wait, m.call, m.lost, m.resolved}
 	return m
 }
 
@@ -124,15 +117,15 @@ func (m *storeMetrics) refused(err error) prometheus.Counter {
 
 // called notes one call of the append function that began at start.
 func (m *storeMetrics) called(b *batch, start time.Time) {
-	m.flight.Observe(time.Since(start).Seconds())
+	m.call.Observe(time.Since(start).Seconds())
 	m.batchCommits.Observe(float64(len(b.commits)))
 }
 
-// boarded notes how long those of a flight have waited for it.
-func (m *storeMetrics) boarded(f *flight) {
+// dispatched notes how long the Commits of a batch waited for it.
+func (m *storeMetrics) dispatched(f *inFlightBatch) {
 	now := time.Now()
 	for _, w := range f.commits {
-		m.wait.Observe(now.Sub(w.entered).Seconds())
+		m.wait.Observe(now.Sub(w.enqueuedAt).Seconds())
 	}
 }
 

@@ -15,8 +15,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Whatever waits is carried once, and no two Commits of one batch depend on each
-// other.
+// Every Commit that waits is sent once, and the Commits of a batch are independent of
+// each other.
 func TestBatchesAreIndependent(t *testing.T) {
 	t.Parallel()
 	ids := make([]uuid.UUID, 8)
@@ -70,13 +70,13 @@ func TestBatchesAreIndependent(t *testing.T) {
 		}
 		for i := range commits {
 			if seen[i] != 1 {
-				r.Fatalf("Commit %d is carried %d times", i, seen[i])
+				r.Fatalf("Commit %d is sent %d times", i, seen[i])
 			}
 		}
 	})
 }
 
-// dependent is the rule in its plainest form.
+// dependent is the rule in its simplest form.
 func dependent(a, b eventstore.Commit) bool {
 	touches := func(c eventstore.Commit, t domain.TenantID) bool {
 		return c.Entry != nil && c.Entry.Tenant == t ||
@@ -114,14 +114,14 @@ func dependent(a, b eventstore.Commit) bool {
 	return one(a, b) || one(b, a) || a.Command == b.Command
 }
 
-// However much one tenant has waiting, the others' Commits are in the next few
-// batches that leave.
-func TestFloodingTenantKeepsNobodyWaiting(t *testing.T) {
+// However many Commits of one tenant wait, those of other tenants are in the next few
+// batches.
+func TestBusyTenantDelaysNoOther(t *testing.T) {
 	t.Parallel()
-	flooding := newID[domain.TenantID](t)
+	busy := newID[domain.TenantID](t)
 	var commits []eventstore.Commit
 	for range 1500 {
-		commits = append(commits, commit(t, part(flooding, newStream(t), 0, 1)))
+		commits = append(commits, commit(t, part(busy, newStream(t), 0, 1)))
 	}
 	const others = 9
 	for range others {
@@ -131,7 +131,7 @@ func TestFloodingTenantKeepsNobodyWaiting(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const rounds = eventstore.Flights + 2 // a flight takes its share of the lines
+	const rounds = eventstore.MaxInFlight + 2 // a batch takes a share of the lanes
 	soon := slices.Concat(batches[:rounds]...)
 	for i := range others {
 		if !slices.Contains(soon, 1500+i) {
@@ -145,7 +145,7 @@ func TestFloodingTenantKeepsNobodyWaiting(t *testing.T) {
 	}
 }
 
-// A tenant whose share of the queue is full hears so at once; the others don't.
+// A tenant whose share of the queue is full gets ErrOverloaded at once; others append.
 func TestFullQueue(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -179,13 +179,13 @@ func TestFullQueue(t *testing.T) {
 	f.append(f.store, commit(t, part(full, newStream(t), 0, 1)))
 }
 
-// What Postgres can't take fails alone, not with those that share its batch.
+// A Commit that Postgres rejects fails alone; the others of its batch are written.
 func TestPoisonedCommitFailsAlone(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	tenant := f.tenant()
 	admin := session(t, f.db.EngineURL)
-	lock := f.lock(tenant) // so that they gather
+	lock := f.lock(tenant) // so that they wait in the queue
 	var waiting sync.WaitGroup
 	for i := range 30 {
 		c := commit(t, part(tenant, newStream(t), 0, 1))
@@ -214,8 +214,8 @@ func TestPoisonedCommitFailsAlone(t *testing.T) {
 	f.wantsOrderly(tenant)
 }
 
-// Of many that expect the same version one is written, the others hear of the
-// conflict, and of the version that is there.
+// Of many Commits that expect the same version one is written; the others get a
+// conflict with the actual version.
 func TestManyAppendsToOneStream(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -245,9 +245,9 @@ func TestManyAppendsToOneStream(t *testing.T) {
 	f.wantsOrderly(tenant)
 }
 
-// Many that come with keys and write one stream: once it has moved, all others can
-// only be refused, and share a call, which has room for 32 of one line.
-func TestKeyedRivalsShareACall(t *testing.T) {
+// Concurrent writers of one stream that have keys: once the stream has moved, all others
+// can only be refused and share a call, which takes 32 Commits of one lane.
+func TestKeyedStaleCommitsShareACall(t *testing.T) {
 	t.Parallel()
 	tenant, stream := newID[domain.TenantID](t), newStream(t)
 	var commits []eventstore.Commit
@@ -261,6 +261,6 @@ func TestKeyedRivalsShareACall(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(batches) != 2 {
-		t.Errorf("%d calls for %d rivals, want 2", len(batches), len(commits))
+		t.Errorf("%d calls for %d Commits, want 2", len(batches), len(commits))
 	}
 }

@@ -10,17 +10,17 @@ import (
 )
 
 const (
-	// resolveAttempts is how often a Commit is sent again whose answer was lost.
+	// resolveAttempts is how often a Commit is sent again after its answer was lost.
 	resolveAttempts = 3
-	// resolvePause is what is waited before each: a server that was killed needs a
-	// moment to come back.
+	// resolvePause is the pause before each attempt: a killed server needs a moment
+	// to come back.
 	resolvePause = 500 * time.Millisecond
 )
 
-// resolve finds out what became of a Commit whose answer was lost, by sending it
-// again: if it was applied, its streams have moved, and what stands after the
-// expected version carries its command id; if it wasn't, it is applied now. The
-// tenant's lock puts the two in an order, should the first still be under way.
+// resolve finds the outcome of a Commit whose answer was lost by sending it again.
+// If it was applied, its streams have moved, and the events after the expected
+// version have its command id; if it wasn't, it is applied now. Should the first
+// call still run, the tenant's lock orders the two.
 func (s *Store) resolve(ctx context.Context, e *encoded, unknown error) (Appended, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), appendTimeout)
 	defer cancel()
@@ -29,8 +29,7 @@ func (s *Store) resolve(ctx context.Context, e *encoded, unknown error) (Appende
 			break
 		}
 		appended, err := s.try(ctx, e)
-		switch {
-		case err == nil:
+		if err == nil {
 			return appended, nil
 		}
 		appended, found, findErr := s.find(ctx, e.commit)
@@ -41,15 +40,14 @@ func (s *Store) resolve(ctx context.Context, e *encoded, unknown error) (Appende
 			s.feed.grew(e.tenants)
 			return appended, nil
 		case errors.Is(err, ErrOutcomeUnknown), errors.Is(err, ErrUnavailable):
-			continue // and the first answer is as unknown as before: it may be under way
+			continue // the first call may still run
 		}
-		return Appended{}, err // refused, and so it was the first time
+		return Appended{}, err // refused, so the first call was refused too
 	}
 	return Appended{}, fmt.Errorf("%w: Postgres stayed away", unknown)
 }
 
-// find looks for the events of a Commit in their streams. A Commit is applied
-// whole, so its first part tells of all.
+// find looks for the events of a Commit in their streams.
 func (s *Store) find(ctx context.Context, c Commit) (_ Appended, found bool, _ error) {
 	if c.Entry != nil {
 		switch e, found, err := s.Remembered(ctx, c.Entry.Tenant, c.Entry.Key); {

@@ -17,12 +17,11 @@ import (
 // Columns are the columns of an event in the order in which Scan reads them.
 const Columns = FoldColumns + `, meta`
 
-// FoldColumns are those without the event's Meta, for folds that don't look at it:
-// it is a third of what is sent and read. Scan reads these too.
+// FoldColumns are Columns without the event's Meta, for folds that don't use it:
+// Meta is a third of the bytes. Scan reads these too.
 const FoldColumns = `tenant_id, seq, stream_type, stream_id, version, type, schema_version, occurred_at, actor_id, command_id, data`
 
-// stored is an event as its row has it. data and meta are only lent: the driver's
-// next row overwrites them.
+// stored is a row of events. The driver's next row overwrites data and meta.
 type stored struct {
 	domain.Recorded
 	eventType string
@@ -31,8 +30,9 @@ type stored struct {
 	meta      json.RawMessage // nil where it wasn't selected
 }
 
-// Scan reads one event of a query that selects Columns or FoldColumns, bringing old schema
-// versions up to date. It returns domain.ErrUnknownEvent for what a newer version wrote.
+// Scan reads one event of a query that selects Columns or FoldColumns, and upcasts old
+// schema versions. It returns domain.ErrUnknownEvent for an event that a newer version
+// of Docket wrote.
 func Scan(row pgx.CollectableRow) (domain.Recorded, error) {
 	s, ok := scanBinary(row)
 	if !ok {
@@ -58,7 +58,7 @@ func (s *stored) decode() (domain.Recorded, error) {
 	return s.Recorded, nil
 }
 
-// scanAny reads a row by way of the driver, in whatever formats it came.
+// scanAny reads a row with the driver, in any format.
 func scanAny(row pgx.CollectableRow) (stored, error) {
 	var (
 		s                   stored
@@ -97,8 +97,8 @@ var scanned = [...]struct {
 }
 
 // scanBinary reads a row without the driver's reflection, which takes longer than
-// everything else about an event. It isn't ok where anything is unlike Columns as
-// they are sent: then scanAny reads it, or says what is wrong.
+// the rest of the scan. It isn't ok where a column differs from Columns in binary
+// format: then scanAny reads the row or returns the error.
 func scanBinary(row pgx.CollectableRow) (s stored, ok bool) {
 	fields, v := row.FieldDescriptions(), row.RawValues()
 	if len(v) != len(fields) || len(v) > len(scanned) || len(v) < len(scanned)-1 {
@@ -131,15 +131,15 @@ func scanBinary(row pgx.CollectableRow) (s stored, ok bool) {
 	return s, len(v) == 11 || s.meta != nil
 }
 
-// instant is a timestamptz as it is sent: microseconds since 2000. It isn't ok where
-// that is no time.
+// instant decodes a binary timestamptz: microseconds since 2000. It isn't ok for an
+// infinite one.
 func instant(v []byte) (at time.Time, ok bool) {
 	const y2k = 946_684_800 // in Unix seconds
 	micros := int64(binary.BigEndian.Uint64(v))
 	return time.Unix(y2k+micros/1_000_000, micros%1_000_000*1_000).UTC(), micros != math.MaxInt64 && micros != math.MinInt64
 }
 
-// names are those of event and stream types, so that no row needs its own copy.
+// names are the event and stream types, so that rows share their strings.
 var names = func() map[string]string {
 	m := map[string]string{}
 	for _, d := range domain.Definitions() {

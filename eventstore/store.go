@@ -15,7 +15,7 @@ type Store struct {
 }
 
 // New makes a Store that appends with the engine role and loads with the api
-// role. The pools stay the caller's to close. feed, if not nil, is told of every append.
+// role. The caller closes the pools. feed, if not nil, is notified of every append.
 func New(engine, api *pgxpool.Pool, feed *Feed) *Store {
 	return &Store{engine: engine, api: api, feed: feed, queue: newQueue(), metrics: newStoreMetrics()}
 }

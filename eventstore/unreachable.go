@@ -14,8 +14,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// unreachable are the codes, or classes of codes, by which a server says that
-// it, and not the statement, is why a read failed.
+// unreachable are SQLSTATEs, or classes of them, with which a read fails because of
+// the server, not of the statement.
 var unreachable = []string{
 	"08",    // the connection broke
 	"53",    // out of connections, memory or disk
@@ -23,9 +23,9 @@ var unreachable = []string{
 	"25006", // read-only: a standby
 }
 
-// Unreachable gives the failure of a read domain.CodeOverloaded where Postgres
-// can't be reached or can't serve now; every other error, nil too, it returns as
-// it is. It is for reads only: of a write it would promise that nothing was done.
+// Unreachable wraps the error of a read with domain.CodeOverloaded where Postgres
+// can't be reached or can't serve now, and returns every other error, nil too, as
+// it is. It is for reads only: the code says that nothing was done.
 func Unreachable(err error) error {
 	var coded *domain.Error
 	if err == nil || errors.As(err, &coded) || errors.Is(err, context.Canceled) || !Outage(err) {
@@ -34,7 +34,7 @@ func Unreachable(err error) error {
 	return fmt.Errorf("%w: %w", domain.Refuse(domain.CodeOverloaded, "the database can't be reached; try again in a moment"), err)
 }
 
-// Outage reports whether Postgres couldn't be reached, or couldn't serve, when it failed.
+// Outage reports whether an error means that Postgres couldn't be reached or couldn't serve.
 func Outage(err error) bool {
 	var (
 		answered *pgconn.PgError

@@ -9,7 +9,7 @@ import (
 	"docket/internal/postgres"
 )
 
-// wide is a Store with connections enough for all flights that there can be.
+// wide is a Store with a connection for every batch that can be in flight.
 func (f *fixture) wide() *eventstore.Store {
 	f.t.Helper()
 	engine, err := postgres.Pool(f.t.Context(), f.db.EngineURL, postgres.PoolConfig{Role: postgres.EngineRole, MaxConns: 12})
@@ -25,8 +25,8 @@ type named struct {
 	err  error
 }
 
-// enter appends in the background, and returns when the Commit waits in the queue.
-func (f *fixture) enter(s *eventstore.Store, answers chan<- named, name string, c eventstore.Commit) {
+// enqueue appends in the background, and returns when the Commit waits in the queue.
+func (f *fixture) enqueue(s *eventstore.Store, answers chan<- named, name string, c eventstore.Commit) {
 	before := s.Waiting()
 	go func() {
 		_, err := s.Append(f.t.Context(), c)
@@ -37,40 +37,40 @@ func (f *fixture) enter(s *eventstore.Store, answers chan<- named, name string, 
 	}
 }
 
-// A Commit over the platform's log and a tenant's that stays locked must not cost
-// others their Commits over the platform's log and theirs.
+// A Commit over the platform's log and one that stays locked must not fail a Commit
+// over the platform's log and another.
 func TestLockedTenantDoesNotDragThePlatform(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	s := f.wide()
-	stuck, well := f.tenant(), f.tenant()
-	lock := f.lock(stuck)
+	locked, well := f.tenant(), f.tenant()
+	lock := f.lock(locked)
 	defer lock.Rollback(t.Context())
 	answers := make(chan named, 2)
-	takeOff := s.Ground()
-	f.enter(s, answers, "stuck", commit(t, part(domain.Platform, newStream(t), 0, 1), part(stuck, newStream(t), 0, 1)))
-	f.enter(s, answers, "well", commit(t, part(domain.Platform, newStream(t), 0, 1), part(well, newStream(t), 0, 1)))
-	takeOff()
+	release := s.Hold()
+	f.enqueue(s, answers, "locked", commit(t, part(domain.Platform, newStream(t), 0, 1), part(locked, newStream(t), 0, 1)))
+	f.enqueue(s, answers, "well", commit(t, part(domain.Platform, newStream(t), 0, 1), part(well, newStream(t), 0, 1)))
+	release()
 	for range 2 {
 		if a := <-answers; a.name == "well" {
 			if a.err != nil {
-				t.Errorf("a Commit that has nothing to do with the locked log: %v", a.err)
+				t.Errorf("a Commit that does not touch the locked log: %v", a.err)
 			}
 		}
 	}
 }
 
-// A log that isn't locked must not wait behind four that are, because it was once
-// in a flight with them.
-func TestInnocentLineDoesNotWaitForLockedOnes(t *testing.T) {
+// A log that isn't locked must not wait for four locked ones that were in a batch
+// with it.
+func TestUnlockedLaneDoesNotWaitForLockedOnes(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	s := f.wide()
-	var stuck []domain.TenantID
+	var locked []domain.TenantID
 	for range 4 {
-		stuck = append(stuck, f.tenant())
+		locked = append(locked, f.tenant())
 	}
-	innocent := f.tenant()
+	unlocked := f.tenant()
 	var others []domain.TenantID
 	for range 4 {
 		others = append(others, f.tenant())
@@ -80,37 +80,36 @@ func TestInnocentLineDoesNotWaitForLockedOnes(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer tx.Rollback(t.Context())
-	for _, id := range stuck {
+	for _, id := range locked {
 		if _, err := tx.Exec(t.Context(), `select from tenant_logs where tenant_id = $1 for no key update`, id.UUID()); err != nil {
 			t.Fatal(err)
 		}
 	}
 	answers := make(chan named, 9)
-	takeOff := s.Ground()
-	for _, id := range stuck {
-		f.enter(s, answers, "stuck", commit(t, part(id, newStream(t), 0, 1)))
+	release := s.Hold()
+	for _, id := range locked {
+		f.enqueue(s, answers, "locked", commit(t, part(id, newStream(t), 0, 1)))
 	}
-	f.enter(s, answers, "innocent", commit(t, part(innocent, newStream(t), 0, 1)))
+	f.enqueue(s, answers, "unlocked", commit(t, part(unlocked, newStream(t), 0, 1)))
 	for _, id := range others {
-		f.enter(s, answers, "other", commit(t, part(id, newStream(t), 0, 1)))
+		f.enqueue(s, answers, "other", commit(t, part(id, newStream(t), 0, 1)))
 	}
-	takeOff()
-	stuckFirst := 0
+	release()
+	lockedFirst := 0
 	for range 9 {
 		switch a := <-answers; a.name {
-		case "stuck":
-			stuckFirst++
-		case "innocent":
-			if a.err != nil || stuckFirst > 0 {
-				t.Errorf("answered (%v) after %d of the locked ones had given up", a.err, stuckFirst)
+		case "locked":
+			lockedFirst++
+		case "unlocked":
+			if a.err != nil || lockedFirst > 0 {
+				t.Errorf("answered (%v) after %d of the locked ones timed out", a.err, lockedFirst)
 			}
 		}
 	}
 }
 
-// A panic in a flight that its caller survives, as every HTTP handler does, must
-// leave the queue as it was.
-func TestPanicInAFlightLandsIt(t *testing.T) {
+// A batch that panics is completed, so that the queue continues.
+func TestPanickingBatchIsCompleted(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	tenant := f.tenant()
@@ -121,13 +120,13 @@ func TestPanicInAFlightLandsIt(t *testing.T) {
 		_, _ = s.Append(t.Context(), commit(t, part(tenant, newStream(t), 0, 1)))
 	}()
 	s.MendFeed()
-	if n := s.Flying(); n != 0 {
-		t.Errorf("%d flights are under way for ever; whoever appends to this tenant waits for ever", n)
+	if n := s.InFlight(); n != 0 {
+		t.Errorf("%d batches stay in flight, so appends to this tenant wait for ever", n)
 	}
 }
 
-// A Commit whose answer was lost and that was found in the log is news as well.
-func TestFoundCommitIsNews(t *testing.T) {
+// The feed is notified of a Commit whose answer was lost and that was found in the log.
+func TestFoundCommitIsNotified(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	tenant, other := f.tenant(), f.tenant()

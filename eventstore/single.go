@@ -10,13 +10,14 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// appendOneSQL is the lighter way for a Commit that nobody flies with;
-// migrations/0002_events.sql says what the parameters are and what comes back.
-const appendOneSQL = `select head, at, refused_at, refused_version
+// appendSingleSQL appends one event without a batch; migrations/0002_events.sql
+// explains the parameters and the result.
+const appendSingleSQL = `select head, at, refused_at, refused_version
 from append_one($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`
 
-// lone reports whether a batch can take the lighter way.
-func (b *batch) lone() bool {
+// single reports whether append_one can write the batch: one Commit of one event
+// in one log, without new tenants, claims or an Entry.
+func (b *batch) single() bool {
 	if len(b.commits) != 1 || len(b.tenants) != 1 {
 		return false
 	}
@@ -25,8 +26,8 @@ func (b *batch) lone() bool {
 	return len(w.events) == 1 && len(c.Parts) == 1 && len(c.NewTenants) == 0 && len(c.Claims) == 0 && c.Entry == nil
 }
 
-// sendLone is send for such a batch.
-func sendLone(ctx context.Context, conn *pgx.Conn, b *batch, patience int32) (result, error) {
+// sendSingle is send for such a batch.
+func sendSingle(ctx context.Context, conn *pgx.Conn, b *batch, lockTimeout int32) (result, error) {
 	w := b.commits[0]
 	checks, versions := make(ids, len(w.checks)), make([]int32, len(w.checks))
 	for i, k := range w.checks {
@@ -44,7 +45,7 @@ func sendLone(ctx context.Context, conn *pgx.Conn, b *batch, patience int32) (re
 		refusedAt      *int
 		refusedVersion *int
 	)
-	err := conn.QueryRow(ctx, appendOneSQL, patience, idOf(tenant.UUID()), string(e.Stream.Type), checks, versions,
+	err := conn.QueryRow(ctx, appendSingleSQL, lockTimeout, idOf(tenant.UUID()), string(e.Stream.Type), checks, versions,
 		e.Event.EventType(), w.schema[0], actor, idOf(w.commit.Command.UUID()), []byte(w.data[0]), []byte(w.meta)).
 		Scan(&head, &at, &refusedAt, &refusedVersion)
 	r := result{Heads: []int64{head.Int64}, Times: []time.Time{{}}}

@@ -9,9 +9,10 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Whatever comes, leaves, lands and is put back: each Commit is answered once or
-// was given up, none waits while a flight could start, nothing is left behind.
-func TestQueueTurns(t *testing.T) {
+// Through any sequence of enqueue, withdraw, complete and requeue, each Commit gets one
+// outcome or is withdrawn, none waits while a batch could be sent, and the queue ends
+// empty.
+func TestQueueModel(t *testing.T) {
 	t.Parallel()
 	tenants := make([]domain.TenantID, 7)
 	for i := range tenants {
@@ -24,34 +25,33 @@ func TestQueueTurns(t *testing.T) {
 	}
 	rapid.Check(t, func(r *rapid.T) {
 		q := newQueue()
-		var all []*waiting
-		var up []*flight
-		entered := map[*waiting]bool{}
-		start := func(f *flight) {
+		var all []*queued
+		var inFlight []*inFlightBatch
+				start := func(f *inFlightBatch) {
 			if f == nil {
 				return
 			}
-			up = append(up, f)
+			inFlight = append(inFlight, f)
 			for _, w := range f.commits {
-				if !w.taken || w.gone || len(w.answer) > 0 {
-					r.Fatal("a Commit that isn't there any more flies")
+				if !w.dispatched || w.withdrawn || len(w.outcome) > 0 {
+					r.Fatal("a Commit was sent that is withdrawn or has an outcome")
 				}
 			}
 		}
-		land := func(f *flight, how int) {
+		complete := func(f *inFlightBatch, how int) {
 			switch {
 			case how == 0 && !f.alone:
-				q.again(f, f.commits)
-				q.land(f, landing{locked: f.commits[0].tenants[:1]})
+				q.requeue(f, f.commits)
+				q.complete(f, completion{locked: f.commits[0].tenants[:1]})
 			default:
 				moved := map[streamKey]int{}
 				for _, w := range f.commits {
-					w.answer <- nil
+					w.outcome <- nil
 					for _, p := range w.commit.Parts {
 						moved[streamKey{p.Tenant, p.Stream.ID}] = p.Expected + 1
 					}
 				}
-				q.land(f, landing{moved: moved, failed: how == 1 && f.alone})
+				q.complete(f, completion{moved: moved, failed: how == 1 && f.alone})
 			}
 			for n := q.next(); n != nil; n = q.next() {
 				start(n)
@@ -73,44 +73,43 @@ func TestQueueTurns(t *testing.T) {
 				if err != nil {
 					r.Fatal(err)
 				}
-				w := &waiting{encoded: e, answer: make(chan error, 1)}
+				w := &queued{encoded: e, outcome: make(chan error, 1)}
 				all = append(all, w)
-				f, err := q.enter(w)
+				f, err := q.enqueue(w)
 				if err != nil {
 					r.Fatal(err)
 				}
-				entered[w] = true
-				start(f)
+								start(f)
 			case op < 6 && len(all) > 0:
-				w := rapid.SampledFrom(all).Draw(r, "leaver")
-				if len(w.answer) == 0 && !w.gone {
-					q.leave(w)
+				w := rapid.SampledFrom(all).Draw(r, "withdrawn")
+				if len(w.outcome) == 0 && !w.withdrawn {
+					q.withdraw(w)
 				}
-			case len(up) > 0:
-				i := rapid.IntRange(0, len(up)-1).Draw(r, "flight")
-				f := up[i]
-				up = append(up[:i], up[i+1:]...)
-				land(f, rapid.IntRange(0, 3).Draw(r, "how"))
+			case len(inFlight) > 0:
+				i := rapid.IntRange(0, len(inFlight)-1).Draw(r, "batch")
+				f := inFlight[i]
+				inFlight = append(inFlight[:i], inFlight[i+1:]...)
+				complete(f, rapid.IntRange(0, 3).Draw(r, "how"))
 			}
 			if f := q.next(); f != nil {
-				r.Fatal("a flight could have started")
+				r.Fatal("a batch could have been sent")
 			}
 		}
 		for range rapid.IntRange(1, 80).Draw(r, "steps") {
 			step()
 		}
-		for len(up) > 0 {
-			f := up[0]
-			up = up[1:]
-			land(f, 2)
+		for len(inFlight) > 0 {
+			f := inFlight[0]
+			inFlight = inFlight[1:]
+			complete(f, 2)
 		}
 		for _, w := range all {
-			if (len(w.answer) == 1) == w.gone {
-				r.Fatalf("answered %d times, gone %t", len(w.answer), w.gone)
+			if (len(w.outcome) == 1) == w.withdrawn {
+				r.Fatalf("%d outcomes, withdrawn %t", len(w.outcome), w.withdrawn)
 			}
 		}
-		if q.size != 0 || len(q.lines) != 0 || q.flying != 0 || q.alone != 0 || len(q.ready) != 0 {
-			r.Fatalf("left: size %d, %d lines, %d and %d flying", q.size, len(q.lines), q.flying, q.alone)
+		if q.size != 0 || len(q.lanes) != 0 || q.inFlight != 0 || q.inFlightAlone != 0 || len(q.ready) != 0 {
+			r.Fatalf("left: size %d, %d lanes, %d and %d in flight", q.size, len(q.lanes), q.inFlight, q.inFlightAlone)
 		}
 	})
 }

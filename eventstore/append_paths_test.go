@@ -12,8 +12,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Row by row and set by set, the append function decides and writes the same.
-func TestBothWaysOfAppend(t *testing.T) {
+// The append function decides and writes the same row by row and set by set.
+func TestBothPathsOfAppend(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	tenants := []domain.TenantID{domain.Platform, f.tenant(), f.tenant(), newID[domain.TenantID](t), newID[domain.TenantID](t)}
@@ -97,28 +97,28 @@ union all select row(tenant_id, key_hash, command_id, seq, stream_tenant, stream
 			commits[i] = c
 		}
 		var outs, dumps [2]string
-		for way, pad := range []int{0, 40} {
+		for path, pad := range []int{0, 40} {
 			tx, err := f.engine.Begin(t.Context())
 			if err != nil {
 				r.Fatal(err)
 			}
 			out, n, err := eventstore.Decide(t.Context(), tx, commits, pad)
 			if err != nil {
-				outs[way] = err.Error()
+				outs[path] = err.Error()
 			} else {
-				outs[way] = out
-				if err := tx.QueryRow(t.Context(), dump).Scan(&dumps[way]); err != nil {
+				outs[path] = out
+				if err := tx.QueryRow(t.Context(), dump).Scan(&dumps[path]); err != nil {
 					r.Fatal(err)
 				}
 			}
 			accepted += n
 			_ = tx.Rollback(t.Context())
 		}
-		if contains(outs[0], "told ") {
+		if contains(outs[0], "returned ") {
 			r.Fatal(outs[0])
 		}
 		if outs[0] != outs[1] || dumps[0] != dumps[1] {
-			r.Fatalf("one way\n%s\n%s\nthe other\n%s\n%s", outs[0], dumps[0], outs[1], dumps[1])
+			r.Fatalf("row by row\n%s\n%s\nset by set\n%s\n%s", outs[0], dumps[0], outs[1], dumps[1])
 		}
 		for _, k := range []string{"key", "tenant", "version", "claim", "SQLSTATE"} {
 			if contains(outs[0], k) {
