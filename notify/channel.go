@@ -1,87 +1,65 @@
 package notify
 
 import (
-	"context"
 	"errors"
 	"fmt"
 
 	"docket/domain"
+	"docket/eventstore"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 )
 
-// channelSQL reads what a tenant ($1) has chosen so far.
+// channelSQL reads the channel settings of a tenant ($1).
 const channelSQL = `select channel, email_from, slack_webhook from tenant_channels where tenant_id = $1`
 
-// setChannelSQL keeps what a tenant ($1) has chosen: $2 channel, $3 sender of
-// e-mail, $4 name of the Slack webhook.
+// setChannelSQL writes the channel settings of a tenant ($1): $2 channel, $3 sender
+// of e-mail, $4 name of the secret with the Slack webhook.
 const setChannelSQL = `insert into tenant_channels (tenant_id, channel, email_from, slack_webhook)
 values ($1, $2, $3, $4)
 on conflict on constraint tenant_channels_pk do update
 set channel = excluded.channel, email_from = excluded.email_from, slack_webhook = excluded.slack_webhook`
 
-// channels is how a page's tenant wants its members to be told, as it was at the
-// event in hand. It is folded from the tenant's own log by this subscription
-// itself: it is exact, and waits for no other.
-type channels struct {
-	tx     pgx.Tx
-	tenant domain.TenantID
-	loaded bool
-	now    domain.Tenant
+// channelSettings are a tenant's as of one event. The subscription folds them from
+// the tenant log itself, so they are exact and depend on no other subscription.
+type channelSettings struct {
+	// tenant has the settings; its other fields are not loaded.
+	tenant domain.Tenant
+	stored domain.Tenant
 }
 
-// fold takes in an event of the tenant's stream; any other changes nothing.
-func (c *channels) fold(ctx context.Context, e domain.Recorded) error {
+// load reads the row, if there is one.
+func (c *channelSettings) load(row pgx.Row) error {
+	var webhook *uuid.UUID
+	c.tenant.Channel = domain.ChannelInApp
+	err := row.Scan(&c.tenant.Channel, &c.tenant.EmailFrom, &webhook)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return err
+	}
+	c.tenant.SlackWebhook = (*domain.SecretID)(webhook)
+	c.stored = c.tenant
+	return nil
+}
+
+// fold applies an event of the tenant's stream and ignores any other.
+func (c *channelSettings) fold(e domain.Recorded) error {
 	if e.Stream.Type != domain.TenantStream {
 		return nil
 	}
-	if err := c.load(ctx); err != nil {
-		return err
-	}
-	before := c.now
-	next, err := c.now.Evolve(e)
+	next, err := c.tenant.Evolve(e)
 	if err != nil {
 		return fmt.Errorf("event %d: %w", e.Seq, err)
 	}
-	c.now = next
-	if before.Channel == next.Channel && before.EmailFrom == next.EmailFrom && before.SlackWebhook == next.SlackWebhook {
-		return nil
-	}
-	var webhook *uuid.UUID
-	if next.SlackWebhook != nil {
-		id := next.SlackWebhook.UUID()
-		webhook = &id
-	}
-	if _, err := c.tx.Exec(ctx, setChannelSQL, c.tenant.UUID(), string(next.Channel), next.EmailFrom, webhook); err != nil {
-		return fmt.Errorf("keep channel: %w", err)
-	}
+	c.tenant = next
 	return nil
 }
 
-// chosen is the tenant with its channel and what goes with it; its other fields
-// mean nothing.
-func (c *channels) chosen(ctx context.Context) (domain.Tenant, error) {
-	err := c.load(ctx)
-	return c.now, err
-}
-
-func (c *channels) load(ctx context.Context) error {
-	if c.loaded {
-		return nil
+// queue writes the settings if an event changed them.
+func (c *channelSettings) queue(page *eventstore.Page) {
+	now, old := c.tenant, c.stored
+	if now.Channel == old.Channel && now.EmailFrom == old.EmailFrom && now.SlackWebhook == old.SlackWebhook {
+		return
 	}
-	var webhook *uuid.UUID
-	err := c.tx.QueryRow(ctx, channelSQL, c.tenant.UUID()).Scan(&c.now.Channel, &c.now.EmailFrom, &webhook)
-	switch {
-	case errors.Is(err, pgx.ErrNoRows):
-		c.now.Channel = domain.ChannelInApp
-	case err != nil:
-		return fmt.Errorf("read channel: %w", err)
-	}
-	if webhook != nil {
-		id := domain.SecretID(*webhook)
-		c.now.SlackWebhook = &id
-	}
-	c.loaded = true
-	return nil
+	page.Queue(setChannelSQL, page.Tenant.UUID(), string(now.Channel), now.EmailFrom, (*uuid.UUID)(now.SlackWebhook))
 }

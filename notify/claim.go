@@ -14,37 +14,72 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// claimLockSQL lets one claim at a time look at a channel ($1), of all replicas:
-// two that look at once would both see room below a tenant's cap. It is held for
-// the claim's own transaction, about a millisecond.
+// claimLockSQL admits one claim of a channel ($1) at a time, over all replicas: two
+// at once would both see room below a tenant's cap. The claim's own transaction
+// holds the lock, for about a millisecond.
 const claimLockSQL = `select pg_advisory_xact_lock(hashtextextended('docket deliveries ' || $1, 0))`
 
-// errDraining says that nothing more is claimed.
+// claimSQL claims the delivery of a channel ($1) that is longest due, with a lease of
+// $2 seconds, and leaves out tenants with $3 leased deliveries. It reads the first
+// hundred that are due. Only if all of them belong to tenants left out does it walk
+// from tenant to tenant, one probe each: a tenant with very many deliveries neither
+// hides the other tenants nor makes the claim slower.
+const claimSQL = `with recursive busy as materialized (
+  select f.tenant_id from deliveries f
+  where f.channel = $1 and f.leased_until > statement_timestamp()
+  group by f.tenant_id having count(*) >= $3
+), early as materialized (
+  select d.tenant_id, d.id, d.due_at from deliveries d
+  where d.channel = $1 and d.finished_at is null and d.due_at <= statement_timestamp()
+  order by d.due_at, d.tenant_id, d.id limit 100
+), heads as (
+  (select d.tenant_id, d.id, d.due_at from deliveries d
+   where d.channel = $1 and d.finished_at is null
+     and (select count(*) = 100 and bool_and(e.tenant_id in (select tenant_id from busy)) from early e)
+   order by d.tenant_id, d.due_at, d.id limit 1)
+  union all
+  select n.tenant_id, n.id, n.due_at from heads h cross join lateral (
+    select d.tenant_id, d.id, d.due_at from deliveries d
+    where d.channel = $1 and d.finished_at is null and d.tenant_id > h.tenant_id
+    order by d.tenant_id, d.due_at, d.id limit 1) n
+), chosen as (
+  select c.tenant_id, c.id from (select * from early union all select * from heads) c
+  where c.due_at <= statement_timestamp() and c.tenant_id not in (select tenant_id from busy)
+  order by c.due_at, c.tenant_id, c.id limit 1
+), taken as (
+  select d.tenant_id, d.id from deliveries d join chosen using (tenant_id, id)
+  where d.finished_at is null for no key update of d skip locked
+)
+update deliveries d set attempts = d.attempts + 1,
+  leased_until = statement_timestamp() + make_interval(secs => $2),
+  due_at = statement_timestamp() + make_interval(secs => $2)
+from taken where d.tenant_id = taken.tenant_id and d.id = taken.id
+returning d.tenant_id, d.id, d.channel, d.attempts, d.message`
+
+// errDraining is the answer to a claim after drain.
 var errDraining = errors.New("the delivery queue is closing")
 
-// claims is the database as watermill-sql's Subscriber sees it: what it takes for
-// a transaction around a claim, the sending and the ack is none, so that nothing
-// of the database is held while a message is sent. The claim is a transaction of
-// its own, and so is the statement that ends the attempt; what is lost between
-// them comes again when its lease ends.
+// claims is what watermill-sql's Subscriber takes for its database. The Subscriber
+// wraps a transaction around reading, sending and acking a message. Here that is an
+// attempt, which holds nothing of the database while a message is sent: the claim is
+// a transaction of its own, and so is the statement that finishes the attempt.
 type claims struct {
-	pool *pgxpool.Pool
-	log  *slog.Logger
-	// turn holds the connections that wait for claimLockSQL to one.
-	turn chan struct{}
+	sql.Beginner // on the pool: each statement commits by itself
+	pool         *pgxpool.Pool
+	log          *slog.Logger
+	// one limits the connections that wait for claimLockSQL.
+	one sync.Mutex
 
 	mu       sync.Mutex
 	draining bool
 	open     sync.WaitGroup
 }
 
-var _ sql.Beginner = (*claims)(nil)
-
 func newClaims(pool *pgxpool.Pool, log *slog.Logger) *claims {
-	return &claims{pool: pool, log: log, turn: make(chan struct{}, 1)}
+	return &claims{Beginner: sql.BeginnerFromPgx(pool), pool: pool, log: log}
 }
 
-// drain stops claiming; the channel closes when all that was claimed has ended.
+// drain stops claiming. The channel closes when all attempts have ended.
 func (c *claims) drain() <-chan struct{} {
 	c.mu.Lock()
 	c.draining = true
@@ -63,7 +98,7 @@ func (c *claims) isDraining() bool {
 	return c.draining
 }
 
-// BeginTx is what each look at the queue begins with. After drain it is refused.
+// BeginTx begins an attempt.
 func (c *claims) BeginTx(context.Context, *stdsql.TxOptions) (sql.Tx, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -74,102 +109,92 @@ func (c *claims) BeginTx(context.Context, *stdsql.TxOptions) (sql.Tx, error) {
 	return &attempt{claims: c}, nil
 }
 
-// ExecContext and QueryContext outside an attempt are never called.
-func (c *claims) ExecContext(context.Context, string, ...any) (sql.Result, error) {
-	return nil, errors.ErrUnsupported
-}
-
-// QueryContext as ExecContext.
-func (c *claims) QueryContext(context.Context, string, ...any) (sql.Rows, error) {
-	return nil, errors.ErrUnsupported
-}
-
-// attempt is one claim and what follows from it. Each statement commits by itself.
+// attempt is one attempt at one delivery, from the claim to the outcome.
 type attempt struct {
-	*claims
-	end sync.Once
+	claims     *claims
+	tenant, id uuid.UUID
+	channel    string
+	number     int
+	message    []byte
+	// outcome is nil until Deliver returns.
+	outcome outcome
 }
 
-// Commit and Rollback have nothing to do; one of them is the attempt's last.
-func (a *attempt) Commit() error {
-	a.end.Do(a.open.Done)
-	return nil
-}
-
-// Rollback as Commit.
-func (a *attempt) Rollback() error { return a.Commit() }
-
-// QueryContext claims. All rows are read before it returns, so that an error
-// among them is one of the claim (watermill-sql would take it for "no more").
-func (a *attempt) QueryContext(ctx context.Context, query string, args ...any) (sql.Rows, error) {
-	select {
-	case a.turn <- struct{}{}:
-		defer func() { <-a.turn }()
-	case <-ctx.Done():
-		return nil, ctx.Err()
+// attemptOf is the attempt that a message of the Queue stands for.
+func attemptOf(ctx context.Context) (*attempt, error) {
+	tx, _ := sql.TxFromContext(ctx)
+	a, ok := tx.(*attempt)
+	if !ok {
+		return nil, errors.New("message is not of the delivery queue")
 	}
-	var rows claimed
-	if a.isDraining() {
-		return &rows, nil
+	return a, nil
+}
+
+// QueryContext claims a delivery, if one is due.
+func (a *attempt) QueryContext(ctx context.Context, query string, args ...any) (sql.Rows, error) {
+	a.claims.one.Lock()
+	defer a.claims.one.Unlock()
+	found := false
+	if a.claims.isDraining() {
+		return &claimed{a, found}, nil
 	}
 	b := &pgx.Batch{}
 	b.Queue(claimLockSQL, args[0])
-	b.Queue(query, args...).Query(func(r pgx.Rows) error {
-		var err error
-		rows.rest, err = pgx.CollectRows(r, func(r pgx.CollectableRow) (claim, error) {
-			var c claim
-			err := r.Scan(&c.tenant, &c.id, &c.channel, &c.attempt, &c.payload)
-			return c, err
-		})
+	b.Queue(query, args...).QueryRow(func(row pgx.Row) error {
+		err := row.Scan(&a.tenant, &a.id, &a.channel, &a.number, &a.message)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
+		found = err == nil
 		return err
 	})
-	if err := a.pool.SendBatch(ctx, b).Close(); err != nil {
+	if err := a.claims.pool.SendBatch(ctx, b).Close(); err != nil {
 		return nil, fmt.Errorf("claim: %w", err)
 	}
-	return &rows, nil
+	return &claimed{a, found}, nil
 }
 
-// ExecContext ends the attempt. That another has begun since, because the lease
-// was over, is worth a line in the log: the message may be sent twice.
+// ExecContext finishes the attempt. Another attempt may have begun since, if the
+// lease ended.
 func (a *attempt) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	tag, err := a.pool.Exec(ctx, query, args...)
+	tag, err := a.claims.pool.Exec(ctx, query, args...)
 	if err != nil {
-		return nil, fmt.Errorf("end attempt: %w", err)
+		return nil, fmt.Errorf("finish attempt: %w", err)
 	}
 	if tag.RowsAffected() == 0 {
-		a.log.WarnContext(ctx, "delivery outlived its lease, and may be sent twice", "tenant", args[0], "delivery", args[1])
+		a.claims.log.WarnContext(ctx, "delivery outlived its lease and may be sent twice", "tenant", a.tenant, "delivery", a.id)
 	}
 	return sql.PgxResult{CommandTag: tag}, nil
 }
 
-// claim is a row of claimSQL.
-type claim struct {
-	tenant, id uuid.UUID
-	channel    string
-	attempt    int64
-	payload    []byte
-}
-
-// claimed are rows that have been read already.
-type claimed struct {
-	row  claim
-	rest []claim
-}
-
-// Next goes to the next row.
-func (c *claimed) Next() bool {
-	if len(c.rest) == 0 {
-		return false
-	}
-	c.row, c.rest = c.rest[0], c.rest[1:]
-	return true
-}
-
-// Scan gives the row to schema.UnmarshalMessage, its only caller.
-func (c *claimed) Scan(dest ...any) error {
-	*dest[0].(*claim) = c.row
+// Commit ends an attempt that is finished, or that found nothing due.
+func (a *attempt) Commit() error {
+	a.claims.open.Done()
 	return nil
 }
 
-// Close has nothing to do.
+// Rollback ends an attempt that failed before it was finished: the delivery is due
+// again when its lease ends.
+func (a *attempt) Rollback() error { return a.Commit() }
+
+// claimed is the result of a claim: the attempt's delivery, or no row.
+type claimed struct {
+	attempt *attempt
+	more    bool
+}
+
+// Next moves to the row, the first time.
+func (c *claimed) Next() bool {
+	more := c.more
+	c.more = false
+	return more
+}
+
+// Scan is called by schema.UnmarshalMessage only.
+func (c *claimed) Scan(dest ...any) error {
+	*dest[0].(**attempt) = c.attempt
+	return nil
+}
+
+// Close is a no-op: the row was read in QueryContext, so that an error is the claim's.
 func (c *claimed) Close() error { return nil }

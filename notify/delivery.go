@@ -1,86 +1,69 @@
 package notify
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
-	"strconv"
-	"time"
 
 	"docket/domain"
 
+	"github.com/ThreeDotsLabs/watermill-sql/v4/pkg/sql"
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 )
 
-// stored is a Message as the queue keeps it. The names are part of the database:
-// a row may be sent by a newer version than wrote it.
-type stored struct {
-	ID           domain.NotificationID `json:"notification_id"`
-	Tenant       domain.TenantID       `json:"tenant_id"`
-	User         domain.UserID         `json:"user_id"`
-	Actor        domain.UserID         `json:"actor_id"`
-	Kind         Kind                  `json:"kind"`
-	Reason       Reason                `json:"reason"`
-	Seq          int64                 `json:"seq"`
-	EntityType   domain.StreamType     `json:"entity_type"`
-	EntityID     uuid.UUID             `json:"entity_id"`
-	ProjectID    *domain.ProjectID     `json:"project_id"`
-	Title        string                `json:"title"`
-	Body         string                `json:"body"`
-	CreatedAt    time.Time             `json:"created_at"`
-	ToEmail      string                `json:"to_email"`
-	ToName       string                `json:"to_name"`
-	EmailFrom    *string               `json:"email_from"`
-	SlackWebhook *domain.SecretID      `json:"slack_webhook"`
+// insertDeliveriesSQL enqueues messages for a channel ($1), leaving out those that
+// are there: $2 tenants, $3 ids, $4 users, $5 actors, $6 seqs, $7 messages.
+const insertDeliveriesSQL = `insert into deliveries (tenant_id, id, channel, user_id, actor_id, seq, message)
+select d.tenant_id, d.id, $1, d.user_id, d.actor_id, d.seq, d.message
+from unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::bigint[], $7::json[]) as d (tenant_id, id, user_id, actor_id, seq, message)
+on conflict on constraint deliveries_pk do nothing`
+
+// outgoing is a delivery that is about to be enqueued. It travels to the adapter in
+// the Watermill message's context.
+type outgoing struct {
+	id      uuid.UUID
+	payload string
+	Message
 }
 
-func (m Message) marshal() ([]byte, error) {
-	return json.Marshal(stored{
-		ID: m.ID, Tenant: m.Tenant, User: m.User, Actor: m.Actor, Kind: m.Kind, Reason: m.Reason, Seq: m.Seq,
-		EntityType: m.EntityType, EntityID: m.EntityID, ProjectID: m.ProjectID, Title: m.Title, Body: m.Body,
-		CreatedAt: m.CreatedAt, ToEmail: m.To.Email, ToName: m.To.Name, EmailFrom: m.EmailFrom, SlackWebhook: m.SlackWebhook,
-	})
-}
+type outgoingKey struct{}
 
-func unmarshal(b []byte) (Message, error) {
-	var s stored
-	if err := json.Unmarshal(b, &s); err != nil {
-		return Message{}, fmt.Errorf("stored message: %w", err)
-	}
-	return Message{
-		Notification: Notification{
-			ID: s.ID, Tenant: s.Tenant, User: s.User, Actor: s.Actor, Kind: s.Kind, Reason: s.Reason, Seq: s.Seq,
-			EntityType: s.EntityType, EntityID: s.EntityID, ProjectID: s.ProjectID, Title: s.Title, Body: s.Body, CreatedAt: s.CreatedAt,
-		},
-		To: Recipient{Email: s.ToEmail, Name: s.ToName}, EmailFrom: s.EmailFrom, SlackWebhook: s.SlackWebhook,
-	}, nil
-}
-
-// The metadata of a queued Watermill message: what are columns beside it, and,
-// from the worker to the statement that ends the attempt, what became of it.
-const (
-	metaTenant  = "tenant"
-	metaUser    = "user"
-	metaActor   = "actor"
-	metaSeq     = "seq"
-	metaChannel = "channel"
-	metaAttempt = "attempt"
-	metaState   = "state"
-	metaWait    = "wait"
-	metaProblem = "problem"
-)
-
-// envelope wraps a message for a channel's queue. The delivery's id follows from
-// the notification's, so that nothing is queued twice.
-func envelope(m Message, c domain.Channel) (*message.Message, error) {
-	payload, err := m.marshal()
+// publish enqueues a page's messages for one channel, in the page's transaction: a
+// message is in the queue if and only if the checkpoint advances. A delivery's id
+// follows from the notification's, so none is enqueued twice.
+func publish(ctx context.Context, tx pgx.Tx, c domain.Channel, list []Message) error {
+	p, err := sql.NewPublisher(sql.TxFromPgx(tx), sql.PublisherConfig{SchemaAdapter: schema{}}, nil)
 	if err != nil {
-		return nil, fmt.Errorf("delivery of event %d: %w", m.Seq, err)
+		return fmt.Errorf("delivery queue: %w", err)
 	}
-	out := message.NewMessage(derived(m.CreatedAt, m.ID.String()+"/"+string(c)).String(), payload)
-	out.Metadata.Set(metaTenant, m.Tenant.String())
-	out.Metadata.Set(metaUser, m.User.String())
-	out.Metadata.Set(metaActor, m.Actor.String())
-	out.Metadata.Set(metaSeq, strconv.FormatInt(m.Seq, 10))
-	return out, nil
+	out := make([]*message.Message, len(list))
+	for i, m := range list {
+		payload, err := json.Marshal(m)
+		if err != nil {
+			return fmt.Errorf("message of event %d: %w", m.Seq, err)
+		}
+		o := outgoing{derivedID(m.CreatedAt, m.ID.String()+"/"+string(c)), string(payload), m}
+		out[i] = message.NewMessage(o.id.String(), payload)
+		out[i].SetContext(context.WithValue(ctx, outgoingKey{}, o))
+	}
+	if err := p.Publish(string(c), out...); err != nil {
+		return fmt.Errorf("enqueue messages for %s: %w", c, err)
+	}
+	return nil
+}
+
+// InsertQuery enqueues what publish made, by one statement.
+func (schema) InsertQuery(p sql.InsertQueryParams) (sql.Query, error) {
+	list := column(p.Msgs, func(m *message.Message) outgoing { return m.Context().Value(outgoingKey{}).(outgoing) })
+	return sql.Query{Query: insertDeliveriesSQL, Args: []any{
+		p.Topic,
+		column(list, func(o outgoing) uuid.UUID { return o.Tenant.UUID() }),
+		column(list, func(o outgoing) uuid.UUID { return o.id }),
+		column(list, func(o outgoing) uuid.UUID { return o.User.UUID() }),
+		column(list, func(o outgoing) *uuid.UUID { return nullable(o.Actor) }),
+		column(list, func(o outgoing) int64 { return o.Seq }),
+		column(list, func(o outgoing) string { return o.payload }),
+	}}, nil
 }

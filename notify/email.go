@@ -26,7 +26,7 @@ func NewEmailLog(log *slog.Logger) *EmailLog { return &EmailLog{log} }
 // Send logs the message.
 func (p *EmailLog) Send(ctx context.Context, m Message) error {
 	p.log.InfoContext(ctx, "e-mail, not sent: no mail server is set", "tenant", m.Tenant,
-		"to", m.To.Email, "subject", subject(m), "text", m.Body)
+		"to", m.Email, "subject", subject(m), "text", m.Body)
 	return nil
 }
 
@@ -68,11 +68,11 @@ func (p *Email) Send(ctx context.Context, m Message) error {
 // the message says.
 func (p *Email) compose(m Message) (*gomail.Msg, error) {
 	out := gomail.NewMsg()
-	to, err := bareAddress(m.To.Email)
+	to, err := bareAddress(m.Email)
 	if err != nil {
 		return nil, permanent("the member's e-mail address can't be used", err)
 	}
-	to.Name = oneLine(m.To.Name)
+	to.Name = oneLine(m.Recipient.Name)
 	from := p.server.from
 	if m.EmailFrom != nil {
 		own, err := bareAddress(*m.EmailFrom)

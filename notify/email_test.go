@@ -37,7 +37,7 @@ func letter(t *testing.T) notify.Message {
 			Title: `Task "Läuft" is assigned to you`, Body: "Ann assigned it to you.\n.\nBye",
 			CreatedAt: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC),
 		},
-		To: notify.Recipient{Email: "bob@example.org", Name: "Bob"},
+		Recipient: notify.Recipient{Email: "bob@example.org", Name: "Bob"},
 	}
 }
 
@@ -117,7 +117,7 @@ func TestHeadersCannotBeForged(t *testing.T) {
 	e := mailer(t, "smtp://"+s.Addr+sender, s.Trust)
 	const forged = "x\r\nBcc: eve@example.org\r\n\r\nforged\n.\nQUIT\" <eve@example.org>, \x00"
 	m := letter(t)
-	m.Title, m.Body, m.To.Name = forged, forged, forged
+	m.Title, m.Body, m.Recipient.Name = forged, forged, forged
 	if err := e.Send(t.Context(), m); err != nil {
 		t.Fatal(err)
 	}
@@ -146,11 +146,11 @@ func TestHeadersCannotBeForged(t *testing.T) {
 			if from {
 				m.EmailFrom = &address
 			} else {
-				m.To.Email = address
+				m.Email = address
 			}
 			err := e.Send(t.Context(), m)
 			var f *notify.Failure
-			if !errors.As(err, &f) || f.Verdict != notify.Permanent {
+			if !errors.As(err, &f) || !f.Permanent {
 				t.Errorf("%q: got %v", address, err)
 			}
 		}
@@ -177,7 +177,7 @@ func TestMailNeedsTLS(t *testing.T) {
 	} {
 		err := e.Send(t.Context(), letter(t))
 		var f *notify.Failure
-		if !errors.As(err, &f) || f.Verdict != notify.Transient || strings.Contains(err.Error(), "us:er") {
+		if !errors.As(err, &f) || f.Permanent || strings.Contains(err.Error(), "us:er") {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}
@@ -191,20 +191,20 @@ func TestMailNeedsTLS(t *testing.T) {
 func TestMailServersAnswers(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		answer  map[string]string
-		verdict notify.Verdict
-		problem string
+		answer    map[string]string
+		permanent bool
+		problem   string
 	}{
-		"no such mailbox":    {map[string]string{"RCPT": "550 5.1.1 no such user bob@example.org"}, notify.Permanent, "the mail server refused it (550)"},
-		"mailbox full":       {map[string]string{"RCPT": "452 4.2.2 full"}, notify.Transient, "the mail server put it off (452)"},
-		"greylisted":         {map[string]string{"MAIL": "451 4.7.1 later"}, notify.Transient, "the mail server put it off (451)"},
-		"sender refused":     {map[string]string{"MAIL": "553 5.7.1 not you"}, notify.Permanent, "the mail server refused it (553)"},
-		"content refused":    {map[string]string{".": "554 5.7.1 spam"}, notify.Permanent, "the mail server refused it (554)"},
-		"content put off":    {map[string]string{".": "421 4.3.0 busy"}, notify.Transient, "the mail server put it off (421)"},
-		"no login":           {map[string]string{"AUTH": "535 5.7.8 no"}, notify.Transient, "the mail server can't be reached"},
-		"no hello":           {map[string]string{"EHLO": "554 go away", "HELO": "554 go away"}, notify.Transient, "the mail server can't be reached"},
-		"no goodbye":         {map[string]string{"QUIT": "421 gone"}, 0, ""},
-		"nothing afterwards": {map[string]string{"RSET": "421 gone"}, 0, ""},
+		"no such mailbox":    {map[string]string{"RCPT": "550 5.1.1 no such user bob@example.org"}, true, "the mail server refused it (550)"},
+		"mailbox full":       {map[string]string{"RCPT": "452 4.2.2 full"}, false, "the mail server put it off (452)"},
+		"greylisted":         {map[string]string{"MAIL": "451 4.7.1 later"}, false, "the mail server put it off (451)"},
+		"sender refused":     {map[string]string{"MAIL": "553 5.7.1 not you"}, true, "the mail server refused it (553)"},
+		"content refused":    {map[string]string{".": "554 5.7.1 spam"}, true, "the mail server refused it (554)"},
+		"content put off":    {map[string]string{".": "421 4.3.0 busy"}, false, "the mail server put it off (421)"},
+		"no login":           {map[string]string{"AUTH": "535 5.7.8 no"}, false, "the mail server can't be reached"},
+		"no hello":           {map[string]string{"EHLO": "554 go away", "HELO": "554 go away"}, false, "the mail server can't be reached"},
+		"no goodbye":         {map[string]string{"QUIT": "421 gone"}, false, ""},
+		"nothing afterwards": {map[string]string{"RSET": "421 gone"}, false, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -216,7 +216,7 @@ func TestMailServersAnswers(t *testing.T) {
 				if err != nil || len(s.got) != 1 {
 					t.Errorf("got %v, and %d were taken", err, len(s.got))
 				}
-			case !errors.As(err, &f) || f.Verdict != c.verdict || f.Problem != c.problem:
+			case !errors.As(err, &f) || f.Permanent != c.permanent || f.Problem != c.problem:
 				t.Errorf("got %+v", err)
 			}
 		})
@@ -234,7 +234,7 @@ func TestMailGivesUpWithItsContext(t *testing.T) {
 	<-cfg.reached
 	cancel()
 	var f *notify.Failure
-	if err := <-failed; !errors.As(err, &f) || f.Verdict != notify.Transient || f.Problem != "the mail server can't be reached" {
+	if err := <-failed; !errors.As(err, &f) || f.Permanent || f.Problem != "the mail server can't be reached" {
 		t.Errorf("got %v", err)
 	}
 	<-cfg.closed

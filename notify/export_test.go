@@ -15,9 +15,9 @@ func Rows() map[string][]Kind {
 // EngineStatements and APIStatements are the package's SQL by the role that runs it.
 var (
 	EngineStatements = map[string]string{
-		"deliverSQL": deliverSQL, "channelSQL": channelSQL, "setChannelSQL": setChannelSQL,
-		"joinSQL": joinSQL, "renameSQL": renameSQL, "leaveSQL": leaveSQL, "recipientSQL": recipientSQL,
-		"queueSQL": queueSQL, "claimSQL": claimSQL, "endSQL": endSQL,
+		"insertNotificationsSQL": insertNotificationsSQL, "channelSQL": channelSQL, "setChannelSQL": setChannelSQL,
+		"recipientsSQL": recipientsSQL, "setRecipientsSQL": setRecipientsSQL, "deleteRecipientsSQL": deleteRecipientsSQL,
+		"insertDeliveriesSQL": insertDeliveriesSQL, "claimSQL": claimSQL, "sentSQL": sentSQL, "retrySQL": retrySQL, "deadSQL": deadSQL,
 		"putSecretSQL": putSecretSQL, "secretSQL": secretSQL,
 	}
 	APIStatements = map[string]string{
@@ -32,3 +32,6 @@ var ErrForbidden = errForbidden
 func (e *Egress) Judge(address string, plain bool) error {
 	return e.control(plain)("tcp", address, nil)
 }
+
+// HandlePage handles one page of events in its transaction.
+var HandlePage = handle

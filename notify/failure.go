@@ -5,27 +5,17 @@ import (
 	"time"
 )
 
-// Verdict says whether another attempt makes sense.
-type Verdict int
-
-// The verdicts.
-const (
-	// Transient: it may go well later.
-	Transient Verdict = iota
-	// Permanent: it will never go well.
-	Permanent
-)
-
-// Failure is why a provider couldn't send. An error that isn't one counts as
-// Transient, with a problem that tells nothing.
+// Failure is why a Provider could not send. Any other error counts as a Failure
+// that is not Permanent, with the Problem "internal error".
 type Failure struct {
-	Verdict Verdict
-	// After is the least time to wait that the other side asked for; 0: it didn't.
+	// Permanent: no later attempt can succeed.
+	Permanent bool
+	// After is the least time to wait that the receiver asked for; 0: it did not ask.
 	After time.Duration
-	// Problem says what is wrong in words that a tenant may read: nothing of what
-	// the other side answered but its status and size, no address, no secret.
+	// Problem is safe for the tenant to read: of the receiver's answer it contains
+	// the status and the size, and it contains no address and no secret.
 	Problem string
-	// Err is the cause, for the operator's log alone; it holds no secret either.
+	// Err is the cause, for the operator's log. It contains no secret either.
 	Err error
 }
 
@@ -41,9 +31,9 @@ func (f *Failure) Error() string {
 func (f *Failure) Unwrap() error { return f.Err }
 
 func permanent(problem string, cause error) *Failure {
-	return &Failure{Verdict: Permanent, Problem: problem, Err: cause}
+	return &Failure{Permanent: true, Problem: problem, Err: cause}
 }
 
 func transient(problem string, cause error) *Failure {
-	return &Failure{Verdict: Transient, Problem: problem, Err: cause}
+	return &Failure{Problem: problem, Err: cause}
 }

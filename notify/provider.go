@@ -6,33 +6,29 @@ import (
 	"docket/domain"
 )
 
-// Provider sends messages over one channel.
-//
-// Two live inside a page's transaction, where no external call is allowed: the
-// inbox and the outbox, which puts a message into the queue. The others are
-// called by the queue's workers, outside any transaction.
+// Provider sends messages over one channel. The Queue's workers call it, outside of
+// any transaction.
 type Provider interface {
-	// Send sends one message, or gives up when ctx ends. A worker tries again
-	// unless the error is a *Failure that says otherwise. A message may come again
-	// although it was sent (the worker died before it could say so): it then has
-	// the same ID.
+	// Send sends one message, or returns when ctx ends. The delivery is retried unless
+	// the error is a permanent *Failure. A message that was sent already may come
+	// again, with the same ID, if its worker died before it recorded the outcome.
 	Send(ctx context.Context, m Message) error
 }
 
-// Message is a notification with what is needed to send it: all of it as it was
-// at the event, so that every attempt sends the same.
+// Message is a notification with all that a Provider needs, as of the event: every
+// attempt sends the same. The JSON names are part of the database
+// (deliveries.message): another version may send what this one enqueued.
 type Message struct {
 	Notification
-	// To is the member who is told.
-	To Recipient
+	Recipient
 	// EmailFrom is the tenant's own sender; nil: the server's.
-	EmailFrom *string
+	EmailFrom *string `json:"email_from"`
 	// SlackWebhook names the secret with the webhook's address.
-	SlackWebhook *domain.SecretID
+	SlackWebhook *domain.SecretID `json:"slack_webhook"`
 }
 
-// Recipient is where a member is to be reached.
+// Recipient is the address and the name of the member who is notified.
 type Recipient struct {
-	Email string
-	Name  string
+	Email string `json:"to_email"`
+	Name  string `json:"to_name"`
 }

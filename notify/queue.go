@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,11 +19,10 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// QueueConfig sets a Queue up. The zero values of all but Pool and Providers are
-// good ones.
+// QueueConfig configures a Queue. Only Pool and Providers must be set.
 type QueueConfig struct {
-	// Pool has connections of the engine role. A Queue uses QueueConns of them at
-	// once; it waits where there are fewer.
+	// Pool has connections of the engine role. A Queue uses at most QueueConns of
+	// them at once, and waits if the pool has fewer.
 	Pool *pgxpool.Pool
 	// Providers send; each channel that has one has a queue.
 	Providers map[domain.Channel]Provider
@@ -30,49 +30,49 @@ type QueueConfig struct {
 	Workers int
 	// PerTenant is how many of them may be one tenant's, over all replicas; 2 if 0.
 	PerTenant int
-	// Poll is the time between two looks at an empty queue; 1 s if 0.
+	// Poll is the time between two claims while nothing is due; 1 s if 0.
 	Poll time.Duration
 	// Timeout is how long a provider may take; 20 s if 0.
 	Timeout time.Duration
-	// Lease is how long a message is a worker's before another may send it; three
-	// times Timeout if 0. Anything not above Timeout sends messages twice.
+	// Lease is how long a delivery is a worker's before another may claim it; three
+	// times Timeout if 0. It must exceed Timeout, or messages are sent twice.
 	Lease time.Duration
-	// Attempts is after how many attempts a message is given up; 12 if 0.
+	// Attempts is after how many attempts a delivery is dead; 12 if 0.
 	Attempts int
-	// Drain is how long Close waits for what is being sent; 7 s if 0.
+	// Drain is how long Close waits for messages that are being sent; 7 s if 0.
 	Drain time.Duration
-	// BreakOff is how long Close then waits for what it has broken off; 2 s if 0.
-	BreakOff time.Duration
-	Logger   *slog.Logger
+	// Interrupt is how long Close then waits for interrupted attempts; 2 s if 0.
+	Interrupt time.Duration
+	Logger    *slog.Logger
 }
 
-// QueueConns is how many connections a Queue with this many channels uses at
-// once: one that claims, and one for each channel that ends an attempt.
+// QueueConns is how many connections a Queue with this many channels uses at once:
+// one that claims, and one for each channel that finishes an attempt.
 func QueueConns(channels int) int { return channels + 1 }
 
-// Queue sends what the outbox has queued. It is a Watermill message.Subscriber
-// (watermill-sql's, over our own adapters): a topic is a channel, and a message
-// one attempt at one delivery. Deliver is the handler for all of them.
+// Queue sends the messages of the deliveries table. It is a Watermill
+// message.Subscriber (watermill-sql's, over the adapters of this package): a topic is
+// a channel, and a message is one attempt at one delivery. Deliver is the handler.
 //
-//	outbox ─▶ deliveries ─▶ claim: lease ─▶ Router ─▶ Deliver ─▶ Provider
-//	               ▲                                     │
-//	               └── ack: sent, dead, or due again ◀───┘
+//	deliveries ─▶ claim with a lease ─▶ Router ─▶ Deliver ─▶ Provider
+//	     ▲                                           │
+//	     └────── ack: sent, dead, or retry ◀─────────┘
 //
-// It sends at least once: a worker that dies after the other side has accepted,
-// and before that is recorded, leaves a message that is sent again when its lease
-// ends. Within one tenant and channel messages begin in the order of their
-// events, but none waits for one before it that failed.
+// It sends at least once: if a worker dies after the receiver accepted a message and
+// before the outcome is recorded, the message is sent again when the lease ends.
+// Within one tenant and channel first attempts begin in the order of the events, but
+// no message waits for an earlier one that failed.
 //
-// A tenant whose receiver is slow, or gone, holds no more than PerTenant workers;
-// nobody else waits for it.
+// A tenant with a slow receiver, or none, occupies at most PerTenant workers; no
+// other tenant waits for it.
 type Queue struct {
 	cfg    QueueConfig
 	claims *claims
 	inner  *sql.Subscriber
 
-	// cut ends when what is being sent is not waited for any longer.
-	cut    context.Context
-	cutNow context.CancelFunc
+	// cut is cancelled when Close interrupts what is being sent.
+	cut       context.Context
+	interrupt context.CancelFunc
 
 	close  sync.Once
 	closed error
@@ -82,25 +82,24 @@ var _ message.Subscriber = (*Queue)(nil)
 
 // NewQueue makes a Queue. It does nothing until the first Subscribe.
 func NewQueue(cfg QueueConfig) (*Queue, error) {
-	setDefault(&cfg.Workers, 8)
-	setDefault(&cfg.PerTenant, 2)
-	setDefault(&cfg.Poll, time.Second)
-	setDefault(&cfg.Timeout, 20*time.Second)
-	setDefault(&cfg.Lease, 3*cfg.Timeout)
-	setDefault(&cfg.Attempts, 12)
-	setDefault(&cfg.Drain, 7*time.Second)
-	setDefault(&cfg.BreakOff, 2*time.Second)
-	if cfg.Logger == nil {
-		cfg.Logger = slog.New(slog.DiscardHandler)
-	}
+	cfg.Workers = cmp.Or(cfg.Workers, 8)
+	cfg.PerTenant = cmp.Or(cfg.PerTenant, 2)
+	cfg.Poll = cmp.Or(cfg.Poll, time.Second)
+	cfg.Timeout = cmp.Or(cfg.Timeout, 20*time.Second)
+	cfg.Lease = cmp.Or(cfg.Lease, 3*cfg.Timeout)
+	cfg.Attempts = cmp.Or(cfg.Attempts, 12)
+	cfg.Drain = cmp.Or(cfg.Drain, 7*time.Second)
+	cfg.Interrupt = cmp.Or(cfg.Interrupt, 2*time.Second)
+	cfg.Logger = cmp.Or(cfg.Logger, slog.New(slog.DiscardHandler))
+
 	q := &Queue{cfg: cfg, claims: newClaims(cfg.Pool, cfg.Logger)}
-	q.cut, q.cutNow = context.WithCancel(context.Background())
-	// Deliver ends within Timeout, unless a provider ignores its context: the
-	// Subscriber then leaves the message to its lease.
+	q.cut, q.interrupt = context.WithCancel(context.Background())
+	// Deliver returns within Timeout, unless a provider ignores its context: then the
+	// Subscriber leaves the delivery to its lease.
 	deadline := (cfg.Timeout + cfg.Lease) / 2
 	var err error
 	q.inner, err = sql.NewSubscriber(q.claims, sql.SubscriberConfig{
-		AckDeadline: &deadline, SchemaAdapter: schema{cfg.Lease, cfg.PerTenant}, OffsetsAdapter: ends{},
+		AckDeadline: &deadline, SchemaAdapter: schema{lease: cfg.Lease, perTenant: cfg.PerTenant}, OffsetsAdapter: acks{},
 		BackoffManager: pauses{cfg.Poll, cfg.Logger},
 	}, watermill.NopLogger{})
 	if err != nil {
@@ -109,21 +108,14 @@ func NewQueue(cfg QueueConfig) (*Queue, error) {
 	return q, nil
 }
 
-func setDefault[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
-	}
-}
-
-// Channels are those that have a queue, sorted: the topics to subscribe.
+// Channels are those with a queue, sorted: the topics to subscribe to.
 func (q *Queue) Channels() []domain.Channel {
 	return slices.Sorted(maps.Keys(q.cfg.Providers))
 }
 
-// Subscribe starts the workers of a channel. The end of ctx closes the Queue, as
-// Close does: a Router that is closed ends the context first, and what is being
-// sent must not be broken off by that.
+// Subscribe starts the workers of a channel. The end of ctx closes the Queue as Close
+// does: a Router that is closed cancels the context first, and that must not
+// interrupt messages that are being sent.
 func (q *Queue) Subscribe(ctx context.Context, channel string) (<-chan *message.Message, error) {
 	if _, ok := q.cfg.Providers[domain.Channel(channel)]; !ok {
 		return nil, fmt.Errorf("no provider for channel %q", channel)
@@ -139,51 +131,53 @@ func (q *Queue) Subscribe(ctx context.Context, channel string) (<-chan *message.
 			for m := range in {
 				select {
 				case out <- m:
-				case <-m.Context().Done(): // abandoned
+				case <-m.Context().Done(): // the ack deadline is over
 				}
 			}
 		})
 	}
-	forget := context.AfterFunc(ctx, func() { _ = q.Close() })
+	detach := context.AfterFunc(ctx, func() { _ = q.Close() })
 	go func() {
 		workers.Wait()
-		forget()
+		detach()
 		close(out)
 	}()
 	return out, nil
 }
 
-// Close stops claiming and waits for what is being sent, as long as Drain; what
-// isn't sent by then is broken off and due again at once. It may be called more
-// than once.
+// Close stops claiming and waits up to Drain for messages that are being sent. It
+// interrupts those that take longer; they are due again at once. Close may be called
+// more than once.
 //
-// (Of itself watermill-sql's Subscriber would drop what is being sent, and send
-// it again later although it had arrived.)
+// (watermill-sql's Subscriber alone would abandon them, and send them again later
+// although they arrived.)
 func (q *Queue) Close() error {
 	q.close.Do(func() {
 		ended := q.claims.drain()
-		patience := time.NewTimer(q.cfg.Drain)
-		defer patience.Stop()
-		select {
-		case <-ended:
-		case <-patience.C:
-			q.cutNow()
-			patience.Reset(q.cfg.BreakOff)
-			select {
-			case <-ended:
-			case <-patience.C: // a provider ignores its context: it is left to its lease
-			}
+		if !closesWithin(ended, q.cfg.Drain) {
+			q.interrupt()
+			closesWithin(ended, q.cfg.Interrupt) // if not, a provider ignores its context
 		}
-		q.cutNow()
+		q.interrupt()
 		q.closed = q.inner.Close()
 	})
 	return q.closed
 }
 
-// troublePause is how long a worker that the database failed waits.
-const troublePause = time.Second
+func closesWithin(c <-chan struct{}, d time.Duration) bool {
+	select {
+	case <-c:
+		return true
+	case <-time.After(d):
+		return false
+	}
+}
 
-// pauses says how long a worker waits before it looks again.
+// errorPause is how long a worker waits after an error of the database.
+const errorPause = time.Second
+
+// pauses is watermill-sql's BackoffManager: how long a worker waits before its next
+// claim. Close ends the wait.
 type pauses struct {
 	poll time.Duration
 	log  *slog.Logger
@@ -191,14 +185,14 @@ type pauses struct {
 
 var _ sql.BackoffManager = pauses{}
 
-// HandleError is called after every look. Close ends the pause.
+// HandleError is called after every claim.
 func (p pauses) HandleError(_ watermill.LoggerAdapter, empty bool, err error) time.Duration {
 	switch {
 	case errors.Is(err, errDraining), errors.Is(err, context.Canceled):
-		return troublePause
+		return errorPause
 	case err != nil:
 		p.log.Warn("delivery queue", "error", err)
-		return troublePause
+		return errorPause
 	case empty:
 		return p.poll
 	}

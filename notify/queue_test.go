@@ -84,7 +84,7 @@ func TestGivesUp(t *testing.T) {
 		problem  string
 	}{
 		"what is refused":           {404, 1, "the receiver answered 404 (24 bytes)"},
-		"what never goes":           {500, 3, "given up: the receiver answered 500 (24 bytes)"},
+		"what never goes":           {500, 3, "no attempts left: the receiver answered 500 (24 bytes)"},
 		"what is sent elsewhere":    {307, 1, "the receiver answered 307 (24 bytes)"},
 		"what is refused for ever":  {410, 1, "the receiver answered 410 (24 bytes)"},
 		"what has the wrong format": {400, 1, "the receiver answered 400 (24 bytes)"},
@@ -121,7 +121,7 @@ func TestLeaseEnds(t *testing.T) {
 	hung := func(context.Context, notify.Message) error { // deaf to its context
 		close(began)
 		<-release
-		return &notify.Failure{Verdict: notify.Permanent, Problem: "too late"}
+		return &notify.Failure{Permanent: true, Problem: "too late"}
 	}
 	stop := w.queue(notify.QueueConfig{Workers: 1, Providers: map[domain.Channel]notify.Provider{domain.ChannelSlack: provider(hung)}})
 	<-began
@@ -135,7 +135,7 @@ func TestLeaseEnds(t *testing.T) {
 		return nil
 	}))
 	w.elapse()
-	if m := <-sent; m.User != bob || m.To.Name != "Ann" || m.To.Email != "ann@example.org" {
+	if m := <-sent; m.User != bob || m.Recipient.Name != "Ann" || m.Email != "ann@example.org" {
 		t.Errorf("got %+v", m)
 	}
 	close(release)
@@ -172,7 +172,7 @@ func TestAttemptsWithoutAnEndCount(t *testing.T) {
 		t.Error("it was sent again")
 	}
 	stop()
-	if d := w.one(tenant); d.State != "dead" || d.Problem != "given up: no attempt came to an end" {
+	if d := w.one(tenant); d.State != "dead" || d.Problem != "no attempts left: the last one did not finish" {
 		t.Errorf("got %+v", d)
 	}
 }
@@ -350,7 +350,7 @@ func TestCloseBreaksOff(t *testing.T) {
 		})}})
 	<-began
 	stop()
-	if d := w.one(tenant); d.State != "queued" || d.Leased || d.Due > 0 || !strings.HasPrefix(d.Problem, "broken off") {
+	if d := w.one(tenant); d.State != "queued" || d.Leased || d.Due > 0 || !strings.HasPrefix(d.Problem, "interrupted") {
 		t.Errorf("got %+v", d)
 	}
 }
@@ -374,7 +374,7 @@ func TestMessageIsStoredWhole(t *testing.T) {
 	stop()
 	from := "acme@example.org"
 	want := notify.Message{Notification: w.list(scopes[bob], notify.Filter{})[0],
-		To: notify.Recipient{Email: "ann@example.org", Name: "Ann"}, EmailFrom: &from, SlackWebhook: &secret}
+		Recipient: notify.Recipient{Email: "ann@example.org", Name: "Ann"}, EmailFrom: &from, SlackWebhook: &secret}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}

@@ -51,8 +51,8 @@ func (w *world) queue(cfg notify.QueueConfig) (stop func()) {
 	if cfg.Drain == 0 {
 		cfg.Drain = time.Minute
 	}
-	if cfg.BreakOff == 0 {
-		cfg.BreakOff = time.Minute
+	if cfg.Interrupt == 0 {
+		cfg.Interrupt = time.Minute
 	}
 
 	q, err := notify.NewQueue(cfg)

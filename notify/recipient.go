@@ -1,61 +1,79 @@
 package notify
 
 import (
-	"context"
-	"errors"
-	"fmt"
-
 	"docket/domain"
+	"docket/eventstore"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 )
 
-// joinSQL keeps where a member ($2) of a tenant ($1) is to be reached: $3
-// address, $4 name.
-const joinSQL = `insert into recipients (tenant_id, user_id, email, name) values ($1, $2, $3, $4)
+// recipientsSQL reads the addresses and names of some members ($2) of a tenant ($1).
+const recipientsSQL = `select user_id, email, name from recipients where tenant_id = $1 and user_id = any($2::uuid[])`
+
+// setRecipientsSQL writes members ($2) of a tenant ($1): $3 addresses, $4 names.
+const setRecipientsSQL = `insert into recipients (tenant_id, user_id, email, name)
+select $1, r.* from unnest($2::uuid[], $3::text[], $4::text[]) as r
 on conflict on constraint recipients_pk do update set email = excluded.email, name = excluded.name`
 
-// renameSQL gives a member ($2) of a tenant ($1) another name ($3).
-const renameSQL = `update recipients set name = $3 where tenant_id = $1 and user_id = $2`
+// deleteRecipientsSQL deletes users ($2) who left a tenant ($1).
+const deleteRecipientsSQL = `delete from recipients where tenant_id = $1 and user_id = any($2::uuid[])`
 
-// leaveSQL forgets who ($2) left a tenant ($1).
-const leaveSQL = `delete from recipients where tenant_id = $1 and user_id = $2`
-
-// recipientSQL reads where a member ($2) of a tenant ($1) is to be reached.
-const recipientSQL = `select email, name from recipients where tenant_id = $1 and user_id = $2`
-
-// recipients are the members of a page's tenant as they were at the event in
-// hand, folded from the tenant's own log by this subscription itself.
+// recipients are some members of a tenant as of one event, folded from the tenant
+// log as channelSettings are.
 type recipients struct {
-	tx     pgx.Tx
-	tenant domain.TenantID
+	members map[uuid.UUID]Recipient
+	changed map[uuid.UUID]bool
 }
 
-// fold takes in an event about a membership; any other changes nothing.
-func (r recipients) fold(ctx context.Context, e domain.Recorded) error {
-	var err error
+// load reads rows of recipientsSQL.
+func (r *recipients) load(rows pgx.Rows) error {
+	r.members, r.changed = map[uuid.UUID]Recipient{}, map[uuid.UUID]bool{}
+	var user uuid.UUID
+	var to Recipient
+	_, err := pgx.ForEachRow(rows, []any{&user, &to.Email, &to.Name}, func() error {
+		r.members[user] = to
+		return nil
+	})
+	return err
+}
+
+// fold applies an event about a membership and ignores any other.
+func (r *recipients) fold(e domain.Recorded) {
 	switch m := e.Event.(type) {
 	case domain.MemberJoined:
-		_, err = r.tx.Exec(ctx, joinSQL, r.tenant.UUID(), m.UserID.UUID(), m.Email.Value, m.Name.Value)
+		r.set(m.UserID, Recipient{Email: m.Email.Value, Name: m.Name.Value})
 	case domain.MemberRenamed:
-		_, err = r.tx.Exec(ctx, renameSQL, r.tenant.UUID(), m.UserID.UUID(), m.Name.Value)
+		if to, ok := r.members[m.UserID.UUID()]; ok {
+			r.set(m.UserID, Recipient{Email: to.Email, Name: m.Name.Value})
+		}
 	case domain.MemberLeft:
-		_, err = r.tx.Exec(ctx, leaveSQL, r.tenant.UUID(), m.UserID.UUID())
+		delete(r.members, m.UserID.UUID())
+		r.changed[m.UserID.UUID()] = true
 	}
-	if err != nil {
-		return fmt.Errorf("keep recipient of event %d: %w", e.Seq, err)
-	}
-	return nil
 }
 
-// of is where a user is to be reached; found is false for one who is no member.
-func (r recipients) of(ctx context.Context, u domain.UserID) (to Recipient, found bool, err error) {
-	err = r.tx.QueryRow(ctx, recipientSQL, r.tenant.UUID(), u.UUID()).Scan(&to.Email, &to.Name)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return Recipient{}, false, nil
+func (r *recipients) set(u domain.UserID, to Recipient) {
+	r.members[u.UUID()] = to
+	r.changed[u.UUID()] = true
+}
+
+// queue writes what the events changed.
+func (r *recipients) queue(page *eventstore.Page) {
+	var left, set []uuid.UUID
+	for u := range r.changed {
+		if _, ok := r.members[u]; ok {
+			set = append(set, u)
+		} else {
+			left = append(left, u)
+		}
 	}
-	if err != nil {
-		return Recipient{}, false, fmt.Errorf("read recipient: %w", err)
+	if len(set) > 0 {
+		page.Queue(setRecipientsSQL, page.Tenant.UUID(), set,
+			column(set, func(u uuid.UUID) string { return r.members[u].Email }),
+			column(set, func(u uuid.UUID) string { return r.members[u].Name }))
 	}
-	return to, true, nil
+	if len(left) > 0 {
+		page.Queue(deleteRecipientsSQL, page.Tenant.UUID(), left)
+	}
 }

@@ -8,25 +8,41 @@ import (
 	"docket/domain"
 )
 
-// rule is one thing that an event of some type may tell somebody.
+// rule is one kind of notification that an event type causes.
 type rule struct {
 	kind   Kind
 	reason Reason
-	// tell is who is told what. An error is damage in the event.
-	tell func(domain.Recorded) ([]domain.UserID, text, error)
+	// users are the recipients, the actor and the zero user included.
+	users func(domain.Event) []domain.UserID
+	// render fails if the event is damaged.
+	render func(e domain.Event, actor string) (text, error)
 }
 
-// text is what a user reads, and the project it belongs to.
+// text is what a recipient reads, and the project it belongs to.
 type text struct {
 	project domain.ProjectID
 	title   string
 	body    string
 }
 
-// nobody is told of the event.
+// on is a rule for events of type E.
+func on[E domain.Event](k Kind, r Reason, users func(E) []domain.UserID, render func(E, string) (text, error)) rule {
+	return rule{
+		kind: k, reason: r,
+		users:  func(e domain.Event) []domain.UserID { return users(e.(E)) },
+		render: func(e domain.Event, actor string) (text, error) { return render(e.(E), actor) },
+	}
+}
+
+// recipients are the users to notify: not of their own act.
+func (r rule) recipients(e domain.Recorded) []domain.UserID {
+	return slices.DeleteFunc(slices.Clone(r.users(e.Event)), func(u domain.UserID) bool { return u.IsZero() || u == e.Actor })
+}
+
+// nobody is a row without recipients.
 var nobody []rule
 
-// rules is who is told what, and why. Every event type has a row.
+// rules is which event notifies whom, and why. Every event type has a row.
 var rules = map[string][]rule{
 	"tenant.created": nobody,
 	"tenant.updated": nobody,
@@ -42,125 +58,127 @@ var rules = map[string][]rule{
 
 	"project.created":        nobody,
 	"project.updated":        nobody,
-	"project.status_changed": {{ProjectStatusChanged, ReasonProjectOwner, ownerOfMoved}},
+	"project.status_changed": {on(ProjectStatusChanged, ReasonProjectOwner, projectOwner, statusChanged)},
 	"project.deleted":        nobody,
 
-	"task.created": {{TaskAssigned, ReasonAssignee, assigneeOfCreated}},
-	"task.updated": {{TaskAssigned, ReasonAssignee, newAssigneeOfUpdated}},
+	"task.created": {on(TaskAssigned, ReasonAssignee, assignee, taskCreated)},
+	"task.updated": {on(TaskAssigned, ReasonAssignee, newAssignee, taskUpdated)},
 	"task.deleted": nobody,
 
 	"comment.created": {
-		{Mention, ReasonMentioned, mentionedInCreated},
-		{TaskCommented, ReasonAssignee, assigneeOfCommented},
+		on(Mention, ReasonMentioned, mentioned, mentionCreated),
+		on(TaskCommented, ReasonAssignee, commentedAssignee, taskCommented),
 	},
-	"comment.updated": {{Mention, ReasonMentioned, newlyMentionedInUpdated}},
+	"comment.updated": {on(Mention, ReasonMentioned, newlyMentioned, mentionUpdated)},
 	"comment.deleted": nobody,
 
 	"subscription.event_skipped": nobody,
 	"subscription.resumed":       nobody,
 }
 
-// Of are the notifications of one event, in the table's order; none for one's
-// own act. An event without a row is domain.ErrUnknownEvent.
+// Of returns the notifications of one event, in the table's order. An event
+// without a row is domain.ErrUnknownEvent.
 func Of(e domain.Recorded) ([]Notification, error) {
 	row, ok := rules[e.Event.EventType()]
 	if !ok {
 		return nil, fmt.Errorf("%w: no notification rule for %s", domain.ErrUnknownEvent, e.Event.EventType())
 	}
+	actor := e.ActorName()
+	if actor == "" {
+		actor = "The system"
+	}
 	var out []Notification
 	for _, r := range row {
-		users, says, err := r.tell(e)
+		users := r.recipients(e)
+		if len(users) == 0 {
+			continue
+		}
+		t, err := r.render(e.Event, actor)
 		if err != nil {
 			return nil, fmt.Errorf("event %d: %w", e.Seq, err)
 		}
 		for _, to := range users {
-			if to.IsZero() || to == e.Actor {
-				continue
-			}
 			out = append(out, Notification{
-				ID: identify(e, to, r.kind), Tenant: e.Tenant, User: to, Actor: e.Actor,
+				ID: notificationID(e, to, r.kind), Tenant: e.Tenant, User: to, Actor: e.Actor,
 				Kind: r.kind, Reason: r.reason, Seq: e.Seq,
-				EntityType: e.Stream.Type, EntityID: e.Stream.ID, ProjectID: &says.project,
-				Title: says.title, Body: says.body, CreatedAt: e.At,
+				EntityType: e.Stream.Type, EntityID: e.Stream.ID, ProjectID: &t.project,
+				Title: t.title, Body: t.body, CreatedAt: e.At,
 			})
 		}
 	}
 	return out, nil
 }
 
-func ownerOfMoved(r domain.Recorded) ([]domain.UserID, text, error) {
-	e := r.Event.(domain.ProjectStatusChanged)
-	body := fmt.Sprintf("%s moved it from %s to %s.", actor(r), e.From, e.To)
+func projectOwner(e domain.ProjectStatusChanged) []domain.UserID { return []domain.UserID{e.OwnerID} }
+
+func statusChanged(e domain.ProjectStatusChanged, actor string) (text, error) {
+	body := fmt.Sprintf("%s moved it from %s to %s.", actor, e.From, e.To)
 	if e.Comment != nil && *e.Comment != "" {
 		body += "\n\n" + *e.Comment
 	}
-	return []domain.UserID{e.OwnerID}, text{
-		project: e.ProjectID,
-		title:   fmt.Sprintf(`Project "%s" is now %s`, e.Name, e.To),
-		body:    body,
-	}, nil
+	return text{e.ProjectID, fmt.Sprintf(`Project "%s" is now %s`, e.Name, e.To), body}, nil
 }
 
-func assigneeOfCreated(r domain.Recorded) ([]domain.UserID, text, error) {
-	e := r.Event.(domain.TaskCreated)
-	return assigned(r, e.AssigneeID, e.Title, e.ProjectID, e.ProjectName)
+func assignee(e domain.TaskCreated) []domain.UserID { return oneOrNone(e.AssigneeID) }
+
+func taskCreated(e domain.TaskCreated, actor string) (text, error) {
+	return assigned(e.ProjectID, e.ProjectName, e.Title, actor), nil
 }
 
-func newAssigneeOfUpdated(r domain.Recorded) ([]domain.UserID, text, error) {
-	e := r.Event.(domain.TaskUpdated)
+func newAssignee(e domain.TaskUpdated) []domain.UserID {
 	if !slices.ContainsFunc(e.Changes, func(c domain.Change) bool { return c.Field == "assignee_id" }) {
-		return nil, text{}, nil
+		return nil
 	}
-	return assigned(r, e.AssigneeID, e.Title, e.ProjectID, e.ProjectName)
+	return oneOrNone(e.AssigneeID)
 }
 
-func assigned(r domain.Recorded, to *domain.UserID, title string, p domain.ProjectID, project string) ([]domain.UserID, text, error) {
-	return oneOrNone(to), text{
-		project: p,
-		title:   fmt.Sprintf(`Task "%s" is assigned to you`, title),
-		body:    fmt.Sprintf(`%s assigned it to you in project "%s".`, actor(r), project),
-	}, nil
+func taskUpdated(e domain.TaskUpdated, actor string) (text, error) {
+	return assigned(e.ProjectID, e.ProjectName, e.Title, actor), nil
 }
 
-func mentionedInCreated(r domain.Recorded) ([]domain.UserID, text, error) {
-	e := r.Event.(domain.CommentCreated)
-	return e.Mentions, mention(r, e.Title, e.ProjectID, e.ProjectName, e.Body), nil
+func assigned(p domain.ProjectID, project, title, actor string) text {
+	return text{p, fmt.Sprintf(`Task "%s" is assigned to you`, title), fmt.Sprintf(`%s assigned it to you in project "%s".`, actor, project)}
 }
 
-// newlyMentionedInUpdated are those whom the comment didn't name before.
-func newlyMentionedInUpdated(r domain.Recorded) ([]domain.UserID, text, error) {
-	e := r.Event.(domain.CommentUpdated)
+func mentioned(e domain.CommentCreated) []domain.UserID { return e.Mentions }
+
+func mentionCreated(e domain.CommentCreated, actor string) (text, error) {
+	return text{e.ProjectID, mentionTitle(e.Title), commentBody(actor, e.ProjectName, e.Body)}, nil
+}
+
+// newlyMentioned are the users whom the comment did not mention before.
+func newlyMentioned(e domain.CommentUpdated) []domain.UserID { return e.Mentions }
+
+func mentionUpdated(e domain.CommentUpdated, actor string) (text, error) {
 	var body string
 	for _, c := range e.Changes {
 		if c.Field != "body" {
 			continue
 		}
 		if err := json.Unmarshal(c.To, &body); err != nil {
-			return nil, text{}, fmt.Errorf("a comment's new body: %w", err)
+			return text{}, fmt.Errorf("a comment's new body: %w", err)
 		}
 	}
-	return e.Mentions, mention(r, e.Title, e.ProjectID, e.ProjectName, body), nil
+	return text{e.ProjectID, mentionTitle(e.Title), commentBody(actor, e.ProjectName, body)}, nil
 }
 
-func mention(r domain.Recorded, title string, p domain.ProjectID, project, body string) text {
-	return text{
-		project: p,
-		title:   fmt.Sprintf(`You are mentioned on task "%s"`, title),
-		body:    fmt.Sprintf("%s wrote in project \"%s\":\n\n%s", actor(r), project, body),
-	}
-}
+func mentionTitle(task string) string { return fmt.Sprintf(`You are mentioned on task "%s"`, task) }
 
-// assigneeOfCommented is told unless the comment names them: that tells more.
-func assigneeOfCommented(r domain.Recorded) ([]domain.UserID, text, error) {
-	e := r.Event.(domain.CommentCreated)
+// commentedAssignee leaves out an assignee whom the comment mentions: the mention
+// says more.
+func commentedAssignee(e domain.CommentCreated) []domain.UserID {
 	if e.AssigneeID == nil || slices.Contains(e.Mentions, *e.AssigneeID) {
-		return nil, text{}, nil
+		return nil
 	}
-	return oneOrNone(e.AssigneeID), text{
-		project: e.ProjectID,
-		title:   fmt.Sprintf(`New comment on your task "%s"`, e.Title),
-		body:    fmt.Sprintf("%s wrote in project \"%s\":\n\n%s", actor(r), e.ProjectName, e.Body),
-	}, nil
+	return oneOrNone(e.AssigneeID)
+}
+
+func taskCommented(e domain.CommentCreated, actor string) (text, error) {
+	return text{e.ProjectID, fmt.Sprintf(`New comment on your task "%s"`, e.Title), commentBody(actor, e.ProjectName, e.Body)}, nil
+}
+
+func commentBody(actor, project, body string) string {
+	return fmt.Sprintf("%s wrote in project \"%s\":\n\n%s", actor, project, body)
 }
 
 func oneOrNone(u *domain.UserID) []domain.UserID {
@@ -168,12 +186,4 @@ func oneOrNone(u *domain.UserID) []domain.UserID {
 		return nil
 	}
 	return []domain.UserID{*u}
-}
-
-// actor is the name of who acted.
-func actor(r domain.Recorded) string {
-	if name := r.ActorName(); name != "" {
-		return name
-	}
-	return "The system"
 }

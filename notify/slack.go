@@ -68,7 +68,7 @@ func (s *Slack) Send(ctx context.Context, m Message) error {
 
 // slackText names who is told: a channel has many readers.
 func slackText(m Message) string {
-	text := fmt.Sprintf("%s: *%s*\n%s", slackEscapes.Replace(m.To.Name),
+	text := fmt.Sprintf("%s: *%s*\n%s", slackEscapes.Replace(m.Recipient.Name),
 		slackEscapes.Replace(oneLine(m.Title)), slackEscapes.Replace(m.Body))
 	if len(text) <= maxSlackText {
 		return text

@@ -21,13 +21,13 @@ func TestAnswersAreJudged(t *testing.T) {
 	const path = "/services/T000/B000/s3cret"
 	const inAnHour = "a date an hour after the case began"
 	for _, c := range []struct {
-		status  int
-		after   string
-		verdict notify.Verdict
-		wait    time.Duration
+		status    int
+		after     string
+		permanent bool
+		wait      time.Duration
 	}{
-		{status: 400, verdict: notify.Permanent}, {status: 403, verdict: notify.Permanent}, {status: 404, verdict: notify.Permanent},
-		{status: 410, verdict: notify.Permanent}, {status: 408}, {status: 425}, {status: 500}, {status: 502}, {status: 504},
+		{status: 400, permanent: true}, {status: 403, permanent: true}, {status: 404, permanent: true},
+		{status: 410, permanent: true}, {status: 408}, {status: 425}, {status: 500}, {status: 502}, {status: 504},
 		{status: 429}, {status: 429, after: "30", wait: 30 * time.Second}, {status: 503, after: "120", wait: 2 * time.Minute},
 		{status: 429, after: "-1"}, {status: 429, after: "soon"}, {status: 429, after: inAnHour, wait: time.Hour},
 		{status: 429, after: "Mon, 02 Jan 2006 15:04:05 GMT"},
@@ -46,7 +46,7 @@ func TestAnswersAreJudged(t *testing.T) {
 		var f *notify.Failure
 		// A date has no fractions of a second, and has come nearer since.
 		least := c.wait - time.Since(began) - time.Second
-		if !errors.As(err, &f) || f.Verdict != c.verdict || f.After > c.wait || f.After < least {
+		if !errors.As(err, &f) || f.Permanent != c.permanent || f.After > c.wait || f.After < least {
 			t.Errorf("%d (%s): got %+v", c.status, c.after, err)
 			continue
 		}
@@ -66,7 +66,7 @@ func TestAnswersAreJudged(t *testing.T) {
 	for _, address := range []string{gone.URL, rude.URL} {
 		err := w.post(notify.NewEgress(loopback), address+path)
 		var f *notify.Failure
-		if !errors.As(err, &f) || f.Verdict != notify.Transient || strings.Contains(err.Error(), "s3cret") {
+		if !errors.As(err, &f) || f.Permanent || strings.Contains(err.Error(), "s3cret") {
 			t.Errorf("%s: got %v", address, err)
 		}
 		var wrapped *url.Error
@@ -107,7 +107,7 @@ func TestSlackMarkupIsEscaped(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := notify.Message{Notification: notify.Notification{Tenant: tenant, Title: "Ship <!channel>\nnow", Body: "<https://evil.example|here> & there"},
-		To: notify.Recipient{Name: "<@U1>"}, SlackWebhook: &id}
+		Recipient: notify.Recipient{Name: "<@U1>"}, SlackWebhook: &id}
 	if err := w.slack().Send(t.Context(), m); err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +130,7 @@ func TestSlackWithoutAWebhook(t *testing.T) {
 	for name, webhook := range map[string]*domain.SecretID{"none": nil, "unknown": &id} {
 		err := w.slack().Send(t.Context(), notify.Message{SlackWebhook: webhook})
 		var f *notify.Failure
-		if !errors.As(err, &f) || f.Verdict != notify.Permanent {
+		if !errors.As(err, &f) || !f.Permanent {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}

@@ -2,87 +2,97 @@ package notify
 
 import (
 	"context"
+	"fmt"
+	"maps"
+	"slices"
 
 	"docket/domain"
 	"docket/eventstore"
 
 	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 )
 
-// SubscriptionName is the subscription whose checkpoints say how far users have
-// been told.
+// SubscriptionName is the name of the subscription that writes notifications.
 const SubscriptionName = "notifications"
 
-// Subscription is the subscription's name and its handler, for a Watermill
-// Router over an eventstore.Feed.
+// Subscription is the subscription's name and its handler, for a Watermill Router
+// over an eventstore.Feed.
 func Subscription() (name string, handler message.NoPublishHandlerFunc) {
-	return SubscriptionName, eventstore.Handle(tell)
+	return SubscriptionName, eventstore.Handle(handle)
 }
 
-// Interest is what the subscription has to do with a log: it tells somebody of an event,
-// or keeps who they are and how they want to be told. The texts name who acted, which
-// stands in the Meta.
+// Interest is which events the subscription handles. The texts contain the actor's
+// name, which is in the Meta.
 func Interest() eventstore.Interest {
-	i := eventstore.Interest{Wants: wants}
+	i := eventstore.Interest{Wants: handles}
 	for _, d := range domain.Definitions() {
-		if told, ok := rules[d.Type]; ok && len(told) == 0 && !kept(d.Stream) {
+		if list, ok := rules[d.Type]; ok && len(list) == 0 && !folded(d.Stream) {
 			i.Ignores = append(i.Ignores, d.Type)
 		}
 	}
 	return i
 }
 
-func wants(e domain.Recorded) bool {
-	list, err := Of(e)
-	return kept(e.Stream.Type) || len(list) > 0 || err != nil
+// handles says whether an event has a recipient or is folded. An event without a
+// rule is handled, so that it fails.
+func handles(e domain.Recorded) bool {
+	list, ok := rules[e.Event.EventType()]
+	return !ok || folded(e.Stream.Type) || slices.ContainsFunc(list, func(r rule) bool { return len(r.recipients(e)) > 0 })
 }
 
-// kept says whether tell keeps something of the events of such streams.
-func kept(s domain.StreamType) bool { return s == domain.MemberStream || s == domain.TenantStream }
+// folded says whether channelSettings or recipients fold the events of such streams.
+func folded(s domain.StreamType) bool { return s == domain.MemberStream || s == domain.TenantStream }
 
-// tell tells everybody whom a page's events concern: in the inbox always, and
-// over the tenant's channel where that is another.
-func tell(ctx context.Context, page *eventstore.Page) error {
-	inbox := inApp{page.Tx}
-	chosen := &channels{tx: page.Tx, tenant: page.Tenant}
-	members := recipients{page.Tx, page.Tenant}
-	for _, e := range page.Events {
-		// First, so that a message goes out by the settings and names that hold with
-		// the event.
-		if err := chosen.fold(ctx, e); err != nil {
+// handle notifies the recipients of a page's events: in the inbox always, and over
+// the tenant's channel if that is another. Each table is read and written by one
+// statement a page.
+func handle(ctx context.Context, page *eventstore.Page) error {
+	perEvent := make([][]Notification, len(page.Events))
+	var users []uuid.UUID // whose row in recipients is read
+	for i, e := range page.Events {
+		var err error
+		if perEvent[i], err = Of(e); err != nil {
 			return err
 		}
-		if err := members.fold(ctx, e); err != nil {
+		users = append(users, column(perEvent[i], func(n Notification) uuid.UUID { return n.User.UUID() })...)
+		if e.Stream.Type == domain.MemberStream {
+			users = append(users, e.Stream.ID)
+		}
+	}
+	var settings channelSettings
+	var members recipients
+	b := &pgx.Batch{}
+	b.Queue(channelSQL, page.Tenant.UUID()).QueryRow(settings.load)
+	b.Queue(recipientsSQL, page.Tenant.UUID(), users).Query(members.load)
+	if err := page.Tx.SendBatch(ctx, b).Close(); err != nil {
+		return fmt.Errorf("read channel and recipients: %w", err)
+	}
+
+	messages := map[domain.Channel][]Message{}
+	for i, e := range page.Events {
+		// Before the event's messages: they go out by the settings and names that
+		// hold with the event.
+		if err := settings.fold(e); err != nil {
 			return err
 		}
-		list, err := Of(e)
-		if err != nil {
-			return err
-		}
-		for _, n := range list {
-			m := Message{Notification: n}
-			if err := inbox.Send(ctx, m); err != nil {
-				return err
-			}
-			tenant, err := chosen.chosen(ctx)
-			if err != nil {
-				return err
-			}
-			if tenant.Channel == domain.ChannelInApp {
-				continue
-			}
-			to, found, err := members.of(ctx, n.User)
-			if err != nil {
-				return err
-			}
-			if !found {
-				continue // who left is told nothing more outside
-			}
-			m.To, m.EmailFrom, m.SlackWebhook = to, tenant.EmailFrom, tenant.SlackWebhook
-			if err := (outbox{page.Tx, tenant.Channel}).Send(ctx, m); err != nil {
-				return err
+		members.fold(e)
+		for _, n := range perEvent[i] {
+			// A user who left gets nothing but the row in the inbox.
+			to, ok := members.members[n.User.UUID()]
+			if t := settings.tenant; ok && t.Channel != domain.ChannelInApp {
+				messages[t.Channel] = append(messages[t.Channel], Message{n, to, t.EmailFrom, t.SlackWebhook})
 			}
 		}
 	}
+	for _, c := range slices.Sorted(maps.Keys(messages)) {
+		if err := publish(ctx, page.Tx, c, messages[c]); err != nil {
+			return err
+		}
+	}
+	queueNotifications(page, slices.Concat(perEvent...))
+	settings.queue(page)
+	members.queue(page)
 	return nil
 }

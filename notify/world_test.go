@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 
 // world is a database with tenants in it, and one replica's connections.
 type world struct {
-	t        *testing.T
+	t        testing.TB
 	db       *pgtest.DB
 	engine   *pgxpool.Pool
 	store    *eventstore.Store
@@ -40,7 +40,7 @@ type world struct {
 	version  map[domain.StreamID]int
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	db := pgtest.New(t)
 	engine, api := db.Engine(t), db.API(t)
 	progress := eventstore.NewProgress(api)
@@ -167,7 +167,7 @@ type id interface {
 	domain.TenantID | domain.UserID | domain.ProjectID | domain.TaskID | domain.CommentID | domain.CommandID | domain.SecretID
 }
 
-func newID[I id](t *testing.T) I {
+func newID[I id](t testing.TB) I {
 	t.Helper()
 	u, err := uuid.NewV7()
 	if err != nil {
