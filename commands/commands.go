@@ -29,11 +29,21 @@ type Secrets interface {
 	Put(ctx context.Context, t domain.TenantID, id domain.SecretID, value string) error
 }
 
+// Passwords stores the passwords of users who register.
+type Passwords interface {
+	// Validate returns what is wrong with a password, as an error of the field at
+	// pointer, or nil.
+	Validate(pointer, password string) *domain.FieldError
+	Set(ctx context.Context, u domain.UserID, password string) error
+	Delete(ctx context.Context, u domain.UserID) error
+}
+
 // Config is what Commands are made of.
 type Config struct {
-	Store       Store
-	Credentials *Credentials
-	// Secrets keeps what must not stand in an event; nil: nothing can be kept.
+	Store Store
+	// Passwords stores passwords; Register needs it.
+	Passwords Passwords
+	// Secrets stores what must not be in an event; with nil, nothing can be stored.
 	Secrets Secrets
 	// SetupCode is what one must know to found the default tenant from elsewhere
 	// than the machine itself; empty: nobody can.
@@ -47,14 +57,14 @@ type Config struct {
 
 // Commands carries out commands. Its methods may be called from any goroutine.
 type Commands struct {
-	store       Store
-	folds       *folds
-	slugs       *slugs
-	credentials *Credentials
-	secrets     Secrets
-	setupCode   string
-	log         *slog.Logger
-	metrics     *metrics
+	store     Store
+	folds     *folds
+	slugs     *slugs
+	passwords Passwords
+	secrets   Secrets
+	setupCode string
+	log       *slog.Logger
+	metrics   *metrics
 }
 
 // New makes Commands.
@@ -74,7 +84,7 @@ func New(cfg Config) (*Commands, error) {
 		return nil, fmt.Errorf("slug cache: %w", err)
 	}
 	return &Commands{
-		store: cfg.Store, folds: folds, slugs: slugs, credentials: cfg.Credentials, secrets: cfg.Secrets,
+		store: cfg.Store, folds: folds, slugs: slugs, passwords: cfg.Passwords, secrets: cfg.Secrets,
 		setupCode: cfg.SetupCode, log: cfg.Logger, metrics: newMetrics(cfg.Metrics, folds),
 	}, nil
 }

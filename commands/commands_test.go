@@ -5,8 +5,8 @@ import (
 	"errors"
 	"os"
 	"testing"
-	"time"
 
+	"docket/accounts"
 	"docket/commands"
 	"docket/domain"
 	"docket/eventstore"
@@ -27,7 +27,7 @@ type world struct {
 	one     *commands.Commands
 	two     *commands.Commands
 	def     domain.TenantID
-	session *commands.Sessions
+	session *accounts.Sessions
 }
 
 func newWorld(t *testing.T) *world {
@@ -35,19 +35,19 @@ func newWorld(t *testing.T) *world {
 	db := pgtest.New(t)
 	engine, api := db.Engine(t), db.API(t)
 	store := eventstore.New(engine, api, nil)
-	creds, err := commands.NewCredentials(engine, nil)
+	passwords, err := accounts.NewPasswords(engine)
 	if err != nil {
 		t.Fatal(err)
 	}
 	replica := func() *commands.Commands {
-		c, err := commands.New(commands.Config{Store: store, Credentials: creds, SetupCode: "let-me-in"})
+		c, err := commands.New(commands.Config{Store: store, Passwords: passwords, SetupCode: "let-me-in"})
 		if err != nil {
 			t.Fatal(err)
 		}
 		return c
 	}
 	w := &world{t: t, engine: engine, store: store, one: replica(), two: replica()}
-	w.session = commands.NewSessions(engine, w.one)
+	w.session = accounts.NewSessions(engine, passwords, w.one)
 	w.def, err = w.one.EnsureDefaultTenant(t.Context(), commands.NewTenant{Name: "Default Org", Slug: "default"})
 	if err != nil {
 		t.Fatal(err)
@@ -343,83 +343,5 @@ func TestProjectsAndTasks(t *testing.T) {
 	events, err := w.store.Load(ctx, w.def, domain.Stream(domain.ProjectStream, p.State.ID), 0)
 	if err != nil || len(events) != 3 || events[0].Meta.RequestID != "r1" || events[0].ActorName() != "bob@example.org" {
 		t.Fatalf("history: %+v %v", events, err)
-	}
-}
-
-func TestSessions(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	ctx := t.Context()
-	ann := w.register("ann@example.org")
-	now := time.Now()
-	login := func() commands.Session {
-		t.Helper()
-		s, err := w.session.Login(ctx, "ann@example.org", password, now)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return s
-	}
-	first := login()
-	second, err := w.session.Refresh(ctx, first.RefreshToken, now)
-	if err != nil || second.ID != first.ID || second.User != ann || second.RefreshToken == first.RefreshToken {
-		t.Fatalf("refreshed: %+v %v", second, err)
-	}
-	if err := w.session.Check(ctx, first.ID, ann); err != nil {
-		t.Fatal(err)
-	}
-	// The used token comes again: the whole session ends.
-	_, err = w.session.Refresh(ctx, first.RefreshToken, now)
-	w.wants(err, domain.CodeUnauthenticated)
-	_, err = w.session.Refresh(ctx, second.RefreshToken, now)
-	w.wants(err, domain.CodeUnauthenticated)
-	w.wants(w.session.Check(ctx, first.ID, ann), domain.CodeUnauthenticated)
-
-	_, err = w.session.Refresh(ctx, "never-issued", now)
-	w.wants(err, domain.CodeUnauthenticated)
-	_, err = w.session.Refresh(ctx, login().RefreshToken, now.Add(commands.SessionLifetime+time.Second))
-	w.wants(err, domain.CodeUnauthenticated)
-
-	third := login()
-	if err := w.session.Check(ctx, third.ID, ann); err != nil {
-		t.Fatal(err)
-	}
-	w.wants(w.session.Check(ctx, third.ID, domain.UserID{1}), domain.CodeUnauthenticated)
-	if err := w.session.Logout(ctx, third.ID, ann); err != nil {
-		t.Fatal(err)
-	}
-	w.wants(w.session.Check(ctx, third.ID, ann), domain.CodeUnauthenticated)
-	_, err = w.session.Refresh(ctx, third.RefreshToken, now)
-	w.wants(err, domain.CodeUnauthenticated)
-}
-
-// Of many who come with one refresh token at the same moment one gets the next.
-func TestOneRefresh(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	ctx := t.Context()
-	w.register("ann@example.org")
-	s, err := w.session.Login(ctx, "ann@example.org", password, time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	const n = 20
-	errs := make(chan error, n)
-	for range n {
-		go func() {
-			_, err := w.session.Refresh(ctx, s.RefreshToken, time.Now())
-			errs <- err
-		}()
-	}
-	won := 0
-	for range n {
-		if err := <-errs; err == nil {
-			won++
-		} else {
-			w.wants(err, domain.CodeUnauthenticated)
-		}
-	}
-	if won != 1 {
-		t.Fatalf("%d refreshed, want 1", won)
 	}
 }

@@ -4,10 +4,14 @@ import (
 	"context"
 	"crypto/subtle"
 	"errors"
+	"time"
 
 	"docket/domain"
 	"docket/eventstore"
 )
+
+// deletePasswordTimeout bounds the clean-up after a registration that was refused.
+const deletePasswordTimeout = 5 * time.Second
 
 // Registration is one who would become a user and join a tenant.
 type Registration struct {
@@ -36,7 +40,7 @@ func (c *Commands) Register(ctx context.Context, t domain.TenantID, o Origin, r 
 		return Done[domain.User]{}, err
 	}
 	register := domain.RegisterUser{ID: id, Email: r.Email, Name: r.Name}
-	if err := checkRegistration(register, r.Password); err != nil {
+	if err := c.checkRegistration(register, r.Password); err != nil {
 		return Done[domain.User]{}, err
 	}
 	// Asked before the password is hashed, which costs; and again with the append.
@@ -45,7 +49,7 @@ func (c *Commands) Register(ctx context.Context, t domain.TenantID, o Origin, r 
 	}
 	// The password is kept first: a row that no user has is harmless, a user
 	// without a password isn't.
-	if err := c.credentials.set(ctx, id, r.Password); err != nil {
+	if err := c.passwords.Set(ctx, id, r.Password); err != nil {
 		return Done[domain.User]{}, err
 	}
 	a, err := c.execute(ctx, o, func(ctx context.Context, a *attempt) (domain.Actor, error) {
@@ -65,13 +69,23 @@ func (c *Commands) Register(ctx context.Context, t domain.TenantID, o Origin, r 
 	})
 	if err != nil {
 		if !errors.Is(err, eventstore.ErrOutcomeUnknown) {
-			c.credentials.forget(ctx, id)
+			c.deletePassword(ctx, id)
 		}
 		return Done[domain.User]{}, emailTaken(err)
 	}
 	user, err := done(ctx, a, users)
 	user.Seq = seqIn(a, t)
 	return user, err
+}
+
+// deletePassword deletes the password of a user whose registration was refused.
+// One that stays behind is harmless.
+func (c *Commands) deletePassword(ctx context.Context, u domain.UserID) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), deletePasswordTimeout)
+	defer cancel()
+	if err := c.passwords.Delete(ctx, u); err != nil {
+		c.log.Warn("the password of a refused registration was not deleted", "error", err)
+	}
 }
 
 // Join makes a user a member of a tenant that takes registrations. Errors:
@@ -177,13 +191,13 @@ func seqIn(a *attempt, t domain.TenantID) int64 {
 	return seq
 }
 
-func checkRegistration(r domain.RegisterUser, password string) error {
+func (c *Commands) checkRegistration(r domain.RegisterUser, password string) error {
 	_, err := domain.DecideUser(domain.User{}, r)
 	var refused *domain.Error
 	if err != nil && !errors.As(err, &refused) {
 		return err
 	}
-	if f := checkPassword("/password", password); f != nil {
+	if f := c.passwords.Validate("/password", password); f != nil {
 		if refused == nil {
 			return &domain.Error{Code: domain.CodeValidationFailed, Detail: "the request has invalid fields", Fields: []domain.FieldError{*f}}
 		}

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"docket/accounts"
 	"docket/commands"
 	"docket/domain"
 )
@@ -110,7 +111,7 @@ func (s *Server) refresh(ctx context.Context, _ domain.TenantID, in *struct{ Bod
 	return s.answerTokens(session)
 }
 
-func (s *Server) answerTokens(session commands.Session) (*plain[tokensBody], error) {
+func (s *Server) answerTokens(session accounts.Session) (*plain[tokensBody], error) {
 	token, lifetime, err := s.tokens.issue(session.User, session.ID)
 	if err != nil {
 		return nil, err

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"docket/accounts"
 	"docket/commands"
 	"docket/domain"
 	"docket/notify"
@@ -19,7 +20,7 @@ import (
 // the contract alone (OpenAPI) needs only the keys.
 type Config struct {
 	Commands *commands.Commands
-	Sessions *commands.Sessions
+	Sessions *accounts.Sessions
 	Queries  *projections.Queries
 	Inbox    *notify.Inbox
 	// Egress judges the addresses that tenants give.
@@ -45,7 +46,7 @@ type Config struct {
 type Server struct {
 	router    *router
 	commands  *commands.Commands
-	sessions  *commands.Sessions
+	sessions  *accounts.Sessions
 	queries   *projections.Queries
 	inbox     *notify.Inbox
 	egress    *notify.Egress

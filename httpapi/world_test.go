@@ -15,6 +15,7 @@ import (
 	watermillmiddleware "github.com/ThreeDotsLabs/watermill/message/router/middleware"
 	"github.com/google/uuid"
 
+	"docket/accounts"
 	"docket/commands"
 	"docket/domain"
 	"docket/eventstore"
@@ -80,7 +81,7 @@ func newWorld(t testing.TB) *world {
 	replica := func(feed *eventstore.Feed, progress *eventstore.Progress) (*Server, *commands.Commands) {
 		t.Helper()
 		store := eventstore.New(engine, api, feed)
-		credentials, err := commands.NewCredentials(engine, nil)
+		passwords, err := accounts.NewPasswords(engine)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -88,7 +89,7 @@ func newWorld(t testing.TB) *world {
 		if err != nil {
 			t.Fatal(err)
 		}
-		cmds, err := commands.New(commands.Config{Store: store, Credentials: credentials, Secrets: secrets, SetupCode: setupCode})
+		cmds, err := commands.New(commands.Config{Store: store, Passwords: passwords, Secrets: secrets, SetupCode: setupCode})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -100,7 +101,7 @@ func newWorld(t testing.TB) *world {
 		queries, inbox := projections.NewQueries(api, progress), notify.NewInbox(api, progress)
 		queries.OwnWait, queries.MinWait, queries.AsOfTime, inbox.OwnWait = time.Minute, time.Minute, time.Minute, time.Minute
 		s, err := New(Config{
-			Commands: cmds, Sessions: commands.NewSessions(engine, cmds),
+			Commands: cmds, Sessions: accounts.NewSessions(engine, passwords, cmds),
 			Queries: queries, Inbox: inbox,
 			Egress: notify.NewEgress(nil),
 			Keys:   []SigningKey{testKey}, MasterKey: master, Issuer: "docket", Version: "test",

@@ -175,7 +175,7 @@ func TestConfigCheckOfADataDirectory(t *testing.T) {
 		t.Errorf("status %d, %q %q", o.status, result, detail)
 	}
 
-	in := newInstall(t, accounts(t)[0])
+	in := newInstall(t, osUsers(t)[0])
 	check := func(status int, want string) {
 		t.Helper()
 		o := in.run("config", "check")

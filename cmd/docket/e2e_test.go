@@ -13,7 +13,7 @@ import (
 // with every operation that it publishes, as root and as an ordinary user.
 func TestTheWholeWay(t *testing.T) {
 	t.Parallel()
-	for _, by := range accounts(t) {
+	for _, by := range osUsers(t) {
 		t.Run(by.name, func(t *testing.T) {
 			t.Parallel()
 			in := newInstall(t, by)

@@ -21,10 +21,11 @@ const module = "docket"
 var arrows = map[string][]string{
 	"domain":            {},
 	"eventstore":        {"domain"},
+	"accounts":          {"domain", "eventstore"},
 	"commands":          {"domain", "eventstore"},
 	"projections":       {"domain", "eventstore", "projections/fulltext"},
 	"notify":            {"domain", "eventstore", "internal/seal"},
-	"httpapi":           {"domain", "commands", "projections", "notify"},
+	"httpapi":           {"domain", "accounts", "commands", "projections", "notify"},
 	"internal/apitest":  {},
 	"internal/postgres": {},
 	"internal/seal":     {},
@@ -35,7 +36,7 @@ var arrows = map[string][]string{
 	"internal/faults/mutants": {},
 	"internal/released":       {"domain"},
 	"internal/vocabulary":     {},
-	"cmd/docket": {"domain", "eventstore", "commands", "projections", "notify", "httpapi",
+	"cmd/docket": {"domain", "eventstore", "accounts", "commands", "projections", "notify", "httpapi",
 		"internal/postgres", "migrations"},
 	"cmd/docketbench": {"domain", "eventstore", "projections", "notify", "internal/postgres", "migrations"},
 
@@ -47,8 +48,10 @@ var testArrows = map[string][]string{
 	"*": {"internal/apitest", "internal/pgtest", "internal/postgres"},
 	// Its tests go through the real router down to Postgres, so they wire it all.
 	"httpapi": {"eventstore"},
+	// Its tests register users and log them in.
+	"commands": {"accounts"},
 	// It holds the whole program against what it promises.
-	"internal/faults": {"domain", "eventstore", "commands", "projections", "notify", "migrations"},
+	"internal/faults": {"domain", "eventstore", "accounts", "commands", "projections", "notify", "migrations"},
 }
 
 // confined are the modules of others that only some folders may import, with
@@ -57,7 +60,7 @@ var confined = map[string][]string{
 	"github.com/gin-gonic/gin":               {"httpapi"},
 	"github.com/danielgtaylor/huma":          {"httpapi"},
 	"github.com/golang-jwt/jwt":              {"httpapi"},
-	"github.com/jackc/pgx":                   {"eventstore", "commands", "projections", "projections/fulltext", "notify", "migrations", "internal/postgres", "internal/pgtest", "cmd/docket", "cmd/docketbench"},
+	"github.com/jackc/pgx":                   {"eventstore", "accounts", "projections", "projections/fulltext", "notify", "migrations", "internal/postgres", "internal/pgtest", "cmd/docket", "cmd/docketbench"},
 	"github.com/ThreeDotsLabs/watermill":     {"eventstore", "projections", "notify", "cmd/docket", "cmd/docketbench"},
 	"github.com/ThreeDotsLabs/watermill-sql": {"notify"},
 	"github.com/wneessen/go-mail":            {"notify"},
@@ -141,6 +144,9 @@ func TestTheTableOfArrowsBites(t *testing.T) {
 		{"domain", "github.com/jackc/pgx/v5", false, false},
 		{"eventstore", "docket/commands", false, false},
 		{"commands", "docket/projections", false, false},
+		{"commands", "docket/accounts", false, false},
+		{"accounts", "docket/commands", false, false},
+		{"accounts", "docket/httpapi", false, false},
 		{"projections", "docket/notify", false, false},
 		{"notify", "docket/commands", false, false},
 		{"httpapi", "docket/eventstore", false, false},

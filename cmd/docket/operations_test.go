@@ -188,7 +188,7 @@ func TestOperationsAddress(t *testing.T) {
 // The real program is ready on its own Postgres, which keeps what it acknowledges.
 func TestOperationsOfTheProgram(t *testing.T) {
 	t.Parallel()
-	in := newInstall(t, accounts(t)[0])
+	in := newInstall(t, osUsers(t)[0])
 	p := in.serve("--ops-addr", "127.0.0.1:0", "--log-format", "json")
 	ops := regexp.MustCompile(`"url":"(http://[^"]+)/metrics"`).FindStringSubmatch(p.began)
 	if ops == nil {

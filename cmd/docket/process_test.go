@@ -44,18 +44,18 @@ func compile(flags ...string) error {
 // built is the folder of the binary; empty while there is none.
 var built string
 
-// account is whom the program runs as.
-type account struct {
+// osUser is whom the program runs as.
+type osUser struct {
 	name string
 	// credential is nil for the one who runs the tests.
 	credential *syscall.Credential
 }
 
-// accounts are the one who runs the tests and, when that is root, an ordinary user.
-func accounts(t *testing.T) []account {
+// osUsers are the one who runs the tests and, when that is root, an ordinary user.
+func osUsers(t *testing.T) []osUser {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		return []account{{name: "ordinary user"}}
+		return []osUser{{name: "ordinary user"}}
 	}
 	nobody, err := user.Lookup("nobody")
 	if err != nil {
@@ -66,13 +66,13 @@ func accounts(t *testing.T) []account {
 	if err := errors.Join(uidErr, gidErr); err != nil {
 		t.Fatal(err)
 	}
-	return []account{{name: "root"}, {"ordinary user", &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}}
+	return []osUser{{name: "root"}, {"ordinary user", &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}}
 }
 
 // install is a data directory, and who uses it.
 type install struct {
 	t    *testing.T
-	by   account
+	by   osUser
 	home string // what the data directory is in
 	data string
 	path string // the program; empty: binary
@@ -80,7 +80,7 @@ type install struct {
 	environ []string
 }
 
-func newInstall(t *testing.T, by account) *install {
+func newInstall(t *testing.T, by osUser) *install {
 	t.Helper()
 	// Not t.TempDir, which other users can't enter.
 	home, err := os.MkdirTemp("", "docket-e2e-")

@@ -179,7 +179,7 @@ func TestRebuildKilledUnderLoad(t *testing.T) {
 	pool := db.Engine(t)
 	tenant := tenantOf(t, pool, "default")
 	lengthen(t, pool, tenant)
-	in := newInstall(t, accounts(t)[0])
+	in := newInstall(t, osUsers(t)[0])
 	for name, value := range environ {
 		in.environ = append(in.environ, name+"="+value)
 	}

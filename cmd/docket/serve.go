@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"docket/accounts"
 	"docket/commands"
 	"docket/domain"
 	"docket/eventstore"
@@ -237,19 +238,19 @@ func newApp(p *pools, s settings, sec secrets, durable func() error, metrics pro
 	if a.delivery, err = newDelivery(p, s, sec, log); err != nil {
 		return nil, err
 	}
-	credentials, err := commands.NewCredentials(p.Login, log)
+	passwords, err := accounts.NewPasswords(p.Login)
 	if err != nil {
 		return nil, err
 	}
 	a.commands, err = commands.New(commands.Config{
-		Store: a.store, Credentials: credentials, Secrets: a.delivery.secrets, SetupCode: sec.SetupCode, Logger: log,
+		Store: a.store, Passwords: passwords, Secrets: a.delivery.secrets, SetupCode: sec.SetupCode, Logger: log,
 		Metrics: metrics,
 	})
 	if err != nil {
 		return nil, err
 	}
 	a.handler, err = httpapi.New(httpapi.Config{
-		Commands: a.commands, Sessions: commands.NewSessions(p.Login, a.commands),
+		Commands: a.commands, Sessions: accounts.NewSessions(p.Login, passwords, a.commands),
 		Queries: projections.NewQueries(p.API, progress), Inbox: notify.NewInbox(p.API, progress), Egress: a.delivery.egress,
 		Keys: sec.SigningKeys, MasterKey: sec.MasterKey, Issuer: s.Issuer, Version: apiVersion,
 		Logger: log, Ready: a.ready.check, Metrics: metrics,

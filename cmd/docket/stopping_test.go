@@ -11,7 +11,7 @@ import (
 // TestKilledServer kills a server as nothing can be caught, and starts the next.
 func TestKilledServer(t *testing.T) {
 	t.Parallel()
-	for _, by := range accounts(t) {
+	for _, by := range osUsers(t) {
 		t.Run(by.name, func(t *testing.T) {
 			t.Parallel()
 			in := newInstall(t, by)
@@ -40,7 +40,7 @@ func TestKilledServer(t *testing.T) {
 // TestSecondServer starts two on one data directory.
 func TestSecondServer(t *testing.T) {
 	t.Parallel()
-	in := newInstall(t, accounts(t)[0])
+	in := newInstall(t, osUsers(t)[0])
 	first := in.serve()
 	o := in.run("serve")
 	if o.status != statusCouldNot || !strings.Contains(o.stderr, "another docket is running on") ||
@@ -62,7 +62,7 @@ func TestSecondServer(t *testing.T) {
 // TestPostgresDies ends a server's Postgres under it.
 func TestPostgresDies(t *testing.T) {
 	t.Parallel()
-	in := newInstall(t, accounts(t)[0])
+	in := newInstall(t, osUsers(t)[0])
 	p := in.serve()
 	pid, ok := in.postmaster()
 	if !ok {
@@ -83,7 +83,7 @@ func TestPostgresDies(t *testing.T) {
 // its own log names.
 func TestStopWhileStarting(t *testing.T) {
 	t.Parallel()
-	in := newInstall(t, accounts(t)[0])
+	in := newInstall(t, osUsers(t)[0])
 	for _, moment := range []string{"", "started a private Postgres", "0002_", "0006_"} {
 		cmd := in.command("serve")
 		log, err := cmd.StderrPipe()
@@ -118,7 +118,7 @@ func TestStopWhileStarting(t *testing.T) {
 // TestDataDirThatCannotBeUsed needs an ordinary user: root can write everywhere.
 func TestDataDirThatCannotBeUsed(t *testing.T) {
 	t.Parallel()
-	all := accounts(t)
+	all := osUsers(t)
 	in := newInstall(t, all[len(all)-1])
 	if err := os.Mkdir(in.data, 0o500); err != nil {
 		t.Fatal(err)

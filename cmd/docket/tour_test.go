@@ -22,7 +22,7 @@ func TestTour(t *testing.T) {
 			t.Skipf("the tour needs %s", needed)
 		}
 	}
-	in := newInstall(t, account{})
+	in := newInstall(t, osUser{})
 	p := in.serve()
 	path, err := binary()
 	if err != nil {

@@ -79,7 +79,7 @@ func newUpgrade(t *testing.T) *upgrade {
 		environ = append(environ, name+"="+value)
 	}
 	release := func(path string) *install {
-		in := newInstall(t, account{name: "whoever runs the tests"})
+		in := newInstall(t, osUser{name: "whoever runs the tests"})
 		in.path, in.environ = path, environ
 		return in
 	}

@@ -5,6 +5,7 @@ package faults_test
 import (
 	"testing"
 
+	"docket/accounts"
 	"docket/commands"
 	"docket/domain"
 	"docket/eventstore"
@@ -29,11 +30,11 @@ func newCompany(t *testing.T) *company {
 	db := pgtest.New(t)
 	replica := func() *commands.Commands {
 		engine := db.Engine(t)
-		credentials, err := commands.NewCredentials(engine, nil)
+		passwords, err := accounts.NewPasswords(engine)
 		if err != nil {
 			t.Fatal(err)
 		}
-		c, err := commands.New(commands.Config{Store: eventstore.New(engine, db.API(t), nil), Credentials: credentials})
+		c, err := commands.New(commands.Config{Store: eventstore.New(engine, db.API(t), nil), Passwords: passwords})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,0 +1,175 @@
+package accounts_test
+
+import (
+	"context"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"docket/accounts"
+	"docket/domain"
+	"docket/internal/pgtest"
+)
+
+func TestMain(m *testing.M) { os.Exit(pgtest.Run(m)) }
+
+const password = "correct horse battery"
+
+// directory are the users by e-mail address.
+type directory map[string]domain.UserID
+
+func (d directory) UserByEmail(_ context.Context, email string) (domain.UserID, bool, error) {
+	id, found := d[domain.FoldEmail(email)]
+	return id, found, nil
+}
+
+// fixture is one database with one user, ann@example.org.
+type fixture struct {
+	t         *testing.T
+	passwords *accounts.Passwords
+	sessions  *accounts.Sessions
+	ann       domain.UserID
+}
+
+func newFixture(t *testing.T) *fixture {
+	t.Helper()
+	pool := pgtest.New(t).Engine(t)
+	passwords, err := accounts.NewPasswords(pool)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &fixture{t: t, passwords: passwords, ann: domain.UserID{1, 2, 3}}
+	f.sessions = accounts.NewSessions(pool, passwords, directory{"ann@example.org": f.ann})
+	if err := passwords.Set(t.Context(), f.ann, password); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func (f *fixture) login(now time.Time) accounts.Session {
+	f.t.Helper()
+	s, err := f.sessions.Login(f.t.Context(), "ann@example.org", password, now)
+	if err != nil {
+		f.t.Fatalf("log in: %v", err)
+	}
+	return s
+}
+
+// wantCode fails the test unless err is a refusal with the code.
+func wantCode(t *testing.T, what string, err error, code domain.Code) {
+	t.Helper()
+	if err == nil || domain.CodeOf(err) != code {
+		t.Fatalf("%s: error is %v, want code %s", what, err, code)
+	}
+}
+
+func TestLogin(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	ctx, now := t.Context(), time.Now()
+	s, err := f.sessions.Login(ctx, "aNN@example.org", password, now)
+	if err != nil {
+		t.Fatalf("log in with another case of the address: %v", err)
+	}
+	if s.User != f.ann || !s.ExpiresAt.Equal(now.Add(accounts.SessionLifetime)) {
+		t.Errorf("session of %s until %s, want %s until %s", s.User, s.ExpiresAt, f.ann, now.Add(accounts.SessionLifetime))
+	}
+	_, err = f.sessions.Login(ctx, "ann@example.org", password+"x", now)
+	wantCode(t, "wrong password", err, domain.CodeUnauthenticated)
+	_, err = f.sessions.Login(ctx, "unknown@example.org", password, now)
+	wantCode(t, "unknown address", err, domain.CodeUnauthenticated)
+
+	if err := f.passwords.Delete(ctx, f.ann); err != nil {
+		t.Fatalf("delete password: %v", err)
+	}
+	_, err = f.sessions.Login(ctx, "ann@example.org", password, now)
+	wantCode(t, "deleted password", err, domain.CodeUnauthenticated)
+}
+
+func TestValidatePassword(t *testing.T) {
+	t.Parallel()
+	var p *accounts.Passwords
+	for password, code := range map[string]string{
+		strings.Repeat("ä", accounts.MinPassword):   "",
+		strings.Repeat("ä", accounts.MaxPassword):   "",
+		strings.Repeat("ä", accounts.MinPassword-1): "too_short",
+		strings.Repeat("ä", accounts.MaxPassword+1): "too_long",
+		"eight\tchars":   "characters",
+		"eight\xffchars": "characters",
+	} {
+		got := ""
+		if e := p.Validate("/password", password); e != nil {
+			got = e.Code
+		}
+		if got != code {
+			t.Errorf("password %q: field error %q, want %q", password, got, code)
+		}
+	}
+}
+
+func TestRefreshAndRevoke(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	ctx, now := t.Context(), time.Now()
+	first := f.login(now)
+	second, err := f.sessions.Refresh(ctx, first.RefreshToken, now)
+	if err != nil {
+		t.Fatalf("refresh: %v", err)
+	}
+	if second.ID != first.ID || second.User != f.ann || second.RefreshToken == first.RefreshToken {
+		t.Fatalf("refreshed session %s of %s, want %s of %s with another token", second.ID, second.User, first.ID, f.ann)
+	}
+	if err := f.sessions.Check(ctx, first.ID, f.ann); err != nil {
+		t.Fatalf("check a session after login: %v", err)
+	}
+	_, err = f.sessions.Refresh(ctx, first.RefreshToken, now)
+	wantCode(t, "used token", err, domain.CodeUnauthenticated)
+	_, err = f.sessions.Refresh(ctx, second.RefreshToken, now)
+	wantCode(t, "unused token of a session whose used token came again", err, domain.CodeUnauthenticated)
+	wantCode(t, "check that session", f.sessions.Check(ctx, first.ID, f.ann), domain.CodeUnauthenticated)
+
+	_, err = f.sessions.Refresh(ctx, "never-issued", now)
+	wantCode(t, "unknown token", err, domain.CodeUnauthenticated)
+	_, err = f.sessions.Refresh(ctx, f.login(now).RefreshToken, now.Add(accounts.SessionLifetime+time.Second))
+	wantCode(t, "expired session", err, domain.CodeUnauthenticated)
+
+	third := f.login(now)
+	if err := f.sessions.Check(ctx, third.ID, f.ann); err != nil {
+		t.Fatalf("check a session after login: %v", err)
+	}
+	wantCode(t, "check for another user", f.sessions.Check(ctx, third.ID, domain.UserID{1}), domain.CodeUnauthenticated)
+	if err := f.sessions.Logout(ctx, third.ID, f.ann); err != nil {
+		t.Fatalf("log out: %v", err)
+	}
+	wantCode(t, "check after logout", f.sessions.Check(ctx, third.ID, f.ann), domain.CodeUnauthenticated)
+	_, err = f.sessions.Refresh(ctx, third.RefreshToken, now)
+	wantCode(t, "refresh after logout", err, domain.CodeUnauthenticated)
+}
+
+// One of several concurrent requests with the same refresh token gets the next one.
+func TestConcurrentRefresh(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	s := f.login(time.Now())
+	const n = 20
+	errs := make(chan error, n)
+	for range n {
+		go func() {
+			_, err := f.sessions.Refresh(t.Context(), s.RefreshToken, time.Now())
+			errs <- err
+		}()
+	}
+	refreshed := 0
+	for range n {
+		err := <-errs
+		if err == nil {
+			refreshed++
+			continue
+		}
+		wantCode(t, "another request with the token", err, domain.CodeUnauthenticated)
+	}
+	if refreshed != 1 {
+		t.Fatalf("%d of %d requests refreshed the session, want 1", refreshed, n)
+	}
+}

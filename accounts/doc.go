@@ -1,0 +1,20 @@
+// Package accounts stores what proves who a user is: passwords, sessions and
+// refresh tokens.
+//
+//	login ──▶ Passwords.Verify ──▶ session + first refresh token
+//	refresh ──▶ next refresh token; a used one revokes the session
+//	request ──▶ Sessions.Check, cached for one second
+//
+// It promises:
+//
+//   - no secret is stored: of a password the argon2id hash, of a refresh token
+//     the SHA-256;
+//   - a wrong password and an unknown address take the same time and get the
+//     same answer;
+//   - a refresh token works once, on any replica.
+//
+// These are rows, not events: an event log is no place for secrets. A user is an
+// event stream, so commands registers users and stores their passwords here
+// through an interface of its own. Access tokens are signed, not stored: see
+// httpapi.
+package accounts

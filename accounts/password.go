@@ -1,0 +1,145 @@
+package accounts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"docket/domain"
+	"docket/eventstore"
+
+	"github.com/alexedwards/argon2id"
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"golang.org/x/sync/semaphore"
+)
+
+// Limits of a password, in characters.
+const (
+	MinPassword = 8
+	MaxPassword = 128
+)
+
+// hashParams are OWASP's recommendation for argon2id: 19 MiB, two passes.
+var hashParams = &argon2id.Params{Memory: 19 << 10, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32}
+
+// maxWaitingHashes is how many hashes may wait for a core before CodeOverloaded:
+// each takes tens of milliseconds and 19 MiB.
+const maxWaitingHashes = 50
+
+// setPasswordSQL stores a user's ($1) password hash ($2).
+const setPasswordSQL = `insert into credentials (user_id, password_hash) values ($1, $2)
+on conflict (user_id) do update set password_hash = excluded.password_hash, changed_at = now()`
+
+// deletePasswordSQL deletes a user's ($1) password hash.
+const deletePasswordSQL = `delete from credentials where user_id = $1`
+
+// passwordSQL reads a user's ($1) password hash.
+const passwordSQL = `select password_hash from credentials where user_id = $1`
+
+// Passwords stores passwords as argon2id hashes (PHC strings). It computes at
+// most one hash per core at a time. Its methods may be called from any goroutine.
+type Passwords struct {
+	pool    *pgxpool.Pool
+	running *semaphore.Weighted
+	waiting *semaphore.Weighted
+	// decoy is the hash that Verify compares with where there is no user.
+	decoy string
+}
+
+// NewPasswords makes Passwords over a pool of the engine role.
+func NewPasswords(pool *pgxpool.Pool) (*Passwords, error) {
+	decoy, err := argon2id.CreateHash(uuid.NewString(), hashParams)
+	if err != nil {
+		return nil, fmt.Errorf("hash: %w", err)
+	}
+	cores := int64(runtime.GOMAXPROCS(0))
+	return &Passwords{
+		pool: pool, decoy: decoy,
+		running: semaphore.NewWeighted(cores), waiting: semaphore.NewWeighted(cores + maxWaitingHashes),
+	}, nil
+}
+
+// Validate returns what is wrong with a new password, as an error of the field
+// at pointer, or nil.
+func (p *Passwords) Validate(pointer, password string) *domain.FieldError {
+	n := utf8.RuneCountInString(password)
+	switch {
+	case !utf8.ValidString(password) || strings.ContainsFunc(password, unicode.IsControl):
+		return &domain.FieldError{Pointer: pointer, Code: "characters", Detail: "control characters aren't allowed"}
+	case n < MinPassword:
+		return &domain.FieldError{Pointer: pointer, Code: "too_short", Detail: fmt.Sprintf("at least %d characters are needed", MinPassword)}
+	case n > MaxPassword:
+		return &domain.FieldError{Pointer: pointer, Code: "too_long", Detail: fmt.Sprintf("at most %d characters are allowed", MaxPassword)}
+	}
+	return nil
+}
+
+// Set stores a user's password, which must be valid. Errors: CodeOverloaded,
+// eventstore.ErrUnavailable.
+func (p *Passwords) Set(ctx context.Context, u domain.UserID, password string) error {
+	var hash string
+	err := p.limit(ctx, func() (err error) {
+		hash, err = argon2id.CreateHash(password, hashParams)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if _, err := p.pool.Exec(ctx, setPasswordSQL, u.UUID(), hash); err != nil {
+		return fmt.Errorf("set password: %w", eventstore.Unreachable(err))
+	}
+	return nil
+}
+
+// Delete deletes a user's password, if there is one.
+func (p *Passwords) Delete(ctx context.Context, u domain.UserID) error {
+	if _, err := p.pool.Exec(ctx, deletePasswordSQL, u.UUID()); err != nil {
+		return fmt.Errorf("delete password: %w", eventstore.Unreachable(err))
+	}
+	return nil
+}
+
+// Verify reports whether the password is the user's. With exists false it does
+// the same work and returns false, so that its duration reveals no user.
+func (p *Passwords) Verify(ctx context.Context, u domain.UserID, exists bool, password string) (bool, error) {
+	hash := p.decoy
+	rows, err := p.pool.Query(ctx, passwordSQL, u.UUID())
+	if err != nil {
+		return false, fmt.Errorf("read password: %w", eventstore.Unreachable(err))
+	}
+	stored, err := pgx.CollectExactlyOneRow(rows, pgx.RowTo[string])
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		exists = false
+	case err != nil:
+		return false, fmt.Errorf("read password: %w", eventstore.Unreachable(err))
+	case exists:
+		hash = stored
+	}
+	var match bool
+	err = p.limit(ctx, func() (err error) {
+		match, err = argon2id.ComparePasswordAndHash(password, hash)
+		return err
+	})
+	return match && exists, err
+}
+
+// limit runs hash when a core is free; it refuses with CodeOverloaded where too
+// many wait.
+func (p *Passwords) limit(ctx context.Context, hash func() error) error {
+	if !p.waiting.TryAcquire(1) {
+		return domain.Refuse(domain.CodeOverloaded, "too many are signing in; try again in a moment")
+	}
+	defer p.waiting.Release(1)
+	if err := p.running.Acquire(ctx, 1); err != nil {
+		return fmt.Errorf("wait to hash a password: %w", err)
+	}
+	defer p.running.Release(1)
+	return hash()
+}

@@ -1,0 +1,178 @@
+package accounts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"docket/domain"
+	"docket/eventstore"
+
+	"github.com/google/uuid"
+	lru "github.com/hashicorp/golang-lru/v2"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// SessionLifetime is how long a session can be refreshed; then the user logs in
+// again.
+const SessionLifetime = 30 * 24 * time.Hour
+
+const (
+	// checkedFor is how long the result of Check is cached: for so long another
+	// replica may accept a session that was revoked here.
+	checkedFor = time.Second
+	// maxChecked is how many sessions the cache of Check holds.
+	maxChecked = 50_000
+)
+
+// deleteExpiredSQL deletes the sessions of a user ($1) that expired before a time
+// ($2), with their refresh tokens.
+const deleteExpiredSQL = `delete from sessions where user_id = $1 and expires_at < $2`
+
+// addSessionSQL adds a session ($1 id, $2 user, $3 expiry).
+const addSessionSQL = `insert into sessions (id, user_id, expires_at) values ($1, $2, $3)`
+
+// revokeSQL revokes a session ($1) of a user ($2).
+const revokeSQL = `update sessions set revoked_at = coalesce(revoked_at, now()) where id = $1 and user_id = $2`
+
+// aliveSQL returns whether a session ($1) of a user ($2) is neither revoked nor
+// expired.
+const aliveSQL = `select exists (select from sessions where id = $1 and user_id = $2 and revoked_at is null and expires_at > now())`
+
+// Users finds users by e-mail address.
+type Users interface {
+	UserByEmail(ctx context.Context, email string) (id domain.UserID, found bool, err error)
+}
+
+// Sessions are the logins of users. Its methods may be called from any goroutine.
+type Sessions struct {
+	pool      *pgxpool.Pool
+	passwords *Passwords
+	users     Users
+	checked   *lru.Cache[uuid.UUID, checkedSession]
+}
+
+// checkedSession is a session that was alive at a time.
+type checkedSession struct {
+	user domain.UserID
+	at   time.Time
+}
+
+// NewSessions makes Sessions over a pool of the engine role.
+func NewSessions(pool *pgxpool.Pool, passwords *Passwords, users Users) *Sessions {
+	checked, err := lru.New[uuid.UUID, checkedSession](maxChecked)
+	if err != nil {
+		panic(err) // only for a size that isn't positive
+	}
+	return &Sessions{pool: pool, passwords: passwords, users: users, checked: checked}
+}
+
+// Session is a login.
+type Session struct {
+	ID   uuid.UUID
+	User domain.UserID
+	// RefreshToken cannot be read again: only its hash is stored.
+	RefreshToken string
+	ExpiresAt    time.Time
+}
+
+// Login starts a session. A wrong password and an unknown address are the same
+// CodeUnauthenticated, after the same work. now is the time of the login.
+func (s *Sessions) Login(ctx context.Context, email, password string, now time.Time) (Session, error) {
+	user, found, err := s.users.UserByEmail(ctx, email)
+	if err != nil {
+		return Session{}, err
+	}
+	ok, err := s.passwords.Verify(ctx, user, found, password)
+	if err != nil {
+		return Session{}, err
+	}
+	if !ok {
+		return Session{}, domain.Refuse(domain.CodeUnauthenticated, "the e-mail address or the password is wrong")
+	}
+	return s.start(ctx, user, now)
+}
+
+func (s *Sessions) start(ctx context.Context, user domain.UserID, now time.Time) (Session, error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return Session{}, fmt.Errorf("new session: %w", err)
+	}
+	token, hash := newRefreshToken()
+	session := Session{ID: id, User: user, RefreshToken: token, ExpiresAt: now.Add(SessionLifetime)}
+	b := &pgx.Batch{} // one implicit transaction
+	b.Queue(deleteExpiredSQL, user.UUID(), now)
+	b.Queue(addSessionSQL, id, user.UUID(), session.ExpiresAt)
+	b.Queue(addTokenSQL, hash, id)
+	if err := s.pool.SendBatch(ctx, b).Close(); err != nil {
+		return Session{}, fmt.Errorf("start session: %w", eventstore.Unreachable(err))
+	}
+	return session, nil
+}
+
+// Refresh exchanges a refresh token for the session's next one, once per token.
+// A token that was used before has two holders, one of whom stole it, so Refresh
+// revokes the whole session. CodeUnauthenticated is for that and for every token
+// that doesn't belong to an alive session.
+func (s *Sessions) Refresh(ctx context.Context, token string, now time.Time) (Session, error) {
+	used := hashToken(token)
+	next, hash := newRefreshToken()
+	var user uuid.UUID
+	session := Session{RefreshToken: next}
+	err := s.pool.QueryRow(ctx, useTokenSQL, used, now, hash).Scan(&session.ID, &user, &session.ExpiresAt)
+	if err == nil {
+		session.User = domain.UserID(user)
+		return session, nil
+	}
+	if !errors.Is(err, pgx.ErrNoRows) {
+		return Session{}, fmt.Errorf("use refresh token: %w", eventstore.Unreachable(err))
+	}
+	if err := s.revokeByToken(ctx, used); err != nil {
+		return Session{}, err
+	}
+	return Session{}, domain.Refuse(domain.CodeUnauthenticated, "the refresh token isn't valid")
+}
+
+// revokeByToken revokes the session of a refresh token, if there is one.
+func (s *Sessions) revokeByToken(ctx context.Context, hash []byte) error {
+	var revoked uuid.UUID
+	err := s.pool.QueryRow(ctx, revokeByTokenSQL, hash).Scan(&revoked)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("revoke session: %w", eventstore.Unreachable(err))
+	}
+	s.checked.Remove(revoked)
+	return nil
+}
+
+// Logout revokes a session of a user. A replica that has checked it less than a
+// second ago accepts its access token for the rest of that second.
+func (s *Sessions) Logout(ctx context.Context, id uuid.UUID, u domain.UserID) error {
+	_, err := s.pool.Exec(ctx, revokeSQL, id, u.UUID())
+	s.checked.Remove(id)
+	if err != nil {
+		return fmt.Errorf("revoke session: %w", eventstore.Unreachable(err))
+	}
+	return nil
+}
+
+// Check returns CodeUnauthenticated for a session that was revoked or expired.
+func (s *Sessions) Check(ctx context.Context, id uuid.UUID, u domain.UserID) error {
+	now := time.Now()
+	if c, ok := s.checked.Get(id); ok && c.user == u && now.Sub(c.at) < checkedFor {
+		return nil
+	}
+	var alive bool
+	if err := s.pool.QueryRow(ctx, aliveSQL, id, u.UUID()).Scan(&alive); err != nil {
+		return fmt.Errorf("check session: %w", eventstore.Unreachable(err))
+	}
+	if !alive {
+		return domain.Refuse(domain.CodeUnauthenticated, "the session was ended")
+	}
+	s.checked.Add(id, checkedSession{u, now})
+	return nil
+}
