@@ -88,7 +88,7 @@ type ActivityFilter struct {
 // from any other way than one look-up for each line.
 func loggedSQL(by string) string {
 	return `select e.* from (select a.seq from activity a
-  where a.tenant_id = $1 and a.generation = ` + activityGeneration + `
+  where a.tenant_id = $1 and a.generation = ` + activity.generation("$1") + `
     and $2::uuid is null and ` + by + `
     and ($4::text is null or a.entity_type = $4)
     and ($5::text is null or a.action = $5)
@@ -97,9 +97,6 @@ func loggedSQL(by string) string {
   select ` + eventstore.Columns + ` from events where tenant_id = $1 and seq = l.seq limit 1) as e
 order by l.seq`
 }
-
-// activityGeneration is the generation of the activity log that a tenant ($1) reads.
-const activityGeneration = `(select coalesce(max(g.current), 1) from generations g where g.tenant_id = $1 and g.subscription = 'activity')`
 
 // seqsWithin are the conditions on a seq: after another ($6), and by the times $7 and $8.
 func seqsWithin(seq string) string {
@@ -119,7 +116,7 @@ where e.tenant_id = $1 and e.stream_id = $2
   and ($4::text is null or e.stream_type = $4)
   and ($5::text is null or e.type = $5)
   and ` + seqsWithin("e.seq") + `
-  and (select true from activity a where a.tenant_id = $1 and a.generation = ` + activityGeneration + ` and a.seq = e.seq limit 1)
+  and (select true from activity a where a.tenant_id = $1 and a.generation = ` + activity.generation("$1") + ` and a.seq = e.seq limit 1)
 order by e.version limit $9`
 )
 

@@ -45,15 +45,15 @@ var (
 
 // notSkipped leaves out what an operator had the subscription ($2) leave out, as the
 // read model itself and every rebuild of it do.
-const notSkipped = ` and seq <> all (array(select k.seq from skips k where k.tenant_id = $1 and k.subscription = $2))`
+var notSkipped = ` and ` + Checkpoints{}.NotSkipped("seq", "$1", "$2")
 
 // pastStreamSQL reads a stream ($3 id, $4 type) of a tenant ($1) up to a seq ($5).
-const pastStreamSQL = `select ` + eventstore.FoldColumns + ` from events
+var pastStreamSQL = `select ` + eventstore.FoldColumns + ` from events
 where tenant_id = $1 and stream_id = $3 and stream_type = $4 and seq <= $5` + notSkipped + ` order by version`
 
 // pastPageSQL reads the events of a tenant's ($1) streams of a type ($3) after a seq
 // ($4) up to another ($5).
-const pastPageSQL = `select ` + eventstore.FoldColumns + ` from events
+var pastPageSQL = `select ` + eventstore.FoldColumns + ` from events
 where tenant_id = $1 and seq > $4 and seq <= $5 and stream_type = $3` + notSkipped + ` order by seq`
 
 // inPast runs a read of the past when it is the tenant's turn. One that takes too long is

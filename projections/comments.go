@@ -33,16 +33,13 @@ var comments = define(model[uuid.UUID, domain.Comment]{
 	},
 })
 
-// commentsGeneration is the generation of comments that a tenant ($1) reads.
-const commentsGeneration = `(select coalesce(max(g.current), 1) from generations g where g.tenant_id = $1 and g.subscription = 'comments')`
-
 // onTask is true where neither the comment's task nor its project was deleted.
-const onTask = `(select true from tasks t
-  where t.tenant_id = $1 and t.generation = ` + tasksGeneration + ` and t.id = c.task_id and ` + inProject + `)`
+var onTask = `(select true from tasks t
+  where t.tenant_id = $1 and t.generation = ` + tasks.generation("$1") + ` and t.id = c.task_id and ` + inProject + `)`
 
 // commentSQL reads a comment ($2) of a tenant ($1).
 var commentSQL = `select ` + comments.columns("c.") + ` from comments c
-where c.tenant_id = $1 and c.generation = ` + commentsGeneration + ` and c.id = $2 and ` + onTask
+where c.tenant_id = $1 and c.generation = ` + comments.generation("$1") + ` and c.id = $2 and ` + onTask
 
 // Comment reads a comment that wasn't deleted, on a task that wasn't, in a
 // project that wasn't.
@@ -55,13 +52,13 @@ func (q *Queries) Comment(ctx context.Context, s domain.Scope, id domain.Comment
 
 // taskThereSQL says whether a tenant ($1) has a task ($2), in a project that
 // wasn't deleted.
-const taskThereSQL = `select exists (select from tasks t
-where t.tenant_id = $1 and t.generation = ` + tasksGeneration + ` and t.id = $2 and ` + inProject + `)`
+var taskThereSQL = `select exists (select from tasks t
+where t.tenant_id = $1 and t.generation = ` + tasks.generation("$1") + ` and t.id = $2 and ` + inProject + `)`
 
 // commentsSQL lists the comments of a tenant ($1) on a task ($2) after a keyset
 // ($3, $4), up to $5.
 var commentsSQL = `select ` + comments.columns("c.") + ` from comments c
-where c.tenant_id = $1 and c.generation = ` + commentsGeneration + ` and c.task_id = $2
+where c.tenant_id = $1 and c.generation = ` + comments.generation("$1") + ` and c.task_id = $2
   and (c.created_at, c.id) > ($3::timestamptz, $4::uuid)
 order by c.created_at, c.id limit $5`
 

@@ -60,9 +60,6 @@ type CycleTimes struct {
 	Items []ProjectWeek
 }
 
-// cyclesGeneration is the generation of cycles that a tenant ($1) reads.
-const cyclesGeneration = `(select coalesce(max(g.current), 1) from generations g where g.tenant_id = $1 and g.subscription = 'cycles')`
-
 // endedIn are the cycles of a tenant ($1) that ended from a time ($2) to before
 // another ($3), of a project ($4) or, if null, of all. by is what decides by which
 // index the rows are found.
@@ -71,11 +68,11 @@ func endedIn(by string) string {
 where c.tenant_id = $1 and ` + by + ` and d.ended >= $2::timestamptz and d.ended < $3::timestamptz`
 }
 
-const (
+var (
 	// What moved last before the time has no cycle that ended after it. With + 0 the
 	// generation is no condition for the key's index, which would read the whole tenant.
-	allCycles = `$4::uuid is null and c.moved_at >= $2::timestamptz and c.generation + 0 = ` + cyclesGeneration
-	ofOne     = `c.project_id = $4 and c.generation = ` + cyclesGeneration
+	allCycles = `$4::uuid is null and c.moved_at >= $2::timestamptz and c.generation + 0 = ` + cycles.generation("$1")
+	ofOne     = `c.project_id = $4 and c.generation = ` + cycles.generation("$1")
 )
 
 // measures are for each kind of cycle their number and the percentiles of their
@@ -100,7 +97,7 @@ group by grouping sets ((date_trunc('week', d.ended, 'UTC')), ())`
 // projects, after a week and project ($5, $6), up to $7.
 func cycleItemsSQL(by string) string {
 	return `select i.*, coalesce((select p.name from projects p
-  where p.tenant_id = $1 and p.generation = ` + projectsGeneration + ` and p.id = i.project_id), '')
+  where p.tenant_id = $1 and p.generation = ` + projects.generation("$1") + ` and p.id = i.project_id), '')
 from (select date_trunc('week', d.ended, 'UTC') as week, ` + measures() + `, c.project_id` + endedIn(by) + `
   and (date_trunc('week', d.ended, 'UTC'), c.project_id) > ($5::timestamptz, $6::uuid)
   group by 1, c.project_id order by 1, c.project_id limit $7) as i`

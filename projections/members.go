@@ -34,12 +34,9 @@ var members = define(model[uuid.UUID, domain.Membership]{
 	},
 })
 
-// membersGeneration is the generation of members that a tenant ($1) reads.
-const membersGeneration = `(select coalesce(max(g.current), 1) from generations g where g.tenant_id = $1 and g.subscription = 'members')`
-
 // membersSQL lists the members of a tenant ($1) after a keyset ($2, $3), up to $4.
 var membersSQL = `select ` + members.columns("m.") + ` from members m
-where m.tenant_id = $1 and m.generation = ` + membersGeneration + `
+where m.tenant_id = $1 and m.generation = ` + members.generation("$1") + `
   and (m.joined_at, m.user_id) > ($2::timestamptz, $3::uuid)
 order by m.joined_at, m.user_id limit $4`
 
@@ -73,8 +70,8 @@ const userSQL = `select set_config('docket.user', $1, true)`
 var userTenantsSQL = `select t.tenant_id, m.role, m.joined_at, ` + tenants.columns("t.") + `
 from members m join tenants t on t.tenant_id = m.tenant_id and t.id = m.tenant_id
 where m.user_id = $1 and (m.joined_at, m.tenant_id) > ($2::timestamptz, $3::uuid)
-  and m.generation = (select coalesce(max(g.current), 1) from generations g where g.tenant_id = m.tenant_id and g.subscription = 'members')
-  and t.generation = (select coalesce(max(g.current), 1) from generations g where g.tenant_id = m.tenant_id and g.subscription = 'tenants')
+  and m.generation = ` + members.generation("m.tenant_id") + `
+  and t.generation = ` + tenants.generation("m.tenant_id") + `
 order by m.joined_at, m.tenant_id limit $4`
 
 // Memberships lists the tenants that a user is a member of, in the order of

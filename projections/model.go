@@ -125,6 +125,12 @@ func (m *model[K, R]) touched(e domain.Recorded) (key K, ok bool, err error) {
 	return of(e), true, nil
 }
 
+// generation is the expression for the generation of the model's rows that a tenant, an
+// expression too, reads.
+func (m *model[K, R]) generation(tenant string) string {
+	return Checkpoints{}.Generation(m.Name, tenant)
+}
+
 // byStream is the key of a row that folds one stream.
 func byStream(e domain.Recorded) uuid.UUID { return e.Stream.ID }
 

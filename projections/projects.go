@@ -37,12 +37,9 @@ var projects = define(model[uuid.UUID, domain.Project]{
 	},
 })
 
-// projectsGeneration is the generation of projects that a tenant ($1) reads.
-const projectsGeneration = `(select coalesce(max(g.current), 1) from generations g where g.tenant_id = $1 and g.subscription = 'projects')`
-
 // projectSQL reads a project ($2) of a tenant ($1).
 var projectSQL = `select ` + projects.columns("p.") + ` from projects p
-where p.tenant_id = $1 and p.generation = ` + projectsGeneration + ` and p.id = $2`
+where p.tenant_id = $1 and p.generation = ` + projects.generation("$1") + ` and p.id = $2`
 
 // Project reads a project that wasn't deleted.
 func (q *Queries) Project(ctx context.Context, s domain.Scope, id domain.ProjectID, f Fresh) (domain.Project, error) {
@@ -87,7 +84,7 @@ const projectConditions = `($2::text is null or t.status = $2)
 // keyset ($5, $6), up to $7. It is made for one column, its type, and one direction.
 func projectsSQL(column, typ, beyond, direction string) string {
 	return `select ` + projects.columns("t.") + ` from projects t
-where t.tenant_id = $1 and t.generation = ` + projectsGeneration + ` and ` + projectConditions + `
+where t.tenant_id = $1 and t.generation = ` + projects.generation("$1") + ` and ` + projectConditions + `
   and (t.` + column + `, t.id) ` + beyond + ` ($5::` + typ + `, $6::uuid)
 order by t.` + column + ` ` + direction + `, t.id ` + direction + ` limit $7`
 }
@@ -95,11 +92,11 @@ order by t.` + column + ` ` + direction + `, t.id ` + direction + ` limit $7`
 var (
 	// newestProjectsSQL is projectsSQL of those that match docket.search, the newest first.
 	newestProjectsSQL = `select ` + projects.columns("t.") + ` from projects t
-where t.tenant_id = $1 and t.generation = ` + projectsGeneration + ` and ` + projectConditions + `
+where t.tenant_id = $1 and t.generation = ` + projects.generation("$1") + ` and ` + projectConditions + `
   and (t.created_at, t.id) < ($5::timestamptz, $6::uuid) and ` + matches + `
 order by t.created_at desc, t.id desc limit $7`
-	rankedProjectsSQL = foundSQL(projects, projectsGeneration, projectConditions, byRank, 5)
-	sampleProjectsSQL = sampleSQL(projects.Table, projectsGeneration)
+	rankedProjectsSQL = foundSQL(projects, projectConditions, byRank, 5)
+	sampleProjectsSQL = sampleSQL(projects)
 )
 
 // listing is one order of a list: its statement, where it begins, and the place of an item.
@@ -158,7 +155,7 @@ func (q *Queries) Projects(ctx context.Context, s domain.Scope, filter ProjectFi
 
 // catalogSQL lists the public projects of a tenant ($1) after a keyset ($2, $3), up to $4.
 var catalogSQL = `select ` + projects.columns("p.") + ` from projects p
-where p.tenant_id = $1 and p.generation = ` + projectsGeneration + ` and p.visibility = 'public'
+where p.tenant_id = $1 and p.generation = ` + projects.generation("$1") + ` and p.visibility = 'public'
   and (p.created_at, p.id) > ($2::timestamptz, $3::uuid)
 order by p.created_at, p.id limit $4`
 

@@ -117,6 +117,3 @@ func orEmpty(text *string) string {
 	}
 	return *text
 }
-
-// searchGeneration is the generation of search that a tenant ($1) reads.
-const searchGeneration = `(select coalesce(max(g.current), 1) from generations g where g.tenant_id = $1 and g.subscription = 'search')`

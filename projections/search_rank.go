@@ -52,34 +52,34 @@ const (
 // match three tsqueries ($2, $3, $4), and says whether there are more than
 // maxRanked at all, which it looks for only where the first is common. It is made
 // for one table; docket.search lets all documents through.
-func sampleSQL(table, generation string) string {
-	newest := ` from ` + table + ` t where t.tenant_id = $1 and t.generation = ` + generation + ` order by t.created_at desc, t.id desc `
+func sampleSQL[R any](m *model[uuid.UUID, R]) string {
+	newest := ` from ` + m.Table + ` t where t.tenant_id = $1 and t.generation = ` + m.generation("$1") + ` order by t.created_at desc, t.id desc `
 	return `select count(*), count(*) filter (where d.document @@ $2::tsquery),
   count(*) filter (where d.document @@ $3::tsquery), count(*) filter (where d.document @@ $4::tsquery),
   case when count(*) filter (where d.document @@ $2::tsquery) >= ` + strconv.Itoa(commonLeast) + `
     then exists (select` + newest + `offset ` + strconv.Itoa(maxRanked) + ` limit 1) else false end
 from (select t.id` + newest + `limit ` + strconv.Itoa(sampleSize) + `) n, lateral (
-  select s.document from search s where s.tenant_id = $1 and s.generation = ` + searchGeneration + ` and s.id = n.id limit 1) d`
+  select s.document from search s where s.tenant_id = $1 and s.generation = ` + search.generation("$1") + ` and s.id = n.id limit 1) d`
 }
 
 const commonLeast = 20 // sampleSize * commonShare
 
 // matches is true where the document of a thing matches docket.search, which the
 // policy of search asks.
-const matches = `(select true from search s where s.tenant_id = $1 and s.generation = ` + searchGeneration + ` and s.id = t.id limit 1)`
+var matches = `(select true from search s where s.tenant_id = $1 and s.generation = ` + search.generation("$1") + ` and s.id = t.id limit 1)`
 
 // foundSQL lists what matches docket.search, of a tenant ($1), under conditions with
 // the parameters before $n: after a keyset ($n, $n+1) in an order, up to $n+2, ranked
 // by a tsquery ($n+3), where a tsquery ($n+4, any if null) matches too. At most $n+5
 // are looked at, and how many were stands first in each row; if none is listed, in
 // one of nulls. It is made for one model and one order.
-func foundSQL[R any](m *model[uuid.UUID, R], generation, conditions string, order func(things, conditions string, arg func(int) string) string, n int) string {
+func foundSQL[R any](m *model[uuid.UUID, R], conditions string, order func(things, conditions string, arg func(int) string) string, n int) string {
 	arg := func(i int) string { return fmt.Sprintf("$%d", n+i) }
 	things := `lateral (
-    select t.* from ` + m.Table + ` t where t.tenant_id = $1 and t.generation = ` + generation + ` and t.id = f.id limit 1) t`
+    select t.* from ` + m.Table + ` t where t.tenant_id = $1 and t.generation = ` + m.generation("$1") + ` and t.id = f.id limit 1) t`
 	return `with found as materialized (
   select s.id, ts_rank(s.document, ` + arg(3) + `::tsquery) as rank from search s
-  where s.tenant_id is not distinct from $1 and s.generation = ` + searchGeneration + `
+  where s.tenant_id is not distinct from $1 and s.generation = ` + search.generation("$1") + `
     and (` + arg(4) + `::tsquery is null or s.document @@ ` + arg(4) + `::tsquery)
   limit ` + arg(5) + `)
 select c.n, ` + m.columns("r.") + `, r.rank from (select count(*) as n from found) c left join lateral (

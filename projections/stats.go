@@ -33,24 +33,19 @@ type SubscriptionLag struct {
 }
 
 // memberCountSQL counts the members of a tenant ($1).
-const memberCountSQL = `select count(*) from members m where m.tenant_id = $1 and m.generation = ` + membersGeneration
+var memberCountSQL = `select count(*) from members m where m.tenant_id = $1 and m.generation = ` + members.generation("$1")
 
 // projectCountsSQL counts the projects of a tenant ($1) by status.
-const projectCountsSQL = `select p.status, count(*) from projects p
-where p.tenant_id = $1 and p.generation = ` + projectsGeneration + ` group by p.status`
+var projectCountsSQL = `select p.status, count(*) from projects p
+where p.tenant_id = $1 and p.generation = ` + projects.generation("$1") + ` group by p.status`
 
 // taskCountsSQL counts the tasks of a tenant ($1) by status.
-const taskCountsSQL = `select t.status, count(*) from tasks t
-where t.tenant_id = $1 and t.generation = ` + tasksGeneration + ` and ` + inProject + ` group by t.status`
+var taskCountsSQL = `select t.status, count(*) from tasks t
+where t.tenant_id = $1 and t.generation = ` + tasks.generation("$1") + ` and ` + inProject + ` group by t.status`
 
 // commentCountSQL counts the comments of a tenant ($1).
-const commentCountSQL = `select count(*) from comments c
-where c.tenant_id = $1 and c.generation = ` + commentsGeneration + ` and ` + onTask
-
-// positionsSQL reads how far the live checkpoints of a tenant ($1) have come.
-const positionsSQL = `select c.subscription, c.seq from checkpoints c
-where c.tenant_id = $1 and c.generation = coalesce(
-  (select g.current from generations g where g.tenant_id = $1 and g.subscription = c.subscription), 1)`
+var commentCountSQL = `select count(*) from comments c
+where c.tenant_id = $1 and c.generation = ` + comments.generation("$1") + ` and ` + onTask
 
 // Stats counts what a tenant has. It reads all of it: it is for an owner who
 // looks now and then.
@@ -69,7 +64,7 @@ func (q *Queries) Stats(ctx context.Context, s domain.Scope, f Fresh) (Stats, er
 		b.Queue(projectCountsSQL, t).Query(counts(&stats.Projects))
 		b.Queue(taskCountsSQL, t).Query(counts(&stats.Tasks))
 		number(commentCountSQL, &stats.Comments)
-		b.Queue(positionsSQL, t).Query(counts(&positions))
+		Checkpoints{}.Positions(b, s.Tenant(), &positions)
 		// After the positions, none of which is then beyond it.
 		number(headSQL, &stats.Head)
 	})

@@ -123,7 +123,7 @@ type ProjectSummary struct {
 var summarySQL = `select now(), s.seq, e.occurred_at, e.actor_id, e.meta, e.type, e.stream_type, e.stream_id, ` + summaries.columns("s.") + `
 from summaries s, lateral (select * from events where tenant_id = $1 and seq = s.seq limit 1) as e
 where s.tenant_id = $1 and s.project_id = $2
-  and s.generation = (select coalesce(max(g.current), 1) from generations g where g.tenant_id = $1 and g.subscription = 'summaries')`
+  and s.generation = ` + summaries.generation("$1")
 
 // projectTaskCountsSQL counts the tasks of a project ($2) of a tenant ($1): those
 // that are overdue unless their status is $3, and then each status of
@@ -132,7 +132,7 @@ where s.tenant_id = $1 and s.project_id = $2
 var projectTaskCountsSQL = `select count(*) filter (where t.status <> $3 and t.due_date < (select to_char(now() at time zone 'UTC', 'YYYY-MM-DD')))` +
 	eachTaskStatus() + `
 from (select t.status, t.due_date from tasks t
-  where t.tenant_id = $1 and t.generation = ` + tasksGeneration + ` and t.project_id = $2
+  where t.tenant_id = $1 and t.generation = ` + tasks.generation("$1") + ` and t.project_id = $2
   order by t.created_at, t.id) as t`
 
 func eachTaskStatus() string {

@@ -38,18 +38,15 @@ var tasks = define(model[uuid.UUID, domain.Task]{
 	},
 })
 
-// tasksGeneration is the generation of tasks that a tenant ($1) reads.
-const tasksGeneration = `(select coalesce(max(g.current), 1) from generations g where g.tenant_id = $1 and g.subscription = 'tasks')`
-
 // inProject is true where the task's project wasn't deleted. As a scalar probe it
 // is looked up by key for each task on the page, whatever the planner thinks of
 // the tables' sizes.
-const inProject = `(select true from projects p
-  where p.tenant_id = $1 and p.generation = ` + projectsGeneration + ` and p.id = t.project_id)`
+var inProject = `(select true from projects p
+  where p.tenant_id = $1 and p.generation = ` + projects.generation("$1") + ` and p.id = t.project_id)`
 
 // taskSQL reads a task ($2) of a tenant ($1).
 var taskSQL = `select ` + tasks.columns("t.") + ` from tasks t
-where t.tenant_id = $1 and t.generation = ` + tasksGeneration + ` and t.id = $2 and ` + inProject
+where t.tenant_id = $1 and t.generation = ` + tasks.generation("$1") + ` and t.id = $2 and ` + inProject
 
 // Task reads a task that wasn't deleted, in a project that wasn't.
 func (q *Queries) Task(ctx context.Context, s domain.Scope, id domain.TaskID, f Fresh) (domain.Task, error) {
@@ -105,7 +102,7 @@ const (
 // $9), up to $10.
 func tasksSQL(by string) string {
 	return `select ` + tasks.columns("t.") + ` from tasks t
-where t.tenant_id = $1 and t.generation = ` + tasksGeneration + ` and ` + taskConditions(by, "") + `
+where t.tenant_id = $1 and t.generation = ` + tasks.generation("$1") + ` and ` + taskConditions(by, "") + `
   and (t.created_at, t.id) > ($8::timestamptz, $9::uuid)
 order by t.created_at, t.id limit $10`
 }
@@ -113,7 +110,7 @@ order by t.created_at, t.id limit $10`
 // tasksFromNewest is tasksSQL of those that match docket.search, the newest first.
 func tasksFromNewest(by string) string {
 	return `select ` + tasks.columns("t.") + ` from tasks t
-where t.tenant_id = $1 and t.generation = ` + tasksGeneration + ` and ` + taskConditions(by, matches) + `
+where t.tenant_id = $1 and t.generation = ` + tasks.generation("$1") + ` and ` + taskConditions(by, matches) + `
   and (t.created_at, t.id) < ($8::timestamptz, $9::uuid)
 order by t.created_at desc, t.id desc limit $10`
 }
@@ -129,14 +126,14 @@ var (
 	newestAssigneeTasksSQL = tasksFromNewest(ofAssignee)
 	newestStatusTasksSQL   = tasksFromNewest(ofStatus)
 	newestPriorityTasksSQL = tasksFromNewest(ofPriority)
-	rankedTasksSQL         = foundSQL(tasks, tasksGeneration, taskConditions(ofAny, ""), byRank, 8)
-	labelledTasksSQL       = foundSQL(tasks, tasksGeneration, taskConditions(ofAny, ""), byCreated, 8)
-	sampleTasksSQL         = sampleSQL(tasks.Table, tasksGeneration)
+	rankedTasksSQL         = foundSQL(tasks, taskConditions(ofAny, ""), byRank, 8)
+	labelledTasksSQL       = foundSQL(tasks, taskConditions(ofAny, ""), byCreated, 8)
+	sampleTasksSQL         = sampleSQL(tasks)
 )
 
 // projectThereSQL says whether a tenant ($1) has a project ($2).
-const projectThereSQL = `select exists (select from projects p
-where p.tenant_id = $1 and p.generation = ` + projectsGeneration + ` and p.id = $2)`
+var projectThereSQL = `select exists (select from projects p
+where p.tenant_id = $1 and p.generation = ` + projects.generation("$1") + ` and p.id = $2)`
 
 // Tasks lists the tasks that weren't deleted, in projects that weren't, by
 // created_at; those that match a search as search_rank.go says. Asked for the tasks of a

@@ -38,7 +38,7 @@ var tenants = define(model[uuid.UUID, domain.Tenant]{
 // tenantSQL reads a tenant ($1).
 var tenantSQL = `select ` + tenants.columns("t.") + ` from tenants t
 where t.tenant_id = $1 and t.id = $1
-  and t.generation = (select coalesce(max(g.current), 1) from generations g where g.tenant_id = $1 and g.subscription = 'tenants')`
+  and t.generation = ` + tenants.generation("$1")
 
 // Tenant reads the scope's tenant. The scope proves that there is one: where the
 // read model has no row yet, the error is domain.CodeReadModelLagging.

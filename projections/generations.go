@@ -1,0 +1,36 @@
+package projections
+
+import (
+	"docket/domain"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Checkpoints is the SQL of queries on the tables generations, checkpoints and skips,
+// which belong to the feed. The rows of a read model have a generation; a tenant reads
+// the one that the table generations names, or 1.
+type Checkpoints struct{}
+
+// Generation is the expression for the generation of a subscription's rows that a tenant
+// reads. tenant is an expression for its id.
+func (Checkpoints) Generation(subscription, tenant string) string {
+	return `(select coalesce(max(g.current), 1) from generations g where g.tenant_id = ` + tenant + ` and g.subscription = '` + subscription + `')`
+}
+
+// NotSkipped is the condition that a seq isn't one of those that an operator had a
+// subscription skip in a tenant. The arguments are expressions.
+func (Checkpoints) NotSkipped(seq, tenant, subscription string) string {
+	return seq + ` <> all (array(select k.seq from skips k where k.tenant_id = ` + tenant + ` and k.subscription = ` + subscription + `))`
+}
+
+// positionsSQL reads the positions of a tenant's ($1) subscriptions: the checkpoints of
+// the generations that are read.
+const positionsSQL = `select c.subscription, c.seq from checkpoints c
+where c.tenant_id = $1 and c.generation = coalesce(
+  (select g.current from generations g where g.tenant_id = $1 and g.subscription = c.subscription), 1)`
+
+// Positions queues the query for the seq that each subscription has reached in a tenant.
+// to is a new map once the batch was sent.
+func (Checkpoints) Positions(b *pgx.Batch, t domain.TenantID, to *map[string]int64) {
+	b.Queue(positionsSQL, t.UUID()).Query(counts(to))
+}
