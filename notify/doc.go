@@ -1,30 +1,30 @@
-// Package notify tells members what concerns them.
+// Package notify turns events into notifications and delivers them.
 //
-// One subscription reads every tenant's log. For each event a table (rules.go)
-// says who is told what, and why; the texts come from the event alone. The inbox
-// is the record and always gets a row; where the tenant has chosen another
-// channel, the message is queued for it too, and workers send it:
+// One subscription reads every tenant log. A table (rules.go) decides for each event
+// who its recipients are, and why. The event alone gives the texts. The inbox is the
+// record and gets every notification. If the tenant has chosen another channel, the
+// subscription also enqueues a delivery, and workers send it:
 //
-//	               ┌─▶ inApp ──▶ notifications
+//	               ┌─▶ notifications (Inbox)
 //	page of events ┤
-//	               └─▶ outbox ─▶ deliveries ─▶ Queue ─▶ Email, EmailLog, Slack
-//	  one transaction, with the checkpoint    │  no transaction
+//	               └─▶ deliveries ─▶ Queue ─▶ Email, EmailLog, Slack
+//	  one transaction, with the checkpoint │  no transaction
 //
 // It promises:
-//   - nobody is told of their own act;
-//   - an event tells a user one thing once, however often its page is handled:
-//     the row, the queued message and the checkpoint are one transaction, and the
-//     ids of both follow from their content;
-//   - what leaves the house leaves at least once, or is recorded as dead with the
-//     reason, and nobody waits for another tenant's receiver (Queue);
-//   - the channel, and where a member is reached, are those that held at the
-//     event: the subscription folds them from the tenant's own log;
-//   - a user reads and marks their own notifications only (Inbox): by the scope,
-//     by the statements, and by the database's policies;
-//   - an address that a tenant has given is reached only where it may be (Egress),
-//     and is kept sealed (Secrets).
+//   - a user gets no notification of their own act;
+//   - an event causes one notification of a kind for a user, however often its page
+//     is handled: the rows and the checkpoint are written in one transaction, and the
+//     rows' ids follow from their content;
+//   - a delivery is sent at least once, or recorded as dead with the reason, and waits
+//     for no other tenant's receiver (Queue);
+//   - channel and address are those that held at the event: the subscription folds
+//     them from the tenant log;
+//   - a user reads and marks their own notifications only (Inbox): by the scope, by
+//     the statements, and by the database's policies;
+//   - an address that a tenant has set is reached only where the operator allows it
+//     (Egress), and is stored sealed (Secrets).
 //
-// Notifications are no read model: a rebuild neither sends nor removes any.
+// Notifications are no read model: a rebuild neither sends nor deletes any.
 //
 // Deliberately absent: external calls inside a transaction.
 package notify

@@ -18,42 +18,41 @@ import (
 )
 
 const (
-	// maxWebhook is the longest address, in bytes.
+	// maxWebhook is the greatest length of an address, in bytes.
 	maxWebhook = 2048
-	// dialTimeout bounds a connection, TLS included, beside the attempt's own time.
+	// dialTimeout limits connecting, TLS included, within the attempt's own timeout.
 	dialTimeout = 10 * time.Second
-	// maxAnswerHeader is the most that is read of an answer's header, in bytes.
+	// maxAnswerHeader is how much of an answer's header is read, in bytes.
 	maxAnswerHeader = 64 << 10
 )
 
-// publicPorts are where a public network may be reached.
+// publicPorts are the ports that are reachable in public networks.
 var publicPorts = []uint16{443, 8443}
 
-// errForbidden says that an address may not be reached.
+// errForbidden is the error for an address that is not allowed.
 var errForbidden = errors.New("address not allowed")
 
-// Egress reaches addresses that tenants have given, and no further than it may:
-// public networks by https, and by http and on any port only those networks that
-// the operator names.
+// Egress sends requests to addresses that tenants have set. It reaches public networks
+// by https only, and networks that the operator allows by http too and on any port.
 //
-// The address is judged when it is dialled, after the name was resolved: a name
-// that answers differently the second time gains nothing. No redirect is
-// followed, and no proxy of the environment is used.
+// It checks the address when it dials, after resolving the name: a name that resolves
+// differently the second time gains nothing. It follows no redirect and uses no proxy
+// of the environment.
 type Egress struct {
 	allowed []netip.Prefix
 	guard   *ssrf.Guardian
 	client  *http.Client
 }
 
-// NewEgress makes an Egress; allowed are the networks that may be reached beside
-// the public ones.
+// NewEgress makes an Egress. allowed are the networks that it reaches beside the
+// public ones.
 func NewEgress(allowed []netip.Prefix) *Egress {
 	e := &Egress{allowed: allowed, guard: ssrf.New(ssrf.WithPorts(publicPorts...))}
 	plain := &net.Dialer{Timeout: dialTimeout, Control: e.control(true)}
 	secure := &tls.Dialer{NetDialer: &net.Dialer{Timeout: dialTimeout, Control: e.control(false)}}
 	e.client = &http.Client{
 		Transport: &http.Transport{
-			Proxy:       nil, // a proxy would dial in our place, and judge nothing
+			Proxy:       nil, // a proxy would dial without the check
 			DialContext: plain.DialContext,
 			DialTLSContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 				ctx, cancel := context.WithTimeout(ctx, dialTimeout)
@@ -67,19 +66,19 @@ func NewEgress(allowed []netip.Prefix) *Egress {
 	return e
 }
 
-// control judges each address that is about to be dialled.
+// control checks each address that is about to be dialled.
 func (e *Egress) control(plain bool) func(network, address string, _ syscall.RawConn) error {
 	return func(_, address string, _ syscall.RawConn) error {
 		to, err := netip.ParseAddrPort(address)
 		if err != nil {
 			return fmt.Errorf("%w: %w", errForbidden, err)
 		}
-		return e.judge(to, plain)
+		return e.allow(to, plain)
 	}
 }
 
-// judge is errForbidden for an address that may not be reached; plain is http.
-func (e *Egress) judge(to netip.AddrPort, plain bool) error {
+// allow returns errForbidden for an address that is not allowed; plain is http.
+func (e *Egress) allow(to netip.AddrPort, plain bool) error {
 	ip := to.Addr().Unmap().WithZone("")
 	if slices.ContainsFunc(e.allowed, func(p netip.Prefix) bool { return p.Contains(ip) }) {
 		return nil
@@ -93,9 +92,9 @@ func (e *Egress) judge(to netip.AddrPort, plain bool) error {
 	return nil
 }
 
-// Check refuses an address that could never be reached, with words for who gave
-// it. One that passes may still be refused when it is dialled: its name is not
-// resolved here.
+// Check refuses an address that could never be reached, with an error for the user who
+// entered it. An accepted address may still be refused when it is dialled: Check does
+// not resolve its name.
 func (e *Egress) Check(address string) error {
 	_, err := e.parse(address)
 	return err
@@ -123,7 +122,7 @@ func (e *Egress) parse(address string) (*url.URL, error) {
 		if p, err := net.LookupPort("tcp", u.Port()); u.Port() != "" && err == nil {
 			port = uint16(p)
 		}
-		if e.judge(netip.AddrPortFrom(ip, port), u.Scheme == "http") != nil {
+		if e.allow(netip.AddrPortFrom(ip, port), u.Scheme == "http") != nil {
 			return nil, errors.New("must be in a public network, on port 443 or 8443")
 		}
 	}

@@ -12,7 +12,7 @@ import (
 	"docket/notify"
 )
 
-// What may be dialled, by address alone: what a name resolves to comes here too.
+// The addresses that may be dialled, those that a name resolves to included.
 func TestAddressesThatMayBeReached(t *testing.T) {
 	t.Parallel()
 	public := notify.NewEgress(nil)
@@ -86,7 +86,7 @@ func (w *world) post(e *notify.Egress, address string) error {
 	return notify.NewSlack(e, w.secrets()).Send(w.t.Context(), m)
 }
 
-// However the machine's own networks are written, nothing gets there.
+// No way to write an address of the machine's own networks reaches them.
 func TestNothingReachesTheInside(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -153,8 +153,8 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 	}
 }
 
-// What the operator allows is reached without TLS on any port; with TLS the
-// certificate is checked all the same.
+// Networks that the operator allows are reached without TLS on any port; with TLS the
+// certificate is checked.
 func TestAllowedNetworks(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -174,7 +174,7 @@ func TestAllowedNetworks(t *testing.T) {
 	}
 }
 
-// A proxy in the environment would judge nothing.
+// A proxy in the environment would dial without the check.
 func TestNoProxyOfTheEnvironment(t *testing.T) {
 	proxy := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the proxy was asked") }))
 	t.Cleanup(proxy.Close)

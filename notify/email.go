@@ -13,11 +13,10 @@ import (
 	gomail "github.com/wneessen/go-mail"
 )
 
-// maxSubject is the longest subject, in characters.
+// maxSubject is the greatest length of a subject, in characters.
 const maxSubject = 250
 
-// EmailLog stands in for e-mail where no mail server is set: it writes what would
-// be sent to the log.
+// EmailLog is the Provider for e-mail while no mail server is set: it logs the message.
 type EmailLog struct{ log *slog.Logger }
 
 // NewEmailLog makes an EmailLog.
@@ -30,14 +29,14 @@ func (p *EmailLog) Send(ctx context.Context, m Message) error {
 	return nil
 }
 
-// Email sends by a mail server.
+// Email is the Provider that sends by a mail server.
 type Email struct {
 	server SMTPServer
 	tls    *tls.Config
 }
 
-// NewEmail makes an Email provider; base, if not nil, is the TLS configuration to
-// begin with, for a server whose certificate is signed privately.
+// NewEmail makes an Email. base may be nil; it is the TLS configuration to start from,
+// for a server whose certificate is signed privately.
 func NewEmail(server SMTPServer, base *tls.Config) *Email {
 	if base == nil {
 		base = &tls.Config{}
@@ -47,8 +46,8 @@ func NewEmail(server SMTPServer, base *tls.Config) *Email {
 	return &Email{server: server, tls: cfg}
 }
 
-// Send sends the message. The tenant's own sender stands in From; the envelope,
-// to which bounces go, is always the server's.
+// Send sends the message. From is the tenant's own sender; the envelope's sender, to
+// which bounces go, is always the server's.
 func (p *Email) Send(ctx context.Context, m Message) error {
 	out, err := p.compose(m)
 	if err != nil {
@@ -59,13 +58,13 @@ func (p *Email) Send(ctx context.Context, m Message) error {
 		return transient("internal error", err)
 	}
 	if err := client.DialAndSendWithContext(ctx, out); err != nil && !out.IsDelivered() {
-		return refusedMail(err)
+		return mailFailure(err)
 	}
-	return nil // delivered, even if the goodbye was lost
+	return nil // delivered, even if QUIT failed
 }
 
-// compose makes the mail. Addresses and header fields hold no line break, whatever
-// the message says.
+// compose makes the mail. No text of the message can put a line break into an address
+// or a header field.
 func (p *Email) compose(m Message) (*gomail.Msg, error) {
 	out := gomail.NewMsg()
 	to, err := bareAddress(m.Email)
@@ -85,17 +84,17 @@ func (p *Email) compose(m Message) (*gomail.Msg, error) {
 	out.FromMailAddress(&from)
 	out.EnvelopeFromMailAddress(&mail.Address{Address: p.server.from.Address})
 	out.Subject(subject(m))
-	// The same at every attempt: a receiver that has the mail already can tell.
+	// The same at every attempt: the receiver can recognize a duplicate.
 	_, host, _ := strings.Cut(p.server.from.Address, "@")
 	out.SetMessageIDWithValue(m.ID.String() + "@" + host)
 	out.SetDateWithValue(m.CreatedAt)
-	out.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834: nobody's holiday answers it
+	out.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834: no automatic reply
 	out.SetUserAgent("Docket")
 	out.SetBodyString(gomail.TypeTextPlain, m.Body+"\n")
 	return out, nil
 }
 
-// bareAddress reads an address that has nothing around it.
+// bareAddress parses an address that has no name and no comment.
 func bareAddress(s string) (*mail.Address, error) {
 	a, err := mail.ParseAddress(s)
 	if err != nil {
@@ -115,13 +114,13 @@ func subject(m Message) string {
 	return string(s)
 }
 
-// oneLine turns line breaks and other runs of space into one space each.
+// oneLine replaces each run of spaces and line breaks by one space.
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
-// refusedMail judges why a mail wasn't taken. What fails before the mail is
-// offered (connecting, TLS, logging in) is the server's trouble and may pass; a
-// 5yz answer to the mail itself is for ever (RFC 5321, 4.2.1).
-func refusedMail(err error) error {
+// mailFailure classifies why a mail was not accepted. A failure before the mail is
+// offered (connecting, TLS, login) is transient; a 5yz answer to the mail itself is
+// permanent (RFC 5321, 4.2.1).
+func mailFailure(err error) error {
 	var refused *gomail.SendError
 	var timeout net.Error
 	switch {

@@ -29,7 +29,7 @@ func mailer(t *testing.T, url string, trust *tls.Config) *notify.Email {
 
 const sender = "?from=Docket+%3Cdocket%40example.org%3E"
 
-func letter(t *testing.T) notify.Message {
+func exampleMessage(t *testing.T) notify.Message {
 	t.Helper()
 	return notify.Message{
 		Notification: notify.Notification{
@@ -79,12 +79,12 @@ func TestMailIsSent(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newMailServer(t, c.cfg)
-			m := letter(t)
+			m := exampleMessage(t)
 			m.EmailFrom = c.from
 			if err := mailer(t, c.scheme+"://"+c.login+s.Addr+sender+c.more, s.Trust).Send(t.Context(), m); err != nil {
 				t.Fatal(err)
 			}
-			got := <-s.got
+			got := receive(t, s.got, "a mail")
 			if got.secure != c.want.secure || got.loggedIn != c.want.loggedIn {
 				t.Errorf("secure %t, logged in %t", got.secure, got.loggedIn)
 			}
@@ -116,12 +116,12 @@ func TestHeadersCannotBeForged(t *testing.T) {
 	s := newMailServer(t, mailConfig{startTLS: true})
 	e := mailer(t, "smtp://"+s.Addr+sender, s.Trust)
 	const forged = "x\r\nBcc: eve@example.org\r\n\r\nforged\n.\nQUIT\" <eve@example.org>, \x00"
-	m := letter(t)
+	m := exampleMessage(t)
 	m.Title, m.Body, m.Recipient.Name = forged, forged, forged
 	if err := e.Send(t.Context(), m); err != nil {
 		t.Fatal(err)
 	}
-	got := <-s.got
+	got := receive(t, s.got, "a mail")
 	if got.to != "TO:<bob@example.org>" {
 		t.Errorf("recipient %q", got.to)
 	}
@@ -142,7 +142,7 @@ func TestHeadersCannotBeForged(t *testing.T) {
 		"bob@example.org, eve@example.org", "Bob <bob@example.org>", "bob@example.org>\r\nRCPT TO:<eve@example.org", "\"bob@example.org> eve\"@example.org\r\n", "", "bob",
 	} {
 		for _, from := range []bool{false, true} {
-			m := letter(t)
+			m := exampleMessage(t)
 			if from {
 				m.EmailFrom = &address
 			} else {
@@ -175,7 +175,7 @@ func TestMailNeedsTLS(t *testing.T) {
 		"strange certificate":         mailer(t, "smtp://us:er@"+strange.Addr+sender, nil),
 		"strange certificate, by TLS": mailer(t, "smtps://us:er@"+secure.Addr+sender, nil),
 	} {
-		err := e.Send(t.Context(), letter(t))
+		err := e.Send(t.Context(), exampleMessage(t))
 		var f *notify.Failure
 		if !errors.As(err, &f) || f.Permanent || strings.Contains(err.Error(), "us:er") {
 			t.Errorf("%s: got %v", name, err)
@@ -209,7 +209,7 @@ func TestMailServersAnswers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newMailServer(t, mailConfig{implicit: true, login: "us er", answer: c.answer})
-			err := mailer(t, "smtps://us:er@"+s.Addr+sender, s.Trust).Send(t.Context(), letter(t))
+			err := mailer(t, "smtps://us:er@"+s.Addr+sender, s.Trust).Send(t.Context(), exampleMessage(t))
 			var f *notify.Failure
 			switch {
 			case c.problem == "":
@@ -230,20 +230,20 @@ func TestMailGivesUpWithItsContext(t *testing.T) {
 	s := newMailServer(t, cfg)
 	ctx, cancel := context.WithCancel(t.Context())
 	failed := make(chan error, 1)
-	go func() { failed <- mailer(t, "smtp://"+s.Addr+sender, nil).Send(ctx, letter(t)) }()
-	<-cfg.reached
+	go func() { failed <- mailer(t, "smtp://"+s.Addr+sender, nil).Send(ctx, exampleMessage(t)) }()
+	receive(t, cfg.reached, "the connection")
 	cancel()
 	var f *notify.Failure
-	if err := <-failed; !errors.As(err, &f) || f.Permanent || f.Problem != "the mail server can't be reached" {
+	if err := receive(t, failed, "the error of Send"); !errors.As(err, &f) || f.Permanent || f.Problem != "the mail server can't be reached" {
 		t.Errorf("got %v", err)
 	}
-	<-cfg.closed
+	receive(t, cfg.closed, "the end of the connection")
 }
 
 func TestEmailGoesToTheLog(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	m := letter(t)
+	m := exampleMessage(t)
 	if err := notify.NewEmailLog(slog.New(slog.NewTextHandler(&out, nil))).Send(t.Context(), m); err != nil {
 		t.Fatal(err)
 	}

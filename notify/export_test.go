@@ -21,7 +21,7 @@ var (
 		"putSecretSQL": putSecretSQL, "secretSQL": secretSQL,
 	}
 	APIStatements = map[string]string{
-		"memberSQL": memberSQL, "listSQL": listSQL, "listUnreadSQL": listUnreadSQL, "markSQL": markSQL, "markAllSQL": markAllSQL,
+		"membershipSQL": membershipSQL, "listSQL": listSQL, "listUnreadSQL": listUnreadSQL, "markSQL": markSQL, "markAllSQL": markAllSQL,
 	}
 )
 

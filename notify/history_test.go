@@ -10,7 +10,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// line is what a user should find for one event.
+// line is a notification that a user should have of one event.
 type line struct {
 	user   domain.UserID
 	seq    int64
@@ -18,7 +18,7 @@ type line struct {
 	entity domain.StreamID
 }
 
-// Over random histories the rows are those that follow from who held what when.
+// Over random histories the inboxes are those that follow from owners and assignees.
 func TestRowsFollowFromTheHistory(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -27,14 +27,14 @@ func TestRowsFollowFromTheHistory(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		users := []domain.UserID{newID[domain.UserID](t), newID[domain.UserID](t), newID[domain.UserID](t)}
 		tenant, scopes := w.tenant(users...)
-		anyone := rapid.SampledFrom(append(slices.Clone(users), domain.UserID{})) // and nobody
+		anyone := rapid.SampledFrom(append(slices.Clone(users), domain.UserID{})) // and the system
 		someone := rapid.SampledFrom(users)
 		projects := []project{{newID[domain.ProjectID](t), users[0]}, {newID[domain.ProjectID](t), users[1]}}
 		held := map[domain.TaskID]*domain.UserID{}
 		var tasks []task
 		var want []line
 		var last int64
-		tell := func(to, by domain.UserID, k notify.Kind, r domain.Recorded) {
+		expect := func(to, by domain.UserID, k notify.Kind, r domain.Recorded) {
 			if to != by && !to.IsZero() {
 				want = append(want, line{to, r.Seq, k, r.Stream})
 			}
@@ -60,14 +60,14 @@ func TestRowsFollowFromTheHistory(t *testing.T) {
 				r = w.act(tenant, by, k.stream(), k.created(to))
 				tasks, held[k.id] = append(tasks, k), to
 				if to != nil {
-					tell(*to, by, notify.TaskAssigned, r)
+					expect(*to, by, notify.TaskAssigned, r)
 				}
 			case "assign":
 				k, to := rapid.SampledFrom(tasks).Draw(rt, "task"), assignee()
 				r = w.act(tenant, by, k.stream(), k.updated("assignee_id", to))
 				held[k.id] = to
 				if to != nil {
-					tell(*to, by, notify.TaskAssigned, r)
+					expect(*to, by, notify.TaskAssigned, r)
 				}
 			case "edit":
 				k := rapid.SampledFrom(tasks).Draw(rt, "task")
@@ -77,7 +77,7 @@ func TestRowsFollowFromTheHistory(t *testing.T) {
 				r = w.act(tenant, by, k.stream(), domain.TaskDeleted{TaskID: k.id, AssigneeID: held[k.id]})
 			case "move":
 				r = w.act(tenant, by, p.stream(), p.moved())
-				tell(p.owner, by, notify.ProjectStatusChanged, r)
+				expect(p.owner, by, notify.ProjectStatusChanged, r)
 			case "hand over":
 				p.owner = someone.Draw(rt, "owner")
 				r = w.act(tenant, by, p.stream(), domain.ProjectUpdated{ProjectID: p.id, OwnerID: p.owner})

@@ -13,62 +13,62 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// ownWait is how long a read waits for what its caller has caused.
+// ownWait is the limit of the read-your-writes wait.
 const ownWait = 250 * time.Millisecond
 
-// ownSQL limits what the api role sees to one tenant ($1) and one user ($2),
-// until the end of the transaction that it is part of.
+// ownSQL limits what the api role sees to one tenant ($1) and one user ($2), until the
+// end of its transaction.
 const ownSQL = `select set_config('docket.tenant', $1, true), set_config('docket.user', $2, true)`
 
-// memberSQL reads at which version the membership of a user ($2) in a tenant
-// ($1) stands now: what a Scope rests on.
-const memberSQL = `select coalesce((select e.version from events e
+// membershipSQL reads the current version of the membership of a user ($2) in a tenant
+// ($1), which a Scope rests on.
+const membershipSQL = `select coalesce((select e.version from events e
 where e.tenant_id = $1 and e.stream_id = $2 order by e.version desc limit 1), 0)`
 
-// sinceSQL is the seq at which a user ($2) last joined a tenant ($1): who was away
-// doesn't read what was told meanwhile, or before. The few events of a membership
-// are read along the stream's key, the newest first.
-const sinceSQL = `coalesce((select e.seq from events e
+// joinedSQL is the seq at which a user ($2) last joined a tenant ($1): they read no
+// notification from before. It reads the membership's few events along the stream's
+// key, the newest first.
+const joinedSQL = `coalesce((select e.seq from events e
 where e.tenant_id = $1 and e.stream_id = $2 and e.type = 'member.joined' order by e.version desc limit 1), 0)`
 
 const columns = `id, tenant_id, user_id, actor_id, kind, reason, seq, entity_type, entity_id, project_id, title, body, created_at, read_at`
 
-// listSQL reads up to $5 notifications of a user ($2) in a tenant ($1) that
-// come after a position ($3 seq, $4 kind) in the order of newest first.
+// listSQL reads up to $5 notifications of a user ($2) in a tenant ($1), the newest
+// first, after a position ($3 seq, $4 kind).
 const listSQL = `select ` + columns + ` from notifications
-where tenant_id = $1 and user_id = $2 and (seq, kind) < ($3, $4) and seq > ` + sinceSQL + `
+where tenant_id = $1 and user_id = $2 and (seq, kind) < ($3, $4) and seq > ` + joinedSQL + `
 order by seq desc, kind desc limit $5`
 
-// listUnreadSQL is listSQL for those that the user hasn't read.
+// listUnreadSQL is listSQL for unread notifications.
 const listUnreadSQL = `select ` + columns + ` from notifications
-where tenant_id = $1 and user_id = $2 and (seq, kind) < ($3, $4) and read_at is null and seq > ` + sinceSQL + `
+where tenant_id = $1 and user_id = $2 and (seq, kind) < ($3, $4) and read_at is null and seq > ` + joinedSQL + `
 order by seq desc, kind desc limit $5`
 
-// markSQL marks a notification ($4) of a user ($2) in a tenant ($1) as read if
-// their membership still stands at version $3. It says at which version it
-// stands, and whether there is such a notification since they joined.
-const markSQL = `with member as (` + memberSQL + ` as version),
+// markSQL marks a notification ($4) of a user ($2) in a tenant ($1) as read if the
+// current version of their membership is $3. It returns the current version, and
+// whether there is such a notification since they joined.
+const markSQL = `with member as (` + membershipSQL + ` as version),
 marked as (
   update notifications n set read_at = clock_timestamp() from member
   where member.version = $3 and n.tenant_id = $1 and n.user_id = $2 and n.id = $4 and n.read_at is null
-    and n.seq > ` + sinceSQL + `)
+    and n.seq > ` + joinedSQL + `)
 select member.version, exists (
   select from notifications n where n.tenant_id = $1 and n.user_id = $2 and n.id = $4
-    and n.seq > ` + sinceSQL + `) from member`
+    and n.seq > ` + joinedSQL + `) from member`
 
-// markAllSQL is markSQL for all that the user hasn't read.
-const markAllSQL = `with member as (` + memberSQL + ` as version),
+// markAllSQL is markSQL for all unread notifications.
+const markAllSQL = `with member as (` + membershipSQL + ` as version),
 marked as (
   update notifications n set read_at = clock_timestamp() from member
   where member.version = $3 and n.tenant_id = $1 and n.user_id = $2 and n.read_at is null
-    and n.seq > ` + sinceSQL + `)
+    and n.seq > ` + joinedSQL + `)
 select member.version, true from member`
 
-// Inbox is where members find what they were told in the app. While Postgres is
-// away its methods return domain.CodeOverloaded.
+// Inbox reads and marks members' notifications. While Postgres is unreachable its
+// methods return domain.CodeOverloaded.
 type Inbox struct {
-	// OwnWait is how long a read waits for what its caller has caused; NewInbox
-	// sets the contract's. Tests, which run on machines of any speed, wait longer.
+	// OwnWait is the limit of the read-your-writes wait. NewInbox sets 250 ms, as the
+	// HTTP contract says. Tests set more, for slow machines.
 	OwnWait time.Duration
 
 	api      *pgxpool.Pool
@@ -80,30 +80,30 @@ func NewInbox(api *pgxpool.Pool, progress *eventstore.Progress) *Inbox {
 	return &Inbox{OwnWait: ownWait, api: api, progress: progress}
 }
 
-// Filter says which notifications a list has.
+// Filter selects notifications of a list.
 type Filter struct {
-	// Unread leaves out those that were marked as read.
+	// Unread leaves out notifications that were marked as read.
 	Unread bool
 }
 
-// Position is a place in a list of notifications, which goes from the newest
-// event to the oldest. An event tells one user a kind once.
+// Position is the key of a notification in a user's list, which goes from the newest
+// event to the oldest.
 type Position struct {
 	Seq  int64 `json:"seq"`
 	Kind Kind  `json:"kind"`
 }
 
-// List reads up to limit of the caller's notifications since they last joined,
-// the newest first, that come after a position (nil: from the start), and where the next page starts
-// (nil: there is none). It waits at most 250 ms until the subscription has come
-// to seq, the last that the caller has caused, and then answers what there is.
+// List returns up to limit of the caller's notifications since they last joined, the
+// newest first, after a position (nil: from the start), and the position of the next
+// page (nil: there is none). It waits up to OwnWait for the subscription to reach seq,
+// the last that the caller has caused.
 //
 // Errors: domain.ErrScopeStale.
 func (i *Inbox) List(ctx context.Context, s domain.Scope, f Filter, after *Position, limit int, seq int64) ([]Notification, *Position, error) {
 	i.await(ctx, s.Tenant(), seq)
-	sql, from := listSQL, newest
+	query, from := listSQL, newest
 	if f.Unread {
-		sql = listUnreadSQL
+		query = listUnreadSQL
 	}
 	if after != nil {
 		from = *after
@@ -115,8 +115,8 @@ func (i *Inbox) List(ctx context.Context, s domain.Scope, f Filter, after *Posit
 	tenant, user := s.Tenant().UUID(), s.Actor().ID.UUID()
 	b := &pgx.Batch{}
 	b.Queue(ownSQL, tenant.String(), user.String())
-	b.Queue(memberSQL, tenant, user).QueryRow(func(row pgx.Row) error { return row.Scan(&version) })
-	b.Queue(sql, tenant, user, from.Seq, string(from.Kind), limit+1).Query(func(rows pgx.Rows) error {
+	b.Queue(membershipSQL, tenant, user).QueryRow(func(row pgx.Row) error { return row.Scan(&version) })
+	b.Queue(query, tenant, user, from.Seq, string(from.Kind), limit+1).Query(func(rows pgx.Rows) error {
 		var err error
 		items, err = pgx.CollectRows(rows, scan)
 		return err
@@ -124,7 +124,7 @@ func (i *Inbox) List(ctx context.Context, s domain.Scope, f Filter, after *Posit
 	if err := eventstore.Unreachable(i.api.SendBatch(ctx, b).Close()); err != nil {
 		return nil, nil, fmt.Errorf("list notifications: %w", err)
 	}
-	if err := holds(s, version); err != nil {
+	if err := checkVersion(s, version); err != nil {
 		return nil, nil, err
 	}
 	if len(items) <= limit {
@@ -135,22 +135,25 @@ func (i *Inbox) List(ctx context.Context, s domain.Scope, f Filter, after *Posit
 	return items, &Position{Seq: last.Seq, Kind: last.Kind}, nil
 }
 
-// newest is before every notification: the list's start.
+// newest is the position before every notification.
 var newest = Position{Seq: 1<<63 - 1}
 
-// MarkRead marks one of the caller's notifications as read; one that is read
-// already keeps its time. Errors: CodeNotFound, also for another user's;
-// domain.ErrScopeStale.
+// MarkRead marks one of the caller's notifications as read, and keeps the time of one
+// that is read already. Errors: domain.CodeNotFound, also for another user's
+// notification; domain.ErrScopeStale.
 func (i *Inbox) MarkRead(ctx context.Context, s domain.Scope, id domain.NotificationID) error {
 	found, err := i.mark(ctx, s, markSQL, id.UUID())
-	if err == nil && !found {
+	if err != nil {
+		return err
+	}
+	if !found {
 		return domain.NotFound("notification")
 	}
-	return err
+	return nil
 }
 
-// MarkAllRead marks all the caller's notifications as read that there are so
-// far. Errors: domain.ErrScopeStale.
+// MarkAllRead marks all the caller's notifications so far as read. Errors:
+// domain.ErrScopeStale.
 func (i *Inbox) MarkAllRead(ctx context.Context, s domain.Scope) error {
 	_, err := i.mark(ctx, s, markAllSQL)
 	return err
@@ -167,11 +170,12 @@ func (i *Inbox) mark(ctx context.Context, s domain.Scope, sql string, args ...an
 	if err := eventstore.Unreachable(i.api.SendBatch(ctx, b).Close()); err != nil {
 		return false, fmt.Errorf("mark notifications: %w", err)
 	}
-	return found, holds(s, version)
+	return found, checkVersion(s, version)
 }
 
-// holds is domain.ErrScopeStale unless the scope rests on this version.
-func holds(s domain.Scope, version int) error {
+// checkVersion returns domain.ErrScopeStale unless the scope rests on this version of
+// the membership.
+func checkVersion(s domain.Scope, version int) error {
 	if version != s.MembershipVersion() {
 		return domain.ErrScopeStale
 	}
@@ -188,25 +192,16 @@ func (i *Inbox) await(ctx context.Context, t domain.TenantID, seq int64) {
 }
 
 func scan(row pgx.CollectableRow) (Notification, error) {
-	var (
-		n                   Notification
-		id, tenant, user    uuid.UUID
-		actor, project      *uuid.UUID
-		kind, reason, about string
-	)
-	err := row.Scan(&id, &tenant, &user, &actor, &kind, &reason, &n.Seq, &about, &n.EntityID, &project,
-		&n.Title, &n.Body, &n.CreatedAt, &n.ReadAt)
+	var n Notification
+	var actor, project *uuid.UUID
+	err := row.Scan((*uuid.UUID)(&n.ID), (*uuid.UUID)(&n.Tenant), (*uuid.UUID)(&n.User), &actor, &n.Kind, &n.Reason, &n.Seq,
+		&n.EntityType, &n.EntityID, &project, &n.Title, &n.Body, &n.CreatedAt, &n.ReadAt)
 	if err != nil {
 		return n, err
 	}
-	n.ID, n.Tenant, n.User = domain.NotificationID(id), domain.TenantID(tenant), domain.UserID(user)
-	n.Kind, n.Reason, n.EntityType = Kind(kind), Reason(reason), domain.StreamType(about)
+	n.ProjectID = (*domain.ProjectID)(project)
 	if actor != nil {
 		n.Actor = domain.UserID(*actor)
-	}
-	if project != nil {
-		p := domain.ProjectID(*project)
-		n.ProjectID = &p
 	}
 	n.CreatedAt = n.CreatedAt.UTC()
 	if n.ReadAt != nil {

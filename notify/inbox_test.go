@@ -11,8 +11,8 @@ import (
 	"docket/notify"
 )
 
-// told makes a tenant in which bob has n notifications of ann's acts.
-func (w *world) told(n int) (tenant domain.TenantID, ann, bob domain.Scope) {
+// notified makes a tenant in which bob has n notifications of ann's acts.
+func (w *world) notified(n int) (tenant domain.TenantID, ann, bob domain.Scope) {
 	w.t.Helper()
 	a, b := newID[domain.UserID](w.t), newID[domain.UserID](w.t)
 	tenant, scopes := w.tenant(a, b)
@@ -29,7 +29,7 @@ func TestListNewestFirstInPages(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.replica(nil)
-	_, _, bob := w.told(7)
+	_, _, bob := w.notified(7)
 	all := w.list(bob, notify.Filter{})
 	if len(all) != 7 || !slices.IsSortedFunc(all, func(a, b notify.Notification) int { return int(b.Seq - a.Seq) }) {
 		t.Fatalf("got %+v", all)
@@ -64,8 +64,8 @@ func TestReadMarks(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.replica(nil)
-	_, ann, bob := w.told(4)
-	_, _, stranger := w.told(1)
+	_, ann, bob := w.notified(4)
+	_, _, stranger := w.notified(1)
 	all := w.list(bob, notify.Filter{})
 	mark := func(s domain.Scope, id domain.NotificationID) error { return w.inbox.MarkRead(t.Context(), s, id) }
 
@@ -91,7 +91,7 @@ func TestReadMarks(t *testing.T) {
 	if got := w.list(bob, notify.Filter{}); !reflect.DeepEqual(got, read) {
 		t.Errorf("marked again: %+v", got)
 	}
-	// Nobody else's can be marked, and nothing that isn't there.
+	// A user can mark no other user's notification, and none that does not exist.
 	for name, err := range map[string]error{
 		"of another member": mark(ann, all[0].ID),
 		"of another tenant": mark(stranger, all[0].ID),
@@ -122,12 +122,12 @@ func TestReadMarks(t *testing.T) {
 	}
 }
 
-// A scope whose membership has moved reads and marks nothing.
+// A scope of an older membership version reads and marks no notification.
 func TestStaleScope(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.replica(nil)
-	tenant, ann, bob := w.told(2)
+	tenant, ann, bob := w.notified(2)
 	all := w.list(bob, notify.Filter{})
 	user := bob.Actor().ID
 	w.act(tenant, ann.Actor().ID, domain.Stream(domain.MemberStream, user), domain.MemberLeft{UserID: user, Role: domain.Owner})
@@ -148,27 +148,27 @@ func TestStaleScope(t *testing.T) {
 	}
 }
 
-// Who left and came back doesn't read, or mark, what was told while they were
-// away, nor what was told before.
-func TestWhoComesBack(t *testing.T) {
+// A member who left and joined again reads and marks no notification from before they
+// joined again.
+func TestMemberJoinsAgain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.replica(nil)
-	tenant, ann, bob := w.told(2)
+	tenant, ann, bob := w.notified(2)
 	user, by := bob.Actor().ID, ann.Actor().ID
-	told := func() int64 {
+	assigned := func() int64 {
 		k := task{newID[domain.TaskID](t), project{newID[domain.ProjectID](t), by}}
 		return w.act(tenant, by, k.stream(), k.created(&user)).Seq
 	}
 	before := w.list(bob, notify.Filter{})
 	stream := domain.Stream(domain.MemberStream, user)
 	left := w.act(tenant, by, stream, domain.MemberLeft{UserID: user, Role: domain.Owner})
-	told()
+	assigned()
 	joined := w.act(tenant, by, stream, domain.MemberJoined{
 		UserID: user, Email: domain.About(user, "bob@example.org"), Name: domain.About(user, "Bob"), Role: domain.Viewer,
 	})
 	w.act(tenant, by, stream, domain.MemberRoleChanged{UserID: user, Name: domain.About(user, "Bob"), From: domain.Viewer, To: domain.Member})
-	last := told()
+	last := assigned()
 	w.caught(tenant, last)
 
 	m := domain.Membership{TenantID: tenant, UserID: user, Role: domain.Member, Active: true, Version: joined.Version + 1}
@@ -193,7 +193,7 @@ func TestWhoComesBack(t *testing.T) {
 	}
 }
 
-// A list asked for with the seq of an append has what came of it.
+// A list with the seq of an append contains the notifications of the append.
 func TestListIsFresh(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -209,12 +209,12 @@ func TestListIsFresh(t *testing.T) {
 			t.Fatal(err)
 		}
 		if len(items) != i+1 {
-			t.Errorf("%d notifications of %d: the list was answered before its time", len(items), i+1)
+			t.Errorf("%d notifications of %d: the list did not wait", len(items), i+1)
 		}
 	}
 }
 
-// With no subscription running a list answers what there is.
+// While no subscription runs, a list returns after the wait.
 func TestListDoesNotWaitForEver(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

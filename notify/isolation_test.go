@@ -12,14 +12,14 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Whatever a statement of the api role asks for, the database shows and marks
-// the rows of one user in one tenant only.
-func TestDatabaseShowsOnesOwnOnly(t *testing.T) {
+// The database lets the api role read and mark the rows of one user in one tenant,
+// whatever its statement.
+func TestDatabaseShowsOwnRowsOnly(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.replica(nil)
-	tenant, ann, bob := w.told(3)
-	other, _, _ := w.told(2)
+	tenant, ann, bob := w.notified(3)
+	other, _, _ := w.notified(2)
 	api := w.db.API(t)
 	for name, c := range map[string]struct {
 		tenant, user string
@@ -28,9 +28,9 @@ func TestDatabaseShowsOnesOwnOnly(t *testing.T) {
 		"bob's":                   {tenant.String(), bob.Actor().ID.String(), 3},
 		"ann's":                   {tenant.String(), ann.Actor().ID.String(), 0},
 		"bob's in another tenant": {other.String(), bob.Actor().ID.String(), 0},
-		"nobody's":                {tenant.String(), "", 0},
+		"of no user":              {tenant.String(), "", 0},
 		"in no tenant":            {"", bob.Actor().ID.String(), 0},
-		"of nothing":              {"", "", 0},
+		"of neither":              {"", "", 0},
 	} {
 		var seen, marked int64
 		err := pgx.BeginFunc(t.Context(), api, func(tx pgx.Tx) error {
@@ -53,7 +53,7 @@ func TestDatabaseShowsOnesOwnOnly(t *testing.T) {
 	}
 }
 
-// The api role marks, and writes nothing else.
+// The api role writes no column but read_at.
 func TestAPIOnlyMarks(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -70,8 +70,8 @@ func TestAPIOnlyMarks(t *testing.T) {
 	}
 }
 
-// Plans that are made on empty tables are cached for long: none may scan a
-// table, and lists come out of the index in order.
+// Plans of empty tables stay cached: none may scan a table, and lists are read from the
+// index in order.
 func TestStatementsPlanByIndex(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

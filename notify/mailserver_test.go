@@ -17,7 +17,7 @@ import (
 	"time"
 )
 
-// mailServer is a small SMTP server (RFC 5321) that takes what it is told to take.
+// mailServer is a small SMTP server (RFC 5321) with given answers.
 type mailServer struct {
 	// Addr is host:port.
 	Addr string
@@ -37,7 +37,7 @@ type mailServer struct {
 type mailConfig struct {
 	implicit bool
 	startTLS bool
-	login    string // "user password"; empty: nobody logs in
+	login    string // "user password"; empty: no login is offered
 	// answer are answers in place of the usual ones, by the command's first word.
 	answer map[string]string
 	// reached, if not nil, makes a server that never greets, and tells when a client

@@ -23,7 +23,7 @@ func TestMessageGoesToTheWebhook(t *testing.T) {
 	last := w.assign(tenant, ann, bob)
 	w.queued(tenant, last.Seq)
 	stop := w.sends(domain.ChannelSlack, w.slack())
-	if got, want := <-r.got, "Ann: *Task \"Draft copy\" is assigned to you*\nAnn assigned it to you in project \"Website\"."; got != want {
+	if got, want := receive(t, r.got, "a request"), "Ann: *Task \"Draft copy\" is assigned to you*\nAnn assigned it to you in project \"Website\"."; got != want {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
 	stop()
@@ -58,7 +58,7 @@ func TestRetries(t *testing.T) {
 		began := time.Now()
 		status <- c.status
 		stop := w.sends(domain.ChannelSlack, w.slack())
-		got := <-r.got
+		got := receive(t, r.got, "a request")
 		stop()
 		if i == 0 {
 			first = got
@@ -69,25 +69,26 @@ func TestRetries(t *testing.T) {
 		if got != first || d.State != c.state || d.Attempts != i+1 || d.Problem != c.problem || d.Leased || d.Due < least || d.Due > c.max {
 			t.Errorf("after a %d: got %+v, sent %q", c.status, d, got)
 		}
-		// What is sent isn't sent again, and what isn't due isn't sent.
+		// A sent delivery is not sent again, and none is sent before it is due.
 		w.elapse()
 	}
 }
 
-func TestGivesUp(t *testing.T) {
+func TestDeadDeliveries(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
+	w.replica(nil)
 	slack := w.slack()
 	for name, c := range map[string]struct {
 		status   int
 		attempts int
 		problem  string
 	}{
-		"what is refused":           {404, 1, "the receiver answered 404 (24 bytes)"},
-		"what never goes":           {500, 3, "no attempts left: the receiver answered 500 (24 bytes)"},
-		"what is sent elsewhere":    {307, 1, "the receiver answered 307 (24 bytes)"},
-		"what is refused for ever":  {410, 1, "the receiver answered 410 (24 bytes)"},
-		"what has the wrong format": {400, 1, "the receiver answered 400 (24 bytes)"},
+		"refused":         {404, 1, "the receiver answered 404 (24 bytes)"},
+		"out of attempts": {500, 3, "no attempts left: the receiver answered 500 (24 bytes)"},
+		"redirected":      {307, 1, "the receiver answered 307 (24 bytes)"},
+		"gone":            {410, 1, "the receiver answered 410 (24 bytes)"},
+		"wrong format":    {400, 1, "the receiver answered 400 (24 bytes)"},
 	} {
 		r := newReceiver(t, answers(c.status))
 		tenant, ann, bob := w.onSlack(r.URL)
@@ -95,7 +96,7 @@ func TestGivesUp(t *testing.T) {
 		for range c.attempts {
 			w.elapse()
 			stop := w.queue(notify.QueueConfig{Attempts: 3, Providers: map[domain.Channel]notify.Provider{domain.ChannelSlack: slack}})
-			<-r.got
+			receive(t, r.got, "a request")
 			stop()
 		}
 		if d := w.one(tenant); d.State != "dead" || d.Attempts != c.attempts || d.Problem != c.problem || d.Leased {
@@ -109,8 +110,8 @@ type provider func(ctx context.Context, m notify.Message) error
 
 func (p provider) Send(ctx context.Context, m notify.Message) error { return p(ctx, m) }
 
-// A worker that hangs, or was killed, loses its lease, and another sends. What
-// the first then says counts no more.
+// A worker that hangs, or was killed, loses its lease, and another one sends. The first
+// one's outcome does not count.
 func TestLeaseEnds(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -124,7 +125,7 @@ func TestLeaseEnds(t *testing.T) {
 		return &notify.Failure{Permanent: true, Problem: "too late"}
 	}
 	stop := w.queue(notify.QueueConfig{Workers: 1, Providers: map[domain.Channel]notify.Provider{domain.ChannelSlack: provider(hung)}})
-	<-began
+	receive(t, began, "the attempt")
 	if d := w.one(tenant); d.State != "queued" || d.Attempts != 1 || !d.Leased || d.Due < 50*time.Second-time.Since(start) {
 		t.Errorf("while it is sent: %+v", d)
 	}
@@ -135,7 +136,7 @@ func TestLeaseEnds(t *testing.T) {
 		return nil
 	}))
 	w.elapse()
-	if m := <-sent; m.User != bob || m.Recipient.Name != "Ann" || m.Email != "ann@example.org" {
+	if m := receive(t, sent, "the message"); m.User != bob || m.Recipient.Name != "Ann" || m.Email != "ann@example.org" {
 		t.Errorf("got %+v", m)
 	}
 	close(release)
@@ -150,10 +151,11 @@ func TestLeaseEnds(t *testing.T) {
 	}
 }
 
-// A message that kills its workers isn't taken for ever.
+// A message that kills its workers is dead in the end.
 func TestAttemptsWithoutAnEndCount(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
+	w.replica(nil)
 	tenant, ann, bob := w.onSlack("https://hooks.example.org")
 	w.queued(tenant, w.assign(tenant, ann, bob).Seq)
 	if _, err := w.engine.Exec(t.Context(), `update deliveries set attempts = 12, leased_until = now()`); err != nil {
@@ -168,7 +170,7 @@ func TestAttemptsWithoutAnEndCount(t *testing.T) {
 			sent <- m.Tenant
 			return nil
 		})}})
-	if got := <-sent; got != next {
+	if got := receive(t, sent, "the message"); got != next {
 		t.Error("it was sent again")
 	}
 	stop()
@@ -177,7 +179,7 @@ func TestAttemptsWithoutAnEndCount(t *testing.T) {
 	}
 }
 
-// A panic is a failed attempt, and ends nothing else.
+// A panic is a failed attempt, and the worker goes on.
 func TestPanicIsAFailure(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -188,7 +190,7 @@ func TestPanicIsAFailure(t *testing.T) {
 		began <- struct{}{}
 		panic("no")
 	}))
-	<-began
+	receive(t, began, "the attempt")
 	stop()
 	if d := w.one(tenant); d.State != "queued" || d.Attempts != 1 || d.Problem != "internal error" || d.Due < 5*time.Second-time.Since(start) {
 		t.Errorf("got %+v", d)
@@ -196,10 +198,11 @@ func TestPanicIsAFailure(t *testing.T) {
 }
 
 // However many replicas there are, one tenant's slow receiver holds so many
-// workers and no more, and nobody waits for it.
-func TestSlowTenantDelaysNobody(t *testing.T) {
+// workers and no more, and no other tenant waits for it.
+func TestSlowTenantDelaysNoOther(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
+	w.replica(nil)
 	slow, ann, bob := w.onSlack("https://hooks.example.org")
 	var last int64
 	// More than a claim looks at before it goes from tenant to tenant.
@@ -234,11 +237,11 @@ func TestSlowTenantDelaysNobody(t *testing.T) {
 		stops[i] = w.queue(cfg)
 	}
 	for range 9 {
-		<-done // the quick one's: the slow one's wait for release
+		receive(t, done, "a delivery") // the quick one's: the slow one's wait for release
 	}
 	close(release)
 	for range many {
-		<-done
+		receive(t, done, "a delivery")
 	}
 	for _, stop := range stops {
 		stop()
@@ -257,6 +260,7 @@ func TestSlowTenantDelaysNobody(t *testing.T) {
 func TestReplicasShare(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
+	w.replica(nil)
 	const tenants, each = 5, 8
 	var all []domain.TenantID
 	for range tenants {
@@ -283,7 +287,7 @@ func TestReplicasShare(t *testing.T) {
 		stops = append(stops, w.sends(domain.ChannelSlack, p))
 	}
 	for range tenants * each {
-		<-done
+		receive(t, done, "a delivery")
 	}
 	for _, stop := range stops {
 		stop()
@@ -302,7 +306,7 @@ func TestReplicasShare(t *testing.T) {
 	}
 }
 
-// Close lets what is being sent end, and begins nothing.
+// Close waits for messages that are being sent, and begins no attempt.
 func TestCloseDrains(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -320,14 +324,14 @@ func TestCloseDrains(t *testing.T) {
 				return ctx.Err()
 			}
 		})}})
-	<-began
+	receive(t, began, "the attempt")
 	stopped := make(chan struct{})
 	go func() {
 		stop()
 		close(stopped)
 	}()
 	close(release)
-	<-stopped
+	receive(t, stopped, "the end of Close")
 	all := w.deliveries(tenant)
 	sent := slices.DeleteFunc(slices.Clone(all), func(d delivery) bool { return d.State != "sent" || d.Attempts != 1 })
 	if len(sent) == 0 || len(sent) != 1+len(began) {
@@ -335,8 +339,8 @@ func TestCloseDrains(t *testing.T) {
 	}
 }
 
-// What doesn't end in time is broken off, and due again at once.
-func TestCloseBreaksOff(t *testing.T) {
+// A message that is not sent in time is interrupted, and due again at once.
+func TestCloseInterrupts(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	tenant, ann, bob := w.onSlack("https://hooks.example.org")
@@ -348,14 +352,14 @@ func TestCloseBreaksOff(t *testing.T) {
 			<-ctx.Done()
 			return ctx.Err()
 		})}})
-	<-began
+	receive(t, began, "the attempt")
 	stop()
 	if d := w.one(tenant); d.State != "queued" || d.Leased || d.Due > 0 || !strings.HasPrefix(d.Problem, "interrupted") {
 		t.Errorf("got %+v", d)
 	}
 }
 
-// Whatever the message holds comes back as it was queued.
+// Every field of a message survives the queue.
 func TestMessageIsStoredWhole(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -370,7 +374,7 @@ func TestMessageIsStoredWhole(t *testing.T) {
 		sent <- m
 		return nil
 	}))
-	got := <-sent
+	got := receive(t, sent, "the message")
 	stop()
 	from := "acme@example.org"
 	want := notify.Message{Notification: w.list(scopes[bob], notify.Filter{})[0],

@@ -1,13 +1,11 @@
 package notify_test
 
 import (
-	"context"
 	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
-	"sync"
 	"testing"
 	"time"
 
@@ -18,10 +16,10 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 )
 
-// masterKey is that of every server in these tests.
+// masterKey is the master key of every server in these tests.
 var masterKey = []byte("an example of 32 bytes, no more.")
 
-// loopback lets the tests' own receivers be reached.
+// loopback is the network of the tests' receivers.
 var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 
 func (w *world) secrets() *notify.Secrets {
@@ -37,8 +35,8 @@ func (w *world) slack() notify.Provider {
 	return notify.NewSlack(notify.NewEgress(loopback), w.secrets())
 }
 
-// queue runs a delivery queue on connections of its own until the test ends, or
-// stop is called: that waits until what is being sent has ended.
+// queue runs a delivery queue on connections of its own until the test ends, or stop is
+// called: it waits for messages that are being sent.
 func (w *world) queue(cfg notify.QueueConfig) (stop func()) {
 	w.t.Helper()
 	if cfg.Pool == nil {
@@ -47,7 +45,7 @@ func (w *world) queue(cfg notify.QueueConfig) (stop func()) {
 	if cfg.Poll == 0 {
 		cfg.Poll = 5 * time.Millisecond
 	}
-	// A machine of any speed has the time to record how an attempt ended.
+	// A slow machine has the time to finish an attempt.
 	if cfg.Drain == 0 {
 		cfg.Drain = time.Minute
 	}
@@ -66,19 +64,7 @@ func (w *world) queue(cfg notify.QueueConfig) (stop func()) {
 	for _, c := range q.Channels() {
 		router.AddConsumerHandler("deliver "+string(c), string(c), q, q.Deliver)
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- router.Run(context.Background()) }()
-	<-router.Running()
-	stop = sync.OnceFunc(func() {
-		if err := router.Close(); err != nil {
-			w.t.Error(err)
-		}
-		if err := <-ended; err != nil {
-			w.t.Error(err)
-		}
-	})
-	w.t.Cleanup(stop)
-	return stop
+	return w.run(router)
 }
 
 // sends runs a queue for one channel.
@@ -97,7 +83,7 @@ func (w *world) configure(t domain.TenantID, to map[string]string) domain.Record
 	return w.act(t, domain.UserID{}, domain.Stream(domain.TenantStream, t), e)
 }
 
-// onSlack makes a tenant with two members that is told by a webhook.
+// onSlack makes a tenant with two members whose channel is a webhook.
 func (w *world) onSlack(address string) (t domain.TenantID, ann, bob domain.UserID) {
 	w.t.Helper()
 	ann, bob = newID[domain.UserID](w.t), newID[domain.UserID](w.t)
@@ -110,19 +96,21 @@ func (w *world) onSlack(address string) (t domain.TenantID, ann, bob domain.User
 	return t, ann, bob
 }
 
-// assign makes a task of ann's for bob, who is to be told.
+// assign makes a task of ann's with bob as its assignee, who is its recipient.
 func (w *world) assign(t domain.TenantID, ann, bob domain.UserID) domain.Recorded {
 	w.t.Helper()
 	k := task{newID[domain.TaskID](w.t), project{newID[domain.ProjectID](w.t), ann}}
 	return w.act(t, ann, k.stream(), k.created(&bob))
 }
 
-// queued waits until the subscription has queued what the log says up to seq.
+// queued waits until the subscription has handled the tenant log up to seq. It runs a
+// replica meanwhile if none is running.
 func (w *world) queued(t domain.TenantID, seq int64) {
 	w.t.Helper()
-	stop := w.replica(nil)
+	if w.running == 0 {
+		defer w.replica(nil)()
+	}
 	w.caught(t, seq)
-	stop()
 }
 
 // delivery is a row of the queue.
@@ -171,7 +159,7 @@ func (w *world) one(t domain.TenantID) delivery {
 	return all[0]
 }
 
-// elapse makes all that is queued due, as if the time had passed.
+// elapse makes all queued deliveries due, as if time had passed.
 func (w *world) elapse() {
 	w.t.Helper()
 	if _, err := w.engine.Exec(w.t.Context(), `update deliveries set due_at = now() - interval '1 second',
@@ -180,7 +168,7 @@ func (w *world) elapse() {
 	}
 }
 
-// receiver is a webhook that answers as it is told and keeps what it was sent.
+// receiver is a webhook with a given answer that keeps the requests.
 type receiver struct {
 	*httptest.Server
 	// got has each text that was posted.

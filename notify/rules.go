@@ -39,41 +39,41 @@ func (r rule) recipients(e domain.Recorded) []domain.UserID {
 	return slices.DeleteFunc(slices.Clone(r.users(e.Event)), func(u domain.UserID) bool { return u.IsZero() || u == e.Actor })
 }
 
-// nobody is a row without recipients.
-var nobody []rule
+// noRecipients is the row of an event that causes no notification.
+var noRecipients []rule
 
 // rules is which event notifies whom, and why. Every event type has a row.
 var rules = map[string][]rule{
-	"tenant.created": nobody,
-	"tenant.updated": nobody,
-	"tenant.founded": nobody,
+	"tenant.created": noRecipients,
+	"tenant.updated": noRecipients,
+	"tenant.founded": noRecipients,
 
-	"user.registered": nobody,
-	"user.renamed":    nobody,
+	"user.registered": noRecipients,
+	"user.renamed":    noRecipients,
 
-	"member.joined":       nobody,
-	"member.role_changed": nobody,
-	"member.renamed":      nobody,
-	"member.left":         nobody,
+	"member.joined":       noRecipients,
+	"member.role_changed": noRecipients,
+	"member.renamed":      noRecipients,
+	"member.left":         noRecipients,
 
-	"project.created":        nobody,
-	"project.updated":        nobody,
+	"project.created":        noRecipients,
+	"project.updated":        noRecipients,
 	"project.status_changed": {on(ProjectStatusChanged, ReasonProjectOwner, projectOwner, statusChanged)},
-	"project.deleted":        nobody,
+	"project.deleted":        noRecipients,
 
 	"task.created": {on(TaskAssigned, ReasonAssignee, assignee, taskCreated)},
 	"task.updated": {on(TaskAssigned, ReasonAssignee, newAssignee, taskUpdated)},
-	"task.deleted": nobody,
+	"task.deleted": noRecipients,
 
 	"comment.created": {
 		on(Mention, ReasonMentioned, mentioned, mentionCreated),
 		on(TaskCommented, ReasonAssignee, commentedAssignee, taskCommented),
 	},
 	"comment.updated": {on(Mention, ReasonMentioned, newlyMentioned, mentionUpdated)},
-	"comment.deleted": nobody,
+	"comment.deleted": noRecipients,
 
-	"subscription.event_skipped": nobody,
-	"subscription.resumed":       nobody,
+	"subscription.event_skipped": noRecipients,
+	"subscription.resumed":       noRecipients,
 }
 
 // Of returns the notifications of one event, in the table's order. An event

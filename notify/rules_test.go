@@ -11,8 +11,8 @@ import (
 	"docket/notify"
 )
 
-// What each event type tells, written down apart from the table under test.
-var told = map[string][]notify.Kind{
+// wantKinds are the kinds of each event type, apart from the table under test.
+var wantKinds = map[string][]notify.Kind{
 	"tenant.created":         nil,
 	"tenant.updated":         nil,
 	"tenant.founded":         nil,
@@ -37,7 +37,7 @@ var told = map[string][]notify.Kind{
 	"subscription.resumed":       nil,
 }
 
-// A new event type needs a row, be it "nobody", and a decision written down here.
+// A new event type needs a row, noRecipients if it has none, and a row in wantKinds.
 func TestEveryEventTypeHasARow(t *testing.T) {
 	t.Parallel()
 	var registered []string
@@ -50,8 +50,8 @@ func TestEveryEventTypeHasARow(t *testing.T) {
 		if !ok {
 			t.Errorf("%s has no row in the rules", name)
 		}
-		if want, ok := told[name]; !ok || !slices.Equal(kinds, want) {
-			t.Errorf("%s tells %v, want %v (in the test: %v)", name, kinds, want, ok)
+		if want, ok := wantKinds[name]; !ok || !slices.Equal(kinds, want) {
+			t.Errorf("%s causes %v, want %v (in the test: %v)", name, kinds, want, ok)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(rows)) {
@@ -61,10 +61,10 @@ func TestEveryEventTypeHasARow(t *testing.T) {
 	}
 }
 
-func TestWhoIsToldWhat(t *testing.T) {
+func TestRules(t *testing.T) {
 	t.Parallel()
 	ann, bob, cid := newID[domain.UserID](t), newID[domain.UserID](t), newID[domain.UserID](t)
-	nobody := domain.UserID{}
+	system := domain.UserID{}
 	p := project{newID[domain.ProjectID](t), ann}
 	k := task{newID[domain.TaskID](t), p}
 	note := "Looks good"
@@ -75,7 +75,7 @@ func TestWhoIsToldWhat(t *testing.T) {
 		EntityType: domain.TaskStream, EntityID: k.id.UUID(), ProjectID: &p.id,
 		Title: `Task "Draft copy" is assigned to you`, Body: `Ann assigned it to you in project "Website".`}
 	bySystem := assigned
-	bySystem.Actor, bySystem.Body = nobody, `The system assigned it to you in project "Website".`
+	bySystem.Actor, bySystem.Body = system, `The system assigned it to you in project "Website".`
 	moved := notify.Notification{User: ann, Actor: bob, Kind: notify.ProjectStatusChanged, Reason: notify.ReasonProjectOwner,
 		EntityType: domain.ProjectStream, EntityID: p.id.UUID(), ProjectID: &p.id,
 		Title: `Project "Website" is now submitted`, Body: `Ann moved it from draft to submitted.`}
@@ -99,11 +99,11 @@ func TestWhoIsToldWhat(t *testing.T) {
 	}{
 		"created for another":   {ann, k.stream(), k.created(&bob), []notify.Notification{assigned}},
 		"created for oneself":   {bob, k.stream(), k.created(&bob), nil},
-		"created for nobody":    {ann, k.stream(), k.created(nil), nil},
-		"created by the system": {nobody, k.stream(), k.created(&bob), []notify.Notification{bySystem}},
+		"created unassigned":    {ann, k.stream(), k.created(nil), nil},
+		"created by the system": {system, k.stream(), k.created(&bob), []notify.Notification{bySystem}},
 		"given to another":      {ann, k.stream(), k.updated("assignee_id", &bob), []notify.Notification{assigned}},
 		"taken by oneself":      {bob, k.stream(), k.updated("assignee_id", &bob), nil},
-		"taken from somebody":   {ann, k.stream(), k.updated("assignee_id", nil), nil},
+		"unassigned":            {ann, k.stream(), k.updated("assignee_id", nil), nil},
 		"changed otherwise":     {ann, k.stream(), k.updated("title", &bob), nil},
 		"moved by another":      {bob, p.stream(), p.moved(), []notify.Notification{moved}},
 		"moved by the owner":    {ann, p.stream(), p.moved(), nil},
@@ -111,11 +111,11 @@ func TestWhoIsToldWhat(t *testing.T) {
 		"task deleted":          {ann, k.stream(), domain.TaskDeleted{TaskID: k.id, AssigneeID: &bob}, nil},
 		"project deleted":       {bob, p.stream(), domain.ProjectDeleted{ProjectID: p.id, OwnerID: ann}, nil},
 		"renamed by oneself":    {ann, domain.Stream(domain.UserStream, ann), domain.UserRenamed{}, nil},
-		"renamed in a tenant":   {nobody, domain.Stream(domain.MemberStream, ann), domain.MemberRenamed{UserID: ann}, nil},
+		"renamed in a tenant":   {system, domain.Stream(domain.MemberStream, ann), domain.MemberRenamed{UserID: ann}, nil},
 
 		"commented on another's":     {ann, says.stream(), says.created(&bob), []notify.Notification{commented}},
 		"commented on one's own":     {bob, says.stream(), says.created(&bob), nil},
-		"commented on nobody's":      {ann, says.stream(), says.created(nil), nil},
+		"commented on unassigned":    {ann, says.stream(), says.created(nil), nil},
 		"mentions two":               {ann, says.stream(), says.created(nil, bob, cid), []notify.Notification{mentioned(bob), mentioned(cid)}},
 		"mentions the assignee":      {ann, says.stream(), says.created(&bob, bob), []notify.Notification{mentioned(bob)}},
 		"mentions another":           {ann, says.stream(), says.created(&bob, cid), []notify.Notification{mentioned(cid), commented}},
@@ -167,7 +167,7 @@ type strange struct{}
 
 func (strange) EventType() string { return "task.archived" }
 
-// A body that can't be read fails, rather than telling of nothing.
+// A damaged body is an error, not a notification without a text.
 func TestDamagedComment(t *testing.T) {
 	t.Parallel()
 	ann, bob := newID[domain.UserID](t), newID[domain.UserID](t)

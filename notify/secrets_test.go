@@ -43,7 +43,7 @@ func TestSecretsAreKeptSealed(t *testing.T) {
 		t.Error("the secret can be read in the table")
 	}
 
-	// A row that finds its way to another tenant, or another name, opens nothing.
+	// A row that was copied to another tenant or name does not open.
 	if _, err := w.engine.Exec(t.Context(), `insert into tenant_secrets (tenant_id, id, sealed) values ($1, $2, $4), ($3, $5, $4)`,
 		b.UUID(), id.UUID(), a.UUID(), sealed, other.UUID()); err != nil {
 		t.Fatal(err)
@@ -66,7 +66,7 @@ func TestSecretsAreKeptSealed(t *testing.T) {
 	}
 }
 
-// Nothing that a request runs as can see what is on its way, or any secret.
+// The api role reads no delivery and no secret.
 func TestAPISeesNothingOfTheQueue(t *testing.T) {
 	t.Parallel()
 	api := newWorld(t).db.API(t)

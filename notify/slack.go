@@ -18,32 +18,33 @@ import (
 )
 
 const (
-	// maxAnswer is the most that is read of an answer's body, in bytes.
+	// maxAnswer is how much of an answer's body is read, in bytes.
 	maxAnswer = 64 << 10
-	// maxSlackText is the longest text of a message; Slack cuts at 40,000.
+	// maxSlackText is the greatest length of a text, in bytes; Slack truncates at 40,000.
 	maxSlackText = 12_000
 )
 
-// Slack sends to a tenant's incoming webhook.
+// Slack is the Provider that posts to a tenant's incoming webhook.
 // https://api.slack.com/messaging/webhooks
 type Slack struct {
 	egress  *Egress
 	secrets *Secrets
 }
 
-// NewSlack makes a Slack provider.
+// NewSlack makes a Slack.
 func NewSlack(e *Egress, s *Secrets) *Slack { return &Slack{egress: e, secrets: s} }
 
-// slackMessage is what an incoming webhook takes.
+// slackMessage is the body of a request to an incoming webhook.
 type slackMessage struct {
 	Text string `json:"text"`
 }
 
-// slackEscapes are the three characters that begin markup: unescaped, a title
-// could call the whole channel.
+// slackEscapes escapes the characters that begin markup: a title could otherwise
+// mention the whole channel.
 var slackEscapes = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
 
-// Send posts the message. The tenant learns of an answer only its status and size.
+// Send posts the message. A Failure shows the tenant only the status and the size of
+// an answer.
 func (s *Slack) Send(ctx context.Context, m Message) error {
 	if m.SlackWebhook == nil {
 		return permanent("no Slack webhook is set", nil)
@@ -66,7 +67,7 @@ func (s *Slack) Send(ctx context.Context, m Message) error {
 	return s.egress.post(ctx, to, body)
 }
 
-// slackText names who is told: a channel has many readers.
+// slackText begins with the recipient's name: a channel has many readers.
 func slackText(m Message) string {
 	text := fmt.Sprintf("%s: *%s*\n%s", slackEscapes.Replace(m.Recipient.Name),
 		slackEscapes.Replace(oneLine(m.Title)), slackEscapes.Replace(m.Body))
@@ -76,7 +77,8 @@ func slackText(m Message) string {
 	return strings.ToValidUTF8(text[:maxSlackText], "") + "…"
 }
 
-// post sends JSON and judges the answer. No error holds the address, which is a secret.
+// post sends JSON and classifies the answer. No error contains the address, which is
+// a secret.
 func (e *Egress) post(ctx context.Context, to *url.URL, body []byte) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to.String(), bytes.NewReader(body))
 	if err != nil {
@@ -86,17 +88,17 @@ func (e *Egress) post(ctx context.Context, to *url.URL, body []byte) error {
 	req.Header.Set("User-Agent", "Docket")
 	resp, err := e.client.Do(req)
 	if err != nil {
-		return unreached(err)
+		return requestFailure(err)
 	}
 	defer resp.Body.Close()
 	size, err := io.Copy(io.Discard, io.LimitReader(resp.Body, maxAnswer))
 	if err != nil && resp.StatusCode >= 300 {
-		return unreached(err)
+		return requestFailure(err)
 	}
 	problem := fmt.Sprintf("the receiver answered %d (%d bytes)", resp.StatusCode, size)
 	switch {
 	case resp.StatusCode < 300:
-		return nil // accepted, even if the rest of the answer was lost
+		return nil // accepted, even if reading the answer failed
 	case resp.StatusCode == http.StatusTooManyRequests, resp.StatusCode == http.StatusServiceUnavailable:
 		f := transient(problem, nil)
 		f.After = retryAfter(resp.Header.Get("Retry-After"), time.Now())
@@ -104,12 +106,12 @@ func (e *Egress) post(ctx context.Context, to *url.URL, body []byte) error {
 	case resp.StatusCode >= 500, resp.StatusCode == http.StatusRequestTimeout, resp.StatusCode == http.StatusTooEarly:
 		return transient(problem, nil)
 	}
-	return permanent(problem, nil) // redirects too: they are never followed
+	return permanent(problem, nil) // includes redirects, which are not followed
 }
 
-// unreached judges why there is no answer. What the tenant reads doesn't tell one
-// forbidden or closed address from another: it would map the network.
-func unreached(err error) error {
+// requestFailure classifies why there is no answer. The tenant sees the same problem
+// for a forbidden and a closed address: a difference would map the network.
+func requestFailure(err error) error {
 	var wrapped *url.Error
 	if errors.As(err, &wrapped) {
 		err = wrapped.Err // without the address
@@ -124,7 +126,7 @@ func unreached(err error) error {
 	return transient("the address can't be reached", err)
 }
 
-// retryAfter reads a Retry-After field: seconds or a date (RFC 9110, 10.2.3).
+// retryAfter parses a Retry-After field: seconds or a date (RFC 9110, 10.2.3).
 func retryAfter(field string, now time.Time) time.Duration {
 	if seconds, err := strconv.ParseUint(field, 10, 31); err == nil {
 		return time.Duration(seconds) * time.Second

@@ -13,9 +13,9 @@ import (
 	"docket/notify"
 )
 
-// What a receiver answers decides what follows; what a tenant reads of it is its
-// status and size, and nobody's log has the address.
-func TestAnswersAreJudged(t *testing.T) {
+// The receiver's answer decides between permanent and transient. The problem contains
+// its status and size only, and no error contains the address.
+func TestAnswersAreClassified(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	const path = "/services/T000/B000/s3cret"
@@ -59,7 +59,7 @@ func TestAnswersAreJudged(t *testing.T) {
 			t.Errorf("%d: %v", status, err)
 		}
 	}
-	// A closed port, a name that isn't, and a receiver that hangs up.
+	// A closed port, and a receiver that hangs up.
 	gone := httptest.NewServer(http.NotFoundHandler())
 	gone.Close()
 	rude := newReceiver(t, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
@@ -76,7 +76,7 @@ func TestAnswersAreJudged(t *testing.T) {
 	}
 }
 
-// Of an answer without end only so much is read.
+// An endless answer is read up to a limit.
 func TestLongAnswers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -94,7 +94,7 @@ func TestLongAnswers(t *testing.T) {
 	if err := w.post(notify.NewEgress(loopback), r.URL); !errors.As(err, &f) || f.Problem != "the receiver answered 400 (65536 bytes)" {
 		t.Errorf("got %v", err)
 	}
-	<-cut
+	receive(t, cut, "the end of the answer")
 }
 
 // Markup in names and texts is shown, not obeyed.
@@ -111,14 +111,14 @@ func TestSlackMarkupIsEscaped(t *testing.T) {
 	if err := w.slack().Send(t.Context(), m); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := <-r.got, "&lt;@U1&gt;: *Ship &lt;!channel&gt; now*\n&lt;https://evil.example|here&gt; &amp; there"; got != want {
+	if got, want := receive(t, r.got, "a request"), "&lt;@U1&gt;: *Ship &lt;!channel&gt; now*\n&lt;https://evil.example|here&gt; &amp; there"; got != want {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
 	m.Body = strings.Repeat("ü", 20_000)
 	if err := w.slack().Send(t.Context(), m); err != nil {
 		t.Fatal(err)
 	}
-	if got := <-r.got; len(got) > 12_010 || !strings.HasSuffix(got, "ü…") {
+	if got := receive(t, r.got, "a request"); len(got) > 12_010 || !strings.HasSuffix(got, "ü…") {
 		t.Errorf("%d bytes, the end %q", len(got), got[len(got)-10:])
 	}
 }

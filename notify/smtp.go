@@ -14,10 +14,10 @@ import (
 	gomail "github.com/wneessen/go-mail"
 )
 
-// smtpTimeout bounds each step of a conversation with the mail server.
+// smtpTimeout limits each step of an SMTP session.
 const smtpTimeout = 15 * time.Second
 
-// SMTPServer is the mail server that the operator has set.
+// SMTPServer is the operator's mail server.
 type SMTPServer struct {
 	host     string
 	port     int
@@ -31,15 +31,15 @@ type SMTPServer struct {
 type security int
 
 const (
-	startTLS security = iota // demanded: without it nothing is sent
+	startTLS security = iota // required: without it nothing is sent
 	implicitTLS
 	noTLS
 )
 
-// ParseSMTP reads smtp://user:password@host:587?from=docket@example.org. With
-// smtp the server must offer STARTTLS (port 587 by default); smtps is TLS from the
-// start (465). from is needed; it may be "Name <address>". tls=off gives up
-// encryption, for a relay on the same machine. An error never quotes the URL.
+// ParseSMTP parses smtp://user:password@host:587?from=docket@example.org. With smtp the
+// server must offer STARTTLS (default port 587); smtps is implicit TLS (465). from is
+// required and may be "Name <address>". tls=off disables encryption, for a relay on
+// the same machine. An error never quotes the URL.
 func ParseSMTP(raw string) (SMTPServer, error) {
 	u, err := url.Parse(raw)
 	if err != nil || u.Hostname() == "" || (u.Path != "" && u.Path != "/") || u.Fragment != "" {
@@ -57,13 +57,13 @@ func ParseSMTP(raw string) (SMTPServer, error) {
 	}
 	if u.Port() != "" {
 		if s.port, err = strconv.Atoi(u.Port()); err != nil || s.port < 1 || s.port > 65535 {
-			return SMTPServer{}, errors.New("has a port that is none")
+			return SMTPServer{}, errors.New("must have a port from 1 to 65535")
 		}
 	}
 	query := u.Query()
 	for name, values := range query {
 		if name != "from" && name != "tls" || len(values) != 1 {
-			return SMTPServer{}, fmt.Errorf("may have from and tls behind the question mark, each once, not %q", name)
+			return SMTPServer{}, fmt.Errorf("must have no parameters but from and tls, each once, not %q", name)
 		}
 	}
 	from, err := mail.ParseAddress(query.Get("from"))
@@ -75,17 +75,17 @@ func ParseSMTP(raw string) (SMTPServer, error) {
 	case "":
 	case "off":
 		if s.security == implicitTLS {
-			return SMTPServer{}, errors.New("is smtps:// with tls=off: only one of them can hold")
+			return SMTPServer{}, errors.New("must not have both smtps:// and tls=off")
 		}
 		s.security = noTLS
 	default:
-		return SMTPServer{}, errors.New("may say tls=off, and nothing else of tls")
+		return SMTPServer{}, errors.New("must have tls=off, or no tls")
 	}
 	return s, nil
 }
 
-// client makes a client for one mail. Its connection ends with ctx, which go-mail
-// asks only while it dials.
+// client makes a client for one mail. The end of ctx closes its connection: go-mail
+// uses ctx only while it dials.
 func (s SMTPServer) client(ctx context.Context, cfg *tls.Config) (*gomail.Client, error) {
 	plain := &net.Dialer{}
 	dial := plain.DialContext
@@ -111,8 +111,8 @@ func (s SMTPServer) client(ctx context.Context, cfg *tls.Config) (*gomail.Client
 	if s.user != "" {
 		auth := gomail.WithSMTPAuth(gomail.SMTPAuthAutoDiscover)
 		if s.security == implicitTLS {
-			// A dialer of our own hides from go-mail that all is encrypted, and it would
-			// leave out what needs that.
+			// go-mail can't see that a custom dialer encrypts, and would leave out the
+			// mechanisms that need encryption.
 			auth = gomail.WithOpportunisticSMTPAuth(gomail.SMTPAuthSCRAMSHA256, gomail.SMTPAuthPlain, gomail.SMTPAuthLogin)
 		}
 		options = append(options, auth, gomail.WithUsername(s.user), gomail.WithPassword(s.password))

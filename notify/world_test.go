@@ -2,6 +2,7 @@ package notify_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"sync"
@@ -29,6 +30,21 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
+// patience limits every wait of these tests. It is long, for slow machines.
+const patience = 2 * time.Minute
+
+// receive waits for a value.
+func receive[T any](t testing.TB, c <-chan T, what string) T {
+	t.Helper()
+	select {
+	case v := <-c:
+		return v
+	case <-time.After(patience):
+		t.Fatalf("waited %s for %s", patience, what)
+		panic("unreachable")
+	}
+}
+
 // world is a database with tenants in it, and one replica's connections.
 type world struct {
 	t        testing.TB
@@ -38,6 +54,8 @@ type world struct {
 	progress *eventstore.Progress
 	inbox    *notify.Inbox
 	version  map[domain.StreamID]int
+	// running is the number of replicas.
+	running int
 }
 
 func newWorld(t testing.TB) *world {
@@ -50,8 +68,8 @@ func newWorld(t testing.TB) *world {
 	}
 }
 
-// replica runs the subscription on connections of its own until the test ends,
-// or stop is called. wrap, if not nil, is put round the package's handler.
+// replica runs the subscription on connections of its own until the test ends, or stop
+// is called. wrap, if not nil, wraps the package's handler.
 func (w *world) replica(wrap func(message.NoPublishHandlerFunc) message.NoPublishHandlerFunc) (stop func()) {
 	w.t.Helper()
 	feed := eventstore.NewFeed(eventstore.FeedConfig{
@@ -68,26 +86,80 @@ func (w *world) replica(wrap func(message.NoPublishHandlerFunc) message.NoPublis
 		handler = wrap(handler)
 	}
 	router.AddConsumerHandler(name, name, feed, handler)
+	w.running++
+	end := w.run(router)
+	stop = sync.OnceFunc(func() {
+		w.running--
+		end()
+	})
+	w.t.Cleanup(stop)
+	return stop
+}
+
+// run runs a router until the test ends, or stop is called.
+func (w *world) run(router *message.Router) (stop func()) {
+	w.t.Helper()
 	ended := make(chan error, 1)
 	go func() { ended <- router.Run(context.Background()) }()
-	<-router.Running()
+	receive(w.t, router.Running(), "the router to run")
 	stop = sync.OnceFunc(func() {
 		if err := router.Close(); err != nil {
-			w.t.Error(err)
+			w.t.Errorf("close the router: %v", err)
 		}
-		if err := <-ended; err != nil {
-			w.t.Error(err)
+		select {
+		case err := <-ended:
+			if err != nil {
+				w.t.Errorf("run the router: %v", err)
+			}
+		case <-time.After(patience):
+			w.t.Errorf("the router did not end within %s of Close", patience)
 		}
 	})
 	w.t.Cleanup(stop)
 	return stop
 }
 
-// caught waits until the notifications of the tenant have come to seq.
+// flakyReplicas runs two replicas whose handler fails once after each page of several
+// events. The result counts the failures.
+func (w *world) flakyReplicas() (failures func() int) {
+	w.t.Helper()
+	var mu sync.Mutex
+	failed := map[int64]bool{}
+	for range 2 {
+		w.replica(func(next message.NoPublishHandlerFunc) message.NoPublishHandlerFunc {
+			return func(m *message.Message) error {
+				if err := next(m); err != nil {
+					return err
+				}
+				page, err := eventstore.PageOf(m)
+				if err != nil {
+					return err
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				// Not a page of one event: the feed waits long before it retries one.
+				if first := page.Events[0].Seq; len(page.Events) > 1 && !failed[first] {
+					failed[first] = true
+					return errors.New("failed after the handler")
+				}
+				return nil
+			}
+		})
+	}
+	return func() int {
+		mu.Lock()
+		defer mu.Unlock()
+		return len(failed)
+	}
+}
+
+// caught waits until the subscription has handled the tenant log up to seq.
 func (w *world) caught(tenant domain.TenantID, seq int64) {
 	w.t.Helper()
-	if !w.progress.Await(w.t.Context(), tenant, seq, notify.SubscriptionName) {
-		w.t.Fatal("the subscription never came to the log's end")
+	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
+	defer cancel()
+	if !w.progress.Await(ctx, tenant, seq, notify.SubscriptionName) {
+		w.t.Fatalf("the subscription did not reach event %d of tenant %s within %s", seq, tenant, patience)
 	}
 }
 
@@ -129,7 +201,7 @@ func (w *world) part(t domain.TenantID, s domain.StreamID, events ...domain.Even
 	return p
 }
 
-// act appends one event by somebody and returns its place.
+// act appends one event of an actor and returns it as recorded.
 func (w *world) act(t domain.TenantID, by domain.UserID, s domain.StreamID, e domain.Event) domain.Recorded {
 	w.t.Helper()
 	c := eventstore.Commit{Actor: by, Parts: []eventstore.Part{w.part(t, s, e)}}
