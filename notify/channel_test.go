@@ -134,7 +134,7 @@ func TestUnknownChannelWaits(t *testing.T) {
 	w.configure(tenant, map[string]string{"default_notification_channel": `"pigeon"`})
 	w.queued(tenant, w.assign(tenant, ann, bob).Seq)
 	if d := w.one(tenant); d.Channel != "pigeon" || d.State != "queued" {
-		t.Errorf("got %+v", d)
+		t.Errorf("the delivery over %s is %s, want it queued over pigeon", d.Channel, d.State)
 	}
 	q, err := notify.NewQueue(notify.QueueConfig{Pool: w.engine})
 	if err != nil {

@@ -217,7 +217,7 @@ func TestMailServersAnswers(t *testing.T) {
 					t.Errorf("got %v, and %d were taken", err, len(s.got))
 				}
 			case !errors.As(err, &f) || f.Permanent != c.permanent || f.Problem != c.problem:
-				t.Errorf("got %+v", err)
+				t.Errorf("got %+v, want permanent %t with the problem %q", err, c.permanent, c.problem)
 			}
 		})
 	}

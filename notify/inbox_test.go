@@ -32,11 +32,11 @@ func TestListNewestFirstInPages(t *testing.T) {
 	_, _, bob := w.notified(7)
 	all := w.list(bob, notify.Filter{})
 	if len(all) != 7 || !slices.IsSortedFunc(all, func(a, b notify.Notification) int { return int(b.Seq - a.Seq) }) {
-		t.Fatalf("got %+v", all)
+		t.Fatalf("got %d notifications, want 7 in descending order of seq: %+v", len(all), all)
 	}
 	for _, n := range all {
 		if n.Actor.IsZero() || n.User != bob.Actor().ID || n.Tenant != bob.Tenant() || n.ProjectID == nil || n.ReadAt != nil {
-			t.Errorf("got %+v", n)
+			t.Errorf("want an unread notification of bob's with an actor and a project, got %+v", n)
 		}
 	}
 	for _, filter := range []notify.Filter{{}, {Unread: true}} {
@@ -74,7 +74,7 @@ func TestReadMarks(t *testing.T) {
 	}
 	read := w.list(bob, notify.Filter{})
 	if read[1].ReadAt == nil || !read[1].ReadAt.After(read[1].CreatedAt) {
-		t.Errorf("got %+v", read[1])
+		t.Errorf("marked as read at %v, want a time after its creation at %v", read[1].ReadAt, read[1].CreatedAt)
 	}
 	for i, n := range read {
 		if i != 1 && n.ReadAt != nil {

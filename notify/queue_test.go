@@ -2,10 +2,10 @@ package notify_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"reflect"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -27,8 +27,10 @@ func TestMessageGoesToTheWebhook(t *testing.T) {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
 	stop()
-	if d := w.one(tenant); d.State != "sent" || d.Attempts != 1 || d.Seq != last.Seq || d.Problem != "" || d.Leased {
-		t.Errorf("got %+v", d)
+	d := w.one(tenant)
+	d.is(t, "after the attempt", row{State: "sent", Attempts: 1}, -ever, ever)
+	if d.Seq != last.Seq {
+		t.Errorf("the delivery is of event %d, want %d", d.Seq, last.Seq)
 	}
 }
 
@@ -66,8 +68,9 @@ func TestRetries(t *testing.T) {
 		d := w.one(tenant)
 		// Some of the pause is over by now, on a slow machine all of it.
 		least := c.min - time.Since(began)
-		if got != first || d.State != c.state || d.Attempts != i+1 || d.Problem != c.problem || d.Leased || d.Due < least || d.Due > c.max {
-			t.Errorf("after a %d: got %+v, sent %q", c.status, d, got)
+		d.is(t, fmt.Sprintf("after a %d", c.status), row{State: c.state, Attempts: i + 1, Problem: c.problem}, least, c.max)
+		if got != first {
+			t.Errorf("attempt %d sent %q, the first one %q", i+1, got, first)
 		}
 		// A sent delivery is not sent again, and none is sent before it is due.
 		w.elapse()
@@ -99,9 +102,7 @@ func TestDeadDeliveries(t *testing.T) {
 			receive(t, r.got, "a request")
 			stop()
 		}
-		if d := w.one(tenant); d.State != "dead" || d.Attempts != c.attempts || d.Problem != c.problem || d.Leased {
-			t.Errorf("%s: got %+v", name, d)
-		}
+		w.one(tenant).is(t, name, row{State: "dead", Attempts: c.attempts, Problem: c.problem}, -ever, ever)
 	}
 }
 
@@ -126,9 +127,7 @@ func TestLeaseEnds(t *testing.T) {
 	}
 	stop := w.queue(notify.QueueConfig{Workers: 1, Providers: map[domain.Channel]notify.Provider{domain.ChannelSlack: provider(hung)}})
 	receive(t, began, "the attempt")
-	if d := w.one(tenant); d.State != "queued" || d.Attempts != 1 || !d.Leased || d.Due < 50*time.Second-time.Since(start) {
-		t.Errorf("while it is sent: %+v", d)
-	}
+	w.one(tenant).is(t, "during the attempt", row{State: "queued", Attempts: 1, Leased: true}, 50*time.Second-time.Since(start), ever)
 	sent, end := make(chan notify.Message, 1), make(chan struct{})
 	other := w.sends(domain.ChannelSlack, provider(func(_ context.Context, m notify.Message) error {
 		sent <- m
@@ -136,19 +135,15 @@ func TestLeaseEnds(t *testing.T) {
 		return nil
 	}))
 	w.elapse()
-	if m := receive(t, sent, "the message"); m.User != bob || m.Recipient.Name != "Ann" || m.Email != "ann@example.org" {
-		t.Errorf("got %+v", m)
+	if m := receive(t, sent, "the message"); m.User != bob || m.Recipient != (notify.Recipient{Email: "ann@example.org", Name: "Ann"}) {
+		t.Errorf("the message is for user %s at %+v, want %s at ann@example.org", m.User, m.Recipient, bob)
 	}
 	close(release)
 	stop()
-	if d := w.one(tenant); d.State != "queued" || d.Attempts != 2 || d.Problem != "" || !d.Leased {
-		t.Errorf("after the first came back: %+v", d)
-	}
+	w.one(tenant).is(t, "after the first worker returned", row{State: "queued", Attempts: 2, Leased: true}, -ever, ever)
 	close(end)
 	other()
-	if d := w.one(tenant); d.State != "sent" || d.Attempts != 2 || d.Problem != "" {
-		t.Errorf("in the end: %+v", d)
-	}
+	w.one(tenant).is(t, "after the second worker returned", row{State: "sent", Attempts: 2}, -ever, ever)
 }
 
 // A message that kills its workers is dead in the end.
@@ -174,9 +169,7 @@ func TestAttemptsWithoutAnEndCount(t *testing.T) {
 		t.Error("it was sent again")
 	}
 	stop()
-	if d := w.one(tenant); d.State != "dead" || d.Problem != "no attempts left: the last one did not finish" {
-		t.Errorf("got %+v", d)
-	}
+	w.one(tenant).is(t, "after the claim", row{State: "dead", Attempts: 13, Problem: "no attempts left: the last one did not finish"}, -ever, ever)
 }
 
 // A panic is a failed attempt, and the worker goes on.
@@ -192,9 +185,7 @@ func TestPanicIsAFailure(t *testing.T) {
 	}))
 	receive(t, began, "the attempt")
 	stop()
-	if d := w.one(tenant); d.State != "queued" || d.Attempts != 1 || d.Problem != "internal error" || d.Due < 5*time.Second-time.Since(start) {
-		t.Errorf("got %+v", d)
-	}
+	w.one(tenant).is(t, "after the panic", row{State: "queued", Attempts: 1, Problem: "internal error"}, 5*time.Second-time.Since(start), ever)
 }
 
 // However many replicas there are, one tenant's slow receiver holds so many
@@ -250,9 +241,7 @@ func TestSlowTenantDelaysNoOther(t *testing.T) {
 		t.Errorf("%d of one tenant's were sent at once, want at most 2", got)
 	}
 	for _, d := range slices.Concat(w.deliveries(slow), w.deliveries(quick)) {
-		if d.State != "sent" || d.Attempts != 1 {
-			t.Errorf("got %+v", d)
-		}
+		d.is(t, fmt.Sprintf("event %d", d.Seq), row{State: "sent", Attempts: 1}, -ever, ever)
 	}
 }
 
@@ -299,9 +288,7 @@ func TestReplicasShare(t *testing.T) {
 	}
 	for _, tenant := range all {
 		for _, d := range w.deliveries(tenant) {
-			if d.State != "sent" || d.Attempts != 1 {
-				t.Errorf("got %+v", d)
-			}
+			d.is(t, fmt.Sprintf("event %d", d.Seq), row{State: "sent", Attempts: 1}, -ever, ever)
 		}
 	}
 }
@@ -354,9 +341,7 @@ func TestCloseInterrupts(t *testing.T) {
 		})}})
 	receive(t, began, "the attempt")
 	stop()
-	if d := w.one(tenant); d.State != "queued" || d.Leased || d.Due > 0 || !strings.HasPrefix(d.Problem, "interrupted") {
-		t.Errorf("got %+v", d)
-	}
+	w.one(tenant).is(t, "after Close", row{State: "queued", Attempts: 1, Problem: "interrupted: the server was stopping"}, -ever, 0)
 }
 
 // Every field of a message survives the queue.

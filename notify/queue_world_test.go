@@ -125,6 +125,29 @@ type delivery struct {
 	Due time.Duration
 }
 
+// row is what the database has of a delivery beside its message, its place and its time.
+type row struct {
+	State    string
+	Attempts int
+	Problem  string
+	Leased   bool
+}
+
+// is fails the test unless the delivery's row is this one, due between two times from
+// now.
+func (d delivery) is(t *testing.T, when string, want row, least, most time.Duration) {
+	t.Helper()
+	if got := (row{d.State, d.Attempts, d.Problem, d.Leased}); got != want {
+		t.Errorf("%s: got  %+v\nwant %+v", when, got, want)
+	}
+	if d.Due < least || d.Due > most {
+		t.Errorf("%s: due in %s, want %s to %s", when, d.Due, least, most)
+	}
+}
+
+// ever is more than any pause.
+const ever = 24 * time.Hour
+
 func (w *world) deliveries(t domain.TenantID) []delivery {
 	w.t.Helper()
 	rows, err := w.engine.Query(w.t.Context(), `select channel, seq, state, attempts, coalesce(problem, ''), leased_until is not null,

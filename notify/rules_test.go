@@ -175,7 +175,7 @@ func TestDamagedComment(t *testing.T) {
 	e := says.updated(nil, bob).(domain.CommentUpdated)
 	e.Changes[0].To = []byte(`7`)
 	if list, err := notify.Of(recorded(t, ann, says.stream(), e)); err == nil {
-		t.Errorf("got %+v", list)
+		t.Errorf("got %+v, want an error", list)
 	}
 }
 
