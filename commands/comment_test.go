@@ -8,7 +8,7 @@ import (
 
 	"docket/commands"
 	"docket/domain"
-	"docket/eventstore"
+	"docket/eventstore/feed"
 )
 
 func TestComments(t *testing.T) {
@@ -108,7 +108,7 @@ func TestRename(t *testing.T) {
 	var carried sync.WaitGroup
 	for _, c := range []*commands.Commands{w.one, w.two, w.one} {
 		carried.Go(func() {
-			if err := c.CarryRenames(context.WithoutCancel(ctx), &eventstore.Page{Tenant: domain.Platform, Events: events}); err != nil {
+			if err := c.CarryRenames(context.WithoutCancel(ctx), &feed.Page{Tenant: domain.Platform, Events: events}); err != nil {
 				t.Error(err)
 			}
 		})

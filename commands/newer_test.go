@@ -6,7 +6,7 @@ import (
 
 	"docket/commands"
 	"docket/domain"
-	"docket/eventstore"
+	"docket/eventstore/feed"
 
 	"github.com/google/uuid"
 )
@@ -92,7 +92,7 @@ func TestMembersOfANewerVersion(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = w.one.CarryRenames(ctx, &eventstore.Page{Tenant: domain.Platform, Events: events})
+	err = w.one.CarryRenames(ctx, &feed.Page{Tenant: domain.Platform, Events: events})
 	if !errors.Is(err, domain.ErrUnknownEvent) {
 		t.Errorf("the page of renamings was answered with %v, want ErrUnknownEvent: it would be parked", err)
 	}

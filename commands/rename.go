@@ -6,6 +6,7 @@ import (
 
 	"docket/domain"
 	"docket/eventstore"
+	"docket/eventstore/feed"
 
 	"github.com/google/uuid"
 )
@@ -37,9 +38,9 @@ func (c *Commands) Rename(ctx context.Context, u domain.UserID, o Origin, cmd do
 }
 
 // RenameInterest is what Renames has to do with a log.
-func RenameInterest() eventstore.Interest {
+func RenameInterest() feed.Interest {
 	carried := domain.UserRenamed{}.EventType()
-	i := eventstore.Interest{Wants: func(e domain.Recorded) bool { return e.Tenant == domain.Platform }}
+	i := feed.Interest{Handles: func(e domain.Recorded) bool { return e.Tenant == domain.Platform }}
 	for _, d := range domain.Definitions() {
 		if d.Type != carried {
 			i.Ignores = append(i.Ignores, d.Type)
@@ -51,7 +52,7 @@ func RenameInterest() eventstore.Interest {
 // CarryRenames handles a page of Renames. It appends outside the page's
 // transaction: should that be rolled back, the page comes again, and a renaming
 // that was carried already changes nothing.
-func (c *Commands) CarryRenames(ctx context.Context, p *eventstore.Page) error {
+func (c *Commands) CarryRenames(ctx context.Context, p *feed.Page) error {
 	if p.Tenant != domain.Platform {
 		return nil
 	}

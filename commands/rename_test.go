@@ -5,7 +5,7 @@ import (
 
 	"docket/commands"
 	"docket/domain"
-	"docket/eventstore"
+	"docket/eventstore/feed"
 )
 
 // A renaming that is carried late leaves those alone who joined under a newer
@@ -46,7 +46,7 @@ func TestRenameCarriedAfterJoining(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.two.CarryRenames(ctx, &eventstore.Page{Tenant: domain.Platform, Events: events}); err != nil {
+	if err := w.two.CarryRenames(ctx, &feed.Page{Tenant: domain.Platform, Events: events}); err != nil {
 		t.Fatal(err)
 	}
 	for tenant, want := range map[domain.TenantID]struct{ events, joinedWith int }{w.def: {3, 1}, since: {1, 3}, older: {3, 0}} {
@@ -67,7 +67,7 @@ func TestRenameCarriedAfterJoining(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.two.CarryRenames(ctx, &eventstore.Page{Tenant: domain.Platform, Events: events}); err != nil {
+	if err := w.two.CarryRenames(ctx, &feed.Page{Tenant: domain.Platform, Events: events}); err != nil {
 		t.Fatal(err)
 	}
 	if s, err := w.two.Admit(ctx, since, bob, true); err != nil || s.Actor().Name != "Bobby" {

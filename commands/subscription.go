@@ -14,7 +14,7 @@ var subscriptionIDs = uuid.MustParse("6b0f1a56-6ff0-4b5c-8d4e-0c9e3c1f7a52")
 
 // Intervene records what an operator does to a subscription of the scope's tenant,
 // which may be the platform, as an event of that tenant's log by the system. What
-// it has an effect on is the caller's: see eventstore.Parking. recorded is the seq
+// it has an effect on is the caller's: see feed.Parking. recorded is the seq
 // of the event; of the earlier one where the same was skipped before.
 //
 // Errors: CodeValidationFailed, and those of every command.

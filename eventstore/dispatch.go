@@ -150,21 +150,29 @@ func send(conn *pgx.Conn, b *batch, lockTimeout int32) (result, error) {
 	return r, outcome(err)
 }
 
-// deliverOutcomes gives every Commit of a batch its outcome, after the feed was
+// deliverOutcomes gives every Commit of a batch its outcome, after the follower was
 // notified of the new events.
 func (s *Store) deliverOutcomes(b *batch, r result, moved map[streamKey]int) {
 	outcomes := b.outcomes(r)
-	var accepted []*encoded
+	var (
+		accepted []domain.Recorded
+		sizes    []int
+	)
 	for i, w := range b.commits {
 		if outcomes[i] != nil {
 			continue
 		}
-		accepted = append(accepted, w.encoded)
+		accepted = append(accepted, w.events...)
+		for _, d := range w.data {
+			sizes = append(sizes, len(d))
+		}
 		for _, p := range w.commit.Parts {
 			moved[streamKey{p.Tenant, p.Stream.ID}] = p.Expected + len(p.Events)
 		}
 	}
-	s.feed.appended(accepted)
+	if s.follower != nil && len(accepted) > 0 {
+		s.follower.Appended(accepted, sizes)
+	}
 	for i, w := range b.commits {
 		w.outcome <- outcomes[i]
 	}

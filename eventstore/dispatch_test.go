@@ -2,6 +2,7 @@ package eventstore_test
 
 import (
 	"runtime"
+	"slices"
 	"testing"
 
 	"docket/domain"
@@ -114,18 +115,18 @@ func TestPanickingBatchIsCompleted(t *testing.T) {
 	f := newFixture(t)
 	tenant := f.tenant()
 	s := f.wide()
-	s.BreakFeed()
+	s.BreakFollower()
 	func() {
 		defer func() { _ = recover() }()
 		_, _ = s.Append(t.Context(), commit(t, part(tenant, newStream(t), 0, 1)))
 	}()
-	s.MendFeed()
+	s.MendFollower()
 	if n := s.InFlight(); n != 0 {
 		t.Errorf("%d batches stay in flight, so appends to this tenant wait for ever", n)
 	}
 }
 
-// The feed is notified of a Commit whose answer was lost and that was found in the log.
+// The follower is notified of a Commit whose answer was lost and that was found in the log.
 func TestFoundCommitIsNotified(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -136,15 +137,26 @@ func TestFoundCommitIsNotified(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(engine.Close)
-	feed := eventstore.NewFeed(eventstore.FeedConfig{Pool: f.engine}, nil)
-	s := eventstore.New(engine, f.api, feed)
+	var notified notified
+	s := eventstore.New(engine, f.api, &notified)
 	f.grow(s, other, 1)
 	w.dropOne.Store(true)
 	f.append(s, commit(t, part(tenant, newStream(t), 0, 1)))
 	if w.dropOne.Load() {
 		t.Fatal("no answer was dropped")
 	}
-	if !feed.Told(other) || !feed.Told(tenant) {
-		t.Errorf("told of the other %t, of the one whose answer was lost %t", feed.Told(other), feed.Told(tenant))
+	if !slices.Contains(notified.tenants, other) || !slices.Contains(notified.tenants, tenant) {
+		t.Errorf("notified of %v, want the other tenant %s and the one whose answer was lost, %s", notified.tenants, other, tenant)
 	}
 }
+
+// notified is a follower that notes of which logs it was notified.
+type notified struct{ tenants []domain.TenantID }
+
+func (n *notified) Appended(events []domain.Recorded, _ []int) {
+	for _, e := range events {
+		n.tenants = append(n.tenants, e.Tenant)
+	}
+}
+
+func (n *notified) Grew(tenants []domain.TenantID) { n.tenants = append(n.tenants, tenants...) }

@@ -27,14 +27,6 @@ func AppendIn(ctx context.Context, tx pgx.Tx, c Commit) error {
 	return b.outcomes(r)[0]
 }
 
-// RetryDelay is the pause before a failed event is tried again.
-var RetryDelay = retryDelay
-
-// News tells the Feed of appends that no Store of its own has made.
-func (f *Feed) News(tenants []domain.TenantID) {
-	f.grew(tenants)
-}
-
 // Outcome is what became of one Commit of a batch.
 type Outcome struct {
 	Appended Appended
@@ -136,19 +128,16 @@ func (s *Store) Waiting() int { n, _ := s.queue.load(); return n }
 // InFlight is the number of batches in flight.
 func (s *Store) InFlight() int { _, n := s.queue.load(); return n }
 
-// Told reports whether the Feed means to tell other replicas of a tenant.
-func (f *Feed) Told(t domain.TenantID) bool {
-	f.outbox.mu.Lock()
-	defer f.outbox.mu.Unlock()
-	_, ok := f.outbox.marked[t]
-	return ok
-}
+// BreakFollower makes every completion of this Store panic.
+func (s *Store) BreakFollower() { s.follower = panicking{} }
 
-// BreakFeed makes every completion of this Store panic.
-func (s *Store) BreakFeed() { s.feed = &Feed{} }
+// MendFollower ends BreakFollower.
+func (s *Store) MendFollower() { s.follower = nil }
 
-// MendFeed ends BreakFeed.
-func (s *Store) MendFeed() { s.feed = nil }
+type panicking struct{}
+
+func (panicking) Appended([]domain.Recorded, []int) { panic("a follower's bug") }
+func (panicking) Grew([]domain.TenantID)            { panic("a follower's bug") }
 
 // Decide calls the append function inside a transaction with as many of these
 // Commits as are independent, and with pad more streams that no Commit uses.
@@ -205,33 +194,3 @@ func ScanBinary(row pgx.CollectableRow) (r domain.Recorded, ok bool, err error) 
 func (s *Store) Rows(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
 	return s.engine.Query(ctx, sql, args...)
 }
-
-// Pass moves a checkpoint past a stretch that ends with an event of a command, if it may,
-// and reports whether it did.
-func (f *Feed) Pass(t domain.TenantID, subscription string, after, through int64, last domain.CommandID) (bool, error) {
-	conn, err := f.cfg.Pool.Acquire(f.ctx)
-	if err != nil {
-		return false, err
-	}
-	defer conn.Release()
-	at := place{t, subscription}
-	moved, err := f.movePassed(conn, []note{{at, passed{after, through, last}}})
-	return moved[at], err
-}
-
-// Listens is closed as soon as the Feed listens and has forgotten what it knew before; to
-// be asked before the first Subscribe.
-func (f *Feed) Listens() <-chan struct{} {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.soon
-}
-
-// Remembers reports whether the event after a seq is in memory.
-func (f *Feed) Remembers(t domain.TenantID, seq int64) bool {
-	_, ok := f.tail.after(t, seq, 1)
-	return ok
-}
-
-// Mark tells every subscription that a log may have grown, as another replica does.
-func (f *Feed) Mark(t domain.TenantID) { f.mark([]domain.TenantID{t}) }

@@ -176,23 +176,3 @@ func until(t *testing.T, q interface {
 func withPatience(t *testing.T) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(t.Context(), 10*time.Millisecond)
 }
-
-// loneBuild is a build whose Builds has no other; Close ends both.
-type loneBuild struct {
-	*eventstore.Build
-	Close func()
-}
-
-// startBuild begins or resumes one.
-func startBuild(ctx context.Context, pool *pgxpool.Pool, t domain.TenantID, subscription string, foldVersion int) (*loneBuild, error) {
-	builds, err := eventstore.OpenBuilds(ctx, pool, t, "")
-	if err != nil {
-		return nil, err
-	}
-	b, err := builds.Start(ctx, subscription, foldVersion)
-	if err != nil {
-		builds.Close()
-		return nil, err
-	}
-	return &loneBuild{b, builds.Close}, nil
-}

@@ -11,8 +11,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// scopeSQL limits the api role to one tenant ($1) until the end of the transaction.
-const scopeSQL = `select set_config('docket.tenant', $1, true)`
+// ScopeSQL limits the api role to one tenant ($1) until the end of the transaction.
+const ScopeSQL = `select set_config('docket.tenant', $1, true)`
 
 // loadSQL reads the events of a stream ($1 tenant, $2 stream, $4 its type) after
 // a version ($3). The type keeps a caller that passes a project's id as a user's from
@@ -90,7 +90,7 @@ func (s *Store) ClaimantsBut(ctx context.Context, t domain.TenantID, kind ClaimK
 // batch is one implicit transaction, and the scope ends with it.
 func (s *Store) scoped(ctx context.Context, t domain.TenantID, sql string, args []any, read func(pgx.Rows) error) error {
 	b := &pgx.Batch{}
-	b.Queue(scopeSQL, t.String())
+	b.Queue(ScopeSQL, t.String())
 	b.Queue(sql, args...).Query(read)
 	return Unreachable(s.api.SendBatch(ctx, b).Close())
 }

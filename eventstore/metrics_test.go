@@ -4,7 +4,6 @@ import (
 	"context"
 	"strings"
 	"testing"
-	"time"
 
 	"docket/domain"
 	"docket/eventstore"
@@ -45,17 +44,6 @@ func wantsMeasured(t *testing.T, r *prometheus.Registry, want map[string]float64
 		if have, ok := got[name]; !ok || have != value {
 			t.Errorf("%s is %v (there: %t), want %v", name, have, ok, value)
 		}
-	}
-}
-
-// untilMeasured gathers until it is enough, and returns what there is then.
-func untilMeasured(t *testing.T, r *prometheus.Registry, enough func(map[string]float64) bool) map[string]float64 {
-	t.Helper()
-	for {
-		if all := measured(t, r); enough(all) {
-			return all
-		}
-		time.Sleep(lookPause)
 	}
 }
 
@@ -112,47 +100,5 @@ func TestLostAnswersAreCounted(t *testing.T) {
 		"docket_append_answers_lost_total": 1, "docket_append_answers_resolved_total": 1,
 		"docket_append_commits_total applied": 2, "docket_append_commits_total unknown": 0,
 		"docket_append_events_total": 3,
-	})
-}
-
-// A subscription counts its pages, and its failures until they are over.
-func TestPagesAreCounted(t *testing.T) {
-	t.Parallel()
-	f := newFixture(t)
-	tenant := f.tenant()
-	head := f.grow(f.store, tenant, 4)
-	reg, cured := prometheus.NewRegistry(), make(chan struct{})
-	r := f.replica(eventstore.FeedConfig{PageSize: 2, Metrics: reg, Timeout: time.Hour})
-	failed := false
-	r.subscribe("a", func(ctx context.Context, p *eventstore.Page) error {
-		if p.Events[0].Seq != head {
-			return nil
-		}
-		if !failed {
-			failed = true
-			return errBad
-		}
-		select { // tried again before its time here, it is neither handled nor fails
-		case <-cured:
-		case <-ctx.Done():
-		}
-		return ctx.Err()
-	})
-	f.parked("a", tenant, 1)
-	untilMeasured(t, reg, func(m map[string]float64) bool { return m["docket_feed_parked_tenants a"] == 1 })
-	wantsMeasured(t, reg, map[string]float64{
-		"docket_feed_pages_total a": 2, "docket_feed_events_total a": float64(head - 1), "docket_feed_failures_total a": 1,
-		"docket_feed_page_seconds a": 2, "docket_feed_lag_seconds a": 2,
-		"docket_feed_behind_events a": 1, "docket_feed_behind_tenants a": 1, "docket_feed_left_to_newer_total a": 0,
-	})
-	close(cured)
-	f.due("a", tenant)
-	r.wantsReached(tenant, head, "a")
-	untilMeasured(t, reg, func(m map[string]float64) bool { // a sweep and Progress may have seen it before it is counted
-		return m["docket_feed_parked_tenants a"] == 0 && m["docket_feed_lag_seconds a"] >= 3
-	})
-	wantsMeasured(t, reg, map[string]float64{
-		"docket_feed_pages_total a": 3, "docket_feed_events_total a": float64(head),
-		"docket_feed_behind_events a": 0, "docket_feed_behind_tenants a": 0,
 	})
 }

@@ -27,7 +27,7 @@ func TestQueueModel(t *testing.T) {
 		q := newQueue()
 		var all []*queued
 		var inFlight []*inFlightBatch
-				start := func(f *inFlightBatch) {
+		start := func(f *inFlightBatch) {
 			if f == nil {
 				return
 			}
@@ -79,7 +79,7 @@ func TestQueueModel(t *testing.T) {
 				if err != nil {
 					r.Fatal(err)
 				}
-								start(f)
+				start(f)
 			case op < 6 && len(all) > 0:
 				w := rapid.SampledFrom(all).Draw(r, "withdrawn")
 				if len(w.outcome) == 0 && !w.withdrawn {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"docket/domain"
+	"docket/internal/wait"
 )
 
 const (
@@ -25,7 +26,7 @@ func (s *Store) resolve(ctx context.Context, e *encoded, unknown error) (Appende
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), appendTimeout)
 	defer cancel()
 	for range resolveAttempts {
-		if !sleep(ctx, resolvePause) {
+		if !wait.Sleep(ctx, resolvePause) {
 			break
 		}
 		appended, err := s.try(ctx, e)
@@ -37,7 +38,9 @@ func (s *Store) resolve(ctx context.Context, e *encoded, unknown error) (Appende
 		case findErr != nil:
 			continue
 		case found:
-			s.feed.grew(e.tenants)
+			if s.follower != nil {
+				s.follower.Grew(e.tenants)
+			}
 			return appended, nil
 		case errors.Is(err, ErrOutcomeUnknown), errors.Is(err, ErrUnavailable):
 			continue // the first call may still run

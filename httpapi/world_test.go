@@ -19,6 +19,7 @@ import (
 	"docket/commands"
 	"docket/domain"
 	"docket/eventstore"
+	"docket/eventstore/feed"
 	"docket/internal/apitest"
 	"docket/internal/pgtest"
 	"docket/notify"
@@ -68,19 +69,19 @@ func newWorld(t testing.TB) *world {
 	t.Helper()
 	db := pgtest.New(t)
 	engine, api := db.Engine(t), db.API(t)
-	progress := eventstore.NewProgress(api)
+	progress := feed.NewPositions(api)
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
-	feeds := eventstore.FeedConfig{Pool: db.Engine(t), Workers: 1, Sweep: 50 * time.Millisecond, Logger: log}
-	feed := eventstore.NewFeed(feeds, progress)
+	feeds := feed.Config{Pool: db.Engine(t), Workers: 1, Sweep: 50 * time.Millisecond, Logger: log}
+	events := feed.New(feeds, progress)
 	handlers := projections.Subscriptions()
 	name, handler := notify.Subscription()
 	handlers[name] = handler
 
 	w := &world{TB: t, rebuild: projections.NewRebuilder(engine)}
 	master := bytes.Repeat([]byte("m"), minMasterKey)
-	replica := func(feed *eventstore.Feed, progress *eventstore.Progress) (*Server, *commands.Commands) {
+	replica := func(events *feed.Feed, progress *feed.Positions) (*Server, *commands.Commands) {
 		t.Helper()
-		store := eventstore.New(engine, api, feed)
+		store := eventstore.New(engine, api, events)
 		passwords, err := accounts.NewPasswords(engine)
 		if err != nil {
 			t.Fatal(err)
@@ -113,27 +114,27 @@ func newWorld(t testing.TB) *world {
 		return s, cmds
 	}
 	var cmds *commands.Commands
-	w.server, cmds = replica(feed, progress)
+	w.server, cmds = replica(events, progress)
 	w.replica = func() *Server {
-		s, _ := replica(nil, eventstore.NewProgress(api))
+		s, _ := replica(nil, feed.NewPositions(api))
 		return s
 	}
 	w.twin = func() *Server {
-		feeds, progress := feeds, eventstore.NewProgress(api)
+		feeds, progress := feeds, feed.NewPositions(api)
 		feeds.Pool, feeds.Interests = db.Engine(t), projections.Interests()
 		feeds.Interests[notify.SubscriptionName] = notify.Interest()
 		feeds.Interests[commands.Renames] = commands.RenameInterest()
-		feed := eventstore.NewFeed(feeds, progress)
-		s, cmds := replica(feed, progress)
+		events := feed.New(feeds, progress)
+		s, cmds := replica(events, progress)
 		handlers := maps.Clone(handlers)
-		handlers[commands.Renames] = eventstore.Handle(cmds.CarryRenames)
-		runSubscriptions(t, feed, handlers, log)
+		handlers[commands.Renames] = feed.Handle(cmds.CarryRenames)
+		runSubscriptions(t, events, handlers, log)
 		return s
 	}
-	w.store = eventstore.New(engine, api, feed)
-	handlers[commands.Renames] = eventstore.Handle(cmds.CarryRenames)
-	w.stop = runSubscriptions(t, feed, handlers, log)
-	w.resume = func() { runSubscriptions(t, eventstore.NewFeed(feeds, progress), handlers, log) }
+	w.store = eventstore.New(engine, api, events)
+	handlers[commands.Renames] = feed.Handle(cmds.CarryRenames)
+	w.stop = runSubscriptions(t, events, handlers, log)
+	w.resume = func() { runSubscriptions(t, feed.New(feeds, progress), handlers, log) }
 	w.beginSession = func(id uuid.UUID, user domain.UserID) {
 		t.Helper()
 		_, err := engine.Exec(context.Background(),
@@ -186,7 +187,7 @@ from events e where e.tenant_id = $1`, id.UUID(), string(stream.Type), stream.ID
 var testKey = SigningKey{ID: "k", Secret: bytes.Repeat([]byte("k"), minSigningKey)}
 
 // runSubscriptions runs them until stop, at the latest until the test ends.
-func runSubscriptions(t testing.TB, feed *eventstore.Feed, handlers map[string]message.NoPublishHandlerFunc, log *slog.Logger) (stop func()) {
+func runSubscriptions(t testing.TB, events *feed.Feed, handlers map[string]message.NoPublishHandlerFunc, log *slog.Logger) (stop func()) {
 	t.Helper()
 	router, err := message.NewRouter(message.RouterConfig{}, watermill.NewSlogLogger(log))
 	if err != nil {
@@ -194,7 +195,7 @@ func runSubscriptions(t testing.TB, feed *eventstore.Feed, handlers map[string]m
 	}
 	router.AddMiddleware(watermillmiddleware.Recoverer)
 	for name, handler := range handlers {
-		router.AddConsumerHandler(name, name, feed, handler)
+		router.AddConsumerHandler(name, name, events, handler)
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- router.Run(context.Background()) }()

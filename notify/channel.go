@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	"docket/domain"
-	"docket/eventstore"
+	"docket/eventstore/feed"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -56,7 +56,7 @@ func (c *channelSettings) fold(e domain.Recorded) error {
 }
 
 // queue writes the settings if an event changed them.
-func (c *channelSettings) queue(page *eventstore.Page) {
+func (c *channelSettings) queue(page *feed.Page) {
 	now, old := c.tenant, c.stored
 	if now.Channel == old.Channel && now.EmailFrom == old.EmailFrom && now.SlackWebhook == old.SlackWebhook {
 		return

@@ -7,6 +7,7 @@ import (
 
 	"docket/domain"
 	"docket/eventstore"
+	"docket/eventstore/feed"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -72,11 +73,11 @@ type Inbox struct {
 	OwnWait time.Duration
 
 	api      *pgxpool.Pool
-	progress *eventstore.Progress
+	progress *feed.Positions
 }
 
 // NewInbox makes an Inbox on a pool of the api role.
-func NewInbox(api *pgxpool.Pool, progress *eventstore.Progress) *Inbox {
+func NewInbox(api *pgxpool.Pool, progress *feed.Positions) *Inbox {
 	return &Inbox{OwnWait: ownWait, api: api, progress: progress}
 }
 

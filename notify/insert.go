@@ -4,7 +4,7 @@ import (
 	"time"
 
 	"docket/domain"
-	"docket/eventstore"
+	"docket/eventstore/feed"
 
 	"github.com/google/uuid"
 )
@@ -20,7 +20,7 @@ on conflict on constraint notifications_once do nothing`
 
 // queueNotifications inserts rows into the inboxes, with the page's last round trip.
 // The inbox is the record: it gets a row whatever the tenant's channel.
-func queueNotifications(page *eventstore.Page, list []Notification) {
+func queueNotifications(page *feed.Page, list []Notification) {
 	if len(list) == 0 {
 		return
 	}

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"docket/domain"
-	"docket/eventstore"
+	"docket/eventstore/feed"
 	"docket/notify"
 
 	"github.com/jackc/pgx/v5"
@@ -66,7 +66,7 @@ func benchmarkPage(b *testing.B, channel string, events, members int) {
 	defer pool.Close()
 	handled := func() {
 		err := pgx.BeginFunc(b.Context(), pool, func(tx pgx.Tx) error {
-			p := &eventstore.Page{Subscription: notify.SubscriptionName, Tenant: tenant, Events: page, Tx: tx}
+			p := &feed.Page{Subscription: notify.SubscriptionName, Tenant: tenant, Events: page, Tx: tx}
 			if err := notify.HandlePage(b.Context(), p); err != nil {
 				return err
 			}

@@ -2,7 +2,7 @@ package notify
 
 import (
 	"docket/domain"
-	"docket/eventstore"
+	"docket/eventstore/feed"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -59,7 +59,7 @@ func (r *recipients) set(u domain.UserID, to Recipient) {
 }
 
 // queue writes what the events changed.
-func (r *recipients) queue(page *eventstore.Page) {
+func (r *recipients) queue(page *feed.Page) {
 	var left, set []uuid.UUID
 	for u := range r.changed {
 		if _, ok := r.members[u]; ok {

@@ -7,7 +7,7 @@ import (
 	"slices"
 
 	"docket/domain"
-	"docket/eventstore"
+	"docket/eventstore/feed"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/google/uuid"
@@ -18,15 +18,15 @@ import (
 const SubscriptionName = "notifications"
 
 // Subscription is the subscription's name and its handler, for a Watermill Router
-// over an eventstore.Feed.
+// over an feed.Feed.
 func Subscription() (name string, handler message.NoPublishHandlerFunc) {
-	return SubscriptionName, eventstore.Handle(handle)
+	return SubscriptionName, feed.Handle(handle)
 }
 
 // Interest is which events the subscription handles. The texts contain the actor's
 // name, which is in the Meta.
-func Interest() eventstore.Interest {
-	i := eventstore.Interest{Wants: handles}
+func Interest() feed.Interest {
+	i := feed.Interest{Handles: handles}
 	for _, d := range domain.Definitions() {
 		if list, ok := rules[d.Type]; ok && len(list) == 0 && !folded(d.Stream) {
 			i.Ignores = append(i.Ignores, d.Type)
@@ -48,7 +48,7 @@ func folded(s domain.StreamType) bool { return s == domain.MemberStream || s == 
 // handle notifies the recipients of a page's events: in the inbox always, and over
 // the tenant's channel if that is another. Each table is read and written by one
 // statement a page.
-func handle(ctx context.Context, page *eventstore.Page) error {
+func handle(ctx context.Context, page *feed.Page) error {
 	perEvent := make([][]Notification, len(page.Events))
 	var users []uuid.UUID // whose row in recipients is read
 	for i, e := range page.Events {

@@ -11,6 +11,7 @@ import (
 
 	"docket/domain"
 	"docket/eventstore"
+	"docket/eventstore/feed"
 	"docket/internal/pgtest"
 	"docket/notify"
 
@@ -51,7 +52,7 @@ type world struct {
 	db       *pgtest.DB
 	engine   *pgxpool.Pool
 	store    *eventstore.Store
-	progress *eventstore.Progress
+	progress *feed.Positions
 	inbox    *notify.Inbox
 	version  map[domain.StreamID]int
 	// running is the number of replicas.
@@ -61,7 +62,7 @@ type world struct {
 func newWorld(t testing.TB) *world {
 	db := pgtest.New(t)
 	engine, api := db.Engine(t), db.API(t)
-	progress := eventstore.NewProgress(api)
+	progress := feed.NewPositions(api)
 	return &world{
 		t: t, db: db, engine: engine, progress: progress, version: map[domain.StreamID]int{},
 		store: eventstore.New(engine, api, nil), inbox: notify.NewInbox(api, progress),
@@ -72,9 +73,9 @@ func newWorld(t testing.TB) *world {
 // is called. wrap, if not nil, wraps the package's handler.
 func (w *world) replica(wrap func(message.NoPublishHandlerFunc) message.NoPublishHandlerFunc) (stop func()) {
 	w.t.Helper()
-	feed := eventstore.NewFeed(eventstore.FeedConfig{
+	events := feed.New(feed.Config{
 		Pool: w.db.Engine(w.t), PageSize: 7, Sweep: 20 * time.Millisecond,
-		Interests: map[string]eventstore.Interest{notify.SubscriptionName: notify.Interest()},
+		Interests: map[string]feed.Interest{notify.SubscriptionName: notify.Interest()},
 	}, w.progress)
 	router, err := message.NewRouter(message.RouterConfig{}, watermill.NopLogger{})
 	if err != nil {
@@ -85,7 +86,7 @@ func (w *world) replica(wrap func(message.NoPublishHandlerFunc) message.NoPublis
 	if wrap != nil {
 		handler = wrap(handler)
 	}
-	router.AddConsumerHandler(name, name, feed, handler)
+	router.AddConsumerHandler(name, name, events, handler)
 	w.running++
 	end := w.run(router)
 	stop = sync.OnceFunc(func() {
@@ -131,7 +132,7 @@ func (w *world) flakyReplicas() (failures func() int) {
 				if err := next(m); err != nil {
 					return err
 				}
-				page, err := eventstore.PageOf(m)
+				page, err := feed.PageOf(m)
 				if err != nil {
 					return err
 				}

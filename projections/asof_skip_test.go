@@ -7,6 +7,7 @@ import (
 
 	"docket/domain"
 	"docket/eventstore"
+	"docket/eventstore/feed"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -15,9 +16,9 @@ import (
 // would, and returns the seq of the event that says so.
 func (w *world) skip(t *testing.T, c *company, subscription string) (recorded int64) {
 	t.Helper()
-	parking := eventstore.NewParking(w.engine)
+	parking := feed.NewParking(w.engine)
 	for {
-		_, err := parking.Skip(t.Context(), c.id, subscription, func(ctx context.Context, p eventstore.Parked) (int64, error) {
+		_, err := parking.Skip(t.Context(), c.id, subscription, func(ctx context.Context, p feed.Parked) (int64, error) {
 			stream := domain.StreamID{Type: domain.SubscriptionStream, ID: newID[domain.SecretID](t).UUID()}
 			done, err := w.store.Append(ctx, eventstore.Commit{
 				Command: newID[domain.CommandID](t),
@@ -28,7 +29,7 @@ func (w *world) skip(t *testing.T, c *company, subscription string) (recorded in
 			recorded = done.Seq(c.id)
 			return recorded, err
 		})
-		if errors.As(err, new(*eventstore.NotParkedError)) {
+		if errors.As(err, new(*feed.NotParkedError)) {
 			continue // it hasn't come to the event yet
 		}
 		if err != nil {

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"docket/domain"
-	"docket/eventstore"
+	"docket/eventstore/feed"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 )
@@ -130,7 +130,7 @@ func (b *Background) Counts() (built, failures, waiting int64) {
 	return b.built.Load(), b.failures.Load(), b.waiting.Load()
 }
 
-// Leave reports whether the feed may leave a log to it (eventstore.FeedConfig), and has it
+// Leave reports whether the feed may leave a log to it (feed.Config), and has it
 // look. It may not where it failed twice in a row: then the feed begins with the log, page
 // by page, and parks at the event that can't be handled, where operators find it.
 func (b *Background) Leave(t domain.TenantID, model string) bool {
@@ -176,7 +176,7 @@ func (b *Background) run(ctx context.Context) {
 // failed. It ends early when what it has looked at is old.
 func (b *Background) round(ctx context.Context) (again time.Duration) {
 	began := time.Now()
-	needs, err := eventstore.Needs(ctx, b.cfg.Engine, b.versions)
+	needs, err := feed.PendingBuilds(ctx, b.cfg.Engine, b.versions)
 	if err != nil {
 		if ctx.Err() == nil {
 			b.cfg.Logger.Warn("can't see which read models are to be built; looking again", "error", err)
@@ -201,7 +201,7 @@ func (b *Background) round(ctx context.Context) (again time.Duration) {
 
 // build builds those read models of one tenant that aren't to wait after a failure, in
 // one pass over its log.
-func (b *Background) build(ctx context.Context, needs []eventstore.Need) {
+func (b *Background) build(ctx context.Context, needs []feed.PendingBuild) {
 	t := needs[0].Tenant
 	var models []readModel
 	for _, n := range needs {
@@ -228,7 +228,7 @@ func (b *Background) build(ctx context.Context, needs []eventstore.Need) {
 			b.fail(ctx, need{t, p.Model}, p.Err, log)
 		}
 	}}
-	if err := b.rebuilder.pass(ctx, t, models, told, (*eventstore.Builds).Supersede, (*follower).rebuild); err != nil && ctx.Err() == nil {
+	if err := b.rebuilder.pass(ctx, t, models, told, (*feed.Builds).Supersede, (*follower).rebuild); err != nil && ctx.Err() == nil {
 		log.Warn("read models not built in the background; they are tried again", "error", err)
 	}
 }
@@ -236,7 +236,7 @@ func (b *Background) build(ctx context.Context, needs []eventstore.Need) {
 // clean deletes the old rows that are left. It ends early when builds may be waiting.
 func (b *Background) clean(ctx context.Context) {
 	began := time.Now()
-	left, err := eventstore.Leftovers(ctx, b.cfg.Engine, slices.Sorted(maps.Keys(b.models)))
+	left, err := feed.ListOldRows(ctx, b.cfg.Engine, slices.Sorted(maps.Keys(b.models)))
 	if err != nil && ctx.Err() == nil {
 		b.cfg.Logger.Warn("can't see whether there are old rows; looking again", "error", err)
 	}
@@ -246,7 +246,7 @@ func (b *Background) clean(ctx context.Context) {
 		}
 		log := b.cfg.Logger.With("tenant", l.Tenant, "model", l.Subscription)
 		err := b.cleanOne(ctx, l)
-		var running *eventstore.BuildRunningError
+		var running *feed.BuildRunningError
 		switch {
 		case err == nil:
 			log.Debug("old rows of a read model deleted")
@@ -257,8 +257,8 @@ func (b *Background) clean(ctx context.Context) {
 	}
 }
 
-func (b *Background) cleanOne(ctx context.Context, l eventstore.Leftover) error {
-	builds, err := eventstore.OpenBuilds(ctx, b.cfg.Engine, l.Tenant, b.cfg.By)
+func (b *Background) cleanOne(ctx context.Context, l feed.OldRows) error {
+	builds, err := feed.OpenBuilds(ctx, b.cfg.Engine, l.Tenant, b.cfg.By)
 	if err != nil {
 		return err
 	}
@@ -269,11 +269,11 @@ func (b *Background) cleanOne(ctx context.Context, l eventstore.Leftover) error 
 // fail notes that a build came to nothing. That others have it is no failure, but no
 // reason to ask every second either.
 func (b *Background) fail(ctx context.Context, n need, err error, log *slog.Logger) {
-	var running *eventstore.BuildRunningError
+	var running *feed.BuildRunningError
 	b.mu.Lock()
 	f := b.failed[n]
 	switch {
-	case errors.Is(err, eventstore.ErrNotNeeded): // another has done it
+	case errors.Is(err, feed.ErrNotNeeded): // another has done it
 		delete(b.failed, n)
 		b.mu.Unlock()
 		return
@@ -300,7 +300,7 @@ func (b *Background) fail(ctx context.Context, n need, err error, log *slog.Logg
 	if errors.As(err, &failure) {
 		err = failure.Cause
 	}
-	if err := eventstore.NoteFailure(ctx, b.cfg.Engine, n.tenant, n.model, b.versions[n.model], err); err != nil && ctx.Err() == nil {
+	if err := feed.NoteFailure(ctx, b.cfg.Engine, n.tenant, n.model, b.versions[n.model], err); err != nil && ctx.Err() == nil {
 		log.Warn("a failed build isn't listed", "model", n.model, "error", err)
 	}
 }
@@ -315,7 +315,7 @@ func (b *Background) due(n need) bool {
 }
 
 // forget drops what is known of what needs no build any more.
-func (b *Background) forget(needs []eventstore.Need) {
+func (b *Background) forget(needs []feed.PendingBuild) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	kept := map[need]failure{}

@@ -13,6 +13,7 @@ import (
 
 	"docket/domain"
 	"docket/eventstore"
+	"docket/eventstore/feed"
 	"docket/internal/postgres"
 
 	"github.com/ThreeDotsLabs/watermill"
@@ -45,7 +46,7 @@ type binary struct {
 	world     *world
 	model     readModel
 	builds    *Background // nil: it builds nothing
-	progress  *eventstore.Progress
+	progress  *feed.Positions
 	queries   *Queries
 	stopFeed  func()
 	closePool func()
@@ -54,7 +55,7 @@ type binary struct {
 // start runs a program: its feed and, if it builds, its builder.
 func (w *world) start(t testing.TB, m readModel, pageSize int, builds bool) *binary {
 	t.Helper()
-	b := &binary{world: w, model: m, progress: eventstore.NewProgress(w.api)}
+	b := &binary{world: w, model: m, progress: feed.NewPositions(w.api)}
 	pool, err := postgres.Pool(context.Background(), w.db.EngineURL, postgres.PoolConfig{Role: postgres.EngineRole, MaxConns: 12, AppName: "test"})
 	if err != nil {
 		t.Fatal(err)
@@ -63,9 +64,9 @@ func (w *world) start(t testing.TB, m readModel, pageSize int, builds bool) *bin
 	b.closePool = sync.OnceFunc(pool.Close)
 	t.Cleanup(b.closePool)
 	b.queries = NewQueries(w.api, b.progress)
-	cfg := eventstore.FeedConfig{
+	cfg := feed.Config{
 		Pool: pool, PageSize: pageSize, Workers: 2, Sweep: 20 * time.Millisecond,
-		Interests: map[string]eventstore.Interest{m.name: m.interest()},
+		Interests: map[string]feed.Interest{m.name: m.interest()},
 	}
 	if builds {
 		b.builds = newBackground(BackgroundConfig{Engine: pool, By: "a test", Every: 20 * time.Millisecond}, []readModel{m})
@@ -74,8 +75,8 @@ func (w *world) start(t testing.TB, m readModel, pageSize int, builds bool) *bin
 		t.Cleanup(b.builds.Stop)
 		cfg.Leave = b.builds.Leave
 	}
-	feed := eventstore.NewFeed(cfg, b.progress)
-	if err := feed.Begin(context.Background()); err != nil {
+	events := feed.New(cfg, b.progress)
+	if err := events.Begin(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 	router, err := message.NewRouter(message.RouterConfig{}, watermill.NopLogger{})
@@ -83,7 +84,7 @@ func (w *world) start(t testing.TB, m readModel, pageSize int, builds bool) *bin
 		t.Fatal(err)
 	}
 	router.AddMiddleware(middleware.Recoverer)
-	router.AddConsumerHandler(m.name, m.name, feed, eventstore.Handle(m.fill))
+	router.AddConsumerHandler(m.name, m.name, events, feed.Handle(m.fill))
 	ended := make(chan error, 1)
 	go func() { ended <- router.Run(context.Background()) }()
 	<-router.Running()
@@ -145,7 +146,7 @@ func (w *world) becomes(t fatalist, c *company, model string, version int) {
 
 // filledBy are the fold versions of the generations that are read, without the
 // platform's log, which is empty.
-func filledBy(s eventstore.Standing) (versions string) {
+func filledBy(s feed.Status) (versions string) {
 	for _, g := range s.Generations {
 		if g.FoldVersion > 0 {
 			versions += fmt.Sprint(g.FoldVersion)
@@ -210,7 +211,7 @@ func hinder(m readModel, seq int64) (slow readModel, reached <-chan struct{}, go
 	at, open := make(chan struct{}), make(chan struct{})
 	var once sync.Once
 	slow = m
-	slow.fill = func(ctx context.Context, p *eventstore.Page) error {
+	slow.fill = func(ctx context.Context, p *feed.Page) error {
 		if len(p.Events) > 0 && p.Events[len(p.Events)-1].Seq >= seq {
 			once.Do(func() { close(at) })
 			select {
@@ -255,9 +256,9 @@ func TestFoldVersionsSideBySide(t *testing.T) {
 		w.becomes(t, c, "projects", 1) // the older goes on, and the newer lets it
 	}
 	w.projectNames(t, c, 1)
-	standing, err := eventstore.StandingOf(t.Context(), w.engine, "projects")
-	if err != nil || len(standing.Building) != 1 || standing.Building[0].FoldVersion != 2 || standing.Building[0].Tenant != c.id ||
-		standing.Building[0].By != "a test" || filledBy(standing) != "1" {
+	standing, err := feed.StatusOf(t.Context(), w.engine, "projects")
+	if err != nil || len(standing.Running) != 1 || standing.Running[0].FoldVersion != 2 || standing.Running[0].Tenant != c.id ||
+		standing.Running[0].By != "a test" || filledBy(standing) != "1" {
 		t.Errorf("while it is built: %+v, %v", standing, err)
 	}
 	goOn()
@@ -272,8 +273,8 @@ func TestFoldVersionsSideBySide(t *testing.T) {
 	w.becomes(t, c, "projects", 2)
 	w.projectNames(t, c, 2)
 	w.dropped(t, c)
-	standing, err = eventstore.StandingOf(t.Context(), w.engine, "projects")
-	if err != nil || len(standing.Building) != 0 || filledBy(standing) != "2" {
+	standing, err = feed.StatusOf(t.Context(), w.engine, "projects")
+	if err != nil || len(standing.Running) != 0 || filledBy(standing) != "2" {
 		t.Errorf("when it is built: %+v, %v", standing, err)
 	}
 
@@ -304,7 +305,7 @@ func TestFoldVersionsSideBySide(t *testing.T) {
 	// An operator goes back.
 	back := NewRebuilder(w.engine)
 	told := &reporter{}
-	err = back.pass(t.Context(), c.id, []readModel{projectsOf(1)}, told, (*eventstore.Builds).Start, (*follower).rebuild)
+	err = back.pass(t.Context(), c.id, []readModel{projectsOf(1)}, told, (*feed.Builds).Start, (*follower).rebuild)
 	if err != nil || len(told.failures) > 0 {
 		t.Fatal(err, told.failures)
 	}
@@ -377,11 +378,11 @@ func TestBackgroundBuildInOtherHands(t *testing.T) {
 	if _, failures, waiting := b.Counts(); failures != 0 || waiting != 1 || b.failed[n].times != 3 {
 		t.Errorf("%d failures counted, %d waiting, %+v", failures, waiting, b.failed[n])
 	}
-	needs, err := eventstore.Needs(t.Context(), w.engine, b.versions)
+	needs, err := feed.PendingBuilds(t.Context(), w.engine, b.versions)
 	if err != nil || len(needs) != 1 {
 		t.Fatal(needs, err)
 	}
-	if err := build.Flip(t.Context(), 1000, newer.fill); err != nil {
+	if err := build.Switch(t.Context(), 1000, newer.fill); err != nil {
 		t.Fatal(err)
 	}
 	build.Close()
@@ -401,7 +402,7 @@ func TestBackgroundBuildThatFails(t *testing.T) {
 	w.becomes(t, c, "projects", 1)
 	older.stop()
 	poisoned, good, poison := projectsOf(2), projectsOf(2), c.head()/2
-	poisoned.fill = func(ctx context.Context, p *eventstore.Page) error {
+	poisoned.fill = func(ctx context.Context, p *feed.Page) error {
 		if p.Events[len(p.Events)-1].Seq >= poison {
 			return errors.New("po\x00\xffison") // what no text in Postgres may have
 		}
@@ -409,10 +410,10 @@ func TestBackgroundBuildThatFails(t *testing.T) {
 	}
 	b := newBackground(BackgroundConfig{Engine: w.db.Engine(t)}, []readModel{poisoned})
 	b.rebuilder.pageSize = 3
-	standing := func() eventstore.Standing {
+	standing := func() feed.Status {
 		t.Helper()
-		s, err := eventstore.StandingOf(t.Context(), w.engine, "projects")
-		if err != nil || len(s.Parked) > 0 || len(s.Building) > 0 {
+		s, err := feed.StatusOf(t.Context(), w.engine, "projects")
+		if err != nil || len(s.Parked) > 0 || len(s.Running) > 0 {
 			t.Fatalf("%+v, %v", s, err)
 		}
 		return s
@@ -439,7 +440,7 @@ func TestBackgroundBuildThatFails(t *testing.T) {
 	if failed := standing().FailedBuilds; len(failed) > 0 {
 		t.Errorf("after a page: %+v", failed)
 	}
-	if err := eventstore.NoteFailure(t.Context(), w.engine, c.id, "projects", 2, errors.New("too late")); err != nil {
+	if err := feed.NoteFailure(t.Context(), w.engine, c.id, "projects", 2, errors.New("too late")); err != nil {
 		t.Fatal(err)
 	}
 	b = newBackground(BackgroundConfig{Engine: w.db.Engine(t)}, []readModel{good})
@@ -487,13 +488,13 @@ func TestNewModelOverOldLogs(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	long, ann := fillCompany(t, w, 5)
-	w.lengthen(t, long, eventstore.LongLog)
+	w.lengthen(t, long, feed.LongLog)
 	short, bea := fillCompany(t, w, 5)
 
 	var folded atomic.Int64 // pages of the long log in the first generation
 	slow, reached, goOn := hinder(projectsOf(1), long.head()-100)
 	inner := slow.fill
-	slow.fill = func(ctx context.Context, p *eventstore.Page) error {
+	slow.fill = func(ctx context.Context, p *feed.Page) error {
 		if p.Tenant == long.id && p.Generation == 1 {
 			folded.Add(1)
 		}
@@ -559,11 +560,11 @@ func TestNewModelWithoutABuild(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			c, ann := fillCompany(t, w, 5)
-			w.lengthen(t, c, eventstore.LongLog)
+			w.lengthen(t, c, feed.LongLog)
 			m, poison := projectsOf(1), c.head()/2
 			if builds {
 				fill := m.fill
-				m.fill = func(ctx context.Context, p *eventstore.Page) error {
+				m.fill = func(ctx context.Context, p *feed.Page) error {
 					if p.Events[0].Seq <= poison && p.Events[len(p.Events)-1].Seq >= poison {
 						return errors.New("poison")
 					}
@@ -572,11 +573,11 @@ func TestNewModelWithoutABuild(t *testing.T) {
 			}
 			b := w.start(t, m, 50, builds) // small, as all of a page that fails comes again one by one
 			if builds {
-				parking := eventstore.NewParking(w.engine)
+				parking := feed.NewParking(w.engine)
 				for ; ; time.Sleep(lookPause) {
-					_, err := parking.Skip(t.Context(), c.id, "projects", func(_ context.Context, p eventstore.Parked) (int64, error) {
+					_, err := parking.Skip(t.Context(), c.id, "projects", func(_ context.Context, p feed.Parked) (int64, error) {
 						if p.Seq != poison {
-							return 0, &eventstore.NotParkedError{}
+							return 0, &feed.NotParkedError{}
 						}
 						return c.head(), nil
 					})
@@ -654,14 +655,14 @@ func TestAnyRolloutEndsInTheNewerFold(t *testing.T) {
 // dies begins a build and breaks it off.
 func (w *world) dies(t fatalist, c *company, version, pages int) {
 	t.Helper()
-	builds, err := eventstore.OpenBuilds(context.Background(), w.engine, c.id, "one that dies")
+	builds, err := feed.OpenBuilds(context.Background(), w.engine, c.id, "one that dies")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer builds.Close()
 	build, err := builds.Supersede(context.Background(), "projects", version)
-	var running *eventstore.BuildRunningError
-	if errors.Is(err, eventstore.ErrNotNeeded) || errors.As(err, &running) {
+	var running *feed.BuildRunningError
+	if errors.Is(err, feed.ErrNotNeeded) || errors.As(err, &running) {
 		return
 	}
 	if err != nil {

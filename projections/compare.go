@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"docket/domain"
-	"docket/eventstore"
+	"docket/eventstore/feed"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -115,7 +115,7 @@ type querier interface {
 
 // compareRun compares the rows after a key ("": from the first) of two generations, up
 // to limit of either.
-func (m readModel) compareRun(ctx context.Context, q querier, t domain.TenantID, s eventstore.Side, after string, limit int) (run, error) {
+func (m readModel) compareRun(ctx context.Context, q querier, t domain.TenantID, s feed.PausedPositions, after string, limit int) (run, error) {
 	from := after
 	if after == "" {
 		from = m.lowest

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"docket/domain"
-	"docket/eventstore"
+	"docket/eventstore/feed"
 
 	"github.com/jackc/pgx/v5"
 	"pgregory.net/rapid"
@@ -158,7 +158,7 @@ func TestCycleTimesAreExact(t *testing.T) {
 		}
 		for _, events := range log {
 			if err := pgx.BeginFunc(context.Background(), w.engine, func(tx pgx.Tx) error {
-				p := &eventstore.Page{Subscription: cycles.Name, Tenant: tenant, Generation: 1, Events: events, Tx: tx}
+				p := &feed.Page{Subscription: cycles.Name, Tenant: tenant, Generation: 1, Events: events, Tx: tx}
 				return errors.Join(cycles.fill(context.Background(), p), p.Flush(context.Background()))
 			}); err != nil {
 				t.Fatal(err)

@@ -5,7 +5,7 @@
 // each event type, and a pure fold of a row and an event into a row or none.
 // Everything else is done once for all of them:
 //
-//	         page of one tenant's events (eventstore.Feed)
+//	         page of one tenant's events (feed.Feed)
 //	                        │
 //	keys ──▶ load the touched rows      one statement
 //	                        │

@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"docket/domain"
-	"docket/eventstore"
+	"docket/eventstore/feed"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/jackc/pgx/v5"
@@ -26,7 +26,7 @@ type readModel struct {
 	// compare is the statement that compares two generations.
 	compare string
 	// fill folds a page into the rows of its generation, through its transaction.
-	fill func(context.Context, *eventstore.Page) error
+	fill func(context.Context, *feed.Page) error
 	// wants reports whether an event touches a row, or can't be judged.
 	wants func(domain.Recorded) bool
 }
@@ -79,26 +79,26 @@ func FoldVersions() map[string]int {
 
 // Subscriptions are the handlers that keep the read models, by the names of
 // their subscriptions. The caller adds them to a Watermill Router that
-// subscribes to an eventstore.Feed.
+// subscribes to an feed.Feed.
 func Subscriptions() map[string]message.NoPublishHandlerFunc {
 	handlers := map[string]message.NoPublishHandlerFunc{}
 	for _, m := range readModels() {
-		handlers[m.name] = eventstore.Handle(m.fill)
+		handlers[m.name] = feed.Handle(m.fill)
 	}
 	return handlers
 }
 
 // Interests say of each subscription which events touch its rows.
-func Interests() map[string]eventstore.Interest {
-	interests := map[string]eventstore.Interest{}
+func Interests() map[string]feed.Interest {
+	interests := map[string]feed.Interest{}
 	for _, m := range readModels() {
 		interests[m.name] = m.interest()
 	}
 	return interests
 }
 
-func (m readModel) interest() eventstore.Interest {
-	return eventstore.Interest{Ignores: m.ignores, NoMeta: true, Wants: m.wants, FoldVersion: m.foldVersion}
+func (m readModel) interest() feed.Interest {
+	return feed.Interest{Ignores: m.ignores, NoMeta: true, Handles: m.wants, FoldVersion: m.foldVersion}
 }
 
 // work is what a page does to the rows of a model.
@@ -124,7 +124,7 @@ type worked[K comparable, R any] struct {
 // step is an event and the row that it touches, by their places in page and work.
 type step struct{ event, row int }
 
-func (m *model[K, R]) fill(ctx context.Context, p *eventstore.Page) error {
+func (m *model[K, R]) fill(ctx context.Context, p *feed.Page) error {
 	w, err := m.plan(p.Events)
 	if err != nil || len(w.rows) == 0 {
 		return err
@@ -191,7 +191,7 @@ func (m *model[K, R]) step(row *R, key K, e domain.Recorded) (*R, error) {
 }
 
 // load reads the rows that a page touches and doesn't begin.
-func (m *model[K, R]) load(ctx context.Context, p *eventstore.Page, w *work[K, R]) error {
+func (m *model[K, R]) load(ctx context.Context, p *feed.Page, w *work[K, R]) error {
 	if m.InsertOnly {
 		return nil
 	}
@@ -242,7 +242,7 @@ func (m *model[K, R]) targets(r *R, more ...any) []any {
 }
 
 // save writes each touched row once, with the checkpoint.
-func (m *model[K, R]) save(p *eventstore.Page, w *work[K, R]) {
+func (m *model[K, R]) save(p *feed.Page, w *work[K, R]) {
 	var (
 		gone pgtype.FlatArray[K]
 		kept = make([]*R, 0, len(w.rows))

@@ -48,7 +48,7 @@ func (q *Queries) whole(ctx context.Context, s domain.Scope, subscriptions []str
 	if q.progress == nil {
 		return nil
 	}
-	whole, err := q.progress.Whole(ctx, s.Tenant(), subscriptions...)
+	whole, err := q.progress.BuildComplete(ctx, s.Tenant(), subscriptions...)
 	if err == nil && !whole {
 		err = domain.Refuse(domain.CodeReadModelLagging, "the read model is being made from the beginning of the log")
 	}

@@ -100,7 +100,7 @@ func (q *Queries) Memberships(ctx context.Context, u domain.UserID, p Page, fres
 	}
 	kept := items[:0]
 	for _, item := range items {
-		whole, err := q.progress.Whole(ctx, item.Tenant.ID, members.Name, tenants.Name)
+		whole, err := q.progress.BuildComplete(ctx, item.Tenant.ID, members.Name, tenants.Name)
 		if err != nil {
 			return nil, nil, fmt.Errorf("list memberships: %w", err)
 		}

@@ -6,7 +6,7 @@ import (
 	"fmt"
 
 	"docket/domain"
-	"docket/eventstore"
+	"docket/eventstore/feed"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -69,7 +69,7 @@ func (r *Rebuilder) drop(ctx context.Context, t domain.TenantID, m readModel, of
 }
 
 // dropOld deletes the rows of a read model that a flip has left.
-func (r *Rebuilder) dropOld(ctx context.Context, builds *eventstore.Builds, t domain.TenantID, m readModel, in *turns) error {
+func (r *Rebuilder) dropOld(ctx context.Context, builds *feed.Builds, t domain.TenantID, m readModel, in *turns) error {
 	return builds.DropOld(ctx, m.name, func(ctx context.Context, live int) error {
 		return r.drop(ctx, t, m, span{0, live}, in)
 	})

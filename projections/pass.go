@@ -10,6 +10,7 @@ import (
 
 	"docket/domain"
 	"docket/eventstore"
+	"docket/eventstore/feed"
 )
 
 const (
@@ -28,7 +29,7 @@ const (
 )
 
 // start is Builds.Start or Builds.StartBehind.
-type start func(*eventstore.Builds, context.Context, string, int) (*eventstore.Build, error)
+type start func(*feed.Builds, context.Context, string, int) (*feed.Build, error)
 
 // pass makes the read models of one tenant anew, in one pass over its log:
 //
@@ -69,7 +70,7 @@ func (r *Rebuilder) pass(ctx context.Context, t domain.TenantID, models []readMo
 		build.Ignore(m.ignores)
 		after, through = min(after, build.Seq()), max(through, build.Through())
 		f := &follower{rebuilder: r, tenant: t, model: m, builds: builds, build: build, told: told, head: head, turns: inTurn,
-			stretches: make(chan eventstore.Stretch, 1), gone: make(chan struct{})}
+			stretches: make(chan feed.Range, 1), gone: make(chan struct{})}
 		f.leave = sync.OnceFunc(func() { close(f.gone) })
 		followers = append(followers, f)
 	}
@@ -91,9 +92,9 @@ func (r *Rebuilder) pass(ctx context.Context, t domain.TenantID, models []readMo
 
 // open begins the pass over a tenant's log, and finds its head. Where the database is
 // gone it waits a while for it.
-func (r *Rebuilder) open(ctx context.Context, t domain.TenantID) (builds *eventstore.Builds, head int64, err error) {
+func (r *Rebuilder) open(ctx context.Context, t domain.TenantID) (builds *feed.Builds, head int64, err error) {
 	for wait := readAgain; ; wait *= 2 {
-		builds, err = eventstore.OpenBuilds(ctx, r.engine, t, r.By)
+		builds, err = feed.OpenBuilds(ctx, r.engine, t, r.By)
 		if err == nil {
 			if head, err = r.head(ctx, t); err == nil {
 				return builds, head, nil
@@ -111,7 +112,7 @@ func (r *Rebuilder) open(ctx context.Context, t domain.TenantID) (builds *events
 
 // lead reads the log after a seq once for all followers, up to its end, to another seq
 // or to what can't be read.
-func (r *Rebuilder) lead(ctx context.Context, builds *eventstore.Builds, after, through int64, followers []*follower) {
+func (r *Rebuilder) lead(ctx context.Context, builds *feed.Builds, after, through int64, followers []*follower) {
 	defer func() {
 		for _, f := range followers {
 			close(f.stretches)
@@ -147,10 +148,10 @@ func (r *Rebuilder) lead(ctx context.Context, builds *eventstore.Builds, after, 
 // readShared reads a stretch. What fails for the database's sake, as with a connection
 // that is lost, is tried some times more: each follower on its own would read all the
 // rest of the log.
-func readShared(ctx context.Context, builds *eventstore.Builds, after, through int64, limit int, ignored []string) (eventstore.Stretch, error) {
+func readShared(ctx context.Context, builds *feed.Builds, after, through int64, limit int, ignored []string) (feed.Range, error) {
 	for wait := readAgain; ; wait *= 2 {
 		s, err := builds.Read(ctx, after, through, limit, ignored)
-		if err == nil || eventstore.UnreadableEvent(err) || wait > readAgainMost || !pause(ctx, wait) {
+		if err == nil || feed.UnreadableEvent(err) || wait > readAgainMost || !pause(ctx, wait) {
 			return s, err
 		}
 	}
@@ -178,12 +179,12 @@ type follower struct {
 	rebuilder *Rebuilder
 	tenant    domain.TenantID
 	model     readModel
-	builds    *eventstore.Builds
-	build     *eventstore.Build
+	builds    *feed.Builds
+	build     *feed.Build
 	told      *reporter
 	head      int64
 	turns     *turns
-	stretches chan eventstore.Stretch
+	stretches chan feed.Range
 	// gone is closed when nothing is taken from stretches any more.
 	gone  chan struct{}
 	leave func()
@@ -255,7 +256,7 @@ func (f *follower) rebuild(ctx context.Context) error {
 	if err := f.rest(ctx); err != nil {
 		return err
 	}
-	if err := f.turns.use(ctx, func() error { return f.build.Flip(ctx, firstPage, f.model.fill) }); err != nil {
+	if err := f.turns.use(ctx, func() error { return f.build.Switch(ctx, firstPage, f.model.fill) }); err != nil {
 		return err
 	}
 	f.told.tell(f.done(nil))

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"docket/domain"
-	"docket/eventstore"
+	"docket/eventstore/feed"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -123,7 +123,7 @@ from events e where e.tenant_id = $1 and e.seq = $2::bigint - 1`, c.id.UUID(), a
 			failed = append(failed, p.Model)
 		}
 	})
-	if !eventstore.UnreadableEvent(err) || !slices.Equal(done, []string{"projects"}) || !slices.Equal(failed, []string{"summaries"}) || b.shared != 1 {
+	if !feed.UnreadableEvent(err) || !slices.Equal(done, []string{"projects"}) || !slices.Equal(failed, []string{"summaries"}) || b.shared != 1 {
 		t.Errorf("done %v, failed %v, read %d times for all: %v", done, failed, b.shared, err)
 	}
 }

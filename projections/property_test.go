@@ -12,6 +12,7 @@ import (
 
 	"docket/domain"
 	"docket/eventstore"
+	"docket/eventstore/feed"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
@@ -151,7 +152,7 @@ func (w *world) split(t *rapid.T, c *company, generation int) {
 		for rest := c.log; len(rest) > 0; {
 			n := rapid.IntRange(1, len(rest)).Draw(t, "page of "+m.name)
 			err := pgx.BeginFunc(context.Background(), w.engine, func(tx pgx.Tx) error {
-				p := &eventstore.Page{Subscription: m.name, Tenant: c.id, Generation: generation, Events: rest[:n], Tx: tx}
+				p := &feed.Page{Subscription: m.name, Tenant: c.id, Generation: generation, Events: rest[:n], Tx: tx}
 				return errors.Join(m.fill(context.Background(), p), p.Flush(context.Background()))
 			})
 			if err != nil {

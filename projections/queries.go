@@ -8,6 +8,7 @@ import (
 
 	"docket/domain"
 	"docket/eventstore"
+	"docket/eventstore/feed"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -28,7 +29,7 @@ type Queries struct {
 	AsOfTime time.Duration
 
 	api      *pgxpool.Pool
-	progress *eventstore.Progress
+	progress *feed.Positions
 	// pastLists and pastSingles are the reads of the past that are under way: single things,
 	// which take little, don't wait for lists.
 	pastLists, pastSingles *shares
@@ -40,7 +41,7 @@ type Queries struct {
 // NewQueries makes Queries over a pool of the api role, which stays the caller's
 // to close. progress says how far the subscriptions are; it may be nil where no
 // read asks for anything by Fresh.
-func NewQueries(api *pgxpool.Pool, progress *eventstore.Progress) *Queries {
+func NewQueries(api *pgxpool.Pool, progress *feed.Positions) *Queries {
 	return &Queries{
 		OwnWait: OwnWait, MinWait: MinWait, AsOfTime: AsOfTime,
 		api: api, progress: progress, asOfPage: asOfPage, asOfStreams: asOfStreams,

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"docket/domain"
-	"docket/eventstore"
+	"docket/eventstore/feed"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -173,7 +173,7 @@ func TestMembershipsBesideAHalf(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		w.queries = NewQueries(w.api, eventstore.NewProgress(w.api)) // which remembers nothing
+		w.queries = NewQueries(w.api, feed.NewPositions(w.api)) // which remembers nothing
 		list := func() (slugs []string) {
 			t.Helper()
 			items, _, err := w.queries.Memberships(t.Context(), ann, Page{}, nil)

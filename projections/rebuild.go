@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"docket/domain"
-	"docket/eventstore"
+	"docket/eventstore/feed"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"golang.org/x/sync/errgroup"
@@ -108,7 +108,7 @@ func NewRebuilder(engine *pgxpool.Pool) *Rebuilder {
 // Errors: *UnknownModelError before anything is done, and then, joined, an
 // *UnreachableError where tenants weren't begun for that reason, an *OldRowsError for each
 // whose old rows couldn't be deleted, and a *RebuildError for each that failed. Its cause
-// is *eventstore.TenantError for a tenant without a log; *eventstore.BuildRunningError where
+// is *eventstore.TenantError for a tenant without a log; *feed.BuildRunningError where
 // another process rebuilds the same; what a fold says of an event that it can't fold; or
 // domain.ErrUnknownEvent for one of a newer version.
 func (r *Rebuilder) Rebuild(ctx context.Context, tenants []domain.TenantID, models []string, report func(Progress)) error {
@@ -117,7 +117,7 @@ func (r *Rebuilder) Rebuild(ctx context.Context, tenants []domain.TenantID, mode
 		return err
 	}
 	if len(tenants) == 0 {
-		if tenants, err = eventstore.Logs(ctx, r.engine); err != nil {
+		if tenants, err = feed.Logs(ctx, r.engine); err != nil {
 			return err
 		}
 	}
@@ -132,7 +132,7 @@ func (r *Rebuilder) Rebuild(ctx context.Context, tenants []domain.TenantID, mode
 			if going.Err() != nil {
 				return nil
 			}
-			return r.pass(ctx, t, chosen, told, (*eventstore.Builds).Start, (*follower).rebuild)
+			return r.pass(ctx, t, chosen, told, (*feed.Builds).Start, (*follower).rebuild)
 		})
 	}
 	gone := hands.Wait()

@@ -11,6 +11,7 @@ import (
 
 	"docket/domain"
 	"docket/eventstore"
+	"docket/eventstore/feed"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/jackc/pgx/v5"
@@ -222,7 +223,7 @@ create trigger kept before delete on ` + table + ` for each row execute function
 // leftovers are the read models of a company of which old rows are noted.
 func (w *world) leftovers(t fatalist, c *company) (models []string) {
 	t.Helper()
-	left, err := eventstore.Leftovers(context.Background(), w.engine, Models())
+	left, err := feed.ListOldRows(context.Background(), w.engine, Models())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -380,7 +381,7 @@ func TestRebuildRefused(t *testing.T) {
 	}
 
 	// Two at once: the second is refused, at whatever step the first is.
-	var running *eventstore.BuildRunningError
+	var running *feed.BuildRunningError
 	again := NewRebuilder(w.db.Engine(t))
 	steps := 0
 	first := &Rebuilder{engine: w.engine, pageSize: 2}
@@ -412,7 +413,7 @@ func TestRebuildRefusedWithAName(t *testing.T) {
 	here := []domain.TenantID{c.id}
 	first, second := NewRebuilder(w.engine), NewRebuilder(w.db.Engine(t))
 	first.By, second.By = "Ann", "Bea"
-	var running *eventstore.BuildRunningError
+	var running *feed.BuildRunningError
 	refusals, done := 0, map[string]bool{}
 	err := first.Rebuild(t.Context(), here, []string{"tasks", "members"}, func(p Progress) {
 		done[p.Model] = done[p.Model] || p.Done
@@ -443,7 +444,7 @@ select tenant_id, subscription, current + 1, 'Eve', clock_timestamp() - interval
 			t.Fatal(err)
 		}
 	}
-	builds, err := eventstore.OpenBuilds(t.Context(), w.db.Engine(t), c.id, "Cay")
+	builds, err := feed.OpenBuilds(t.Context(), w.db.Engine(t), c.id, "Cay")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -466,7 +467,7 @@ select tenant_id, subscription, current + 1, 'Eve', clock_timestamp() - interval
 	if err := w.engine.QueryRow(t.Context(), `select count(*) from checkpoints where built_by is not null or built_since is not null`).Scan(&named); err != nil || named > 0 {
 		t.Errorf("%d checkpoints name who is done with them (%v)", named, err)
 	}
-	nameless, err := eventstore.OpenBuilds(t.Context(), w.db.Engine(t), c.id, "Cay")
+	nameless, err := feed.OpenBuilds(t.Context(), w.db.Engine(t), c.id, "Cay")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -546,7 +547,7 @@ func TestPoison(t *testing.T) {
 		}
 		return projects.Fold(row, e)
 	}
-	handlers := map[string]message.NoPublishHandlerFunc{"projects": eventstore.Handle(poisoned.erase().fill)}
+	handlers := map[string]message.NoPublishHandlerFunc{"projects": feed.Handle(poisoned.erase().fill)}
 	ill.create(t, ann, "After the poison")
 	stop := w.run(t, 50, handlers)
 	w.caught(t, well, "projects")
@@ -602,7 +603,7 @@ func TestBuildPageIsOneTransaction(t *testing.T) {
 	}
 	before := w.rows(t, c, "projects", build.Generation())
 	broken := errors.New("broken off")
-	_, err = build.Page(t.Context(), 4, func(ctx context.Context, p *eventstore.Page) error {
+	_, err = build.Page(t.Context(), 4, func(ctx context.Context, p *feed.Page) error {
 		return errors.Join(m.fill(ctx, p), broken)
 	})
 	if !errors.Is(err, broken) || build.Seq() != 4 {

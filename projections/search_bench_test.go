@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"docket/domain"
-	"docket/eventstore"
+	"docket/eventstore/feed"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -101,7 +101,7 @@ func (l library) fill(b *testing.B, random *rand.Rand, t domain.TenantID, p, rar
 			continue
 		}
 		err = pgx.BeginFunc(b.Context(), l.world.engine, func(tx pgx.Tx) error {
-			page := &eventstore.Page{Tenant: t, Generation: 1, Tx: tx}
+			page := &feed.Page{Tenant: t, Generation: 1, Tx: tx}
 			tasks.save(page, &taskRows)
 			search.save(page, &searchRows)
 			return page.Flush(b.Context())

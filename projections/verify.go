@@ -6,7 +6,7 @@ import (
 	"fmt"
 
 	"docket/domain"
-	"docket/eventstore"
+	"docket/eventstore/feed"
 
 	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
@@ -86,7 +86,7 @@ func (r *Rebuilder) Verify(ctx context.Context, tenants []domain.TenantID, model
 		return err
 	}
 	if len(tenants) == 0 {
-		if tenants, err = eventstore.Logs(ctx, r.engine); err != nil {
+		if tenants, err = feed.Logs(ctx, r.engine); err != nil {
 			return err
 		}
 	}
@@ -122,7 +122,7 @@ func (r *Rebuilder) Verify(ctx context.Context, tenants []domain.TenantID, model
 			if going.Err() != nil {
 				return nil
 			}
-			return r.pass(ctx, t, chosen, told, (*eventstore.Builds).StartBehind, v.verify)
+			return r.pass(ctx, t, chosen, told, (*feed.Builds).StartLimited, v.verify)
 		})
 	}
 	gone := hands.Wait()
@@ -149,7 +149,7 @@ func (v *Verification) verify(f *follower, ctx context.Context) error {
 	}
 	if err == nil && v.Repair && verdict.Differing > 0 {
 		if err = f.catchUp(ctx); err == nil {
-			err = f.turns.use(ctx, func() error { return f.build.Flip(ctx, firstPage, f.model.fill) })
+			err = f.turns.use(ctx, func() error { return f.build.Switch(ctx, firstPage, f.model.fill) })
 		}
 		verdict.Repaired = err == nil
 	}
@@ -170,13 +170,13 @@ func (v *Verification) verify(f *follower, ctx context.Context) error {
 
 // compare compares all rows.
 func (v *Verification) compare(ctx context.Context, f *follower, verdict *Verdict) error {
-	var side eventstore.Side
+	var side feed.PausedPositions
 	beside := func(do func(context.Context, querier) error) error {
 		if err := f.catchUp(ctx); err != nil {
 			return err
 		}
 		return f.turns.use(ctx, func() error {
-			return f.build.Beside(ctx, firstPage, f.model.fill, func(ctx context.Context, tx pgx.Tx, s eventstore.Side) error {
+			return f.build.WithLivePaused(ctx, firstPage, f.model.fill, func(ctx context.Context, tx pgx.Tx, s feed.PausedPositions) error {
 				if !s.Even {
 					return fmt.Errorf("the fresh rows are at event %d, and the live ones at %d", s.NextSeq, s.LiveSeq)
 				}
@@ -202,7 +202,7 @@ func (v *Verification) compare(ctx context.Context, f *follower, verdict *Verdic
 		err := f.turns.use(ctx, func() error { return look(ctx, f.rebuilder.engine) })
 		if err == nil && len(found.differences) > 0 {
 			// Perhaps only because the live subscription has gone on: let both stand still.
-			if err = f.build.Yield(ctx); err == nil {
+			if err = f.build.AwaitLive(ctx); err == nil {
 				err = beside(look)
 			}
 		}
@@ -229,7 +229,7 @@ func (v *Verification) compare(ctx context.Context, f *follower, verdict *Verdic
 // transaction has room for.
 func (f *follower) catchUp(ctx context.Context) error {
 	for {
-		live, err := f.build.StayBehind(ctx)
+		live, err := f.build.LimitToLive(ctx)
 		if err != nil || live-f.build.Seq() < firstPage {
 			return err
 		}

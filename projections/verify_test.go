@@ -11,6 +11,7 @@ import (
 
 	"docket/domain"
 	"docket/eventstore"
+	"docket/eventstore/feed"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/google/go-cmp/cmp"
@@ -297,7 +298,7 @@ func parked(t *testing.T, w *world) (c *company, at int64, stop func()) {
 	}
 	c.create(t, ann, "The poison")
 	c.create(t, ann, "After it")
-	stop = w.run(t, 50, map[string]message.NoPublishHandlerFunc{"projects": eventstore.Handle(poisoned.erase().fill)})
+	stop = w.run(t, 50, map[string]message.NoPublishHandlerFunc{"projects": feed.Handle(poisoned.erase().fill)})
 	if !w.progress.Await(t.Context(), c.id, at-1, "projects") {
 		t.Fatal("what stands before the poison isn't folded")
 	}
@@ -341,8 +342,8 @@ func TestVerifyOfWhatIsParked(t *testing.T) {
 	}
 	look(1)
 	// What an operator skips is on neither side, before the live subscription goes past it and after.
-	if _, err := eventstore.NewParking(w.engine).Skip(t.Context(), c.id, "projects",
-		func(context.Context, eventstore.Parked) (int64, error) { return at + 1, nil }); err != nil {
+	if _, err := feed.NewParking(w.engine).Skip(t.Context(), c.id, "projects",
+		func(context.Context, feed.Parked) (int64, error) { return at + 1, nil }); err != nil {
 		t.Fatal(err)
 	}
 	named, verdicts, err := verify(t, w.rebuild, here, []string{"projects"}, true)
@@ -381,7 +382,7 @@ func TestVerifyThatCouldNot(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var running *eventstore.BuildRunningError
+	var running *feed.BuildRunningError
 	var failure *VerifyError
 	_, verdicts, err := verify(t, NewRebuilder(w.db.Engine(t)), here, []string{"tasks", "members"}, false)
 	if !errors.As(err, &running) || !errors.As(err, &failure) || failure.Model != "tasks" || failure.Tenant != c.id || len(verdicts) != 2 {

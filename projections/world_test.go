@@ -9,6 +9,7 @@ import (
 
 	"docket/domain"
 	"docket/eventstore"
+	"docket/eventstore/feed"
 	"docket/internal/pgtest"
 
 	"github.com/ThreeDotsLabs/watermill"
@@ -32,7 +33,7 @@ type world struct {
 	db       *pgtest.DB
 	engine   *pgxpool.Pool
 	api      *pgxpool.Pool
-	progress *eventstore.Progress
+	progress *feed.Positions
 	store    *eventstore.Store
 	queries  *Queries
 	rebuild  *Rebuilder
@@ -42,7 +43,7 @@ func newWorld(t testing.TB) *world {
 	t.Helper()
 	db := pgtest.New(t)
 	w := &world{db: db, engine: db.Engine(t), api: db.API(t)}
-	w.progress = eventstore.NewProgress(w.api)
+	w.progress = feed.NewPositions(w.api)
 	w.store = eventstore.New(w.engine, w.api, nil)
 	w.queries = NewQueries(w.api, w.progress)
 	w.rebuild = NewRebuilder(w.engine)
@@ -54,7 +55,7 @@ func newWorld(t testing.TB) *world {
 // until the test ends.
 func (w *world) run(t testing.TB, pageSize int, handlers map[string]message.NoPublishHandlerFunc) (stop func()) {
 	t.Helper()
-	feed := eventstore.NewFeed(eventstore.FeedConfig{
+	events := feed.New(feed.Config{
 		Pool: w.db.Engine(t), PageSize: pageSize, Workers: 1, Sweep: 10 * time.Millisecond, Interests: Interests(),
 	}, w.progress)
 	router, err := message.NewRouter(message.RouterConfig{}, watermill.NopLogger{})
@@ -63,7 +64,7 @@ func (w *world) run(t testing.TB, pageSize int, handlers map[string]message.NoPu
 	}
 	router.AddMiddleware(middleware.Recoverer)
 	for name, handler := range handlers {
-		router.AddConsumerHandler(name, name, feed, handler)
+		router.AddConsumerHandler(name, name, events, handler)
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- router.Run(context.Background()) }()
@@ -333,13 +334,13 @@ func newID[ID ~[16]byte](t fatalist) ID {
 
 // loneBuild is a build whose Builds has no other; Close ends both.
 type loneBuild struct {
-	*eventstore.Build
+	*feed.Build
 	Close func()
 }
 
 // startBuild begins or resumes one.
 func startBuild(ctx context.Context, pool *pgxpool.Pool, t domain.TenantID, subscription string, foldVersion int) (*loneBuild, error) {
-	builds, err := eventstore.OpenBuilds(ctx, pool, t, "")
+	builds, err := feed.OpenBuilds(ctx, pool, t, "")
 	if err != nil {
 		return nil, err
 	}

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"docket/commands"
-	"docket/eventstore"
+	"docket/eventstore/feed"
 	"docket/notify"
 	"docket/projections"
 
@@ -28,12 +28,12 @@ func subscriptions(cmds *commands.Commands) map[string]message.NoPublishHandlerF
 	all := projections.Subscriptions()
 	name, handler := notify.Subscription()
 	all[name] = handler
-	all[commands.Renames] = eventstore.Handle(cmds.CarryRenames)
+	all[commands.Renames] = feed.Handle(cmds.CarryRenames)
 	return all
 }
 
 // interests say which events each of them does anything with.
-func interests() map[string]eventstore.Interest {
+func interests() map[string]feed.Interest {
 	all := projections.Interests()
 	all[notify.SubscriptionName] = notify.Interest()
 	all[commands.Renames] = commands.RenameInterest()
@@ -48,8 +48,8 @@ func feedConns() int32 {
 }
 
 // newFeed makes the feed, which leaves to builds what is theirs.
-func newFeed(pool *pgxpool.Pool, progress *eventstore.Progress, builds *projections.Background, metrics prometheus.Registerer, log *slog.Logger) *eventstore.Feed {
-	return eventstore.NewFeed(eventstore.FeedConfig{
+func newFeed(pool *pgxpool.Pool, progress *feed.Positions, builds *projections.Background, metrics prometheus.Registerer, log *slog.Logger) *feed.Feed {
+	return feed.New(feed.Config{
 		Pool: pool, Workers: feedWorkers, Interests: interests(), Leave: builds.Leave, Logger: log, Metrics: metrics,
 	}, progress)
 }
@@ -62,7 +62,7 @@ type router struct {
 }
 
 // startRouter returns when every subscription and every channel is running.
-func startRouter(ctx context.Context, feed *eventstore.Feed, cmds *commands.Commands, queue *notify.Queue, log *slog.Logger) (*router, error) {
+func startRouter(ctx context.Context, events *feed.Feed, cmds *commands.Commands, queue *notify.Queue, log *slog.Logger) (*router, error) {
 	// Watermill says a lot at "info" that matters only to its own developers.
 	logger := watermill.NewSlogLoggerWithLevelMapping(log, map[slog.Level]slog.Level{slog.LevelInfo: slog.LevelDebug})
 	m, err := message.NewRouter(message.RouterConfig{CloseTimeout: feedBound}, logger)
@@ -71,7 +71,7 @@ func startRouter(ctx context.Context, feed *eventstore.Feed, cmds *commands.Comm
 	}
 	m.AddMiddleware(middleware.Recoverer)
 	for name, handler := range subscriptions(cmds) {
-		m.AddConsumerHandler(name, name, feed, handler)
+		m.AddConsumerHandler(name, name, events, handler)
 	}
 	for _, c := range queue.Channels() {
 		m.AddConsumerHandler("deliver "+string(c), string(c), queue, queue.Deliver)

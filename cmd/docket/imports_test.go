@@ -20,11 +20,13 @@ const module = "docket"
 // it may import. A folder that isn't here may not exist.
 var arrows = map[string][]string{
 	"domain":            {},
-	"eventstore":        {"domain"},
+	"eventstore":        {"domain", "internal/wait"},
+	"eventstore/feed":   {"domain", "eventstore", "internal/wait"},
+	"internal/wait":     {},
 	"accounts":          {"domain", "eventstore"},
-	"commands":          {"domain", "eventstore"},
-	"projections":       {"domain", "eventstore", "projections/fulltext"},
-	"notify":            {"domain", "eventstore", "internal/seal"},
+	"commands":          {"domain", "eventstore", "eventstore/feed"},
+	"projections":       {"domain", "eventstore", "eventstore/feed", "projections/fulltext"},
+	"notify":            {"domain", "eventstore", "eventstore/feed", "internal/seal"},
 	"httpapi":           {"domain", "accounts", "commands", "projections", "notify"},
 	"internal/apitest":  {},
 	"internal/postgres": {},
@@ -36,9 +38,9 @@ var arrows = map[string][]string{
 	"internal/faults/mutants": {},
 	"internal/released":       {"domain"},
 	"internal/vocabulary":     {},
-	"cmd/docket": {"domain", "eventstore", "accounts", "commands", "projections", "notify", "httpapi",
+	"cmd/docket": {"domain", "eventstore", "eventstore/feed", "accounts", "commands", "projections", "notify", "httpapi",
 		"internal/postgres", "migrations"},
-	"cmd/docketbench": {"domain", "eventstore", "projections", "notify", "internal/postgres", "migrations"},
+	"cmd/docketbench": {"domain", "eventstore", "eventstore/feed", "projections", "notify", "internal/postgres", "migrations"},
 
 	"projections/fulltext": {"domain"},
 }
@@ -47,11 +49,11 @@ var arrows = map[string][]string{
 var testArrows = map[string][]string{
 	"*": {"internal/apitest", "internal/pgtest", "internal/postgres"},
 	// Its tests go through the real router down to Postgres, so they wire it all.
-	"httpapi": {"eventstore"},
+	"httpapi": {"eventstore", "eventstore/feed"},
 	// Its tests register users and log them in.
 	"commands": {"accounts"},
 	// It holds the whole program against what it promises.
-	"internal/faults": {"domain", "eventstore", "accounts", "commands", "projections", "notify", "migrations"},
+	"internal/faults": {"domain", "eventstore", "eventstore/feed", "accounts", "commands", "projections", "notify", "migrations"},
 }
 
 // confined are the modules of others that only some folders may import, with
@@ -60,14 +62,14 @@ var confined = map[string][]string{
 	"github.com/gin-gonic/gin":               {"httpapi"},
 	"github.com/danielgtaylor/huma":          {"httpapi"},
 	"github.com/golang-jwt/jwt":              {"httpapi"},
-	"github.com/jackc/pgx":                   {"eventstore", "accounts", "projections", "projections/fulltext", "notify", "migrations", "internal/postgres", "internal/pgtest", "cmd/docket", "cmd/docketbench"},
-	"github.com/ThreeDotsLabs/watermill":     {"eventstore", "projections", "notify", "cmd/docket", "cmd/docketbench"},
+	"github.com/jackc/pgx":                   {"eventstore", "eventstore/feed", "accounts", "projections", "projections/fulltext", "notify", "migrations", "internal/postgres", "internal/pgtest", "cmd/docket", "cmd/docketbench"},
+	"github.com/ThreeDotsLabs/watermill":     {"eventstore/feed", "projections", "notify", "cmd/docket", "cmd/docketbench"},
 	"github.com/ThreeDotsLabs/watermill-sql": {"notify"},
 	"github.com/wneessen/go-mail":            {"notify"},
 	"code.dny.dev/ssrf":                      {"notify"},
 	"github.com/pressly/goose":               {"migrations"},
 	"github.com/pb33f":                       {"internal/apitest"},
-	"github.com/prometheus/client_golang":    {"eventstore", "commands", "httpapi", "cmd/docket"},
+	"github.com/prometheus/client_golang":    {"eventstore", "eventstore/feed", "commands", "httpapi", "cmd/docket"},
 	"github.com/spf13/cobra":                 {"cmd/docket", "cmd/docketbench"},
 	"github.com/caarlos0/env":                {"cmd/docket", "cmd/docketbench"},
 }

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"docket/domain"
-	"docket/eventstore"
+	"docket/eventstore/feed"
 	"docket/projections"
 
 	"github.com/spf13/cobra"
@@ -125,7 +125,7 @@ type skippedLine struct {
 	Reason   string    `json:"reason"`
 }
 
-func lineOfStanding(s eventstore.Standing, names *tenantNames) projectionLine {
+func lineOfStanding(s feed.Status, names *tenantNames) projectionLine {
 	l := projectionLine{
 		Projection: s.Subscription, Tenants: s.Tenants, BehindTenants: s.BehindTenants,
 		LagEvents: s.Behind, LagSeconds: s.Lag.Seconds(),
@@ -158,7 +158,7 @@ func lineOfStanding(s eventstore.Standing, names *tenantNames) projectionLine {
 			At: k.At.UTC(), Operator: k.Operator, Reason: k.Reason,
 		})
 	}
-	for _, b := range s.Building {
+	for _, b := range s.Running {
 		l.Building = append(l.Building, buildingLine{
 			TenantID: b.Tenant, Tenant: names.name(b.Tenant), Generation: b.Generation, FoldVersion: b.FoldVersion,
 			Seq: b.Seq, Head: b.Head, By: b.By, Since: b.Since.UTC(),
@@ -178,7 +178,7 @@ func (p *program) listProjections(c *cobra.Command, asJSON bool) error {
 		names := &tenantNames{ctx: ctx, queries: projections.NewQueries(pools.API, nil)}
 		var lines []projectionLine
 		for _, name := range subscriptionNames() {
-			s, err := eventstore.StandingOf(ctx, pools.Engine, name)
+			s, err := feed.StatusOf(ctx, pools.Engine, name)
 			if err != nil {
 				return err
 			}

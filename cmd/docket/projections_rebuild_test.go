@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"docket/domain"
-	"docket/eventstore"
+	"docket/eventstore/feed"
 	"docket/internal/pgtest"
 	"docket/projections"
 
@@ -152,9 +152,9 @@ or (select count(*) from tenants where tenant_id = $1) > 1`, tenantOf(t, pool, "
 }
 
 // building is somebody on another machine who builds a read model of a tenant, until Close.
-func building(t *testing.T, pool *pgxpool.Pool, tenant domain.TenantID, model string) *eventstore.Builds {
+func building(t *testing.T, pool *pgxpool.Pool, tenant domain.TenantID, model string) *feed.Builds {
 	t.Helper()
-	builds, err := eventstore.OpenBuilds(t.Context(), pool, tenant, "on-call on quay (docket projections rebuild, process 7)")
+	builds, err := feed.OpenBuilds(t.Context(), pool, tenant, "on-call on quay (docket projections rebuild, process 7)")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"docket/domain"
-	"docket/eventstore"
+	"docket/eventstore/feed"
 
 	"github.com/spf13/cobra"
 )
@@ -49,7 +49,7 @@ It is written into the tenant's log as an event, with --operator and --reason.`,
 		Example: `  docket projections skip --projection tasks --tenant acme --reason "event 512 names a task that never was"`,
 	}, "left out event %d of %s in %s, recorded as event %d\n",
 		func(i domain.Intervention) domain.SubscriptionCommand { return domain.SkipEvent{Intervention: i} },
-		(*eventstore.Parking).Skip)
+		(*feed.Parking).Skip)
 }
 
 func (p *program) resumeCommand() *cobra.Command {
@@ -65,12 +65,12 @@ It is written into the tenant's log as an event, with --operator and --reason.`,
 		func(i domain.Intervention) domain.SubscriptionCommand {
 			return domain.ResumeSubscription{Intervention: i}
 		},
-		(*eventstore.Parking).Resume)
+		(*feed.Parking).Resume)
 }
 
 // unpark is Parking.Skip or Parking.Resume.
-type unpark func(*eventstore.Parking, context.Context, domain.TenantID, string,
-	func(context.Context, eventstore.Parked) (int64, error)) (eventstore.Parked, error)
+type unpark func(*feed.Parking, context.Context, domain.TenantID, string,
+	func(context.Context, feed.Parked) (int64, error)) (feed.Parked, error)
 
 // unparkCommand completes a command that says what it did by format.
 func (p *program) unparkCommand(c *cobra.Command, format string, make func(domain.Intervention) domain.SubscriptionCommand, do unpark) *cobra.Command {
@@ -131,8 +131,8 @@ func (p *program) unpark(c *cobra.Command, u unparking, format string, make func
 			return err
 		}
 		var recorded int64
-		parked, err := do(eventstore.NewParking(pools.Engine), ctx, tenant, u.projection,
-			func(ctx context.Context, parked eventstore.Parked) (int64, error) {
+		parked, err := do(feed.NewParking(pools.Engine), ctx, tenant, u.projection,
+			func(ctx context.Context, parked feed.Parked) (int64, error) {
 				recorded, err = cmds.Intervene(ctx, domain.Operate(tenant), make(u.intervention(parked.Seq)))
 				return recorded, err
 			})
@@ -158,8 +158,8 @@ func (u unparking) intervention(seq int64) domain.Intervention {
 // refuse makes a refusal of what is an answer; other errors stay.
 func (u unparking) refuse(err error) error {
 	var (
-		not     *eventstore.NotParkedError
-		running *eventstore.BuildRunningError
+		not     *feed.NotParkedError
+		running *feed.BuildRunningError
 	)
 	switch {
 	case errors.As(err, &not):

@@ -12,6 +12,7 @@ import (
 	"docket/commands"
 	"docket/domain"
 	"docket/eventstore"
+	"docket/eventstore/feed"
 	"docket/httpapi"
 	"docket/internal/postgres"
 	"docket/migrations"
@@ -219,7 +220,7 @@ func prepareSchema(ctx context.Context, s settings, d *database, log *slog.Logge
 type app struct {
 	store    *eventstore.Store
 	commands *commands.Commands
-	feed     *eventstore.Feed
+	feed     *feed.Feed
 	builds   *projections.Background
 	delivery *delivery
 	ready    *readiness
@@ -227,7 +228,7 @@ type app struct {
 }
 
 func newApp(p *pools, s settings, sec secrets, durable func() error, metrics prometheus.Registerer, log *slog.Logger) (*app, error) {
-	progress := eventstore.NewProgress(p.API)
+	progress := feed.NewPositions(p.API)
 	builds := newBuilds(p.Feed, metrics, log)
 	a := &app{builds: builds, feed: newFeed(p.Feed, progress, builds, metrics, log), ready: newReadiness(p.API, durable, log)}
 	a.store = eventstore.New(p.Engine, p.API, a.feed)

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"docket/domain"
-	"docket/eventstore"
+	"docket/eventstore/feed"
 	"docket/internal/postgres"
 	"docket/notify"
 	"docket/projections"
@@ -41,13 +41,13 @@ func catchUp(ctx context.Context, d *database, tenants []domain.TenantID, throug
 	}
 	defer pool.Close()
 	log := slog.New(slog.DiscardHandler)
-	feed := eventstore.NewFeed(eventstore.FeedConfig{Pool: pool, Workers: catchupWorkers, Interests: interests, Logger: log}, nil)
+	events := feed.New(feed.Config{Pool: pool, Workers: catchupWorkers, Interests: interests, Logger: log}, nil)
 	router, err := message.NewRouter(message.RouterConfig{}, watermill.NopLogger{})
 	if err != nil {
 		return 0, err
 	}
 	for name, handler := range handlers {
-		router.AddConsumerHandler(name, name, feed, handler)
+		router.AddConsumerHandler(name, name, events, handler)
 	}
 	begin, ended := time.Now(), make(chan error, 1)
 	go func() { ended <- router.Run(context.WithoutCancel(ctx)) }()

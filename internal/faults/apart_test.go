@@ -9,21 +9,22 @@ import (
 
 	"docket/domain"
 	"docket/eventstore"
+	"docket/eventstore/feed"
 )
 
 // What is read of one tenant's long log moves nothing in another's short one.
 func TestTenantsStandApart(t *testing.T) {
 	t.Parallel()
 	l := newLogs(t, 3, 1)
-	feed := eventstore.NewFeed(eventstore.FeedConfig{Pool: l.engine, PageSize: 5, Sweep: 100 * time.Millisecond}, l.progress)
-	messages, err := feed.Subscribe(t.Context(), journal)
+	events := feed.New(feed.Config{Pool: l.engine, PageSize: 5, Sweep: 100 * time.Millisecond}, l.progress)
+	messages, err := events.Subscribe(t.Context(), journal)
 	if err != nil {
 		t.Fatal(err)
 	}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		handle := eventstore.Handle(func(ctx context.Context, p *eventstore.Page) error { return write(ctx, p, "one") })
+		handle := feed.Handle(func(ctx context.Context, p *feed.Page) error { return write(ctx, p, "one") })
 		for m := range messages {
 			if err := handle(m); err != nil {
 				m.Nack()
@@ -33,7 +34,7 @@ func TestTenantsStandApart(t *testing.T) {
 		}
 	}()
 	t.Cleanup(func() {
-		if err := feed.Close(); err != nil {
+		if err := events.Close(); err != nil {
 			t.Error(err)
 		}
 		<-done
@@ -41,13 +42,13 @@ func TestTenantsStandApart(t *testing.T) {
 	for id := range l.heads {
 		l.wantsJournal(id, "one")
 	}
-	events := 30
+	more := 30
 	for id := range l.heads {
-		for range events {
+		for range more {
 			l.append(eventstore.Commit{Parts: []eventstore.Part{titled(id, newStream(t), 0)}})
 		}
 		l.wantsJournal(id, "one")
-		events /= 3 // the next ends where this one has long been
+		more /= 3 // the next ends where this one has long been
 	}
 	for id := range l.heads {
 		l.wantsJournal(id, "one")

@@ -17,7 +17,7 @@ import (
 	"time"
 
 	"docket/domain"
-	"docket/eventstore"
+	"docket/eventstore/feed"
 	"docket/internal/postgres"
 
 	"github.com/google/uuid"
@@ -63,17 +63,17 @@ func follow() int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	feed := eventstore.NewFeed(eventstore.FeedConfig{
+	events := feed.New(feed.Config{
 		Pool: pool, PageSize: 20, Workers: 1, Sweep: 100 * time.Millisecond, Timeout: 10 * time.Minute,
 		Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)),
 	}, nil)
-	messages, err := feed.Subscribe(ctx, journal)
+	messages, err := events.Subscribe(ctx, journal)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	orders, first := bufio.NewReader(os.Stdin), true
-	handle := eventstore.Handle(func(ctx context.Context, p *eventstore.Page) error {
+	handle := feed.Handle(func(ctx context.Context, p *feed.Page) error {
 		if err := write(ctx, p, os.Getenv(nameVariable)); err != nil || !first {
 			return err
 		}
@@ -92,7 +92,7 @@ func follow() int {
 
 // write writes a page into the journal. It fails where an event comes twice, or
 // not after the one before.
-func write(ctx context.Context, p *eventstore.Page, by string) error {
+func write(ctx context.Context, p *feed.Page, by string) error {
 	var last int64
 	if err := p.Tx.QueryRow(ctx, lastWrittenSQL, p.Tenant.UUID()).Scan(&last); err != nil {
 		return err
@@ -110,7 +110,7 @@ func write(ctx context.Context, p *eventstore.Page, by string) error {
 }
 
 // holdPage says that it has a page and waits for the order to finish or fail it.
-func holdPage(ctx context.Context, p *eventstore.Page, orders *bufio.Reader) error {
+func holdPage(ctx context.Context, p *feed.Page, orders *bufio.Reader) error {
 	var idle float64
 	if err := p.Tx.QueryRow(ctx, idleSQL).Scan(&idle); err != nil {
 		return err

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"docket/commands"
-	"docket/eventstore"
+	"docket/eventstore/feed"
 	"docket/internal/postgres"
 	"docket/notify"
 	"docket/projections"
@@ -121,7 +121,7 @@ func (r *run) caughtUp() {
 	defer cancel()
 	admin := r.cluster.pool(postgres.Superuser, "")
 	defer admin.Close()
-	progress := eventstore.NewProgress(admin)
+	progress := feed.NewPositions(admin)
 	for id, head := range r.heads() {
 		if progress.Await(ctx, id, head, subscriptions()...) {
 			continue

@@ -11,6 +11,7 @@ import (
 
 	"docket/domain"
 	"docket/eventstore"
+	"docket/eventstore/feed"
 	"docket/internal/pgtest"
 
 	"github.com/google/uuid"
@@ -25,7 +26,7 @@ type logs struct {
 	store  *eventstore.Store
 	// heads are where they end.
 	heads    map[domain.TenantID]int64
-	progress *eventstore.Progress
+	progress *feed.Positions
 }
 
 func newLogs(t *testing.T, tenants, events int) *logs {
@@ -35,7 +36,7 @@ func newLogs(t *testing.T, tenants, events int) *logs {
 		t.Fatal(err)
 	}
 	l := &logs{t: t, db: db, engine: db.Engine(t), heads: map[domain.TenantID]int64{}}
-	l.progress = eventstore.NewProgress(l.engine)
+	l.progress = feed.NewPositions(l.engine)
 	// Without a feed: what is appended must be found by looking.
 	l.store = eventstore.New(l.engine, db.API(t), nil)
 	for range tenants {

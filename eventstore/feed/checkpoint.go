@@ -1,0 +1,218 @@
+package feed
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"docket/domain"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// pageSettingsSQL makes two settings for the transaction of a page.
+//
+// Its commit may return before it is on disk. What the page has written and its
+// checkpoint are lost together or not at all, and a commit that does wait, as an append's
+// or a delivery's claim, waits for all before it.
+//
+// Its statements have the plans that are made once for whatever parameters. A plan for the
+// very ones seems cheaper where rows are looked up by one key, and so was made each time,
+// which took longer than what it was for.
+const pageSettingsSQL = `select set_config('synchronous_commit', 'off', true), set_config('plan_cache_mode', 'force_generic_plan', true)`
+
+// lockSQL locks the live checkpoint of a subscription ($1) in a tenant ($2),
+// unless another replica has it, its failed page isn't due, or another fold version
+// than this ($3, null for a subscription without folds) fills it, and reads where
+// it stands.
+const lockSQL = `select c.seq, c.generation, c.careful_to, c.failures, c.complete from checkpoints c
+where c.tenant_id = $2 and c.subscription = $1 and ($3::integer is null or coalesce(c.fold_version, 1) = $3)
+  and c.generation = coalesce((select g.current from generations g where g.tenant_id = $2 and g.subscription = $1), 1)
+  and (c.retry_at is null or c.retry_at <= clock_timestamp())
+for no key update of c skip locked`
+
+// liveSQL reads, without a lock, which generation of a subscription ($1) is live
+// in a tenant ($2), whether it has a checkpoint, whether that waits for its
+// retry, which fold version fills it (0: there is none), the last seq of the log, how
+// many events it lacks to be complete, and which events after it are skipped. Asked
+// after the lock: a rebuild may have flipped the generation while we waited, and an
+// operator skipped an event.
+const liveSQL = `select live.generation, c.tenant_id is not null, coalesce(c.retry_at > clock_timestamp(), false),
+  case when c.tenant_id is null then 0 else coalesce(c.fold_version, 1) end, live.head,
+  case when coalesce(c.complete, ` + followedSQL + `) then 0 else live.head - coalesce(c.seq, 0) end,
+  array(select s.seq from skips s where s.tenant_id = $2 and s.subscription = $1 and s.seq > coalesce(c.seq, 0) order by s.seq)
+from (select coalesce((select current from generations where tenant_id = $2 and subscription = $1), 1) as generation,
+  coalesce((select e.seq from events e where e.tenant_id = $2 order by e.seq desc limit 1), 0) as head) live
+left join checkpoints c on c.tenant_id = $2 and c.subscription = $1 and c.generation = live.generation`
+
+// followedSQL says whether a tenant's ($2) log is younger than a subscription ($1): then
+// it was followed from its first event on.
+const followedSQL = `not exists (select from subscriptions s where s.name = $1
+  and s.since > (select e.occurred_at from events e where e.tenant_id = $2 and e.seq = 1))`
+
+// beginCheckpointSQL makes the checkpoint of a subscription ($1) in a tenant ($2), to be
+// filled by a fold version ($3, null for a subscription without folds).
+const beginCheckpointSQL = `insert into checkpoints (tenant_id, subscription, generation, fold_version, complete)
+select $2, $1, coalesce((select current from generations where tenant_id = $2 and subscription = $1), 1), $3::integer, ` + followedSQL + `
+on conflict do nothing`
+
+// advanceSQL moves a checkpoint ($1 tenant, $2 subscription, $3 generation) to a seq
+// ($4), which may be the log's end ($5).
+const advanceSQL = `update checkpoints set seq = $4, failures = 0, retry_at = null, failed_at = null, error = null,
+  advanced_at = clock_timestamp(), complete = complete or $5
+where tenant_id = $1 and subscription = $2 and generation = $3`
+
+// failSQL records a failed page at a checkpoint ($1 tenant, $2 subscription, $3
+// generation), if it still stands at the seq ($4): where the page ended ($5),
+// why it failed ($6), and how many seconds to wait ($7, 0 for none).
+const failSQL = `update checkpoints set careful_to = $5, failures = failures + 1, error = $6,
+  failed_at = coalesce(failed_at, clock_timestamp()),
+  retry_at = case when $7::float8 > 0 then clock_timestamp() + $7::float8 * interval '1 second' end
+where tenant_id = $1 and subscription = $2 and generation = $3 and seq = $4`
+
+// standing is where a checkpoint stands.
+type checkpoint struct {
+	// locked: it is ours. Otherwise another replica's, or parked: its failed page
+	// isn't due yet.
+	locked bool
+	parked bool
+	there  bool
+	// foldVersion is that of the fold which fills the live generation; 0 where nothing
+	// does yet. missing is how many events it lacks to be complete for the first time.
+	foldVersion int
+	missing     int64
+
+	complete   bool
+	seq        int64
+	head       int64 // the log's last seq
+	generation int
+	carefulTo  int64
+	failures   int
+	skipped    skipped
+}
+
+// lock begins the page's transaction and takes the checkpoint, making it if need
+// be. On an error the transaction is over.
+func (w *worker) lock(ctx context.Context, conn *pgxpool.Conn, t domain.TenantID) (pgx.Tx, checkpoint, error) {
+	tx, at, err := w.tryLock(ctx, conn, t)
+	if err != nil || at.there || w.leaves(t, at) {
+		return tx, at, err
+	}
+	// Made in a transaction of its own: another replica that makes the same one
+	// must not wait for this page.
+	if err := tx.Rollback(ctx); err != nil {
+		return nil, at, fmt.Errorf("make checkpoint: %w", err)
+	}
+	if _, err := conn.Exec(ctx, beginCheckpointSQL, w.subscription, t.UUID(), w.fold()); err != nil {
+		return nil, at, fmt.Errorf("make checkpoint: %w", err)
+	}
+	return w.tryLock(ctx, conn, t)
+}
+
+func (w *worker) tryLock(ctx context.Context, conn *pgxpool.Conn, t domain.TenantID) (pgx.Tx, checkpoint, error) {
+	var (
+		at   checkpoint
+		live int
+	)
+	b := &pgx.Batch{}
+	b.BeginTx(pgx.TxOptions{})
+	b.Queue(pageSettingsSQL)
+	b.Queue(lockSQL, w.subscription, t.UUID(), w.fold()).QueryRow(func(row pgx.Row) error {
+		err := row.Scan(&at.seq, &at.generation, &at.carefulTo, &at.failures, &at.complete)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
+		at.locked = err == nil
+		return err
+	})
+	b.Queue(liveSQL, w.subscription, t.UUID()).QueryRow(func(row pgx.Row) error {
+		return row.Scan(&live, &at.there, &at.parked, &at.foldVersion, &at.head, &at.missing, &at.skipped)
+	})
+	results := conn.SendBatch(ctx, b)
+	err := results.Close()
+	tx := results.Tx()
+	if err != nil {
+		_ = tx.Rollback(context.WithoutCancel(ctx))
+		return nil, checkpoint{}, fmt.Errorf("lock checkpoint: %w", err)
+	}
+	at.locked = at.locked && at.generation == live
+	return tx, at, nil
+}
+
+// failed records why a page that ends at a seq wasn't handled. One of several events
+// comes again at once, event by event; a single event after a growing pause.
+func (w *worker) failed(ctx context.Context, p *Page, at checkpoint, end int64, cause error) (look, error) {
+	if cause == nil {
+		cause = errors.New("nacked without a reason")
+	}
+	var pause time.Duration
+	if end == at.seq+1 {
+		pause = retryDelay(at.failures)
+	}
+	w.metrics.failures.Inc()
+	w.feed.log.Error("page failed", "subscription", w.subscription, "tenant", p.Tenant,
+		"after_seq", at.seq, "to_seq", end, "failures", at.failures+1, "retry_in", pause, "error", cause)
+	_, err := w.feed.cfg.Pool.Exec(ctx, failSQL, p.Tenant.UUID(), w.subscription, p.Generation, at.seq,
+		max(at.carefulTo, end), storable(cause), pause.Seconds())
+	if err != nil {
+		return lookLater, fmt.Errorf("record failure: %w", err)
+	}
+	if pause > 0 {
+		return lookOnNews, nil // the sweep finds it when it is due
+	}
+	return lookNow, nil
+}
+
+// failureText is how many bytes of a failure's text are kept.
+const failureText = 2000
+
+// storable is an error's text as Postgres takes it: UTF-8 without NULs, and short.
+func storable(err error) string {
+	text := strings.ToValidUTF8(strings.ReplaceAll(err.Error(), "\x00", "\uFFFD"), "\uFFFD")
+	if len(text) > failureText {
+		text = strings.ToValidUTF8(text[:failureText], "") + "…"
+	}
+	return text
+}
+
+// carefulSQL makes a subscription go event by event up to a seq ($5) at a
+// checkpoint ($1 tenant, $2 subscription, $3 generation) that stands at the seq ($4).
+const carefulSQL = `update checkpoints set careful_to = greatest(careful_to, $5)
+where tenant_id = $1 and subscription = $2 and generation = $3 and seq = $4`
+
+// notMine leaves a page to newer replicas whose handler met an event that this
+// version doesn't know. It counts nothing; those before the event come again,
+// one by one.
+func (w *worker) notMine(ctx context.Context, p *Page, at checkpoint, cause error) (look, error) {
+	w.leftToNewer(p.Tenant, at.seq, cause)
+	if p.last() == at.seq+1 {
+		return lookOnNews, nil
+	}
+	_, err := w.feed.cfg.Pool.Exec(ctx, carefulSQL, p.Tenant.UUID(), w.subscription, p.Generation, at.seq, p.last())
+	if err != nil {
+		return lookLater, fmt.Errorf("go carefully: %w", err)
+	}
+	return lookNow, nil
+}
+
+// leftToNewer says so in the log, once for each place where it happens.
+func (w *worker) leftToNewer(t domain.TenantID, after int64, cause error) {
+	key := place{t, w.subscription}
+	if last, ok := w.feed.unknown.Swap(key, after); ok && last.(int64) == after {
+		return
+	}
+	w.metrics.unknown.Inc()
+	w.feed.log.Warn("left to a newer version", "subscription", w.subscription, "tenant", t, "after_seq", after, "error", cause)
+}
+
+// retryDelay is 1 s, doubled with each failure, at most 5 minutes.
+func retryDelay(failures int) time.Duration {
+	const most = 5 * time.Minute
+	if failures > 8 {
+		return most
+	}
+	return min(time.Second<<failures, most)
+}

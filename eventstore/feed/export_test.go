@@ -1,0 +1,51 @@
+package feed
+
+import (
+	"docket/domain"
+)
+
+// RetryDelay is the pause before a failed event is tried again.
+var RetryDelay = retryDelay
+
+// News tells the Feed of appends that no Store of its own has made.
+func (f *Feed) News(tenants []domain.TenantID) {
+	f.Grew(tenants)
+}
+
+// Told reports whether the Feed means to tell other replicas of a tenant.
+func (f *Feed) Told(t domain.TenantID) bool {
+	f.outbox.mu.Lock()
+	defer f.outbox.mu.Unlock()
+	_, ok := f.outbox.marked[t]
+	return ok
+}
+
+// Pass moves a checkpoint past a stretch that ends with an event of a command, if it may,
+// and reports whether it did.
+func (f *Feed) Pass(t domain.TenantID, subscription string, after, through int64, last domain.CommandID) (bool, error) {
+	conn, err := f.cfg.Pool.Acquire(f.ctx)
+	if err != nil {
+		return false, err
+	}
+	defer conn.Release()
+	at := place{t, subscription}
+	moved, err := f.moveIdle(conn, []note{{at, passed{after, through, last}}})
+	return moved[at], err
+}
+
+// Listens is closed as soon as the Feed listens and has forgotten what it knew before; to
+// be asked before the first Subscribe.
+func (f *Feed) Listens() <-chan struct{} {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.soon
+}
+
+// Remembers reports whether the event after a seq is in memory.
+func (f *Feed) Remembers(t domain.TenantID, seq int64) bool {
+	_, ok := f.recent.after(t, seq, 1)
+	return ok
+}
+
+// Mark tells every subscription that a log may have grown, as another replica does.
+func (f *Feed) Mark(t domain.TenantID) { f.mark([]domain.TenantID{t}) }

@@ -1,0 +1,205 @@
+package feed
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"docket/domain"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/google/uuid"
+	lru "github.com/hashicorp/golang-lru/v2"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Config sets a Feed up. The zero values of all but Pool are good ones.
+type Config struct {
+	// Pool has connections of the engine role, at least one for each worker of
+	// each subscription and two more.
+	Pool *pgxpool.Pool
+	// PageSize is the most events that one message carries; 500 if 0. To a fold that is
+	// behind it brings up to four times as many, if they aren't large.
+	PageSize int
+	// Workers is how many tenants one subscription handles at once; 2 if 0.
+	Workers int
+	// Sweep is the time between two comparisons of all heads with all
+	// checkpoints; 5 s if 0.
+	Sweep time.Duration
+	// Timeout is how long a handler may take for one page, with what it queues; 30 s if 0.
+	Timeout time.Duration
+	// Interests says of a subscription what it has to do with a log; of one without an
+	// entry it is the zero value.
+	Interests map[string]Interest
+	// Leave says whether somebody else will fold a log to its end which a subscription
+	// has to begin with: one that is older than the subscription and has LongLog events
+	// and more. It is also told of logs that wait for a build by this fold version, and
+	// must not take long. nil: nobody builds, and the subscription begins with all.
+	Leave  func(t domain.TenantID, subscription string) bool
+	Logger *slog.Logger
+	// Metrics is where the Feed registers what it counts; nowhere if nil.
+	Metrics prometheus.Registerer
+}
+
+// ErrClosed says that the Feed was closed.
+var ErrClosed = errors.New("feed closed")
+
+// Feed is a Watermill message.Subscriber over the log. A message is one page of
+// one tenant's events; PageOf gives it to the handler, with the transaction in
+// which the handler must write. A topic is the name of a subscription, which
+// has one checkpoint per tenant.
+//
+// Ack advances the checkpoint and commits. Nack, a timeout, and Close roll back:
+// the page comes again. A page that fails comes again one event at a time, so
+// that all before the bad event is committed; the bad one is then tried with
+// growing delay, and no other tenant waits for it.
+//
+// Any number of replicas may run the same subscriptions: each page is handled
+// by one of them.
+type Feed struct {
+	id        string // told from other Feeds by
+	cfg       Config
+	log       *slog.Logger
+	positions *Positions
+	metrics   *feedMetrics
+
+	ctx  context.Context
+	stop context.CancelFunc
+	done sync.WaitGroup
+
+	mu      sync.Mutex
+	closed  bool
+	started bool
+	subs    map[string]*pendingTenants
+	outbox  *pendingTenants
+	recent  *recent
+	idle    *idleAdvances
+	// soon is closed, and replaced, to sweep before its time.
+	soon chan struct{}
+	// unknown is, by place, after which seq an event was left to a newer version.
+	unknown sync.Map
+	// held is what is known of whose checkpoints are: by place.
+	held *lru.Cache[place, hold]
+}
+
+var _ message.Subscriber = (*Feed)(nil)
+
+// New makes a Feed. It does nothing until the first Subscribe.
+func New(cfg Config, positions *Positions) *Feed {
+	if cfg.PageSize == 0 {
+		cfg.PageSize = 500
+	}
+	if cfg.Workers == 0 {
+		cfg.Workers = 2
+	}
+	if cfg.Sweep == 0 {
+		cfg.Sweep = 5 * time.Second
+	}
+	if cfg.Timeout == 0 {
+		cfg.Timeout = 30 * time.Second
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	held, err := lru.New[place, hold](positionsKept)
+	if err != nil {
+		panic(err) // only for a size that isn't positive
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	return &Feed{
+		id: uuid.NewString(), cfg: cfg, log: cfg.Logger, positions: positions, metrics: newFeedMetrics(cfg.Metrics),
+		ctx: ctx, stop: stop, subs: map[string]*pendingTenants{}, outbox: newPendingTenants(), recent: newRecent(), idle: newIdleAdvances(), soon: make(chan struct{}), held: held,
+	}
+}
+
+// Subscribe starts the workers of a subscription. Their messages stop, and the
+// channel closes, when ctx ends or the Feed is closed.
+func (f *Feed) Subscribe(ctx context.Context, subscription string) (<-chan *message.Message, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed {
+		return nil, ErrClosed
+	}
+	n, ok := f.subs[subscription]
+	if !ok {
+		n = newPendingTenants()
+		f.subs[subscription] = n
+	}
+	if !f.started {
+		f.started = true
+		f.done.Go(f.notify)
+		f.done.Go(f.listen)
+		f.done.Go(f.advanceIdle)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	context.AfterFunc(f.ctx, cancel)
+	out := make(chan *message.Message)
+	m := f.metrics.of(subscription)
+	var workers sync.WaitGroup
+	for range f.cfg.Workers {
+		w := &worker{feed: f, subscription: subscription, interest: f.cfg.Interests[subscription], pending: n, out: out, metrics: m}
+		workers.Go(func() { w.run(ctx) })
+	}
+	f.done.Go(func() { f.sweep(ctx, subscription, n, m) })
+	f.done.Go(func() {
+		workers.Wait()
+		cancel()
+		close(out)
+	})
+	return out, nil
+}
+
+// Close stops all subscriptions and waits for them; what a handler was doing is
+// rolled back. It may be called more than once.
+func (f *Feed) Close() error {
+	f.mu.Lock()
+	f.closed = true
+	f.mu.Unlock()
+	f.stop()
+	f.done.Wait()
+	return nil
+}
+
+// Appended wakes the workers of every subscription, here and on other replicas, for the
+// logs that have grown by these events. It never waits.
+func (f *Feed) Appended(events []domain.Recorded, sizes []int) {
+	f.recent.add(events, sizes)
+	var grown []domain.TenantID
+	for _, e := range events {
+		if !slices.Contains(grown, e.Tenant) {
+			grown = append(grown, e.Tenant)
+		}
+	}
+	f.each(func(n *pendingTenants) { n.hint(grown...) })
+	f.outbox.mark(grown...)
+}
+
+// Grew is Appended where the events aren't at hand.
+func (f *Feed) Grew(tenants []domain.TenantID) {
+	f.mark(tenants)
+	f.outbox.mark(tenants...)
+}
+
+// mark tells every subscription here that these tenants' logs may have grown.
+func (f *Feed) mark(tenants []domain.TenantID) {
+	f.each(func(n *pendingTenants) { n.mark(tenants...) })
+}
+
+// pendingOf is that of a subscription here.
+func (f *Feed) pendingOf(subscription string) *pendingTenants {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.subs[subscription]
+}
+
+func (f *Feed) each(do func(*pendingTenants)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, n := range f.subs {
+		do(n)
+	}
+}

@@ -1,0 +1,89 @@
+package feed_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"docket/domain"
+	"docket/eventstore/feed"
+)
+
+// A replica whose fold has no use for an event claims nothing of it where another
+// version's fold fills the rows, nor does it handle any: before the flip it does, after
+// it, of which it is told, it doesn't.
+func TestSkippingEndsWithTheFlip(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.journal()
+	tenant := f.tenant()
+	r := f.replica(feed.Config{
+		Interests: map[string]feed.Interest{"rows": {FoldVersion: 1, Handles: func(domain.Recorded) bool { return false }}},
+	})
+	if err := r.feed.Begin(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r.subscribe("rows", write)
+	head := f.grow(r.store, tenant, 3)
+	r.wantsReached(tenant, head, "rows")
+	until(t, f.engine, `select seq = $2 and fold_version = 1 from checkpoints where subscription = 'rows' and tenant_id = $1`, tenant.UUID(), head)
+	head = f.grow(r.store, tenant, 3) // known from memory
+	r.wantsReached(tenant, head, "rows")
+
+	builds, err := feed.OpenBuilds(t.Context(), f.engine, tenant, "a newer one")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer builds.Close()
+	if _, err := builds.Supersede(t.Context(), "rows", 1); err == nil {
+		t.Fatal("built what is complete and of this version")
+	}
+	build, err := builds.Supersede(t.Context(), "rows", 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	nothing := func(context.Context, *feed.Page) error { return nil }
+	if _, err := build.Page(t.Context(), 100, nothing); err != nil {
+		t.Fatal(err)
+	}
+	if err := build.Switch(t.Context(), 100, nothing); err != nil {
+		t.Fatal(err)
+	}
+	builds.Close()
+	builds, err = feed.OpenBuilds(t.Context(), f.engine, tenant, "an older one")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer builds.Close()
+	if _, err := builds.Supersede(t.Context(), "rows", 1); err == nil {
+		t.Fatal("built downwards")
+	}
+
+	// When it has been told of the flip, which comes by a NOTIFY.
+	other := f.tenant()
+	f.grow(r.store, other, 1)
+	for r.positions.Reached(tenant, head, "rows") {
+		time.Sleep(lookPause)
+	}
+	at, handled := build.Seq(), f.written("rows", tenant)
+	for range 20 {
+		f.grow(r.store, tenant, 1)
+	}
+	// It has looked at what there is since: another tenant's checkpoint has gone on, twice.
+	var otherHead int64
+	for range 2 {
+		otherHead = f.grow(r.store, other, 1)
+		until(t, f.engine, `select seq = $2 from checkpoints where subscription = 'rows' and tenant_id = $1`, other.UUID(), otherHead)
+	}
+	if r.positions.Reached(tenant, at+1, "rows") {
+		t.Error("it claims positions for another version's rows")
+	}
+	if n := f.written("rows", tenant); n != handled {
+		t.Errorf("it has handled %d events after the flip", n-handled)
+	}
+	if r.wantsSaid("left to a newer version", 1) > 1 {
+		t.Errorf("it logged\n%s", r.warnings.String())
+	}
+	f.wantsUntroubled("rows", tenant, at)
+	r.wantsReached(other, otherHead, "rows")
+}

@@ -1,0 +1,97 @@
+package feed
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"docket/domain"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/jackc/pgx/v5"
+)
+
+// Page is what a message of the feed carries: some of a tenant's events, in order, and
+// the transaction in which the checkpoint advances. Between two pages and between two
+// events of one there is nothing but what the subscription ignores (Interest) or an
+// operator had it leave out (Parking).
+type Page struct {
+	Subscription string
+	Tenant       domain.TenantID
+	// Generation is that of the rows to write.
+	Generation int
+	// Events are at least one.
+	Events []domain.Recorded
+	// Tx is the engine role's. The handler MUST write through it or Queue, MUST NOT commit
+	// or roll back, and MUST NOT use it, or the Page, after it has acked or nacked.
+	Tx pgx.Tx
+
+	queued  pgx.Batch
+	begun   time.Time
+	failure error
+}
+
+// Queue has a statement carried out in Tx when the handler has acked, by the round trip
+// that advances the checkpoint: within what is left of the Feed's Timeout. If it fails, so
+// has the page; of a page that is nacked nothing is carried out.
+func (p *Page) Queue(sql string, args ...any) { p.queued.Queue(sql, args...) }
+
+// Flush carries out what is queued. Feeds and builds do it for their handlers.
+func (p *Page) Flush(ctx context.Context) error {
+	b := p.queued
+	p.queued = pgx.Batch{}
+	return p.Tx.SendBatch(ctx, &b).Close()
+}
+
+// errPanicked says that there was a panic where nobody else recovers.
+var errPanicked = errors.New("panic")
+
+// carryOut is Flush that survives values which panic when they are encoded.
+func (p *Page) carryOut(ctx context.Context) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%w: %v", errPanicked, r)
+		}
+	}()
+	return p.Flush(ctx)
+}
+
+// Fail tells the feed why the handler is about to nack, for the operators.
+func (p *Page) Fail(err error) { p.failure = err }
+
+// last is the seq of the last event.
+func (p *Page) last() int64 { return p.Events[len(p.Events)-1].Seq }
+
+type pageKey struct{}
+
+// PageOf is the page that a message of the Feed carries.
+func PageOf(m *message.Message) (*Page, error) {
+	p, ok := m.Context().Value(pageKey{}).(*Page)
+	if !ok {
+		return nil, errors.New("message isn't of the event store's feed")
+	}
+	return p, nil
+}
+
+// Handle makes a Watermill handler of a function of pages. What it returns as
+// an error, or panics with, is recorded with the checkpoint.
+func Handle(do func(context.Context, *Page) error) message.NoPublishHandlerFunc {
+	return func(m *message.Message) error {
+		p, err := PageOf(m)
+		if err != nil {
+			return err
+		}
+		defer func() {
+			if r := recover(); r != nil {
+				p.Fail(fmt.Errorf("panic: %v", r))
+				panic(r)
+			}
+		}()
+		if err := do(m.Context(), p); err != nil {
+			p.Fail(err)
+			return err
+		}
+		return nil
+	}
+}

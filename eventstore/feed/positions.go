@@ -1,0 +1,218 @@
+package feed
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"docket/domain"
+	"docket/eventstore"
+	"docket/internal/wait"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// positionsKept is how many positions are remembered; what is forgotten is
+// looked up.
+const positionsKept = 100_000
+
+// lookEvery is the pause between two looks at a tenant's checkpoints while
+// somebody waits for it.
+const lookEvery = 5 * time.Millisecond
+
+// lookTimeout bounds one look.
+const lookTimeout = 5 * time.Second
+
+// positionsSQL reads how far the live checkpoints of a tenant ($1) have come.
+const positionsSQL = `select c.subscription, c.seq from checkpoints c
+left join generations g on g.tenant_id = c.tenant_id and g.subscription = c.subscription
+where c.tenant_id = $1 and c.generation = coalesce(g.current, 1)`
+
+// Positions lets readers wait until a subscription has come to a seq. Pages that
+// this replica commits are known at once; for those of others, all who wait for
+// one tenant share one look at its checkpoints every few milliseconds, and hold
+// no connection in between.
+type Positions struct {
+	pool *pgxpool.Pool
+
+	mu      sync.Mutex
+	known   *lru.Cache[place, int64]
+	whole   *lru.Cache[place, struct{}] // what BuildComplete has found so
+	waiting map[domain.TenantID]*waiters
+}
+
+type place struct {
+	tenant       domain.TenantID
+	subscription string
+}
+
+// waiters are those who wait for one tenant. changed is closed and replaced
+// whenever something became known.
+type waiters struct {
+	count   int
+	changed chan struct{}
+	stop    context.CancelFunc
+}
+
+// NewPositions makes a Positions that looks with the api role.
+func NewPositions(api *pgxpool.Pool) *Positions {
+	known, err := lru.New[place, int64](positionsKept)
+	if err != nil {
+		panic(err) // only for a size that isn't positive
+	}
+	whole, err := lru.New[place, struct{}](positionsKept)
+	if err != nil {
+		panic(err) // as before
+	}
+	return &Positions{pool: api, known: known, whole: whole, waiting: map[domain.TenantID]*waiters{}}
+}
+
+// Await waits until each of the subscriptions has come to seq in the tenant's
+// log. It is false when ctx ended before that.
+func (p *Positions) Await(ctx context.Context, t domain.TenantID, seq int64, subscriptions ...string) bool {
+	p.mu.Lock()
+	if p.reached(t, seq, subscriptions) {
+		p.mu.Unlock()
+		return true
+	}
+	w, ok := p.waiting[t]
+	if !ok {
+		looking, stop := context.WithCancel(context.Background())
+		w = &waiters{changed: make(chan struct{}), stop: stop}
+		p.waiting[t] = w
+		go p.look(looking, t)
+	}
+	w.count++
+	defer p.leave(t, w)
+	for {
+		changed := w.changed
+		p.mu.Unlock()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return false
+		}
+		p.mu.Lock()
+		if p.reached(t, seq, subscriptions) {
+			p.mu.Unlock()
+			return true
+		}
+	}
+}
+
+// Reached reports whether each of the subscriptions is known here to have come to
+// seq, without asking or waiting.
+func (p *Positions) Reached(t domain.TenantID, seq int64, subscriptions ...string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.reached(t, seq, subscriptions)
+}
+
+func (p *Positions) leave(t domain.TenantID, w *waiters) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if w.count--; w.count == 0 {
+		w.stop()
+		delete(p.waiting, t)
+	}
+}
+
+// reached reports what is known; the caller holds mu.
+func (p *Positions) reached(t domain.TenantID, seq int64, subscriptions []string) bool {
+	if seq <= 0 {
+		return true
+	}
+	for _, s := range subscriptions {
+		if known, ok := p.known.Get(place{t, s}); !ok || known < seq {
+			return false
+		}
+	}
+	return true
+}
+
+// at is how far a subscription is known to have come in a tenant.
+func (p *Positions) at(t domain.TenantID, subscription string) (seq int64, ok bool) {
+	if p == nil {
+		return 0, false
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.known.Get(place{t, subscription})
+}
+
+// advanced tells what became known.
+func (p *Positions) advanced(t domain.TenantID, subscription string, seq int64) {
+	if p == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if known, ok := p.known.Get(place{t, subscription}); ok && known >= seq {
+		return
+	}
+	p.known.Add(place{t, subscription}, seq)
+	if w, ok := p.waiting[t]; ok {
+		close(w.changed)
+		w.changed = make(chan struct{})
+	}
+}
+
+// drop forgets how far subscriptions of one tenant are; who waits looks it up.
+func (p *Positions) drop(t domain.TenantID, subscriptions []string) {
+	if p == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, s := range subscriptions {
+		p.known.Remove(place{t, s})
+	}
+}
+
+// forget drops what is known; who waits looks it up.
+func (p *Positions) forget() {
+	if p == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.known.Purge()
+	p.whole.Purge() // what made a model whole may have been lost too
+}
+
+// look reads a tenant's checkpoints until nobody waits for them.
+func (p *Positions) look(ctx context.Context, t domain.TenantID) {
+	for wait.Sleep(ctx, lookEvery) {
+		var positions map[string]int64
+		b := &pgx.Batch{}
+		b.Queue(eventstore.ScopeSQL, t.String())
+		b.Queue(positionsSQL, t.UUID()).Query(func(rows pgx.Rows) error {
+			positions = map[string]int64{}
+			var (
+				subscription string
+				seq          int64
+			)
+			_, err := pgx.ForEachRow(rows, []any{&subscription, &seq}, func() error {
+				positions[subscription] = seq
+				return nil
+			})
+			return err
+		})
+		if err := p.send(ctx, b); err != nil {
+			continue // who waits has a deadline
+		}
+		for subscription, seq := range positions {
+			p.advanced(t, subscription, seq)
+		}
+	}
+}
+
+// send asks, and isn't cut short when the last who waited leaves: that would
+// cost the pool a connection each time.
+func (p *Positions) send(ctx context.Context, b *pgx.Batch) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTimeout)
+	defer cancel()
+	return p.pool.SendBatch(ctx, b).Close()
+}

@@ -1,0 +1,188 @@
+package feed_test
+
+import (
+	"context"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"docket/domain"
+	"docket/eventstore/feed"
+	"docket/internal/postgres"
+)
+
+// Await answers for what this replica did, for what another did, for several
+// subscriptions at once, and says no when the time is over.
+func TestAwait(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	tenant := f.tenant()
+	here, there := f.replica(feed.Config{}), f.replica(feed.Config{})
+	here.subscribe("mine", ignore)
+	there.subscribe("theirs", ignore)
+	head := f.grow(here.store, tenant, 3)
+	here.wantsReached(tenant, head, "mine")
+	here.wantsReached(tenant, head, "theirs")
+	here.wantsReached(tenant, head, "mine", "theirs")
+	here.wantsReached(tenant, head-1, "theirs", "mine")
+
+	for name, c := range map[string]struct {
+		tenant domain.TenantID
+		seq    int64
+		on     []string
+	}{
+		"beyond the head":         {tenant, head + 1, []string{"mine"}},
+		"one of two isn't there":  {tenant, head, []string{"mine", "nobody's"}},
+		"nobody's":                {tenant, 1, []string{"nobody's"}},
+		"another tenant":          {newID[domain.TenantID](t), 1, []string{"mine"}},
+		"beyond the head, theirs": {tenant, head + 1, []string{"theirs"}},
+	} {
+		ctx, cancel := withPatience(t)
+		if here.positions.Await(ctx, c.tenant, c.seq, c.on...) {
+			t.Errorf("%s: it was reached", name)
+		}
+		cancel()
+	}
+	// Before the first event every reader is up to date.
+	if !here.positions.Await(t.Context(), newID[domain.TenantID](t), 0, "nobody's") {
+		t.Error("seq 0 wasn't reached")
+	}
+}
+
+// The position is that of the generation that is read.
+func TestAwaitReadsTheLiveGeneration(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	tenant := f.tenant()
+	for _, sql := range []string{
+		`insert into checkpoints (tenant_id, subscription, generation, seq) values ($1, 'a', 1, 9), ($1, 'a', 2, 5), ($1, 'a', 3, 7)`,
+		`insert into generations values ($1, 'a', 2)`,
+	} {
+		if _, err := f.engine.Exec(t.Context(), sql, tenant.UUID()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p := feed.NewPositions(f.api)
+	if !p.Await(t.Context(), tenant, 5, "a") {
+		t.Fatal("the context ended")
+	}
+	ctx, cancel := withPatience(t)
+	defer cancel()
+	if p.Await(ctx, tenant, 6, "a") {
+		t.Error("a generation that isn't read counted")
+	}
+}
+
+// However many wait for one tenant, one connection is enough, and those who
+// leave early disturb nobody.
+func TestManyWaitersShareOneLook(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	tenant := f.tenant()
+	p := feed.NewPositions(f.api)
+	before := f.api.Stat()
+	var wait sync.WaitGroup
+	gone, leave := context.WithCancel(t.Context())
+	for range 100 {
+		wait.Go(func() {
+			if !p.Await(t.Context(), tenant, 1, "a") {
+				t.Error("the context ended")
+			}
+		})
+		wait.Go(func() {
+			if p.Await(gone, tenant, 1, "never") {
+				t.Error("it was reached")
+			}
+		})
+	}
+	for f.api.Stat().AcquireCount() < before.AcquireCount()+5 { // some looks find nothing
+		time.Sleep(lookPause)
+	}
+	leave()
+	if _, err := f.engine.Exec(t.Context(), `insert into checkpoints (tenant_id, subscription, generation, seq) values ($1, 'a', 1, 1)`, tenant.UUID()); err != nil {
+		t.Fatal(err)
+	}
+	wait.Wait()
+	after := f.api.Stat()
+	if after.TotalConns() > 1 || after.NewConnsCount() != before.NewConnsCount() {
+		t.Errorf("200 waiters used %d connections, and %d new ones", after.TotalConns(), after.NewConnsCount()-before.NewConnsCount())
+	}
+}
+
+// Who stops waiting in the middle of a look doesn't cost the pool a connection.
+func TestLeavingEarlyKeepsConnections(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	tenant := f.tenant()
+	// A look that outlives its waiters may overlap with the next one's, which then waits.
+	api, err := postgres.Pool(t.Context(), f.db.APIURL, postgres.PoolConfig{Role: postgres.APIRole, MaxConns: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(api.Close)
+	p := feed.NewPositions(api)
+	before := api.Stat().NewConnsCount()
+	for range 30 {
+		ctx, leave := context.WithCancel(t.Context())
+		looks := api.Stat().AcquireCount()
+		left := make(chan bool)
+		go func() { left <- p.Await(ctx, tenant, 1, "never") }()
+		for api.Stat().AcquireCount() == looks { // until a look is on its way
+			runtime.Gosched()
+		}
+		leave()
+		<-left
+	}
+	if n := api.Stat().NewConnsCount() - before; n > 0 {
+		t.Errorf("%d new connections for 30 who left early", n)
+	}
+}
+
+// One writes 500 times, and each time reads, on another connection, what its
+// subscription made of it: every write is seen.
+func TestReadYourOwnWrites(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.journal()
+	tenant, busy, stream := f.tenant(), f.tenant(), newStream(t)
+	r := f.replica(feed.Config{Sweep: never})
+	for _, name := range []string{"a", "b", "c"} {
+		r.subscribe(name, write)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	var others sync.WaitGroup
+	others.Go(func() {
+		for ctx.Err() == nil {
+			f.grow(r.store, busy, 1)
+		}
+	})
+	defer others.Wait()
+	defer stop()
+	for i := range 500 {
+		seq := f.append(r.store, commit(t, part(tenant, stream, i, 1))).Seq(tenant)
+		r.wantsReached(tenant, seq, "a", "b", "c")
+		var seen int
+		err := f.engine.QueryRow(t.Context(), `select count(*) from journal where tenant_id = $1 and seq = $2`, tenant.UUID(), seq).Scan(&seen)
+		if err != nil || seen != 3 {
+			t.Fatalf("write %d is seen by %d subscriptions of 3 (%v)", i, seen, err)
+		}
+	}
+}
+
+// A replica on which nothing runs, such as one that only serves, waits for others.
+func TestReadYourOwnWritesAcrossReplicas(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.journal()
+	tenant := f.tenant()
+	worker, server := f.replica(feed.Config{}), f.replica(feed.Config{})
+	worker.subscribe("a", write)
+	for range 20 {
+		seq := f.grow(server.store, tenant, 1)
+		server.wantsReached(tenant, seq, "a")
+		if n := f.written("a", tenant); int64(n) < seq {
+			t.Fatalf("%d events are there, want %d", n, seq)
+		}
+	}
+}

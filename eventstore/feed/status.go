@@ -1,0 +1,237 @@
+package feed
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"docket/domain"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// Status is how a subscription stands over all tenants.
+type Status struct {
+	Subscription string
+	// Tenants is how many logs there are, the platform's too.
+	Tenants int
+	// BehindTenants are those whose logs aren't read to the end, and Behind the events
+	// that are left in them.
+	BehindTenants int
+	Behind        int64
+	// Lag is the age of the oldest event that is left, by the database's clock; of one that
+	// can't even be read the time since that was found.
+	Lag time.Duration
+	// Generations are those that are read, ascending.
+	Generations []Generation
+	// Parked and Skips are in the order of the tenants' ids and of the events.
+	Parked []Parked
+	Skips  []Skip
+	// Running are the generations that are being built, in the order of the tenants' ids.
+	Running []RunningBuild
+	// FailedBuilds are those whose last try in the background failed, in that order too.
+	FailedBuilds []FailedBuild
+}
+
+// FailedBuild is a generation that couldn't be built in the background. The old one is
+// read, and it is tried again.
+type FailedBuild struct {
+	Tenant       domain.TenantID
+	Subscription string
+	Generation   int
+	FoldVersion  int
+	// Seq is the last event folded, and Head the log's last.
+	Seq, Head int64
+	// Attempts are those that failed since Seq, the first of them at Since, and Error is why
+	// the last did.
+	Attempts int
+	Since    time.Time
+	Error    string
+}
+
+// RunningBuild is a generation that somebody builds.
+type RunningBuild struct {
+	Tenant       domain.TenantID
+	Subscription string
+	Generation   int
+	FoldVersion  int
+	// Seq is the last event folded, and Head the log's last.
+	Seq, Head int64
+	// By is what who builds called itself, and Since when it began.
+	By    string
+	Since time.Time
+}
+
+// Generation is one that is read in some tenants.
+type Generation struct {
+	Number int
+	// FoldVersion is that of the fold which fills it, 1 for a subscription without folds;
+	// 0 where nothing does yet.
+	FoldVersion int
+	Tenants     int
+}
+
+// Skip is an event that a subscription leaves out.
+type Skip struct {
+	Tenant       domain.TenantID
+	Subscription string
+	Seq          int64
+	// Recorded is the seq of the event that says so.
+	Recorded int64
+	At       time.Time
+	// Operator and Reason are what that event says.
+	Operator, Reason string
+}
+
+// statusSQL tells of each tenant how a subscription ($1) stands there: the
+// generation and what filled it, the events that are left, the age of the next of
+// them in seconds, and of a parked one since when, how often, until when and why. Where
+// events that failed aren't to be read ($2: they are), their age is the time since then.
+const statusSQL = `select t.tenant_id, coalesce(g.current, 1), case when c.tenant_id is null then 0 else coalesce(c.fold_version, 1) end, coalesce(c.seq, 0),
+  greatest(head.seq - coalesce(c.seq, 0), 0), coalesce(extract(epoch from clock_timestamp() - coalesce(next.occurred_at, c.failed_at)), 0)::float8,
+  coalesce(c.failures, 0), c.failed_at, c.retry_at, coalesce(c.error, '')
+from tenant_logs t
+left join generations g on g.tenant_id = t.tenant_id and g.subscription = $1
+left join checkpoints c on c.tenant_id = t.tenant_id and c.subscription = $1 and c.generation = coalesce(g.current, 1)
+cross join lateral (
+  select coalesce((select e.seq from events e where e.tenant_id = t.tenant_id order by e.seq desc limit 1), 0) as seq,
+    case when $2 or coalesce(c.failures, 0) = 0 then coalesce(c.seq, 0) + 1 end as next offset 0) head
+left join lateral (select e.occurred_at from events e where e.tenant_id = t.tenant_id and e.seq = head.next limit 1) next on true
+order by t.tenant_id`
+
+// skipsSQL lists what a subscription ($1) leaves out, with what the events say
+// which say so.
+const skipsSQL = `select t.tenant_id, s.seq, s.recorded, s.skipped_at, coalesce(e.data ->> 'operator', ''), coalesce(e.data ->> 'reason', '')
+from tenant_logs t
+join skips s on s.tenant_id = t.tenant_id and s.subscription = $1
+left join events e on e.tenant_id = s.tenant_id and e.seq = s.recorded
+order by t.tenant_id, s.seq`
+
+// runningBuildsSQL lists the generations of a subscription ($1) above the live one that
+// somebody builds: who has begun one and holds the lock (guardSQL).
+const runningBuildsSQL = `select c.tenant_id, c.generation, coalesce(c.fold_version, 1), c.seq,
+  coalesce((select e.seq from events e where e.tenant_id = c.tenant_id order by e.seq desc limit 1), 0),
+  coalesce(c.built_by, ''), coalesce(c.built_since, c.advanced_at)
+from (select distinct on (b.tenant_id) b.* from tenant_logs t
+  join checkpoints b on b.tenant_id = t.tenant_id and b.subscription = $1
+  where b.built_since is not null
+    and b.generation > coalesce((select g.current from generations g where g.tenant_id = b.tenant_id and g.subscription = $1), 1)
+  order by b.tenant_id, b.built_since desc) c
+cross join lateral (select hashtextextended('docket build ' || $1::text || ' ' || c.tenant_id::text, 0) as key) k
+where exists (select from pg_locks l where l.locktype = 'advisory' and l.granted and l.objsubid = 1
+  and l.database = (select d.oid from pg_database d where d.datname = current_database())
+  and l.classid::bigint = (k.key >> 32) & 4294967295 and l.objid::bigint = k.key & 4294967295)
+order by c.tenant_id`
+
+// failedBuildsSQL lists the builds of a subscription ($1) whose last try failed, without
+// those that are given up.
+const failedBuildsSQL = `select c.tenant_id, c.generation, c.fold_version, c.seq,
+  coalesce((select e.seq from events e where e.tenant_id = c.tenant_id order by e.seq desc limit 1), 0),
+  c.failures, c.failed_at, c.error
+from tenant_logs t
+join checkpoints c on c.tenant_id = t.tenant_id and c.subscription = $1
+where c.error is not null and c.failed_at is not null and c.fold_version is not null
+  and c.generation > coalesce((select g.current from generations g where g.tenant_id = c.tenant_id and g.subscription = $1), 1)
+order by t.tenant_id, c.generation`
+
+// StatusOf tells how a subscription stands, over all tenants, with the engine
+// role. It looks at each log's end and at each checkpoint, and reads no log. Only
+// what is parked, skipped or built is kept in memory.
+func StatusOf(ctx context.Context, engine *pgxpool.Pool, subscription string) (Status, error) {
+	s := Status{Subscription: subscription}
+	err := s.ask(ctx, engine, true)
+	if unreadable(err) {
+		s = Status{Subscription: subscription}
+		err = s.ask(ctx, engine, false)
+	}
+	if err != nil {
+		return s, fmt.Errorf("checkpoint of %s: %w", subscription, err)
+	}
+	s.Skips, err = listed(ctx, engine, skipsSQL, subscription, func(row pgx.CollectableRow) (Skip, error) {
+		k := Skip{Subscription: subscription}
+		err := row.Scan((*uuid.UUID)(&k.Tenant), &k.Seq, &k.Recorded, &k.At, &k.Operator, &k.Reason)
+		return k, err
+	})
+	if err != nil {
+		return s, fmt.Errorf("skips of %s: %w", subscription, err)
+	}
+	s.Running, err = listed(ctx, engine, runningBuildsSQL, subscription, func(row pgx.CollectableRow) (RunningBuild, error) {
+		b := RunningBuild{Subscription: subscription}
+		err := row.Scan((*uuid.UUID)(&b.Tenant), &b.Generation, &b.FoldVersion, &b.Seq, &b.Head, &b.By, &b.Since)
+		return b, err
+	})
+	if err != nil {
+		return s, fmt.Errorf("builds of %s: %w", subscription, err)
+	}
+	s.FailedBuilds, err = listed(ctx, engine, failedBuildsSQL, subscription, func(row pgx.CollectableRow) (FailedBuild, error) {
+		b := FailedBuild{Subscription: subscription}
+		err := row.Scan((*uuid.UUID)(&b.Tenant), &b.Generation, &b.FoldVersion, &b.Seq, &b.Head, &b.Attempts, &b.Since, &b.Error)
+		return b, err
+	})
+	if err != nil {
+		return s, fmt.Errorf("failed builds of %s: %w", subscription, err)
+	}
+	return s, nil
+}
+
+// listed is what a statement lists of a subscription.
+func listed[T any](ctx context.Context, engine *pgxpool.Pool, sql, subscription string, scan pgx.RowToFunc[T]) ([]T, error) {
+	rows, err := engine.Query(ctx, sql, subscription)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, scan)
+}
+
+// ask asks statusSQL, which looks at the events that failed or doesn't.
+func (s *Status) ask(ctx context.Context, engine *pgxpool.Pool, failed bool) error {
+	rows, err := engine.Query(ctx, statusSQL, s.Subscription, failed)
+	if err != nil {
+		return err
+	}
+	var (
+		id              uuid.UUID
+		g               Generation
+		seq, left       int64
+		age             float64
+		failures        int
+		failedAt, retry *time.Time
+		why             string
+		tenantsOf       = map[Generation]int{}
+		targets         = []any{&id, &g.Number, &g.FoldVersion, &seq, &left, &age, &failures, &failedAt, &retry, &why}
+	)
+	_, err = pgx.ForEachRow(rows, targets, func() error {
+		s.Tenants++
+		tenantsOf[g]++
+		if left > 0 {
+			s.BehindTenants++
+			s.Behind += left
+			s.Lag = max(s.Lag, time.Duration(age*float64(time.Second)))
+		}
+		if retry != nil {
+			p := Parked{Tenant: domain.TenantID(id), Subscription: s.Subscription, Seq: seq + 1, Attempts: failures, RetryAt: *retry, Error: why}
+			if failedAt != nil {
+				p.Since = *failedAt
+			}
+			s.Parked = append(s.Parked, p)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for g, n := range tenantsOf {
+		g.Tenants = n
+		s.Generations = append(s.Generations, g)
+	}
+	slices.SortFunc(s.Generations, func(a, b Generation) int {
+		if a.Number != b.Number {
+			return a.Number - b.Number
+		}
+		return a.FoldVersion - b.FoldVersion
+	})
+	return nil
+}

@@ -1,0 +1,163 @@
+package feed
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"docket/domain"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// sweepSQL finds the tenants whose logs a subscription ($1) hasn't read to the
+// end: how many events are left, whether it is time to handle them (a failed
+// page waits) and they are for this fold version ($2, null for a subscription without
+// folds), and whether the next one has failed.
+const sweepSQL = sweepSelectSQL + `from tenant_logs t` + sweepJoinSQL
+
+// sweepSomeSQL is sweepSQL for some tenants ($3), whose rows alone it looks at.
+const sweepSomeSQL = sweepSelectSQL + `from unnest($3::uuid[]) as t (tenant_id)` + sweepJoinSQL
+
+const sweepSelectSQL = `select t.tenant_id, head.seq - coalesce(c.seq, 0),
+  (c.retry_at is null or c.retry_at <= clock_timestamp()) and (c.tenant_id is null or $2::integer is null or coalesce(c.fold_version, 1) = $2),
+  coalesce(c.failures, 0) > 0
+`
+
+const sweepJoinSQL = `
+left join generations g on g.tenant_id = t.tenant_id and g.subscription = $1
+left join checkpoints c on c.tenant_id = t.tenant_id and c.subscription = $1 and c.generation = coalesce(g.current, 1)
+cross join lateral (
+  select coalesce((select e.seq from events e where e.tenant_id = t.tenant_id order by e.seq desc limit 1), 0) as seq) head
+where head.seq > coalesce(c.seq, 0)`
+
+// logsSQL lists whose logs there are.
+const logsSQL = `select tenant_id from tenant_logs order by tenant_id`
+
+// sweep compares heads with checkpoints, at once and then every so often.
+func (f *Feed) sweep(ctx context.Context, subscription string, n *pendingTenants, m *subscriptionMetrics) {
+	for {
+		if err := f.sweepOnce(ctx, subscription, n, m); err != nil && ctx.Err() == nil {
+			f.log.Warn("sweep failed", "subscription", subscription, "error", err)
+		}
+		if !f.untilSweep(ctx) {
+			return
+		}
+	}
+}
+
+func (f *Feed) sweepOnce(ctx context.Context, subscription string, n *pendingTenants, m *subscriptionMetrics) error {
+	found, err := f.sweepLogs(ctx, sweepSQL, subscription, f.fold(subscription))
+	if unreadable(err) {
+		found, err = f.sweepReadable(ctx, subscription)
+	}
+	if err != nil {
+		return err
+	}
+	n.mark(found.due...)
+	m.behindTenants.Set(float64(found.tenants))
+	m.behind.Set(float64(found.events))
+	m.parked.Set(float64(found.parked))
+	return nil
+}
+
+// sweepReadable is sweepLogs where something of a tenant, or of more, can't be read: it
+// finds what there is of the others. It has those tried as well, which tells of them in
+// the log.
+func (f *Feed) sweepReadable(ctx context.Context, subscription string) (found swept, err error) {
+	tenants, err := Logs(ctx, f.cfg.Pool)
+	if err != nil {
+		return found, err
+	}
+	left, err := byHalves(tenants, func(some []domain.TenantID) error {
+		more, err := f.sweepLogs(ctx, sweepSomeSQL, subscription, f.fold(subscription), some)
+		if err == nil {
+			found.add(more)
+		}
+		return err
+	})
+	found.add(swept{due: left, tenants: len(left)})
+	return found, err
+}
+
+// swept is what a sweep has found: who is due, how many tenants have how many events left,
+// and in how many the next of them has failed.
+type swept struct {
+	due             []domain.TenantID
+	tenants, parked int
+	events          int64
+}
+
+func (s *swept) add(more swept) {
+	s.due = append(s.due, more.due...)
+	s.tenants, s.parked, s.events = s.tenants+more.tenants, s.parked+more.parked, s.events+more.events
+}
+
+// sweepLogs is sweepSQL or sweepSomeSQL.
+func (f *Feed) sweepLogs(ctx context.Context, sql string, args ...any) (found swept, err error) {
+	rows, err := f.cfg.Pool.Query(ctx, sql, args...)
+	if err != nil {
+		return found, err
+	}
+	var (
+		id          uuid.UUID
+		left        int64
+		due, failed bool
+	)
+	_, err = pgx.ForEachRow(rows, []any{&id, &left, &due, &failed}, func() error {
+		found.tenants, found.events = found.tenants+1, found.events+left
+		if failed {
+			found.parked++
+		}
+		if due {
+			found.due = append(found.due, domain.TenantID(id))
+		}
+		return nil
+	})
+	return found, err
+}
+
+// Logs lists whose logs there are, in the order of their ids, which is that of their making.
+// The platform's is among them. It asks with the engine role.
+func Logs(ctx context.Context, engine *pgxpool.Pool) ([]domain.TenantID, error) {
+	rows, err := engine.Query(ctx, logsSQL)
+	if err != nil {
+		return nil, fmt.Errorf("list logs: %w", err)
+	}
+	tenants, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (t domain.TenantID, err error) {
+		err = row.Scan((*uuid.UUID)(&t))
+		return t, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list logs: %w", err)
+	}
+	return tenants, nil
+}
+
+// untilSweep waits for the next sweep's time, or for sweepSoon; it is false when
+// ctx ended first.
+func (f *Feed) untilSweep(ctx context.Context) bool {
+	f.mu.Lock()
+	soon := f.soon
+	f.mu.Unlock()
+	t := time.NewTimer(f.cfg.Sweep)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-soon:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// sweepSoon lets every subscription compare heads with checkpoints at once.
+func (f *Feed) sweepSoon() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	close(f.soon)
+	f.soon = make(chan struct{})
+}

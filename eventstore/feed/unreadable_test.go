@@ -1,0 +1,191 @@
+package feed_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"docket/domain"
+	"docket/eventstore/feed"
+)
+
+// corrupted is the condition by which Postgres tells of a page of a table that makes no sense.
+const corrupted = "data_corrupted"
+
+// unreadable has Postgres fail with a condition whenever it looks at an event of a seq of
+// these tenants; cure ends that.
+func (f *fixture) unreadable(condition string, seq int64, tenants ...domain.TenantID) (cure func()) {
+	f.t.Helper()
+	owner := f.db.Owner(f.t)
+	do := func(sql string) {
+		f.t.Helper()
+		if _, err := owner.Exec(f.t.Context(), sql); err != nil {
+			f.t.Fatal(err)
+		}
+	}
+	names := make([]string, len(tenants))
+	for i, tenant := range tenants {
+		names[i] = tenant.String()
+	}
+	do(fmt.Sprintf(`create function readable(tenant_id uuid, seq bigint) returns boolean language plpgsql as $$
+begin
+  if seq = %d and tenant_id::text = any (string_to_array('%s', ',')) then
+    raise exception 'invalid page in block 7' using errcode = '%s';
+  end if;
+  return true;
+end $$`, seq, strings.Join(names, ","), condition))
+	// As in a table that has grown: whole tables of a few rows are looked at otherwise.
+	do(`do $$ declare setting text; begin
+  foreach setting in array array['enable_seqscan', 'enable_bitmapscan', 'enable_sort'] loop
+    execute format('alter database %I set %s = off', current_database(), setting);
+  end loop;
+end $$`)
+	do(`create policy damaged on events as restrictive for select to docket_engine using (readable(tenant_id, seq))`)
+	return func() { do(`drop policy damaged on events`) }
+}
+
+// An event that the database can't read parks its tenant before it, also where it is of no
+// interest; nobody else waits; and it can be skipped.
+func TestUnreadableEvent(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.journal()
+	sick, well := f.tenant(), f.tenant()
+	const bad = 7
+	head := f.grow(f.store, sick, 11)
+	cure := f.unreadable(corrupted, bad, sick)
+	r := f.replica(feed.Config{PageSize: 100, Interests: map[string]feed.Interest{
+		"b": {Ignores: []string{"task.updated"}},
+	}})
+	r.subscribe("a", write)
+	r.subscribe("b", write)
+	for subscription, written := range map[string]int{"a": bad - 1, "b": 1} {
+		c := f.parked(subscription, sick, 1)
+		if c.Seq != bad-1 || c.Error == nil || !strings.Contains(*c.Error, "invalid page in block 7") {
+			t.Errorf("the checkpoint of %s is %+v, want it before event %d", subscription, c, bad)
+		}
+		if n := f.written(subscription, sick); n != written {
+			t.Errorf("%s wrote %d events before the bad one, want %d", subscription, n, written)
+		}
+		s, err := feed.StatusOf(t.Context(), r.engine, subscription)
+		if err != nil || len(s.Parked) != 1 || s.Parked[0].Seq != bad || s.Lag <= 0 {
+			t.Errorf("%s stands as %+v: %v", subscription, s, err)
+		}
+	}
+	r.wantsReached(well, f.grow(r.store, well, 5), "a", "b")
+
+	if _, err := feed.NewParking(f.engine).Skip(t.Context(), sick, "b",
+		func(context.Context, feed.Parked) (int64, error) { return head, nil }); err != nil {
+		t.Fatal(err)
+	}
+	r.wantsReached(sick, head, "b")
+	if c := f.checkpoint("a", sick); c.Seq != bad-1 {
+		t.Errorf("where nobody skipped the event, the checkpoint is %+v", c)
+	}
+
+	cure()
+	f.due("a", sick)
+	r.wantsReached(sick, head, "a")
+	f.wantsUntroubled("a", sick, head)
+	if n := f.written("a", sick); int64(n) != head {
+		t.Errorf("%d events were written, want %d", n, head)
+	}
+}
+
+// Where not even tenants' checkpoints and the ends of their logs can be read they are left
+// alone for a while, longer each time, and the subscription's worker goes on with the others.
+func TestTenantsThatCannotBeLookedAt(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.journal()
+	well := f.tenant()
+	var sick []domain.TenantID
+	heads := map[domain.TenantID]int64{}
+	for range 8 {
+		tenant := f.tenant()
+		sick, heads[tenant] = append(sick, tenant), f.grow(f.store, tenant, 2)
+	}
+	cure := f.unreadable(corrupted, 3, sick...)
+	r := f.replica(feed.Config{Workers: 1, Sweep: never})
+	r.subscribe("a", write)
+	const failed = "page not handled"
+	tell := func() {
+		for _, tenant := range sick {
+			r.feed.Mark(tenant) // as if it grew
+		}
+	}
+	tell()
+	r.wantsSaid(failed, len(sick))
+	const rounds = 40
+	before := strings.Count(r.warnings.String(), failed)
+	for range rounds {
+		tell()
+		r.wantsReached(well, f.grow(r.store, well, 1), "a")
+	}
+	// Were the worker to pause as long as the tenants, or they no longer than it, there
+	// would be one in each round at least.
+	if n := strings.Count(r.warnings.String(), failed) - before; n >= rounds {
+		t.Errorf("in %d rounds of a tenant that is well the others were tried %d times", rounds, n)
+	}
+	cure()
+	for _, tenant := range sick {
+		r.wantsReached(tenant, heads[tenant], "a")
+	}
+}
+
+// What looks at all tenants together leaves out the one of which something is unreadable,
+// and finds what there is of the others.
+func TestAllButTheUnreadable(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.journal()
+	tenants := []domain.TenantID{f.tenant(), f.tenant(), f.tenant(), f.tenant(), f.tenant()}
+	sick := tenants[3]
+	heads := map[domain.TenantID]int64{}
+	for _, tenant := range tenants {
+		heads[tenant] = f.grow(f.store, tenant, 2) // which tells no Feed of it
+	}
+	cure := f.unreadable(corrupted, heads[sick], sick)
+	r := f.replica(feed.Config{})
+	r.subscribe("a", write)
+	for _, tenant := range tenants {
+		if tenant != sick {
+			r.wantsReached(tenant, heads[tenant], "a")
+		}
+	}
+	r.wantsSaid("page not handled", 1)
+
+	if _, err := f.engine.Exec(t.Context(), `update checkpoints set fold_version = 1`); err != nil {
+		t.Fatal(err)
+	}
+	needs, err := feed.PendingBuilds(t.Context(), r.engine, map[string]int{"a": 2})
+	if err != nil || len(needs) != len(tenants)-1 {
+		t.Errorf("%d builds are needed of %d tenants: %v", len(needs), len(tenants), err)
+	}
+	for _, n := range needs {
+		if n.Tenant == sick {
+			t.Error("one of them of the unreadable")
+		}
+	}
+
+	cure()
+	r.wantsReached(sick, heads[sick], "a")
+}
+
+// The server's own trouble with reading is no event's: nothing is noted, and it is tried
+// until it works. (Of what writes, nobody can tell whose fault a full disk or memory is.)
+func TestServerThatCannotReadParksNothing(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.journal()
+	tenant := f.tenant()
+	head := f.grow(f.store, tenant, 5)
+	cure := f.unreadable("out_of_memory", 3, tenant)
+	r := f.replica(feed.Config{})
+	r.subscribe("a", write)
+	r.wantsSaid("page not handled", 3)
+	f.wantsUntroubled("a", tenant, 0)
+	cure()
+	r.wantsReached(tenant, head, "a")
+}

@@ -1,0 +1,137 @@
+package feed_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"docket/domain"
+	"docket/eventstore/feed"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+func ignore(context.Context, *feed.Page) error { return nil }
+
+// listening waits until so many Feeds listen.
+func (f *fixture) listening(admin *pgx.Conn, n int) {
+	f.t.Helper()
+	until(f.t, admin, `select count(*) >= $1 from pg_stat_activity
+where datname = current_database() and query = 'listen "docket_news"' and state = 'idle'`, n)
+}
+
+// With sweeps out of the way, NOTIFY alone tells another replica, in both
+// directions, and not only once.
+func TestNotifyReachesOtherReplicas(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	tenant := f.tenant()
+	one, two := f.replica(feed.Config{Sweep: never}), f.replica(feed.Config{Sweep: never})
+	one.subscribe("one", ignore)
+	two.subscribe("two", ignore)
+	f.listening(session(t, f.db.EngineURL), 2)
+	for range 3 {
+		one.wantsReached(tenant, f.grow(one.store, tenant, 2), "one", "two")
+		one.wantsReached(tenant, f.grow(two.store, tenant, 2), "one", "two")
+	}
+}
+
+// One NOTIFY can't name all tenants that have news at once: the rest comes with
+// the next.
+func TestNotifyOfManyTenants(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	one, two := f.replica(feed.Config{Sweep: never}), f.replica(feed.Config{Sweep: never})
+	one.subscribe("one", ignore)
+	two.subscribe("two", ignore)
+	f.listening(session(t, f.db.EngineURL), 2)
+	var ids []uuid.UUID
+	var tenants []domain.TenantID
+	for range 450 {
+		tenants = append(tenants, newID[domain.TenantID](t))
+		ids = append(ids, tenants[len(tenants)-1].UUID())
+	}
+	if _, err := f.engine.Exec(t.Context(), `with begun as (insert into tenant_logs select unnest($1::uuid[]) returning tenant_id)
+insert into events select tenant_id, 1, 'task', tenant_id, 1, 'task.updated', 1, now(), null, tenant_id, '{}', '{}' from begun`, ids); err != nil {
+		t.Fatal(err)
+	}
+	one.feed.News(tenants)
+	for _, tenant := range tenants {
+		two.wantsReached(tenant, 1, "two")
+	}
+}
+
+// With NOTIFY lost, as when nobody sends it, the sweep alone finds everything.
+func TestSweepAloneSuffices(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	r := f.replica(feed.Config{Sweep: often})
+	r.subscribe("a", ignore)
+	for range 3 {
+		tenant := f.tenant() // by a Store that tells no Feed
+		r.wantsReached(tenant, f.grow(f.store, tenant, 3), "a")
+	}
+}
+
+// A Feed's own appends reach it without either.
+func TestOwnAppendsNeedNoNotify(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	tenant := f.tenant()
+	r := f.replica(feed.Config{Sweep: never})
+	r.subscribe("a", ignore)
+	for range 5 {
+		r.wantsReached(tenant, f.grow(r.store, tenant, 1), "a")
+	}
+}
+
+// The listening session is ended: the Feed listens again, and news still comes. What it
+// had in memory it has forgotten.
+func TestListenerReconnects(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	tenant := f.tenant()
+	r := f.replica(feed.Config{Sweep: never})
+	other := f.replica(feed.Config{Sweep: never})
+	r.subscribe("a", ignore)
+	other.subscribe("b", ignore) // so that it sends NOTIFYs
+	admin := session(t, f.db.EngineURL)
+	f.listening(admin, 2)
+	head := f.grow(other.store, tenant, 1)
+	r.wantsReached(tenant, head, "a")
+	for !other.feed.Remembers(tenant, head-1) { // unless it has only just begun to listen
+		head = f.grow(other.store, tenant, 1)
+	}
+
+	var ended []int32
+	if err := admin.QueryRow(t.Context(), `select array_agg(pid) from (select pid, pg_terminate_backend(pid) from pg_stat_activity
+where datname = current_database() and query = 'listen "docket_news"') as s`).Scan(&ended); err != nil {
+		t.Fatal(err)
+	}
+	until(t, admin, `select not exists (select from pg_stat_activity where pid = any($1))`, ended)
+	f.listening(admin, 2)
+	r.wantsReached(tenant, f.grow(other.store, tenant, 1), "a")
+	// A server that has taken the other's place may lack what was appended before.
+	for other.feed.Remembers(tenant, head-1) {
+		time.Sleep(lookPause)
+	}
+}
+
+// NOTIFYs that aren't ours do no harm.
+func TestStrangeNotifications(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	tenant := f.tenant()
+	r := f.replica(feed.Config{Sweep: never})
+	r.subscribe("a", ignore)
+	other := f.replica(feed.Config{Sweep: never})
+	other.subscribe("b", ignore)
+	f.listening(session(t, f.db.EngineURL), 2)
+	for _, payload := range []string{"", " ", ",,", "x y,z", "x " + tenant.String()[:20]} {
+		if _, err := f.engine.Exec(t.Context(), `select pg_notify('docket_news', $1)`, payload); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.wantsReached(tenant, f.grow(other.store, tenant, 1), "a")
+}
