@@ -40,17 +40,18 @@ func interests() map[string]feed.Interest {
 	return all
 }
 
-// feedConns is the size of the feed's pool: one for each worker, one to listen
+// feedConns is the size of the feed's pool: one for each worker, those of the group too, one to listen
 // for news and one to tell them, two for sweeps and for checkpoints that need no page, those
 // of the delivery queue, and those of what is built in the background.
 func feedConns() int32 {
-	return int32(len(subscriptions(nil))*feedWorkers + 4 + notify.QueueConns(outsideChannels) + projections.ConnsPerWorker)
+	return int32((len(subscriptions(nil))+1)*feedWorkers + 4 + notify.QueueConns(outsideChannels) + projections.ConnsPerWorker)
 }
 
 // newFeed makes the feed, which leaves to builds what is theirs.
 func newFeed(pool *pgxpool.Pool, progress *feed.Positions, builds *projections.Background, metrics prometheus.Registerer, log *slog.Logger) *feed.Feed {
 	return feed.New(feed.Config{
-		Pool: pool, Workers: feedWorkers, Interests: interests(), Leave: builds.Leave, Logger: log, Metrics: metrics,
+		Pool: pool, Workers: feedWorkers, Interests: interests(), Groups: map[string][]string{projections.GroupName: projections.Models()},
+		Leave: builds.Leave, Logger: log, Metrics: metrics,
 	}, progress)
 }
 
@@ -73,6 +74,8 @@ func startRouter(ctx context.Context, events *feed.Feed, cmds *commands.Commands
 	for name, handler := range subscriptions(cmds) {
 		m.AddConsumerHandler(name, name, events, handler)
 	}
+	group, handler := projections.Group()
+	m.AddConsumerHandler(group, group, events, handler)
 	for _, c := range queue.Channels() {
 		m.AddConsumerHandler("deliver "+string(c), string(c), queue, queue.Deliver)
 	}

@@ -39,7 +39,10 @@ type Config struct {
 	// has to begin with: one that is older than the subscription and has LongLog events
 	// and more. It is also told of logs that wait for a build by this fold version, and
 	// must not take long. nil: nobody builds, and the subscription begins with all.
-	Leave  func(t domain.TenantID, subscription string) bool
+	Leave func(t domain.TenantID, subscription string) bool
+	// Groups are subscriptions with folds whose pages are shared, by the topic of the
+	// group. Each of them is subscribed to as well: it continues alone where it can't share.
+	Groups map[string][]string
 	Logger *slog.Logger
 	// Metrics is where the Feed registers what it counts; nowhere if nil.
 	Metrics prometheus.Registerer
@@ -75,6 +78,8 @@ type Feed struct {
 	closed  bool
 	started bool
 	subs    map[string]*pendingTenants
+	// groupOf is, by subscription, the pending tenants of the group that it shares pages with.
+	groupOf map[string]*pendingTenants
 	outbox  *pendingTenants
 	recent  *recent
 	idle    *idleAdvances
@@ -112,7 +117,7 @@ func New(cfg Config, positions *Positions) *Feed {
 	ctx, stop := context.WithCancel(context.Background())
 	return &Feed{
 		id: uuid.NewString(), cfg: cfg, log: cfg.Logger, positions: positions, metrics: newFeedMetrics(cfg.Metrics),
-		ctx: ctx, stop: stop, subs: map[string]*pendingTenants{}, outbox: newPendingTenants(), recent: newRecent(), idle: newIdleAdvances(), soon: make(chan struct{}), held: held,
+		ctx: ctx, stop: stop, subs: map[string]*pendingTenants{}, groupOf: map[string]*pendingTenants{}, outbox: newPendingTenants(), recent: newRecent(), idle: newIdleAdvances(), soon: make(chan struct{}), held: held,
 	}
 }
 
@@ -124,11 +129,7 @@ func (f *Feed) Subscribe(ctx context.Context, subscription string) (<-chan *mess
 	if f.closed {
 		return nil, ErrClosed
 	}
-	n, ok := f.subs[subscription]
-	if !ok {
-		n = newPendingTenants()
-		f.subs[subscription] = n
-	}
+	n := f.pendingIn(subscription)
 	if !f.started {
 		f.started = true
 		f.done.Go(f.notify)
@@ -138,13 +139,23 @@ func (f *Feed) Subscribe(ctx context.Context, subscription string) (<-chan *mess
 	ctx, cancel := context.WithCancel(ctx)
 	context.AfterFunc(f.ctx, cancel)
 	out := make(chan *message.Message)
-	m := f.metrics.of(subscription)
 	var workers sync.WaitGroup
-	for range f.cfg.Workers {
-		w := &worker{feed: f, subscription: subscription, interest: f.cfg.Interests[subscription], pending: n, out: out, metrics: m}
-		workers.Go(func() { w.run(ctx) })
+	if members, ok := f.cfg.Groups[subscription]; ok {
+		for _, m := range members {
+			f.groupOf[m] = n
+		}
+		for range f.cfg.Workers {
+			g := f.newGroupWorker(subscription, members, n, out)
+			workers.Go(func() { g.run(ctx) })
+		}
+	} else {
+		m := f.metrics.of(subscription)
+		for range f.cfg.Workers {
+			w := f.newWorker(subscription, out)
+			workers.Go(func() { w.run(ctx) })
+		}
+		f.done.Go(func() { f.sweep(ctx, subscription, m) })
 	}
-	f.done.Go(func() { f.sweep(ctx, subscription, n, m) })
 	f.done.Go(func() {
 		workers.Wait()
 		cancel()
@@ -196,10 +207,59 @@ func (f *Feed) pendingOf(subscription string) *pendingTenants {
 	return f.subs[subscription]
 }
 
+// each does something with the pending tenants of every subscription here, once for those
+// of a group.
 func (f *Feed) each(do func(*pendingTenants)) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for _, n := range f.subs {
-		do(n)
+	for name, n := range f.subs {
+		if _, grouped := f.groupOf[name]; !grouped {
+			do(n)
+		}
 	}
+}
+
+// pendingIn is the pending tenants of a subscription, made if need be. The caller holds mu.
+func (f *Feed) pendingIn(subscription string) *pendingTenants {
+	n, ok := f.subs[subscription]
+	if !ok {
+		n = newPendingTenants()
+		f.subs[subscription] = n
+	}
+	return n
+}
+
+// entryOf is where a tenant becomes pending for a subscription: in its group, if it has one.
+func (f *Feed) entryOf(subscription string) *pendingTenants {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if n, ok := f.groupOf[subscription]; ok {
+		return n
+	}
+	return f.pendingIn(subscription)
+}
+
+// newWorker makes a worker of a subscription. The caller holds mu.
+func (f *Feed) newWorker(subscription string, out chan<- *message.Message) *worker {
+	return &worker{
+		feed: f, subscription: subscription, interest: f.cfg.Interests[subscription], pending: f.pendingIn(subscription),
+		out: out, metrics: f.metrics.of(subscription),
+	}
+}
+
+// newGroupWorker makes a worker of a group. The caller holds mu.
+func (f *Feed) newGroupWorker(group string, members []string, n *pendingTenants, out chan<- *message.Message) *groupWorker {
+	g := &groupWorker{worker: worker{feed: f, subscription: group, pending: n, out: out}}
+	for i, name := range members {
+		m := f.newWorker(name, nil)
+		g.members = append(g.members, m)
+		if i == 0 {
+			g.interest = Interest{Ignores: slices.Clone(m.interest.Ignores), NoMeta: true}
+		}
+		// What all of them ignore isn't read.
+		g.interest.Ignores = slices.DeleteFunc(g.interest.Ignores, func(t string) bool { return !slices.Contains(m.interest.Ignores, t) })
+		g.interest.NoMeta = g.interest.NoMeta && m.interest.NoMeta
+		g.interest.FoldVersion = max(1, m.interest.FoldVersion)
+	}
+	return g
 }

@@ -27,6 +27,8 @@ type Page struct {
 	// or roll back, and MUST NOT use it, or the Page, after it has acked or nacked.
 	Tx pgx.Tx
 
+	// members are, of a shared page, the pages of the subscriptions that share it.
+	members []*Page
 	queued  pgx.Batch
 	begun   time.Time
 	failure error
@@ -72,6 +74,13 @@ func PageOf(m *message.Message) (*Page, error) {
 		return nil, errors.New("message isn't of the event store's feed")
 	}
 	return p, nil
+}
+
+// HandleGroup is Handle for a group of subscriptions (Config.Groups). do gets a page for
+// each subscription that has events to handle: they have one Tx, and are committed or
+// rolled back together.
+func HandleGroup(do func(context.Context, []*Page) error) message.NoPublishHandlerFunc {
+	return Handle(func(ctx context.Context, p *Page) error { return do(ctx, p.members) })
 }
 
 // Handle makes a Watermill handler of a function of pages. What it returns as

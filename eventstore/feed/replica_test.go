@@ -13,6 +13,7 @@ import (
 	"docket/eventstore"
 	"docket/eventstore/feed"
 
+	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
@@ -100,11 +101,16 @@ func (r *replica) leave() {
 // subscribe runs a subscription until the replica is closed. An error nacks.
 func (r *replica) subscribe(name string, do func(context.Context, *feed.Page) error) {
 	r.t.Helper()
+	r.subscribeWith(name, feed.Handle(do))
+}
+
+// subscribeWith is subscribe with a handler of messages.
+func (r *replica) subscribeWith(name string, handle message.NoPublishHandlerFunc) {
+	r.t.Helper()
 	messages, err := r.feed.Subscribe(context.Background(), name)
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	handle := feed.Handle(do)
 	r.handling.Go(func() {
 		for m := range messages {
 			r.handling.Go(func() {

@@ -37,9 +37,9 @@ where head.seq > coalesce(c.seq, 0)`
 const logsSQL = `select tenant_id from tenant_logs order by tenant_id`
 
 // sweep compares heads with checkpoints, at once and then every so often.
-func (f *Feed) sweep(ctx context.Context, subscription string, n *pendingTenants, m *subscriptionMetrics) {
+func (f *Feed) sweep(ctx context.Context, subscription string, m *subscriptionMetrics) {
 	for {
-		if err := f.sweepOnce(ctx, subscription, n, m); err != nil && ctx.Err() == nil {
+		if err := f.sweepOnce(ctx, subscription, m); err != nil && ctx.Err() == nil {
 			f.log.Warn("sweep failed", "subscription", subscription, "error", err)
 		}
 		if !f.untilSweep(ctx) {
@@ -48,7 +48,7 @@ func (f *Feed) sweep(ctx context.Context, subscription string, n *pendingTenants
 	}
 }
 
-func (f *Feed) sweepOnce(ctx context.Context, subscription string, n *pendingTenants, m *subscriptionMetrics) error {
+func (f *Feed) sweepOnce(ctx context.Context, subscription string, m *subscriptionMetrics) error {
 	found, err := f.sweepLogs(ctx, sweepSQL, subscription, f.fold(subscription))
 	if unreadable(err) {
 		found, err = f.sweepReadable(ctx, subscription)
@@ -56,7 +56,7 @@ func (f *Feed) sweepOnce(ctx context.Context, subscription string, n *pendingTen
 	if err != nil {
 		return err
 	}
-	n.mark(found.due...)
+	f.entryOf(subscription).mark(found.due...)
 	m.behindTenants.Set(float64(found.tenants))
 	m.behind.Set(float64(found.events))
 	m.parked.Set(float64(found.parked))

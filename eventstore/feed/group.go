@@ -1,0 +1,293 @@
+package feed
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"docket/domain"
+	"docket/internal/wait"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// lockGroupSQL locks the live checkpoints of some subscriptions ($2) in a tenant ($1) that
+// can share a page: they are complete, have no failure, are filled by this version's folds
+// ($3, by subscription) and no other transaction has them.
+const lockGroupSQL = `select c.subscription, c.generation from unnest($2::text[], $3::integer[]) as m (name, fold_version)
+join checkpoints c on c.tenant_id = $1 and c.subscription = m.name and coalesce(c.fold_version, 1) = m.fold_version
+  and c.generation = coalesce((select g.current from generations g where g.tenant_id = $1 and g.subscription = m.name), 1)
+where c.complete and c.failures = 0 and c.careful_to <= c.seq
+for no key update of c skip locked`
+
+// groupStatusSQL reads, after lockGroupSQL, where the live checkpoints of some
+// subscriptions ($2) in a tenant ($1) are, whether each waits for a retry or has an event
+// to skip, and the last seq of the log. A build may have been switched to before the lock.
+const groupStatusSQL = `select m.name, c.generation, c.seq, coalesce(c.retry_at > clock_timestamp(), false),
+  exists (select from skips s where s.tenant_id = $1 and s.subscription = m.name and s.seq > c.seq),
+  coalesce((select e.seq from events e where e.tenant_id = $1 order by e.seq desc limit 1), 0)
+from unnest($2::text[]) as m (name)
+join checkpoints c on c.tenant_id = $1 and c.subscription = m.name
+  and c.generation = coalesce((select g.current from generations g where g.tenant_id = $1 and g.subscription = m.name), 1)`
+
+// advanceGroupSQL moves the checkpoints of a tenant's ($1) subscriptions ($2) with their
+// generations ($3) to a seq ($4).
+const advanceGroupSQL = `update checkpoints c set seq = $4, advanced_at = clock_timestamp()
+from unnest($2::text[], $3::integer[]) as m (name, generation)
+where c.tenant_id = $1 and c.subscription = m.name and c.generation = m.generation`
+
+// groupWorker hands pages to the subscriptions of a group together:
+//
+//	wake-up ─▶ members that handle an event ─▶ lock their checkpoints ─▶ read once
+//	       ─▶ one message with a page per member ─▶ one batch: rows, checkpoints, commit
+//
+// A member continues alone, through its own worker, if it failed, is far behind, is
+// incomplete, has an event to skip, or another fold version or replica has its checkpoint.
+// If the shared page fails, it is rolled back and each member continues alone: so only the
+// one that fails is parked.
+type groupWorker struct {
+	worker
+	members []*worker
+}
+
+func (g *groupWorker) run(ctx context.Context) {
+	trouble := lookAgainAfter
+	for {
+		t, due, ok := g.pending.next(ctx)
+		if !ok {
+			return
+		}
+		active := g.active(t, due)
+		if len(active) == 0 {
+			g.pending.done(t, false)
+			continue
+		}
+		again, err := g.page(ctx, t, active)
+		switch again {
+		case lookNow:
+			g.pending.done(t, true)
+		case lookOnNews:
+			time.AfterFunc(pace, func() { g.pending.done(t, false) })
+		default:
+			g.pending.done(t, false)
+			time.AfterFunc(lookAgainAfter, func() { g.pending.mark(t) })
+		}
+		if err == nil || ctx.Err() != nil {
+			trouble = lookAgainAfter
+			continue
+		}
+		g.feed.log.Warn("page not handled", "subscription", g.subscription, "tenant", t, "error", err)
+		if !wait.Sleep(ctx, trouble) {
+			return
+		}
+		trouble = min(2*trouble, troubleMost)
+	}
+}
+
+// active are the members that have something to do: all of them if more is known than that
+// this replica has appended.
+func (g *groupWorker) active(t domain.TenantID, due bool) []*worker {
+	if due {
+		return g.members
+	}
+	var active []*worker
+	for _, m := range g.members {
+		if !m.skip(t) {
+			active = append(active, m)
+		}
+	}
+	return active
+}
+
+// alone has members continue through their own workers.
+func (g *groupWorker) alone(t domain.TenantID, members ...*worker) {
+	for _, m := range members {
+		m.pending.mark(t)
+	}
+}
+
+// groupMember is a member whose checkpoint the page has locked.
+type groupMember struct {
+	*worker
+	generation int
+	seq        int64
+}
+
+// page handles the next page of a tenant for some members. Its error is one of the
+// database that concerns no event.
+func (g *groupWorker) page(ctx context.Context, t domain.TenantID, active []*worker) (look, error) {
+	conn, err := g.feed.cfg.Pool.Acquire(ctx)
+	if err != nil {
+		return lookLater, err
+	}
+	tx, locked, head, err := g.lockMembers(ctx, conn, t, active)
+	if err != nil {
+		conn.Release()
+		if unreadable(err) {
+			g.alone(t, active...)
+			return lookOnNews, nil
+		}
+		return lookLater, err
+	}
+	if len(locked) == 0 {
+		g.release(ctx, conn, tx)
+		return lookOnNews, nil
+	}
+	first := slices.MinFunc(locked, func(a, b groupMember) int { return int(a.seq - b.seq) }).seq
+	s, err := g.read(ctx, tx, t, checkpoint{seq: first, head: head})
+	switch {
+	case err != nil && !refused(err) && !UnreadableEvent(err):
+		g.release(ctx, conn, tx)
+		return lookLater, err
+	case err != nil && s.Through == first:
+		g.release(ctx, conn, tx)
+		g.continueAlone(t, locked, err)
+		return lookOnNews, nil
+	}
+	locked = slices.DeleteFunc(locked, func(m groupMember) bool { return m.seq >= s.Through })
+	if len(locked) == 0 {
+		g.release(ctx, conn, tx)
+		return lookOnNews, nil
+	}
+	p := &Page{Subscription: g.subscription, Tenant: t, Events: s.Events, Tx: tx, begun: time.Now()}
+	for _, m := range locked {
+		own := &Page{Subscription: m.subscription, Tenant: t, Generation: m.generation, Events: s.since(m.seq), Tx: tx, begun: p.begun}
+		if len(own.Events) > 0 {
+			p.members = append(p.members, own)
+		}
+	}
+	if len(p.members) > 0 {
+		switch answer, cause := g.deliver(ctx, conn, tx, p); answer {
+		case nacked:
+			g.continueAlone(t, locked, cause)
+			return lookOnNews, nil
+		case closed:
+			return lookOnNews, nil
+		}
+	}
+	err = g.advanceMembers(ctx, conn, tx, p, locked, s.Through)
+	switch {
+	case err == nil && s.Through >= head:
+		return lookOnNews, nil
+	case err == nil:
+		return lookNow, nil
+	case refused(err) || errors.Is(err, context.DeadlineExceeded):
+		g.continueAlone(t, locked, err)
+		return lookOnNews, nil
+	}
+	return lookLater, err
+}
+
+// continueAlone has the members of a page that failed continue one by one.
+func (g *groupWorker) continueAlone(t domain.TenantID, members []groupMember, cause error) {
+	g.feed.log.Info("shared page failed, its read models continue one by one", "subscription", g.subscription, "tenant", t, "error", cause)
+	for _, m := range members {
+		g.alone(t, m.worker)
+	}
+}
+
+// lockMembers begins the page's transaction and locks the checkpoints of those members
+// that share it; the others continue alone. On an error the transaction is over.
+func (g *groupWorker) lockMembers(ctx context.Context, conn *pgxpool.Conn, t domain.TenantID, active []*worker) (pgx.Tx, []groupMember, int64, error) {
+	names, versions := make([]string, len(active)), make([]int32, len(active))
+	for i, m := range active {
+		names[i], versions[i] = m.subscription, int32(m.interest.FoldVersion)
+	}
+	var (
+		name          string
+		generation    int
+		seq, head     int64
+		parked, skips bool
+		generations   = map[string]int{}
+		locked        []groupMember
+		found         = map[string]bool{}
+		furthest      int64
+	)
+	b := &pgx.Batch{}
+	b.BeginTx(pgx.TxOptions{})
+	b.Queue(pageSettingsSQL)
+	b.Queue(lockGroupSQL, t.UUID(), names, versions).Query(func(rows pgx.Rows) error {
+		_, err := pgx.ForEachRow(rows, []any{&name, &generation}, func() error {
+			generations[name] = generation
+			return nil
+		})
+		return err
+	})
+	b.Queue(groupStatusSQL, t.UUID(), names).Query(func(rows pgx.Rows) error {
+		_, err := pgx.ForEachRow(rows, []any{&name, &generation, &seq, &parked, &skips, &head}, func() error {
+			m := active[slices.Index(names, name)]
+			if parked { // the sweep finds it when it is due
+				found[name] = true
+				return nil
+			}
+			if ours, ok := generations[name]; ok && ours == generation && !skips {
+				found[name] = true
+				locked = append(locked, groupMember{m, generation, seq})
+				furthest = max(furthest, seq)
+			}
+			return nil
+		})
+		return err
+	})
+	results := conn.SendBatch(ctx, b)
+	err := results.Close()
+	tx := results.Tx()
+	if err != nil {
+		_ = tx.Rollback(context.WithoutCancel(ctx))
+		return nil, nil, 0, fmt.Errorf("lock checkpoints: %w", err)
+	}
+	for _, m := range active {
+		if !found[m.subscription] {
+			g.alone(t, m)
+		}
+	}
+	// One that is far behind doesn't slow the others down.
+	locked = slices.DeleteFunc(locked, func(m groupMember) bool {
+		if far := furthest-m.seq > int64(g.feed.cfg.PageSize); far {
+			g.alone(t, m.worker)
+			return true
+		}
+		m.own(t, checkpoint{locked: true})
+		return false
+	})
+	return tx, locked, head, nil
+}
+
+// advanceMembers carries out what the members have queued, moves their checkpoints to a
+// seq and commits, in one round trip.
+func (g *groupWorker) advanceMembers(ctx context.Context, conn *pgxpool.Conn, tx pgx.Tx, p *Page, members []groupMember, through int64) error {
+	done, cancel := context.WithTimeout(context.WithoutCancel(ctx), max(closeGrace, g.feed.cfg.Timeout-time.Since(p.begun)))
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(closeGrace, cancel) })()
+	names, generations := make([]string, len(members)), make([]int32, len(members))
+	for i, m := range members {
+		names[i], generations[i] = m.subscription, int32(m.generation)
+	}
+	for _, own := range p.members {
+		p.queued.QueuedQueries = append(p.queued.QueuedQueries, own.queued.QueuedQueries...)
+	}
+	p.Queue(advanceGroupSQL, uuid.UUID(p.Tenant), names, generations, through)
+	p.Queue("commit")
+	if err := p.carryOut(done); err != nil {
+		g.release(ctx, conn, tx)
+		return fmt.Errorf("write rows and advance checkpoints: %w", err)
+	}
+	conn.Release()
+	for _, m := range members {
+		at := place{p.Tenant, m.subscription}
+		own := &Page{begun: p.begun}
+		if i := slices.IndexFunc(p.members, func(o *Page) bool { return o.Subscription == m.subscription }); i >= 0 {
+			own = p.members[i]
+		}
+		m.metrics.handled(own, through-m.seq)
+		g.feed.idle.moved(at, through)
+	}
+	for _, m := range members { // last: a reader that waits for one finds all of it done
+		g.feed.positions.advanced(p.Tenant, m.subscription, through)
+	}
+	return nil
+}
