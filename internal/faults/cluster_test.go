@@ -12,7 +12,6 @@ import (
 
 	"docket/internal/pgtest"
 	"docket/internal/postgres"
-	"docket/migrations"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -26,8 +25,8 @@ type cluster struct {
 	server *postgres.Server
 }
 
-// lazyWAL lets nobody but a commit that waits for it write the log ahead: what
-// Postgres was not asked to make safe is then lost when it is killed.
+// lazyWAL lets only a commit that waits write the log ahead: a killed Postgres then
+// loses what it was not asked to make safe.
 const lazyWAL = `
 alter system set wal_writer_delay = '10s';
 alter system set wal_writer_flush_after = '1GB';
@@ -40,7 +39,7 @@ const maxConnections = 3*68 + 32
 
 func newCluster(t *testing.T) *cluster {
 	t.Helper()
-	c := &cluster{t: t, dir: pgtest.DiskDir(t)}
+	c := &cluster{t: t, dir: pgtest.MigratedDiskDir(t)}
 	c.start()
 	t.Cleanup(func() {
 		if err := c.server.Stop(context.Background()); err != nil {
@@ -52,9 +51,6 @@ func newCluster(t *testing.T) *cluster {
 		if _, err := admin.Exec(t.Context(), statement); err != nil {
 			t.Fatal(err)
 		}
-	}
-	if err := migrations.Up(t.Context(), c.url(postgres.OwnerLogin), nil); err != nil {
-		t.Fatal(err)
 	}
 	return c
 }

@@ -12,7 +12,7 @@ import (
 
 // leastAcked is how many commands must be acknowledged for each fault, so that it
 // proves something.
-const leastAcked = 150
+func leastAcked() int { return scaled(150) }
 
 // The program keeps its promises under load, whatever happens to it and to
 // Postgres.
@@ -50,7 +50,7 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// wantsReal fails where a fault hit nobody, or there was too little load.
+// wantsReal fails where a fault hit no request, or there was too little load.
 func (r *run) wantsReal(done []struck) {
 	r.t.Helper()
 	hit := map[string]int{}
@@ -59,10 +59,10 @@ func (r *run) wantsReal(done []struck) {
 	}
 	for _, f := range chosen() {
 		if hit[f.name] == 0 {
-			r.t.Errorf("%s: it hit nobody, so nothing is proved", f.name)
+			r.t.Errorf("%s: it hit no request, so nothing is proved", f.name)
 		}
 	}
-	if n, needed := r.acked.value(), leastAcked*len(done); n < needed || n == 0 {
+	if n, needed := r.acked.value(), leastAcked()*len(done); n < needed || n == 0 {
 		r.t.Errorf("%d commands were acknowledged, %d are needed to prove something", n, needed)
 	}
 	if *onlyFlag != "" {

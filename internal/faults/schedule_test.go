@@ -22,7 +22,7 @@ type fault struct {
 	strike func(*run, context.Context) int
 }
 
-// faults are all there are; the worst come twice in a round.
+// faults are all there are; in the long form the worst come twice in a round.
 var faults = []fault{
 	{"Postgres killed", (*run).killPostgres},
 	{"Postgres killed", (*run).killPostgres},
@@ -40,7 +40,11 @@ var faults = []fault{
 
 // chosen are the faults of this run.
 func chosen() []fault {
-	return slices.DeleteFunc(slices.Clone(faults), func(f fault) bool { return !strings.Contains(f.name, *onlyFlag) })
+	all := slices.Clone(faults)
+	if !*longFlag {
+		all = slices.CompactFunc(all, func(a, b fault) bool { return a.name == b.name })
+	}
+	return slices.DeleteFunc(all, func(f fault) bool { return !strings.Contains(f.name, *onlyFlag) })
 }
 
 // struck is one fault of the run.
@@ -52,7 +56,7 @@ type struck struct {
 	hit, acked int
 }
 
-// strikes is how often a fault strikes that hits nobody.
+// strikes is how often a fault strikes that hits no request.
 const strikes = 5
 
 // schedule strikes with faults in an order of the seed's choice, round by round,
@@ -66,7 +70,7 @@ func (r *run) schedule(atLeast time.Duration) []struck {
 	until := time.Now().Add(atLeast)
 	for {
 		for _, i := range r.rng.Perm(len(faults)) {
-			// On a slow machine nothing may happen just then: one that hits nobody
+			// On a slow machine nothing may happen just then: one that hits no request
 			// proves nothing, and strikes again.
 			for again, hit := 0, 0; hit == 0 && again < strikes; again++ {
 				before := r.acked.value()
@@ -91,13 +95,13 @@ func (r *run) schedule(atLeast time.Duration) []struck {
 
 // calmAcked is how many commands each of the two replicas must acknowledge between two
 // faults: together leastAcked.
-const calmAcked = leastAcked / 2
+func calmAcked() int { return leastAcked() / 2 }
 
 // calm waits until all replicas have worked for a while.
 func (r *run) calm(ctx context.Context) {
 	r.t.Helper()
 	for _, replica := range r.replicas {
-		if !replica.acked.reach(ctx, replica.acked.value()+calmAcked) {
+		if !replica.acked.reach(ctx, replica.acked.value()+calmAcked()) {
 			r.t.Errorf("%s acknowledges nothing any more", replica.name)
 		}
 	}
@@ -115,8 +119,8 @@ func (r *run) asked() int {
 	return n
 }
 
-// killPostgres ends all processes of Postgres. Before that, what commits without
-// waiting isn't written for a while, by nobody's promise.
+// killPostgres ends all processes of Postgres. Before that, the log of
+// commits that don't wait isn't written for a while, which no promise covers.
 func (r *run) killPostgres(ctx context.Context) int {
 	for !r.withoutWALWriter(ctx, 20+r.rng.IntN(40)) {
 		if ctx.Err() != nil || r.t.Failed() {
@@ -141,13 +145,13 @@ func (r *run) killPostgres(ctx context.Context) int {
 	return hit
 }
 
-// stuckAfter is without how long an acknowledgement nobody can commit any more, even
-// on a slow machine. Clients have asked again by then.
+// stuckAfter is how long a run without any acknowledgement means that no client can
+// commit any more, even on a slow machine. Clients have asked again by then.
 const stuckAfter = 10 * time.Second
 
 // withoutWALWriter stops the process that writes the log in the background until
 // so many commands are acknowledged. It may have been stopped with a lock in its
-// hand, so that nobody can commit any more: then it goes on, and it's false.
+// hand, so that no client can commit any more: then it goes on, and the result is false.
 func (r *run) withoutWALWriter(ctx context.Context, commands int) bool {
 	if err := r.cluster.walWriter(syscall.SIGSTOP); err != nil {
 		r.t.Error(err)
@@ -190,8 +194,8 @@ func (r *run) killSession(ctx context.Context) int {
 	return 0
 }
 
-// stopPostgres stops all processes of Postgres for a while: nobody refuses, and
-// nobody answers.
+// stopPostgres stops all processes of Postgres for a while: no connection is
+// refused, and no statement answered.
 func (r *run) stopPostgres(ctx context.Context) int {
 	family := append(childrenOf(r.cluster.server.PID()), process{pid: r.cluster.server.PID()})
 	for _, p := range family {
@@ -230,7 +234,7 @@ func (r *run) resetConnections(ctx context.Context) int {
 }
 
 // loseAnswers cuts a replica's connection right after an append has gone through
-// it, several times: Postgres carries it out, and nobody hears of it.
+// it, several times: Postgres carries it out, and no client gets the answer.
 func (r *run) loseAnswers(ctx context.Context) int {
 	const answers = 8
 	p := r.oneOf().proxy
@@ -289,7 +293,7 @@ func (r *run) longTransaction(ctx context.Context) int {
 	}
 	before := r.acked.value()
 	for _, replica := range r.replicas {
-		replica.acked.reach(ctx, replica.acked.value()+calmAcked)
+		replica.acked.reach(ctx, replica.acked.value()+calmAcked())
 	}
 	r.caughtUp()
 	if err := tx.Rollback(ctx); err != nil {

@@ -15,7 +15,7 @@ import (
 // roles yet. Needs a server of its own: roles are shared by all databases.
 func TestEnsureRolesAtOnce(t *testing.T) {
 	t.Parallel()
-	s := start(t, postgres.Config{DataDir: dataDir(t), Unsafe: true})
+	s := start(t, postgres.Config{DataDir: pgtest.ClusterDir(t), Unsafe: true})
 	admin := connect(t, s.URL(postgres.Superuser, "postgres"))
 	do := func(statement string) {
 		t.Helper()
@@ -106,8 +106,8 @@ func TestEnsureRolesAtOnce(t *testing.T) {
 	}
 }
 
-// From 16 on a membership need not be inherited: the owner then has the engine's
-// sight of all tenants only where it says so.
+// From 16 on a membership need not be inherited: the owner then
+// sees all tenants, as the engine does, only after SET ROLE.
 func TestOwnerDoesNotInherit(t *testing.T) {
 	t.Parallel()
 	c := connect(t, pgtest.Empty(t).OwnerURL)

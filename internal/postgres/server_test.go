@@ -39,7 +39,7 @@ func one(t *testing.T, c *pgx.Conn, query string, args ...any) string {
 }
 
 func exists(pid int) bool {
-	// A zombie that nobody reaps has ended too.
+	// A zombie that no process reaps has ended too.
 	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err == nil && strings.Contains(string(stat), ") Z ") {
 		return false
@@ -141,7 +141,7 @@ func TestStartStop(t *testing.T) {
 
 func TestAdopt(t *testing.T) {
 	defer leavesNothing(t, goleak.IgnoreCurrent())
-	dir := dataDir(t)
+	dir := pgtest.ClusterDir(t)
 	pid := killedStarter(t, dir)
 	if !exists(pid) {
 		t.Fatal("the server went with its starter")
@@ -160,7 +160,7 @@ func TestAdopt(t *testing.T) {
 // A server that a dying docket told to stop is not adopted but waited for.
 func TestServerThatStopsIsNotAdopted(t *testing.T) {
 	t.Parallel()
-	dir := dataDir(t)
+	dir := pgtest.ClusterDir(t)
 	pid := killedStarter(t, dir)
 	left, running := postgres.Running(dir)
 	if !running {
@@ -206,7 +206,7 @@ func TestServerThatStopsIsNotAdopted(t *testing.T) {
 // in a restarted container, quite likely our own.
 func TestStalePidFile(t *testing.T) {
 	t.Parallel()
-	dir := dataDir(t)
+	dir := pgtest.ClusterDir(t)
 	s := start(t, postgres.Config{DataDir: dir, Unsafe: true})
 	if err := syscall.Kill(s.PID(), syscall.SIGKILL); err != nil {
 		t.Fatal(err)
@@ -234,7 +234,7 @@ func TestStalePidFile(t *testing.T) {
 
 func TestFailedStartSaysWhy(t *testing.T) {
 	t.Parallel()
-	dir := dataDir(t)
+	dir := pgtest.ClusterDir(t)
 	stop(t, start(t, postgres.Config{DataDir: dir, Unsafe: true}))
 	conf := filepath.Join(dir, "postgres", "postgresql.conf")
 	if err := os.WriteFile(conf, []byte("no_such_setting = 1\n"), 0o644); err != nil {
@@ -268,7 +268,7 @@ func TestCancelledStartLeavesNothing(t *testing.T) {
 	start(t, postgres.Config{DataDir: dir, Unsafe: true})
 }
 
-// What a killed initdb left behind is in no one's way.
+// What a killed initdb left behind doesn't keep the next start from making a cluster.
 func TestHalfMadeClusterIsRemade(t *testing.T) {
 	t.Parallel()
 	dir := dataDir(t)
@@ -328,7 +328,7 @@ func TestLongDataDir(t *testing.T) {
 
 func TestLongLogIsEmptied(t *testing.T) {
 	t.Parallel()
-	dir := dataDir(t)
+	dir := pgtest.ClusterDir(t)
 	stop(t, start(t, postgres.Config{DataDir: dir, Unsafe: true}))
 	path := filepath.Join(dir, "postgres.log")
 	if err := os.Truncate(path, 11<<20); err != nil {
@@ -353,15 +353,15 @@ func TestOrdinaryUser(t *testing.T) {
 	if out, err := exec.Command("cp", os.Args[0], program).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	const nobody = 65534
-	if err := os.Chown(home, nobody, nobody); err != nil {
+	const unprivileged = 65534
+	if err := os.Chown(home, unprivileged, unprivileged); err != nil {
 		t.Fatal(err)
 	}
 	dir := filepath.Join(home, "data")
 	cmd := second("start", dir)
 	cmd.Path, cmd.Dir = program, "/"
 	cmd.Env = append(cmd.Env, "HOME="+home)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: unprivileged, Gid: unprivileged}}
 	out, err := cmd.CombinedOutput() // no input: it starts and stops
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
