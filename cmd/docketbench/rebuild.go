@@ -13,6 +13,7 @@ import (
 	"docket/eventstore"
 	"docket/internal/postgres"
 	"docket/projections"
+	"docket/projections/rebuild"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -81,12 +82,12 @@ func (r *rebuildPlan) check() error {
 	switch {
 	case r.Tenants < 1 || r.Events < r.Tenants:
 		return errors.New("--tenants must be at least 1, and --events at least as many")
-	case r.Workers < 1 || r.Workers > projections.MaxWorkers:
-		return fmt.Errorf("--workers must be 1 to %d", projections.MaxWorkers)
+	case r.Workers < 1 || r.Workers > rebuild.MaxWorkers:
+		return fmt.Errorf("--workers must be 1 to %d", rebuild.MaxWorkers)
 	case r.Rounds < 1:
 		return errors.New("--rounds must be at least 1")
 	case r.Projection != "" && !slices.Contains(projections.Models(), r.Projection):
-		return fmt.Errorf("--projection: %w", &projections.UnknownModelError{Name: r.Projection})
+		return fmt.Errorf("--projection: %w", &rebuild.UnknownModelError{Name: r.Projection})
 	}
 	return nil
 }
@@ -125,13 +126,13 @@ type rebuildRound struct {
 }
 
 func (p *program) rebuild(ctx context.Context, plan rebuildPlan, dir string) (err error) {
-	d, err := p.openDatabase(ctx, dir, plan.Workers*projections.ConnsPerWorker+spareConnections)
+	d, err := p.openDatabase(ctx, dir, plan.Workers*rebuild.ConnsPerWorker+spareConnections)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.close(p.atOnce)) }()
 	pool, err := postgres.Pool(ctx, d.Engine, postgres.PoolConfig{
-		Role: postgres.EngineRole, MaxConns: int32(plan.Workers*projections.ConnsPerWorker + 1), AppName: "docketbench",
+		Role: postgres.EngineRole, MaxConns: int32(plan.Workers*rebuild.ConnsPerWorker + 1), AppName: "docketbench",
 	})
 	if err != nil {
 		return err
@@ -223,7 +224,7 @@ func (p *program) rebuildRound(ctx context.Context, d *database, pool *pgxpool.P
 	forgetPeak(os.Getpid())
 	cpu := watchCPU(0, d.pid())
 	begin = time.Now()
-	rebuilder := projections.NewRebuilder(pool)
+	rebuilder := rebuild.New(pool)
 	rebuilder.FullSpeed = !plan.GiveWay
 	rebuilder.Workers, rebuilder.By = plan.Workers, "docketbench"
 	err = rebuilder.Rebuild(ctx, tenants, models, nil)
