@@ -8,6 +8,7 @@ import (
 
 	"docket/domain"
 	"docket/projections"
+	"docket/projections/rebuild"
 )
 
 // A rebuild of everything while the API answers: all answers are byte for byte
@@ -71,7 +72,7 @@ func TestReadsDuringRebuild(t *testing.T) {
 	})
 	rebuilt := map[string]int{}
 	for round := range 5 {
-		err := w.rebuild.Rebuild(t.Context(), nil, nil, func(p projections.Progress) {
+		err := w.rebuild.Rebuild(t.Context(), nil, nil, func(p rebuild.Progress) {
 			if p.Done {
 				rebuilt[p.Model]++
 			}

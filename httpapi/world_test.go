@@ -24,6 +24,7 @@ import (
 	"docket/internal/pgtest"
 	"docket/notify"
 	"docket/projections"
+	"docket/projections/rebuild"
 )
 
 const (
@@ -41,7 +42,7 @@ type world struct {
 	store     *eventstore.Store
 	published *published
 	document  *apitest.Document
-	rebuild   *projections.Rebuilder
+	rebuild   *rebuild.Rebuilder
 	// replica makes another Server, which shares nothing with the first but the
 	// database.
 	replica func() *Server
@@ -77,7 +78,7 @@ func newWorld(t testing.TB) *world {
 	name, handler := notify.Subscription()
 	handlers[name] = handler
 
-	w := &world{TB: t, rebuild: projections.NewRebuilder(engine)}
+	w := &world{TB: t, rebuild: rebuild.New(engine)}
 	master := bytes.Repeat([]byte("m"), minMasterKey)
 	replica := func(events *feed.Feed, progress *feed.Positions) (*Server, *commands.Commands) {
 		t.Helper()

@@ -13,20 +13,20 @@ import (
 func TestActivity(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.run(t, 5, Subscriptions())
-	c, ann := fillCompany(t, w, 4)
-	bob := c.userIDs[1]
-	if err := c.project(t, ann, c.projectIDs[0], domain.MoveProject{To: domain.Submitted}); err != nil {
+	w.Run(t, 5, Subscriptions())
+	c, ann := w.Company(t, 4)
+	bob := c.UserIDs[1]
+	if err := c.ChangeProject(t, ann, c.ProjectIDs[0], domain.MoveProject{To: domain.Submitted}); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.project(t, ann, c.projectIDs[1], domain.DeleteProject{}); err != nil {
+	if err := c.ChangeProject(t, ann, c.ProjectIDs[1], domain.DeleteProject{}); err != nil {
 		t.Fatal(err)
 	}
-	w.caught(t, c)
-	s := c.scope(t, ann)
+	w.Caught(t, c)
+	s := c.Scope(t, ann)
 
 	want := []Activity{}
-	for _, e := range c.log {
+	for _, e := range c.Log {
 		a, err := tellActivity(e)
 		if err != nil {
 			t.Fatal(err)
@@ -35,13 +35,13 @@ func TestActivity(t *testing.T) {
 	}
 	last := want[len(want)-2]
 	if last.Summary != `Ann moved project "Project 0" from draft to submitted` || last.Action != "project.status_changed" ||
-		last.ActorName != "Ann" || *last.ActorID != ann || last.EntityID != c.projectIDs[0].UUID() || *last.ProjectID != c.projectIDs[0] ||
+		last.ActorName != "Ann" || *last.ActorID != ann || last.EntityID != c.ProjectIDs[0].UUID() || *last.ProjectID != c.ProjectIDs[0] ||
 		last.EntityType != domain.ProjectStream || len(last.Changes) != 1 || last.Changes[0].Field != "status" || last.RequestID == "" {
 		t.Errorf("got %+v", last)
 	}
 
 	project, task := domain.ProjectStream, "task.created"
-	entity := c.projectIDs[0].UUID()
+	entity := c.ProjectIDs[0].UUID()
 	from, to := want[5].At, want[8].At
 	before, after := want[0].At.Add(-time.Hour), want[len(want)-1].At.Add(time.Hour)
 	between := want[5].At.Add(-time.Nanosecond)
@@ -89,17 +89,17 @@ func TestActivity(t *testing.T) {
 func TestActivityOfANewerVersion(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.run(t, 100, Subscriptions())
-	c, ann := w.found(t, "acme")
-	w.caught(t, c)
-	seq := w.insert(t, c, c.stream(), "tenant.moved", 1, `{}`, `{"request_id":"r","actor_name":{"u":"`+ann.String()+`","v":"Ann"}}`)
-	if _, err := w.engine.Exec(t.Context(), `insert into activity (tenant_id, generation, seq, action, entity_type)
-values ($1, $2, $3, 'tenant.moved', 'tenant')`, c.id.UUID(), w.generation(t, c, activity.Name), seq); err != nil {
+	w.Run(t, 100, Subscriptions())
+	c, ann := w.Found(t, "acme")
+	w.Caught(t, c)
+	seq := w.Insert(t, c, c.Stream(), "tenant.moved", 1, `{}`, `{"request_id":"r","actor_name":{"u":"`+ann.String()+`","v":"Ann"}}`)
+	if _, err := w.Engine.Exec(t.Context(), `insert into activity (tenant_id, generation, seq, action, entity_type)
+values ($1, $2, $3, 'tenant.moved', 'tenant')`, c.ID.UUID(), w.Generation(t, c, activity.Name), seq); err != nil {
 		t.Fatal(err)
 	}
-	entity := c.id.UUID()
+	entity := c.ID.UUID()
 	for name, filter := range map[string]ActivityFilter{"all": {AfterSeq: seq - 1}, "entity": {AfterSeq: seq - 1, EntityID: &entity}} {
-		items, more, err := w.queries.Activity(t.Context(), c.scope(t, ann), filter, 0, Fresh{})
+		items, more, err := w.queries.Activity(t.Context(), c.Scope(t, ann), filter, 0, Fresh{})
 		if err != nil || more || len(items) != 1 {
 			t.Fatalf("%s: %+v, %v, %v", name, items, more, err)
 		}

@@ -6,35 +6,36 @@ import (
 
 	"docket/domain"
 	"docket/eventstore"
+	"docket/internal/tenanttest"
 )
 
 // grow appends changes to a project until its stream has n events, 1,000 a Commit.
-func (c *company) grow(b *testing.B, by domain.UserID, id domain.ProjectID, n int) {
+func grow(b *testing.B, c *tenanttest.Tenant, by domain.UserID, id domain.ProjectID, n int) {
 	b.Helper()
-	for c.projects[id].Version < n {
-		state := c.projects[id]
+	for c.Projects[id].Version < n {
+		state := c.Projects[id]
 		var events []domain.Event
 		for i := range min(1_000, n-state.Version) {
-			more, err := domain.DecideProject(state, c.by(by), domain.EditProject{Name: domain.To(fmt.Sprint("Name ", state.Version, i))})
+			more, err := domain.DecideProject(state, c.Actor(by), domain.EditProject{Name: domain.To(fmt.Sprint("Name ", state.Version, i))})
 			if err != nil {
 				b.Fatal(err)
 			}
 			events = append(events, more...)
 		}
-		c.append(b, c.by(by), eventstore.Commit{}, domain.Stream(domain.ProjectStream, id), events)
+		c.Append(b, c.Actor(by), eventstore.Commit{}, domain.Stream(domain.ProjectStream, id), events)
 	}
 }
 
 // Of one project with 1,000 events, in a tenant with others.
 func BenchmarkAsOfProject(b *testing.B) {
 	w := newWorld(b)
-	c, ann := w.found(b, "acme")
-	id := c.create(b, ann, "Website")
-	c.grow(b, ann, id, 1_000)
-	s := c.scope(b, ann)
+	c, ann := w.Found(b, "acme")
+	id := c.CreateProject(b, ann, "Website")
+	grow(b, c, ann, id, 1_000)
+	s := c.Scope(b, ann)
 	defer inMilliseconds(b)
 	for b.Loop() {
-		if p, err := w.queries.ProjectAsOf(b.Context(), s, id, c.head()); err != nil || p.Version != 1_000 {
+		if p, err := w.queries.ProjectAsOf(b.Context(), s, id, c.Head()); err != nil || p.Version != 1_000 {
 			b.Fatal(p.Version, err)
 		}
 	}
@@ -46,17 +47,17 @@ func BenchmarkAsOfProjects(b *testing.B) {
 	for _, share := range []int{50, 5_000, 100_000} {
 		b.Run(fmt.Sprintf("project-events=%d", share), func(b *testing.B) {
 			w := newWorld(b)
-			c, ann := w.found(b, "acme")
+			c, ann := w.Found(b, "acme")
 			for range 50 {
-				c.grow(b, ann, c.create(b, ann, "Website"), share/50)
+				grow(b, c, ann, c.CreateProject(b, ann, "Website"), share/50)
 			}
 			if share < 100_000 {
-				c.growTasks(b, ann, c.projectIDs[0], 100_000)
+				growTasks(b, c, ann, c.ProjectIDs[0], 100_000)
 			}
-			s := c.scope(b, ann)
+			s := c.Scope(b, ann)
 			defer inMilliseconds(b)
 			for b.Loop() {
-				got, _, err := w.queries.ProjectsAsOf(b.Context(), s, ProjectFilter{}, ProjectOrder{By: ByName}, Page{Limit: 50}, c.head())
+				got, _, err := w.queries.ProjectsAsOf(b.Context(), s, ProjectFilter{}, ProjectOrder{By: ByName}, Page{Limit: 50}, c.Head())
 				if err != nil || len(got) != 50 {
 					b.Fatal(len(got), err)
 				}
@@ -69,19 +70,19 @@ func BenchmarkAsOfProjects(b *testing.B) {
 // projects and some 10,000 tasks with a comment on every hundredth.
 func BenchmarkAsOfMix(b *testing.B) {
 	w := newWorld(b)
-	c, ann := w.found(b, "acme")
+	c, ann := w.Found(b, "acme")
 	for range 50 {
-		c.create(b, ann, "Website")
+		c.CreateProject(b, ann, "Website")
 	}
 	for n := int64(1_000); n <= 100_000; n += 1_000 {
-		c.growTasks(b, ann, c.projectIDs[n/1_000%50], n)
-		c.say(b, ann, c.taskIDs[len(c.taskIDs)-1], "Done?")
+		growTasks(b, c, ann, c.ProjectIDs[n/1_000%50], n)
+		c.CreateComment(b, ann, c.TaskIDs[len(c.TaskIDs)-1], "Done?")
 	}
-	s := c.scope(b, ann)
+	s := c.Scope(b, ann)
 	b.Run("list=tasks", func(b *testing.B) {
 		defer inMilliseconds(b)
 		for b.Loop() {
-			got, _, err := w.queries.TasksAsOf(b.Context(), s, TaskFilter{}, Page{Limit: 50}, c.head())
+			got, _, err := w.queries.TasksAsOf(b.Context(), s, TaskFilter{}, Page{Limit: 50}, c.Head())
 			if err != nil || len(got) != 50 {
 				b.Fatal(len(got), err)
 			}
@@ -90,7 +91,7 @@ func BenchmarkAsOfMix(b *testing.B) {
 	b.Run("list=comments", func(b *testing.B) {
 		defer inMilliseconds(b)
 		for b.Loop() {
-			got, _, err := w.queries.CommentsAsOf(b.Context(), s, c.taskIDs[len(c.taskIDs)-1], Page{Limit: 50}, c.head())
+			got, _, err := w.queries.CommentsAsOf(b.Context(), s, c.TaskIDs[len(c.TaskIDs)-1], Page{Limit: 50}, c.Head())
 			if err != nil || len(got) != 1 {
 				b.Fatal(len(got), err)
 			}
@@ -104,18 +105,18 @@ func inMilliseconds(b *testing.B) {
 }
 
 // growTasks appends tasks of 10 events each until the log has n events.
-func (c *company) growTasks(b *testing.B, by domain.UserID, p domain.ProjectID, n int64) {
+func growTasks(b *testing.B, c *tenanttest.Tenant, by domain.UserID, p domain.ProjectID, n int64) {
 	b.Helper()
-	for c.head() < n {
-		id := c.add(b, by, p, domain.CreateTask{Title: "Copy"})
+	for c.Head() < n {
+		id := c.CreateTask(b, by, p, domain.CreateTask{Title: "Copy"})
 		var events []domain.Event
 		for i := range 9 {
-			more, err := domain.DecideTask(c.tasks[id], c.by(by), domain.EditTask{Project: c.projects[p], Title: domain.To(fmt.Sprint("Copy ", i))})
+			more, err := domain.DecideTask(c.Tasks[id], c.Actor(by), domain.EditTask{Project: c.Projects[p], Title: domain.To(fmt.Sprint("Copy ", i))})
 			if err != nil {
 				b.Fatal(err)
 			}
 			events = append(events, more...)
 		}
-		c.append(b, c.by(by), eventstore.Commit{}, domain.Stream(domain.TaskStream, id), events)
+		c.Append(b, c.Actor(by), eventstore.Commit{}, domain.Stream(domain.TaskStream, id), events)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"docket/domain"
+	"docket/internal/tenanttest"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -15,7 +16,7 @@ import (
 
 // view is all that the queries answer, now or, with a seq, as of it. What is refused
 // is in it too. Lists are read in pages of two.
-func (w *world) view(t fatalist, c *company, s domain.Scope, ask asked, seq *int64) map[string]any {
+func (w *world) view(t tenanttest.TB, c *tenanttest.Tenant, s domain.Scope, ask asked, seq *int64) map[string]any {
 	t.Helper()
 	ctx := context.Background()
 	out := map[string]any{}
@@ -31,7 +32,7 @@ func (w *world) view(t fatalist, c *company, s domain.Scope, ask asked, seq *int
 		out[what] = err.Error()[strings.LastIndex(err.Error(), ":")+1:]
 	}
 	q := w.queries
-	for _, id := range c.projectIDs {
+	for _, id := range c.ProjectIDs {
 		if seq == nil {
 			got, err := q.Project(ctx, s, id, Fresh{})
 			note("project "+id.String(), got, err)
@@ -47,7 +48,7 @@ func (w *world) view(t fatalist, c *company, s domain.Scope, ask asked, seq *int
 			return q.TasksAsOf(ctx, s, wanted, p, *seq)
 		})
 	}
-	for _, id := range c.taskIDs {
+	for _, id := range c.TaskIDs {
 		if seq == nil {
 			got, err := q.Task(ctx, s, id, Fresh{})
 			note("task "+id.String(), got, err)
@@ -62,7 +63,7 @@ func (w *world) view(t fatalist, c *company, s domain.Scope, ask asked, seq *int
 			return q.CommentsAsOf(ctx, s, id, p, *seq)
 		})
 	}
-	for _, id := range c.commentIDs {
+	for _, id := range c.CommentIDs {
 		if seq == nil {
 			got, err := q.Comment(ctx, s, id, Fresh{})
 			note("comment "+id.String(), got, err)
@@ -125,9 +126,9 @@ func note2[R any](note func(string, any, error), what string, read func(Page) ([
 func TestAsOfIsWhatWasReadThen(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.run(t, 50, Subscriptions())
+	w.Run(t, 50, Subscriptions())
 	rapid.Check(t, func(t *rapid.T) {
-		c, ann := w.found(t, "acme")
+		c, ann := w.Found(t, "acme")
 		w.queries.asOfPage = rapid.Int64Range(1, 20).Draw(t, "page of the log")
 		w.queries.asOfStreams = rapid.IntRange(1, 20).Draw(t, "streams at once")
 		type moment struct {
@@ -137,39 +138,39 @@ func TestAsOfIsWhatWasReadThen(t *testing.T) {
 		}
 		var then []moment
 		look := func() {
-			w.caught(t, c)
+			w.Caught(t, c)
 			ask := asked{}
 			if rapid.Bool().Draw(t, "filtered") {
 				ask.projects.Visibility = new(rapid.SampledFrom([]domain.Visibility{domain.Public, domain.Private}).Draw(t, "visibility"))
 				ask.tasks.Status = new(rapid.SampledFrom([]domain.TaskStatus{domain.Todo, domain.Done}).Draw(t, "status"))
 			}
 			if rapid.Bool().Draw(t, "owned") {
-				u := rapid.SampledFrom(c.userIDs).Draw(t, "owner")
+				u := rapid.SampledFrom(c.UserIDs).Draw(t, "owner")
 				ask.projects.OwnerID, ask.tasks.AssigneeID = &u, &u
 			}
-			if k := c.anyLabel(); k != nil && rapid.Bool().Draw(t, "labelled") {
+			if k := anyLabel(c); k != nil && rapid.Bool().Draw(t, "labelled") {
 				ask.tasks.Label = k
 			}
-			then = append(then, moment{c.head(), ask, w.view(t, c, c.scope(t, ann), ask, nil)})
+			then = append(then, moment{c.Head(), ask, w.view(t, c, c.Scope(t, ann), ask, nil)})
 		}
 		for range rapid.IntRange(1, 4).Draw(t, "moments") {
 			for range rapid.IntRange(0, 10).Draw(t, "steps") {
-				c.anything(t)
+				c.ChangeAnything(t)
 			}
-			if !c.members[ann].Active {
-				c.join(t, ann, "Ann", domain.Owner)
+			if !c.Members[ann].Active {
+				c.Join(t, ann, "Ann", domain.Owner)
 			}
 			look()
 		}
-		s := c.scope(t, ann)
+		s := c.Scope(t, ann)
 		for _, m := range then {
 			got := w.view(t, c, s, m.ask, &m.seq)
 			for what, want := range m.view {
 				if d := cmp.Diff(want, got[what]); d != "" {
-					t.Fatalf("%s as of %d of %d: -then +now:\n%s", what, m.seq, c.head(), d)
+					t.Fatalf("%s as of %d of %d: -then +now:\n%s", what, m.seq, c.Head(), d)
 				}
 			}
-			at := c.log[m.seq-1].At
+			at := c.Log[m.seq-1].At
 			if seq, err := w.queries.SeqOf(context.Background(), s, Moment{Time: at}); err != nil || seq != m.seq {
 				t.Fatalf("%s is seq %d, got %d, %v", at, m.seq, seq, err)
 			}
@@ -191,9 +192,9 @@ func TestAsOfIsWhatWasReadThen(t *testing.T) {
 }
 
 // anyLabel is one that a task has, if any has one.
-func (c *company) anyLabel() *string {
-	for _, id := range c.taskIDs {
-		if labels := c.tasks[id].Labels; len(labels) > 0 {
+func anyLabel(c *tenanttest.Tenant) *string {
+	for _, id := range c.TaskIDs {
+		if labels := c.Tasks[id].Labels; len(labels) > 0 {
 			return &labels[0]
 		}
 	}
@@ -204,28 +205,28 @@ func (c *company) anyLabel() *string {
 func TestAsOfIsBounded(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	c, ann := w.found(t, "acme")
-	p := c.create(t, ann, "Website")
-	s := c.scope(t, ann)
+	c, ann := w.Found(t, "acme")
+	p := c.CreateProject(t, ann, "Website")
+	s := c.Scope(t, ann)
 	w.queries.pastSingles, w.queries.pastLists = newShares(1, 1), newShares(1, 1)
-	if err := w.queries.pastSingles.enter(t.Context(), c.id); err != nil {
+	if err := w.queries.pastSingles.enter(t.Context(), c.ID); err != nil {
 		t.Fatal(err)
 	}
 	w.queries.AsOfTime = 1
-	if _, err := w.queries.ProjectAsOf(t.Context(), s, p, c.head()); domain.CodeOf(err) != domain.CodeOverloaded {
+	if _, err := w.queries.ProjectAsOf(t.Context(), s, p, c.Head()); domain.CodeOf(err) != domain.CodeOverloaded {
 		t.Errorf("with no turn to be had: %v", err)
 	}
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := w.queries.ProjectAsOf(gone, s, p, c.head()); err == nil || domain.CodeOf(err) == domain.CodeOverloaded {
+	if _, err := w.queries.ProjectAsOf(gone, s, p, c.Head()); err == nil || domain.CodeOf(err) == domain.CodeOverloaded {
 		t.Errorf("given up by who asked: %v", err)
 	}
-	w.queries.pastSingles.leave(c.id)
-	if _, _, err := w.queries.ProjectsAsOf(t.Context(), s, ProjectFilter{}, ProjectOrder{}, Page{}, c.head()); domain.CodeOf(err) != domain.CodeOverloaded {
+	w.queries.pastSingles.leave(c.ID)
+	if _, _, err := w.queries.ProjectsAsOf(t.Context(), s, ProjectFilter{}, ProjectOrder{}, Page{}, c.Head()); domain.CodeOf(err) != domain.CodeOverloaded {
 		t.Errorf("with no time: %v", err)
 	}
 	w.queries.AsOfTime = time.Minute
-	if got, err := w.queries.ProjectAsOf(t.Context(), s, p, c.head()); err != nil || got.Name != "Website" {
+	if got, err := w.queries.ProjectAsOf(t.Context(), s, p, c.Head()); err != nil || got.Name != "Website" {
 		t.Errorf("%+v, %v", got, err)
 	}
 	if w.queries.pastSingles.free != 1 || w.queries.pastLists.free != 1 {
@@ -238,37 +239,34 @@ func TestAsOfIsBounded(t *testing.T) {
 func TestAsOfOfOthers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	c, ann := w.found(t, "acme")
-	p := c.create(t, ann, "Website")
-	other, bob := w.found(t, "globex")
-	other.create(t, bob, "Mill")
+	c, ann := w.Found(t, "acme")
+	p := c.CreateProject(t, ann, "Website")
+	other, bob := w.Found(t, "globex")
+	other.CreateProject(t, bob, "Mill")
 	w.queries.AsOfTime = time.Minute
 	for range asOfTenant {
-		if err := w.queries.pastLists.enter(t.Context(), c.id); err != nil {
+		if err := w.queries.pastLists.enter(t.Context(), c.ID); err != nil {
 			t.Fatal(err)
 		}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	held, scope, head := make(chan error, 1), c.scope(t, ann), c.head()
+	held, scope, head := make(chan error, 1), c.Scope(t, ann), c.Head()
 	go func() {
 		_, _, err := w.queries.ProjectsAsOf(ctx, scope, ProjectFilter{}, ProjectOrder{}, Page{Limit: 10}, head)
 		held <- err
 	}()
-	waits := func() int {
-		w.queries.pastLists.mu.Lock()
-		defer w.queries.pastLists.mu.Unlock()
-		return len(w.queries.pastLists.waiting)
-	}
-	for waits() == 0 {
+	tenanttest.Eventually(t, "the list beyond the tenant's share doesn't wait", func() (bool, any) {
 		if len(held) > 0 {
 			t.Fatal("a list beyond the tenant's share doesn't wait")
 		}
-		time.Sleep(lookPause)
-	}
+		w.queries.pastLists.mu.Lock()
+		defer w.queries.pastLists.mu.Unlock()
+		return len(w.queries.pastLists.waiting) > 0, len(w.queries.pastLists.waiting)
+	})
 	if _, err := w.queries.ProjectAsOf(t.Context(), scope, p, head); err != nil {
 		t.Error(err)
 	}
-	got, _, err := w.queries.ProjectsAsOf(t.Context(), other.scope(t, bob), ProjectFilter{}, ProjectOrder{}, Page{Limit: 10}, other.head())
+	got, _, err := w.queries.ProjectsAsOf(t.Context(), other.Scope(t, bob), ProjectFilter{}, ProjectOrder{}, Page{Limit: 10}, other.Head())
 	if err != nil || len(got) != 1 {
 		t.Errorf("%d of another's projects, %v", len(got), err)
 	}
@@ -283,17 +281,17 @@ func TestAsOfOfOthers(t *testing.T) {
 func TestAsOfKeepsOnlyOurs(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	c, ann := w.found(t, "acme")
-	others, p := c.create(t, ann, "Others"), c.create(t, ann, "Website")
+	c, ann := w.Found(t, "acme")
+	others, p := c.CreateProject(t, ann, "Others"), c.CreateProject(t, ann, "Website")
 	for _, in := range []domain.ProjectID{others, others, others, p, others} {
-		c.add(t, ann, in, domain.CreateTask{Title: "Page"})
+		c.CreateTask(t, ann, in, domain.CreateTask{Title: "Page"})
 	}
 	w.queries.asOfStreams = 1
-	rows, full, err := pastTasks.begunAfter(t.Context(), w.queries, c.scope(t, ann), 0, c.head(), func(t *domain.Task) bool { return t.ProjectID == p })
+	rows, full, err := pastTasks.begunAfter(t.Context(), w.queries, c.Scope(t, ann), 0, c.Head(), func(t *domain.Task) bool { return t.ProjectID == p })
 	if err != nil || len(rows) != 1 || full != 0 {
 		t.Errorf("%d tasks are kept, others begin after %d: %v", len(rows), full, err)
 	}
-	if _, full, err := pastTasks.begunAfter(t.Context(), w.queries, c.scope(t, ann), 0, c.head(), nil); err != nil || full == 0 {
+	if _, full, err := pastTasks.begunAfter(t.Context(), w.queries, c.Scope(t, ann), 0, c.Head(), nil); err != nil || full == 0 {
 		t.Errorf("all of them fit where one may: %v", err)
 	}
 }

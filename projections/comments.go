@@ -16,7 +16,7 @@ import (
 var comments = define(model[uuid.UUID, domain.Comment]{
 	Name: "comments", FoldVersion: 1, Table: "comments",
 	Keys:    streamKeys(commentEvents),
-	Begins:  []string{"comment.created"},
+	Creates: []string{"comment.created"},
 	Ignores: slices.Concat(tenantEvents, userEvents, memberEvents, projectEvents, taskEvents, subscriptionEvents),
 	Fold:    byEvolve(domain.Comment.Evolve, func(c domain.Comment) bool { return !c.Deleted }),
 	Key:     "id", KeyOf: func(c *domain.Comment) uuid.UUID { return c.ID.UUID() },

@@ -11,6 +11,7 @@ import (
 
 	"docket/domain"
 	"docket/eventstore/feed"
+	"docket/internal/tenanttest"
 
 	"github.com/jackc/pgx/v5"
 	"pgregory.net/rapid"
@@ -56,7 +57,7 @@ func TestWhatACycleIs(t *testing.T) {
 		"cancelled and revived":    {[]domain.Status{submitted, cancelled, draft, submitted, approved, active, cancelled, draft}, []cycle{asked(3, 4)}, nil},
 		"an end without beginning": {[]domain.Status{approved, completed}, nil, nil},
 	} {
-		id := newID[domain.ProjectID](t)
+		id := tenanttest.NewID[domain.ProjectID](t)
 		done, err := foldEvents(cycles, moves(id, c.moves...))
 		if err != nil {
 			t.Fatal(err)
@@ -71,7 +72,7 @@ func TestWhatACycleIs(t *testing.T) {
 // A row doesn't grow without end.
 func TestOldestCyclesAreForgotten(t *testing.T) {
 	t.Parallel()
-	id := newID[domain.ProjectID](t)
+	id := tenanttest.NewID[domain.ProjectID](t)
 	to := slices.Repeat([]domain.Status{domain.Active, domain.Completed}, maxCycles+10)
 	done, err := foldEvents(cycles, moves(id, to...))
 	if err != nil {
@@ -123,13 +124,13 @@ func TestCycleTimesAreExact(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	rapid.Check(t, func(t *rapid.T) {
-		tenant := newID[domain.TenantID](t)
+		tenant := tenanttest.NewID[domain.TenantID](t)
 		first := Monday(hour(0)).AddDate(0, 0, -7)
 		weeks := Weeks{First: first, Count: rapid.IntRange(1, 4).Draw(t, "weeks")}
 		log := map[domain.ProjectID][]domain.Recorded{}
 		var want []cycleIn
 		for range rapid.IntRange(0, 5).Draw(t, "projects") {
-			id := newID[domain.ProjectID](t)
+			id := tenanttest.NewID[domain.ProjectID](t)
 			at := first.Add(-time.Duration(rapid.IntRange(0, 20).Draw(t, "days before")) * 24 * time.Hour)
 			for range rapid.IntRange(1, 6).Draw(t, "cycles") {
 				rule := rapid.SampledFrom(cycleRules).Draw(t, "kind")
@@ -157,9 +158,9 @@ func TestCycleTimesAreExact(t *testing.T) {
 			}
 		}
 		for _, events := range log {
-			if err := pgx.BeginFunc(context.Background(), w.engine, func(tx pgx.Tx) error {
+			if err := pgx.BeginFunc(context.Background(), w.Engine, func(tx pgx.Tx) error {
 				p := &feed.Page{Subscription: cycles.Name, Tenant: tenant, Generation: 1, Events: events, Tx: tx}
-				return errors.Join(cycles.fill(context.Background(), p), p.Flush(context.Background()))
+				return errors.Join(cycles.applyPage(context.Background(), p), p.Flush(context.Background()))
 			}); err != nil {
 				t.Fatal(err)
 			}

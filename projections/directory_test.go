@@ -7,6 +7,7 @@ import (
 
 	"docket/domain"
 	"docket/eventstore"
+	"docket/internal/tenanttest"
 )
 
 // No subscription runs: a tenant is listed as soon as it is there.
@@ -21,9 +22,9 @@ func TestTenantsPagesThroughAll(t *testing.T) {
 	ids := map[string]domain.TenantID{}
 	for i := range 5 {
 		slug := fmt.Sprintf("t-%d", (i*3)%5) // not in the order of making
-		c, _ := w.found(t, slug)
-		claimSlug(t, w, c.id, slug)
-		ids[slug] = c.id
+		c, _ := w.Found(t, slug)
+		claimSlug(t, w, c.ID, slug)
+		ids[slug] = c.ID
 		want = append(want, slug)
 	}
 	slices.Sort(want)
@@ -53,7 +54,7 @@ func TestTenantsPagesThroughAll(t *testing.T) {
 	if err != nil || one.Tenant.Slug != "t-3" {
 		t.Errorf("one: %+v, %v", one, err)
 	}
-	_, err = w.queries.Listed(t.Context(), domain.Operate(newID[domain.TenantID](t)))
+	_, err = w.queries.Listed(t.Context(), domain.Operate(tenanttest.NewID[domain.TenantID](t)))
 	isNotFound(t, err)
 }
 
@@ -61,8 +62,8 @@ func TestSlugsByTheirBeginning(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for _, slug := range []string{"acme", "acme-2", "ac_me", "bolt"} {
-		c, _ := w.found(t, "company") // what it is called in its own log doesn't matter
-		claimSlug(t, w, c.id, slug)
+		c, _ := w.Found(t, "company") // what it is called in its own log doesn't matter
+		claimSlug(t, w, c.ID, slug)
 	}
 	for start, want := range map[string][]string{
 		"": {"ac_me", "acme", "acme-2", "bolt"}, "acme": {"acme", "acme-2"}, "b": {"bolt"}, "c": nil, "%": nil, "ac_": {"ac_me"},
@@ -82,13 +83,13 @@ func TestSlugsByTheirBeginning(t *testing.T) {
 func TestTheDirectoryIsForOperators(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	c, ann := w.found(t, "acme")
-	claimSlug(t, w, c.id, "acme")
-	member, err := domain.Admit(c.members[ann])
+	c, ann := w.Found(t, "acme")
+	claimSlug(t, w, c.ID, "acme")
+	member, err := domain.Admit(c.Members[ann])
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, s := range map[string]domain.Scope{"the zero scope": {}, "a member": member, "an operator of one": domain.Operate(c.id)} {
+	for name, s := range map[string]domain.Scope{"the zero scope": {}, "a member": member, "an operator of one": domain.Operate(c.ID)} {
 		if _, _, err := w.queries.Tenants(t.Context(), s, "", 0); domain.CodeOf(err) != domain.CodeTenantAccessDenied {
 			t.Errorf("%s: tenants: %v", name, err)
 		}
@@ -104,7 +105,7 @@ func TestTheDirectoryIsForOperators(t *testing.T) {
 // claimSlug gives a tenant its slug, which in life is appended with its first event.
 func claimSlug(t *testing.T, w *world, id domain.TenantID, slug string) {
 	t.Helper()
-	if _, err := w.engine.Exec(t.Context(), `insert into claims (tenant_id, kind, value, holder) values ($1, $2, $3, $4)`,
+	if _, err := w.Engine.Exec(t.Context(), `insert into claims (tenant_id, kind, value, holder) values ($1, $2, $3, $4)`,
 		domain.Platform.UUID(), string(eventstore.ClaimSlug), slug, id.UUID()); err != nil {
 		t.Fatal(err)
 	}

@@ -8,141 +8,69 @@ import (
 	"docket/domain"
 	"docket/eventstore/feed"
 
-	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// readModel is a model without its types: what the feed and a rebuild need.
-type readModel struct {
-	name        string
-	foldVersion int
-	table       string
-	ignores     []string
-	// key is the name of the key's column, keyType its type, lowest the key before all
-	// others, and compared are the other columns.
-	key, keyType, lowest string
-	compared             []string
-	// compare is the statement that compares two generations.
-	compare string
-	// fill folds a page into the rows of its generation, through its transaction.
-	fill func(context.Context, *feed.Page) error
-	// wants reports whether an event touches a row, or can't be judged.
-	wants func(domain.Recorded) bool
-}
-
-// erase forgets the types of a model.
-func (m *model[K, R]) erase() readModel {
-	return readModel{
-		name: m.Name, foldVersion: m.FoldVersion, table: m.Table, ignores: m.Ignores,
-		key: m.Key, keyType: m.keyType(), lowest: m.lowest(), compared: m.compared(), compare: m.sql.compare,
-		fill: m.fill,
-		wants: func(e domain.Recorded) bool {
-			_, ok, err := m.touched(e)
-			return ok || err != nil
-		},
-	}
-}
-
-// readModels are all there are, in the order in which they are rebuilt.
-func readModels() []readModel {
-	return []readModel{tenants.erase(), members.erase(), projects.erase(), tasks.erase(), comments.erase(), search.erase(), summaries.erase(), cycles.erase(), activity.erase()}
-}
-
-// Models are the names of the read models, which are those of their
-// subscriptions too.
-func Models() []string {
-	var names []string
-	for _, m := range readModels() {
-		names = append(names, m.name)
-	}
-	return names
-}
-
-// Tables are the tables of the read models' rows, by read model.
-func Tables() map[string]string {
-	tables := map[string]string{}
-	for _, m := range readModels() {
-		tables[m.name] = m.table
-	}
-	return tables
-}
-
-// FoldVersions are the versions of the folds that this program has, by read model.
-func FoldVersions() map[string]int {
-	versions := map[string]int{}
-	for _, m := range readModels() {
-		versions[m.name] = m.foldVersion
-	}
-	return versions
-}
-
-// Subscriptions are the handlers that keep the read models, by the names of
-// their subscriptions. The caller adds them to a Watermill Router that
-// subscribes to an feed.Feed.
-func Subscriptions() map[string]message.NoPublishHandlerFunc {
-	handlers := map[string]message.NoPublishHandlerFunc{}
-	for _, m := range readModels() {
-		handlers[m.name] = feed.Handle(m.fill)
-	}
-	return handlers
-}
-
-// Interests say of each subscription which events touch its rows.
-func Interests() map[string]feed.Interest {
-	interests := map[string]feed.Interest{}
-	for _, m := range readModels() {
-		interests[m.name] = m.interest()
-	}
-	return interests
-}
-
-func (m readModel) interest() feed.Interest {
-	return feed.Interest{Ignores: m.ignores, NoMeta: true, Handles: m.wants, FoldVersion: m.foldVersion}
-}
-
-// work is what a page does to the rows of a model.
+// work is what some events do to the rows of a model.
 type work[K comparable, R any] struct {
-	// rows are those that it touches, in order of the first touch, and at where each
-	// stands among them.
-	rows []worked[K, R]
-	at   map[K]int
-	// steps are the events that touch one.
+	// rows are the touched rows in the order of their first events, and index their
+	// places by key.
+	rows  []touchedRow[K, R]
+	index map[K]int
+	// steps are the events that touch a row.
 	steps []step
 }
 
-// worked is a row in work.
-type worked[K comparable, R any] struct {
+// touchedRow is a row that is folded.
+type touchedRow[K comparable, R any] struct {
 	key K
-	// begins: what there was before counts for nothing.
-	begins bool
-	// row is nil where there is none, and seq the last event that touched it.
+	// created: the first event makes the row, whatever row there was.
+	created bool
+	// row is nil if there is none; seq is the last event that touched it.
 	row *R
 	seq int64
 }
 
-// step is an event and the row that it touches, by their places in page and work.
+// step is an event and the row that it touches, by their indexes.
 type step struct{ event, row int }
 
-func (m *model[K, R]) fill(ctx context.Context, p *feed.Page) error {
-	w, err := m.plan(p.Events)
+// rowSet is the rows of a model that one generation has for a tenant.
+type rowSet struct {
+	tenant     domain.TenantID
+	generation int
+}
+
+// queue takes a statement that is run later in the same transaction.
+type queue func(sql string, args ...any)
+
+// applyPage is apply for a page of the feed or of a build.
+func (m *model[K, R]) applyPage(ctx context.Context, p *feed.Page) error {
+	return m.apply(ctx, p.Tx, rowSet{p.Tenant, p.Generation}, p.Events, p.Queue)
+}
+
+// apply folds events of one tenant, in order, into the rows of a generation. It loads the
+// touched rows through tx and queues the writes: one statement for all rows that change
+// and one for all that are deleted.
+func (m *model[K, R]) apply(ctx context.Context, tx pgx.Tx, rows rowSet, events []domain.Recorded, write queue) error {
+	w, err := m.plan(events)
 	if err != nil || len(w.rows) == 0 {
 		return err
 	}
-	if err := m.load(ctx, p, w); err != nil {
+	if err := m.load(ctx, tx, rows, w); err != nil {
 		return fmt.Errorf("read model %s: load rows: %w", m.Name, err)
 	}
-	if err := m.foldAll(w, p.Events); err != nil {
+	if err := m.foldAll(w, events); err != nil {
 		return err
 	}
-	m.save(p, w)
+	m.save(rows, w, write)
 	return nil
 }
 
-// plan finds what a page touches.
-func (m *model[K, R]) plan(page []domain.Recorded) (*work[K, R], error) {
-	w := &work[K, R]{at: map[K]int{}}
-	for i, e := range page {
+// plan finds the rows that events touch.
+func (m *model[K, R]) plan(events []domain.Recorded) (*work[K, R], error) {
+	w := &work[K, R]{index: map[K]int{}}
+	for i, e := range events {
 		key, ok, err := m.touched(e)
 		if err != nil {
 			return nil, err
@@ -150,12 +78,12 @@ func (m *model[K, R]) plan(page []domain.Recorded) (*work[K, R], error) {
 		if !ok {
 			continue
 		}
-		row, there := w.at[key]
-		if !there {
+		row, found := w.index[key]
+		if !found {
 			row = len(w.rows)
-			w.rows = append(w.rows, worked[K, R]{key: key, begins: slices.Contains(m.Begins, e.Event.EventType())})
-			if !m.InsertOnly { // each of those has a key of its own
-				w.at[key] = row
+			w.rows = append(w.rows, touchedRow[K, R]{key: key, created: slices.Contains(m.Creates, e.Event.EventType())})
+			if !m.InsertOnly { // its keys are unique
+				w.index[key] = row
 			}
 		}
 		w.steps = append(w.steps, step{i, row})
@@ -163,26 +91,26 @@ func (m *model[K, R]) plan(page []domain.Recorded) (*work[K, R], error) {
 	return w, nil
 }
 
-// foldAll folds a page in order over the rows that it touches, in memory.
-func (m *model[K, R]) foldAll(w *work[K, R], page []domain.Recorded) error {
+// foldAll folds events, in order and in memory, into the rows that they touch.
+func (m *model[K, R]) foldAll(w *work[K, R], events []domain.Recorded) error {
 	for _, s := range w.steps {
-		e, at := page[s.event], &w.rows[s.row]
-		row, err := m.step(at.row, at.key, e)
+		e, touched := events[s.event], &w.rows[s.row]
+		row, err := m.step(touched.row, touched.key, e)
 		if err != nil {
 			return err
 		}
-		at.row, at.seq = row, e.Seq
+		touched.row, touched.seq = row, e.Seq
 	}
 	return nil
 }
 
-// step folds one event over the row with its key.
+// step folds one event into the row with its key.
 func (m *model[K, R]) step(row *R, key K, e domain.Recorded) (*R, error) {
 	next, err := m.Fold(row, e)
 	if err != nil {
 		return nil, fmt.Errorf("read model %s: fold event %d (%s) of tenant %s: %w", m.Name, e.Seq, e.Event.EventType(), e.Tenant, err)
 	}
-	// An event of something that never began folds into a row without a key.
+	// An event of something that was never created folds into a row without a key.
 	if next != nil && m.KeyOf(next) != key {
 		return nil, fmt.Errorf("read model %s: event %d (%s) of tenant %s: there is no row that it could change",
 			m.Name, e.Seq, e.Event.EventType(), e.Tenant)
@@ -190,30 +118,30 @@ func (m *model[K, R]) step(row *R, key K, e domain.Recorded) (*R, error) {
 	return next, nil
 }
 
-// load reads the rows that a page touches and doesn't begin.
-func (m *model[K, R]) load(ctx context.Context, p *feed.Page, w *work[K, R]) error {
+// load reads the touched rows, but for those that are created.
+func (m *model[K, R]) load(ctx context.Context, tx pgx.Tx, set rowSet, w *work[K, R]) error {
 	if m.InsertOnly {
 		return nil
 	}
 	var keys pgtype.FlatArray[K]
-	for _, at := range w.rows {
-		if !at.begins {
-			keys = append(keys, at.key)
+	for _, t := range w.rows {
+		if !t.created {
+			keys = append(keys, t.key)
 		}
 	}
 	if len(keys) == 0 {
 		return nil
 	}
-	rows, err := p.Tx.Query(ctx, m.sql.load, p.Tenant.UUID(), p.Generation, keys)
+	rows, err := tx.Query(ctx, m.sql.load, set.tenant.UUID(), set.generation, keys)
 	if err != nil {
 		return err
 	}
-	list, err := pgx.CollectRows(rows, m.scan(p.Tenant))
+	list, err := pgx.CollectRows(rows, m.scan(set.tenant))
 	if err != nil {
 		return err
 	}
 	for i := range list {
-		w.rows[w.at[m.KeyOf(&list[i])]].row = &list[i]
+		w.rows[w.index[m.KeyOf(&list[i])]].row = &list[i]
 	}
 	return nil
 }
@@ -232,7 +160,7 @@ func (m *model[K, R]) scan(t domain.TenantID) pgx.RowToFunc[R] {
 	}
 }
 
-// targets are what the model's columns are scanned into, and more behind them.
+// targets are what the model's columns are scanned into, followed by more.
 func (m *model[K, R]) targets(r *R, more ...any) []any {
 	targets := make([]any, 0, len(m.Columns)+len(more))
 	for _, c := range m.Columns {
@@ -241,28 +169,28 @@ func (m *model[K, R]) targets(r *R, more ...any) []any {
 	return append(targets, more...)
 }
 
-// save writes each touched row once, with the checkpoint.
-func (m *model[K, R]) save(p *feed.Page, w *work[K, R]) {
+// save queues the writes of all touched rows.
+func (m *model[K, R]) save(set rowSet, w *work[K, R], write queue) {
 	var (
-		gone pgtype.FlatArray[K]
-		kept = make([]*R, 0, len(w.rows))
-		seqs = make([]int64, 0, len(w.rows))
+		deleted pgtype.FlatArray[K]
+		kept    = make([]*R, 0, len(w.rows))
+		seqs    = make([]int64, 0, len(w.rows))
 	)
-	for _, at := range w.rows {
-		if at.row != nil {
-			kept, seqs = append(kept, at.row), append(seqs, at.seq)
-		} else {
-			gone = append(gone, at.key)
+	for _, t := range w.rows {
+		if t.row == nil {
+			deleted = append(deleted, t.key)
+			continue
 		}
+		kept, seqs = append(kept, t.row), append(seqs, t.seq)
 	}
 	if len(kept) > 0 {
-		args := []any{p.Tenant.UUID(), p.Generation, seqs}
+		args := []any{set.tenant.UUID(), set.generation, seqs}
 		for _, c := range m.Columns {
 			args = append(args, c.array(kept))
 		}
-		p.Queue(m.sql.write, args...)
+		write(m.sql.write, args...)
 	}
-	if len(gone) > 0 {
-		p.Queue(m.sql.remove, p.Tenant.UUID(), p.Generation, gone)
+	if len(deleted) > 0 {
+		write(m.sql.remove, set.tenant.UUID(), set.generation, deleted)
 	}
 }

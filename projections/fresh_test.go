@@ -13,16 +13,16 @@ func TestReadsSeeOwnWrites(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.queries.OwnWait = time.Minute // a machine may be busy
-	w.run(t, 50, Subscriptions())
-	c, ann := w.found(t, "acme")
-	p := c.create(t, ann, "Website")
-	s := c.scope(t, ann)
+	w.Run(t, 50, Subscriptions())
+	c, ann := w.Found(t, "acme")
+	p := c.CreateProject(t, ann, "Website")
+	s := c.Scope(t, ann)
 	for i := range 100 {
 		name := fmt.Sprint("Website ", i)
-		if err := c.project(t, ann, p, domain.EditProject{Name: domain.To(name)}); err != nil {
+		if err := c.ChangeProject(t, ann, p, domain.EditProject{Name: domain.To(name)}); err != nil {
 			t.Fatal(err)
 		}
-		got, err := w.queries.Project(t.Context(), s, p, Fresh{Seq: c.head()})
+		got, err := w.queries.Project(t.Context(), s, p, Fresh{Seq: c.Head()})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -36,16 +36,16 @@ func TestReadsSeeOwnWrites(t *testing.T) {
 func TestReadsOfALaggingModel(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	c, ann := w.found(t, "acme")
-	p := c.create(t, ann, "Website")
-	stop := w.run(t, 50, Subscriptions())
-	w.caught(t, c)
+	c, ann := w.Found(t, "acme")
+	p := c.CreateProject(t, ann, "Website")
+	stop := w.Run(t, 50, Subscriptions())
+	w.Caught(t, c)
 	stop()
-	if err := c.project(t, ann, p, domain.EditProject{Name: domain.To("Renamed")}); err != nil {
+	if err := c.ChangeProject(t, ann, p, domain.EditProject{Name: domain.To("Renamed")}); err != nil {
 		t.Fatal(err)
 	}
-	s := c.scope(t, ann)
-	got, err := w.queries.Project(t.Context(), s, p, Fresh{Seq: c.head()})
+	s := c.Scope(t, ann)
+	got, err := w.queries.Project(t.Context(), s, p, Fresh{Seq: c.Head()})
 	if err != nil || got.Name != "Website" {
 		t.Errorf("got %q, %v", got.Name, err)
 	}

@@ -9,13 +9,14 @@ import (
 	"time"
 
 	"docket/domain"
+	"docket/internal/tenanttest"
 )
 
 func TestEventsAreTheBytesOfTheLog(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	c, ann := fillCompany(t, w, 3)
-	s := c.scope(t, ann)
+	c, ann := w.Company(t, 3)
+	s := c.Scope(t, ann)
 	var got []Event
 	for after, more := int64(0), true; more; {
 		events, m, err := w.queries.Events(t.Context(), s, after, 2)
@@ -25,11 +26,11 @@ func TestEventsAreTheBytesOfTheLog(t *testing.T) {
 		got, more = append(got, events...), m
 		after = got[len(got)-1].Seq
 	}
-	if len(got) != len(c.log) {
-		t.Fatalf("%d events of %d", len(got), len(c.log))
+	if len(got) != len(c.Log) {
+		t.Fatalf("%d events of %d", len(got), len(c.Log))
 	}
 	for i, e := range got {
-		r := c.log[i]
+		r := c.Log[i]
 		d, data, err := domain.Encode(r.Event)
 		if err != nil {
 			t.Fatal(err)
@@ -44,7 +45,7 @@ func TestEventsAreTheBytesOfTheLog(t *testing.T) {
 		}
 	}
 	head, err := w.queries.SeqHead(t.Context(), s)
-	if err != nil || head != c.head() {
+	if err != nil || head != c.Head() {
 		t.Errorf("head %d, %v", head, err)
 	}
 }
@@ -52,17 +53,17 @@ func TestEventsAreTheBytesOfTheLog(t *testing.T) {
 func TestHistory(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	c, ann := fillCompany(t, w, 2)
-	p := c.projectIDs[0]
+	c, ann := w.Company(t, 2)
+	p := c.ProjectIDs[0]
 	for _, command := range []domain.ProjectCommand{
 		domain.EditProject{Name: domain.To("Renamed")}, domain.MoveProject{To: domain.Submitted},
 		domain.MoveProject{To: domain.Draft}, domain.DeleteProject{},
 	} {
-		if err := c.project(t, ann, p, command); err != nil {
+		if err := c.ChangeProject(t, ann, p, command); err != nil {
 			t.Fatal(err)
 		}
 	}
-	s, stream := c.scope(t, ann), domain.Stream(domain.ProjectStream, p)
+	s, stream := c.Scope(t, ann), domain.Stream(domain.ProjectStream, p)
 	var got []HistoryItem
 	for after, more := 0, true; more; {
 		items, m, err := w.queries.History(t.Context(), s, stream, after, 2)
@@ -91,8 +92,8 @@ func TestHistory(t *testing.T) {
 		t.Errorf("after the last: %v, %v, %v", beyond, more, err)
 	}
 	for name, strange := range map[string]domain.StreamID{
-		"no project":          domain.Stream(domain.ProjectStream, newID[domain.ProjectID](t)),
-		"a task as a project": {Type: domain.ProjectStream, ID: c.taskIDs[0].UUID()},
+		"no project":          domain.Stream(domain.ProjectStream, tenanttest.NewID[domain.ProjectID](t)),
+		"a task as a project": {Type: domain.ProjectStream, ID: c.TaskIDs[0].UUID()},
 	} {
 		if _, _, err := w.queries.History(t.Context(), s, strange, 0, 0); err == nil {
 			t.Errorf("%s has a history", name)
@@ -105,23 +106,23 @@ func TestHistory(t *testing.T) {
 func TestReplay(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	c, _ := fillCompany(t, w, 300) // more than a page
-	operator := domain.Operate(c.id)
-	at := func(seq int64) time.Time { return c.log[seq-1].At }
+	c, _ := w.Company(t, 300) // more than a page
+	operator := domain.Operate(c.ID)
+	at := func(seq int64) time.Time { return c.Log[seq-1].At }
 	for name, r := range map[string]struct {
 		until Until
 		last  int64
 	}{
-		"all":               {Until{}, c.head()},
+		"all":               {Until{}, c.Head()},
 		"seq 1":             {Until{Seq: 1}, 1},
 		"a page":            {Until{Seq: replayPage}, replayPage},
 		"a page and 1":      {Until{Seq: replayPage + 1}, replayPage + 1},
-		"seq beyond":        {Until{Seq: c.head() + 10}, c.head()},
+		"seq beyond":        {Until{Seq: c.Head() + 10}, c.Head()},
 		"time of 7":         {Until{Time: at(7)}, 7},
 		"just before 7":     {Until{Time: at(7).Add(-time.Microsecond)}, 6},
 		"just after 7":      {Until{Time: at(7).Add(time.Nanosecond)}, 7},
 		"before everything": {Until{Time: at(1).Add(-time.Second)}, 0},
-		"after everything":  {Until{Time: at(c.head()).Add(time.Hour)}, c.head()},
+		"after everything":  {Until{Time: at(c.Head()).Add(time.Hour)}, c.Head()},
 		"both":              {Until{Seq: 5, Time: at(7)}, 5},
 	} {
 		var seqs []int64
@@ -152,13 +153,13 @@ func TestReplay(t *testing.T) {
 func TestHistoryOfDamagedEvents(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	c, ann := fillCompany(t, w, 1)
-	stream := domain.Stream(domain.TaskStream, c.taskIDs[0])
-	damaged := w.insert(t, c, stream, "task.updated", 1, `{"title": 7}`, `{}`)
-	if err := c.task(t, ann, c.taskIDs[0], domain.DeleteTask{}); err == nil {
+	c, ann := w.Company(t, 1)
+	stream := domain.Stream(domain.TaskStream, c.TaskIDs[0])
+	damaged := w.Insert(t, c, stream, "task.updated", 1, `{"title": 7}`, `{}`)
+	if err := c.ChangeTask(t, ann, c.TaskIDs[0], domain.DeleteTask{}); err == nil {
 		t.Error("something was decided from a damaged stream")
 	}
-	w.insert(t, c, stream, "task.frobbed", 1, `{}`, `{}`)
+	w.Insert(t, c, stream, "task.frobbed", 1, `{}`, `{}`)
 	wants := func(items []HistoryItem) {
 		t.Helper()
 		if len(items) < 3 {
@@ -172,13 +173,13 @@ func TestHistoryOfDamagedEvents(t *testing.T) {
 			t.Errorf("after it: %+v", is)
 		}
 	}
-	items, _, err := w.queries.History(t.Context(), c.scope(t, ann), stream, 0, 0)
+	items, _, err := w.queries.History(t.Context(), c.Scope(t, ann), stream, 0, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	wants(items)
 	items = nil
-	if err := w.queries.Replay(t.Context(), domain.Operate(c.id), Until{}, func(item HistoryItem) error {
+	if err := w.queries.Replay(t.Context(), domain.Operate(c.ID), Until{}, func(item HistoryItem) error {
 		items = append(items, item)
 		return nil
 	}); err != nil {
@@ -191,15 +192,15 @@ func TestHistoryOfDamagedEvents(t *testing.T) {
 func TestSeqAt(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	c, ann := fillCompany(t, w, 9)
-	s := c.scope(t, ann)
-	for i, e := range c.log {
+	c, ann := w.Company(t, 9)
+	s := c.Scope(t, ann)
+	for i, e := range c.Log {
 		for shift, want := range map[time.Duration]int64{-time.Microsecond: int64(i), 0: int64(i) + 1, time.Microsecond: int64(i) + 1} {
 			at := e.At.Add(shift)
-			if shift > 0 && i+1 < len(c.log) && !c.log[i+1].At.After(at) {
+			if shift > 0 && i+1 < len(c.Log) && !c.Log[i+1].At.After(at) {
 				want++
 			}
-			if shift < 0 && i > 0 && c.log[i-1].At.After(at) {
+			if shift < 0 && i > 0 && c.Log[i-1].At.After(at) {
 				want--
 			}
 			if got, err := w.queries.SeqAt(t.Context(), s, at); err != nil || got != want {
@@ -207,7 +208,7 @@ func TestSeqAt(t *testing.T) {
 			}
 		}
 	}
-	empty, err := w.queries.SeqAt(t.Context(), domain.Operate(newID[domain.TenantID](t)), time.Now())
+	empty, err := w.queries.SeqAt(t.Context(), domain.Operate(tenanttest.NewID[domain.TenantID](t)), time.Now())
 	if err != nil || empty != 0 {
 		t.Errorf("in no log: %d, %v", empty, err)
 	}

@@ -6,12 +6,13 @@ import (
 	"testing"
 
 	"docket/domain"
+	"docket/internal/tenanttest"
 )
 
 func TestLines(t *testing.T) {
 	t.Parallel()
-	ann, bob := newID[domain.UserID](t), newID[domain.UserID](t)
-	tenant, project, task, comment := newID[domain.TenantID](t), newID[domain.ProjectID](t), newID[domain.TaskID](t), newID[domain.CommentID](t)
+	ann, bob := tenanttest.NewID[domain.UserID](t), tenanttest.NewID[domain.UserID](t)
+	tenant, project, task, comment := tenanttest.NewID[domain.TenantID](t), tenanttest.NewID[domain.ProjectID](t), tenanttest.NewID[domain.TaskID](t), tenanttest.NewID[domain.CommentID](t)
 	about := func(u domain.UserID) domain.Personal {
 		return domain.About(u, map[domain.UserID]string{ann: "Ann", bob: "Bob\nB"}[u])
 	}

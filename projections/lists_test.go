@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"docket/domain"
+	"docket/internal/tenanttest"
 
 	"github.com/google/uuid"
 )
@@ -50,33 +51,33 @@ func compareIDs[ID ~[16]byte](a, b ID) int { return slices.Compare(a[:], b[:]) }
 func TestProjectLists(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.run(t, 100, Subscriptions())
-	c, ann := w.found(t, "acme")
-	bob := newID[domain.UserID](t)
-	c.join(t, bob, "Bob", domain.Member)
-	other, bea := w.found(t, "other")
-	other.create(t, bea, "Theirs")
+	w.Run(t, 100, Subscriptions())
+	c, ann := w.Found(t, "acme")
+	bob := tenanttest.NewID[domain.UserID](t)
+	c.Join(t, bob, "Bob", domain.Member)
+	other, bea := w.Found(t, "other")
+	other.CreateProject(t, bea, "Theirs")
 	for i, name := range []string{"b", "a", "b", "Ä", "z", "B", "é", "b", "\U0010FFFF", "aa"} {
-		p := c.create(t, []domain.UserID{ann, bob}[i%2], name)
+		p := c.CreateProject(t, []domain.UserID{ann, bob}[i%2], name)
 		if i%3 == 0 {
-			if err := c.project(t, ann, p, domain.EditProject{Visibility: domain.To(domain.Public)}); err != nil {
+			if err := c.ChangeProject(t, ann, p, domain.EditProject{Visibility: domain.To(domain.Public)}); err != nil {
 				t.Fatal(err)
 			}
 		}
 		if i%4 == 0 {
-			if err := c.project(t, ann, p, domain.MoveProject{To: domain.Submitted}); err != nil {
+			if err := c.ChangeProject(t, ann, p, domain.MoveProject{To: domain.Submitted}); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
-	if err := c.project(t, ann, c.projectIDs[4], domain.DeleteProject{}); err != nil {
+	if err := c.ChangeProject(t, ann, c.ProjectIDs[4], domain.DeleteProject{}); err != nil {
 		t.Fatal(err)
 	}
-	w.caught(t, c)
-	w.caught(t, other)
+	w.Caught(t, c)
+	w.Caught(t, other)
 
 	var all []domain.Project
-	for _, p := range c.projects {
+	for _, p := range c.Projects {
 		if p.Exists() {
 			all = append(all, p)
 		}
@@ -116,7 +117,7 @@ func TestProjectLists(t *testing.T) {
 					return n
 				})
 				got := pages(t, limit, func(p Page) ([]domain.Project, *Keyset, error) {
-					return w.queries.Projects(t.Context(), c.scope(t, bob), f.filter, order, p, Fresh{})
+					return w.queries.Projects(t.Context(), c.Scope(t, bob), f.filter, order, p, Fresh{})
 				})
 				if !slices.EqualFunc(got, want, func(a, b domain.Project) bool { return a.ID == b.ID }) {
 					t.Errorf("%s by %v in pages of %d: got %v, want %v", name, order, limit, names(got), names(want))
@@ -125,19 +126,19 @@ func TestProjectLists(t *testing.T) {
 		}
 	}
 
-	catalog := pages(t, 2, func(p Page) ([]domain.Project, *Keyset, error) { return w.queries.Catalog(t.Context(), c.id, p) })
+	catalog := pages(t, 2, func(p Page) ([]domain.Project, *Keyset, error) { return w.queries.Catalog(t.Context(), c.ID, p) })
 	want := pages(t, 100, func(p Page) ([]domain.Project, *Keyset, error) {
-		return w.queries.Projects(t.Context(), c.scope(t, bob), ProjectFilter{Visibility: &public}, ProjectOrder{}, p, Fresh{})
+		return w.queries.Projects(t.Context(), c.Scope(t, bob), ProjectFilter{Visibility: &public}, ProjectOrder{}, p, Fresh{})
 	})
 	same(t, catalog, want)
 	if len(catalog) == 0 {
 		t.Error("the catalog is empty")
 	}
-	nowhere, _, err := w.queries.Catalog(t.Context(), newID[domain.TenantID](t), Page{})
+	nowhere, _, err := w.queries.Catalog(t.Context(), tenanttest.NewID[domain.TenantID](t), Page{})
 	if err != nil || len(nowhere) != 0 {
 		t.Errorf("the catalog of no tenant: %v, %v", nowhere, err)
 	}
-	if _, _, err := w.queries.Projects(t.Context(), c.scope(t, bob), ProjectFilter{}, ProjectOrder{By: "owner_id"}, Page{}, Fresh{}); err == nil {
+	if _, _, err := w.queries.Projects(t.Context(), c.Scope(t, bob), ProjectFilter{}, ProjectOrder{By: "owner_id"}, Page{}, Fresh{}); err == nil {
 		t.Error("an order that isn't one is taken")
 	}
 }
@@ -155,23 +156,23 @@ func names(list []domain.Project) []string {
 func TestPagesHoldStill(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.run(t, 100, Subscriptions())
-	c, ann := w.found(t, "acme")
+	w.Run(t, 100, Subscriptions())
+	c, ann := w.Found(t, "acme")
 	for i := range 6 {
-		c.create(t, ann, fmt.Sprint(i))
+		c.CreateProject(t, ann, fmt.Sprint(i))
 	}
-	w.caught(t, c)
-	s := c.scope(t, ann)
+	w.Caught(t, c)
+	s := c.Scope(t, ann)
 	_, next, err := w.queries.Projects(t.Context(), s, ProjectFilter{}, ProjectOrder{By: ByName}, Page{Limit: 3}, Fresh{})
 	if err != nil || next == nil {
 		t.Fatal(next, err)
 	}
 	// The very item on which the first page ended goes, and one comes before it.
-	if err := c.project(t, ann, c.projectIDs[2], domain.DeleteProject{}); err != nil {
+	if err := c.ChangeProject(t, ann, c.ProjectIDs[2], domain.DeleteProject{}); err != nil {
 		t.Fatal(err)
 	}
-	c.create(t, ann, "0 and a half")
-	w.caught(t, c)
+	c.CreateProject(t, ann, "0 and a half")
+	w.Caught(t, c)
 	rest, next, err := w.queries.Projects(t.Context(), s, ProjectFilter{}, ProjectOrder{By: ByName}, Page{Limit: 3, After: next}, Fresh{})
 	if err != nil || next != nil || !slices.Equal(names(rest), []string{"3", "4", "5"}) {
 		t.Fatalf("got %v, %v, %v", names(rest), next, err)
@@ -181,36 +182,36 @@ func TestPagesHoldStill(t *testing.T) {
 func TestTaskLists(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.run(t, 100, Subscriptions())
-	c, ann := w.found(t, "acme")
-	bob := newID[domain.UserID](t)
-	c.join(t, bob, "Bob", domain.Member)
-	first, second, gone := c.create(t, ann, "first"), c.create(t, ann, "second"), c.create(t, ann, "gone")
+	w.Run(t, 100, Subscriptions())
+	c, ann := w.Found(t, "acme")
+	bob := tenanttest.NewID[domain.UserID](t)
+	c.Join(t, bob, "Bob", domain.Member)
+	first, second, gone := c.CreateProject(t, ann, "first"), c.CreateProject(t, ann, "second"), c.CreateProject(t, ann, "gone")
 	for i := range 20 {
 		command := domain.CreateTask{
 			Title: fmt.Sprint(i), Priority: []domain.Priority{domain.Low, domain.Urgent}[i/2%2], Labels: [][]string{nil, {"x"}, {"y", "x"}}[i%3],
 		}
 		if i%2 == 0 {
-			command.AssigneeID, command.Assignee = &bob, c.members[bob]
+			command.AssigneeID, command.Assignee = &bob, c.Members[bob]
 		}
 		if i%4 > 0 {
 			due := domain.Date(fmt.Sprintf("202%d-0%d-01", i%2, 1+i%3))
 			command.DueDate = &due
 		}
-		id := c.add(t, ann, []domain.ProjectID{first, second, gone}[i%3], command)
+		id := c.CreateTask(t, ann, []domain.ProjectID{first, second, gone}[i%3], command)
 		if i%5 == 0 {
-			if err := c.task(t, ann, id, domain.EditTask{Project: c.projects[c.tasks[id].ProjectID], Status: domain.To(domain.Done)}); err != nil {
+			if err := c.ChangeTask(t, ann, id, domain.EditTask{Project: c.Projects[c.Tasks[id].ProjectID], Status: domain.To(domain.Done)}); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
-	if err := c.task(t, ann, c.taskIDs[3], domain.DeleteTask{Project: c.projects[first]}); err != nil {
+	if err := c.ChangeTask(t, ann, c.TaskIDs[3], domain.DeleteTask{Project: c.Projects[first]}); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.project(t, ann, gone, domain.DeleteProject{}); err != nil {
+	if err := c.ChangeProject(t, ann, gone, domain.DeleteProject{}); err != nil {
 		t.Fatal(err)
 	}
-	w.caught(t, c)
+	w.Caught(t, c)
 
 	done, urgent, label, day := domain.Done, domain.Urgent, "x", domain.Date("2021-02-01")
 	for name, f := range map[string]struct {
@@ -232,8 +233,8 @@ func TestTaskLists(t *testing.T) {
 		}},
 	} {
 		want := []domain.Task{}
-		for _, id := range c.taskIDs {
-			if k := c.tasks[id]; !k.Deleted && k.ProjectID != gone && f.fits(k) {
+		for _, id := range c.TaskIDs {
+			if k := c.Tasks[id]; !k.Deleted && k.ProjectID != gone && f.fits(k) {
 				want = append(want, k)
 			}
 		}
@@ -242,13 +243,13 @@ func TestTaskLists(t *testing.T) {
 		}
 		for _, limit := range []int{1, 3, 50} {
 			got := pages(t, limit, func(p Page) ([]domain.Task, *Keyset, error) {
-				return w.queries.Tasks(t.Context(), c.scope(t, bob), f.filter, p, Fresh{})
+				return w.queries.Tasks(t.Context(), c.Scope(t, bob), f.filter, p, Fresh{})
 			})
 			same(t, got, want)
 		}
 	}
-	for name, id := range map[string]domain.ProjectID{"a deleted": gone, "no": newID[domain.ProjectID](t)} {
-		if _, _, err := w.queries.Tasks(t.Context(), c.scope(t, bob), TaskFilter{ProjectID: &id}, Page{}, Fresh{}); err == nil {
+	for name, id := range map[string]domain.ProjectID{"a deleted": gone, "no": tenanttest.NewID[domain.ProjectID](t)} {
+		if _, _, err := w.queries.Tasks(t.Context(), c.Scope(t, bob), TaskFilter{ProjectID: &id}, Page{}, Fresh{}); err == nil {
 			t.Errorf("tasks of %s project are listed", name)
 		} else {
 			isNotFound(t, err)
@@ -259,25 +260,25 @@ func TestTaskLists(t *testing.T) {
 func TestMemberList(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.run(t, 100, Subscriptions())
-	c, ann := w.found(t, "acme")
+	w.Run(t, 100, Subscriptions())
+	c, ann := w.Found(t, "acme")
 	for i := range 5 {
-		c.join(t, newID[domain.UserID](t), fmt.Sprint("Member ", i), domain.Viewer)
+		c.Join(t, tenanttest.NewID[domain.UserID](t), fmt.Sprint("Member ", i), domain.Viewer)
 	}
-	if err := c.member(t, ann, c.userIDs[2], domain.RemoveMember{}); err != nil {
+	if err := c.ChangeMember(t, ann, c.UserIDs[2], domain.RemoveMember{}); err != nil {
 		t.Fatal(err)
 	}
-	c.join(t, c.userIDs[2], "Back again", domain.Member)
-	if err := c.member(t, ann, c.userIDs[4], domain.RemoveMember{}); err != nil {
+	c.Join(t, c.UserIDs[2], "Back again", domain.Member)
+	if err := c.ChangeMember(t, ann, c.UserIDs[4], domain.RemoveMember{}); err != nil {
 		t.Fatal(err)
 	}
-	w.caught(t, c)
+	w.Caught(t, c)
 	want := []domain.Membership{}
 	for _, i := range []int{0, 1, 3, 5, 2} {
-		want = append(want, c.members[c.userIDs[i]])
+		want = append(want, c.Members[c.UserIDs[i]])
 	}
 	same(t, pages(t, 2, func(p Page) ([]domain.Membership, *Keyset, error) {
-		return w.queries.Members(t.Context(), c.scope(t, ann), p, Fresh{})
+		return w.queries.Members(t.Context(), c.Scope(t, ann), p, Fresh{})
 	}), want)
 }
 

@@ -18,7 +18,7 @@ import (
 var members = define(model[uuid.UUID, domain.Membership]{
 	Name: "members", FoldVersion: 1, Table: "members",
 	Keys:    streamKeys(memberEvents),
-	Begins:  []string{"member.joined"},
+	Creates: []string{"member.joined"},
 	Ignores: slices.Concat(tenantEvents, userEvents, projectEvents, taskEvents, commentEvents, subscriptionEvents),
 	Fold:    byEvolve(domain.Membership.Evolve, func(m domain.Membership) bool { return m.Active }),
 	Key:     "user_id", KeyOf: func(m *domain.Membership) uuid.UUID { return m.UserID.UUID() },

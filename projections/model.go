@@ -15,41 +15,39 @@ import (
 type model[K comparable, R any] struct {
 	// Name is also the name of the subscription that keeps the rows.
 	Name string
-	// FoldVersion counts the changes of Fold that make other rows of the same
-	// events. A rebuild that was broken off isn't continued by another version.
+	// FoldVersion is raised by each change of Fold that makes other rows of the same
+	// events. An interrupted rebuild isn't resumed by another version.
 	FoldVersion int
 	Table       string
 	// Keys says which row an event touches, for each type that touches one.
 	Keys map[string]func(domain.Recorded) K
-	// Touches narrows Keys to the events that change the row; nil: all do. An
-	// event that changes nothing of a row costs then no look at it.
+	// Touches narrows Keys to the events that change the row; nil: all do. The row isn't
+	// loaded for other events.
 	Touches func(domain.Recorded) bool
-	// Ignores are the types that touch none. A type in neither is an error.
+	// Ignores are the types that touch no row. A type in neither is an error.
 	Ignores []string
-	// Begins are those types of Keys whose row is the same whatever row there was
-	// before: none is loaded for them, as there hardly ever is one.
-	Begins []string
-	// Fold is pure: the row that an event leaves, or nil where it leaves none.
-	// row is nil where there is none yet. The event's Meta isn't there: not all
-	// that folds events reads it.
+	// Creates are the types whose row doesn't depend on a row that was there before: none
+	// is loaded for them.
+	Creates []string
+	// Fold is pure: the row after an event, or nil if there is none. row is nil if there
+	// was none. The event has no Meta: a build doesn't read it.
 	Fold func(row *R, e domain.Recorded) (*R, error)
 	// Key is the name of the key's column, and KeyOf its value.
 	Key   string
 	KeyOf func(*R) K
 	// Complete fills the fields of a row that no column holds. It may be nil.
 	Complete func(*R, domain.TenantID)
-	// InsertOnly says that each event makes a row of its own, so that there is
-	// nothing to load.
+	// InsertOnly says that each event makes a row of its own, so none is loaded.
 	InsertOnly bool
 	Columns    []column[R]
 
 	sql statements
-	// keys are Keys, and nil for each type that is ignored.
+	// keys is Keys, with nil for each ignored type.
 	keys map[string]func(domain.Recorded) K
 }
 
-// statements are those of a model. Their parameters begin with $1 the tenant and $2
-// the generation.
+// statements are those of a model. Their first parameters are the tenant ($1) and the
+// generation ($2).
 type statements struct {
 	// load reads the rows with some keys ($3).
 	load string
@@ -58,8 +56,6 @@ type statements struct {
 	write string
 	// remove deletes the rows with some keys ($3).
 	remove string
-	// compare finds where another generation ($3) differs: compareSQL.
-	compare string
 }
 
 // define completes a model with its statements.
@@ -76,8 +72,8 @@ func define[K comparable, R any](m model[K, R]) *model[K, R] {
 		}
 	}
 	keyType := m.keyType()
-	// The limit keeps the planner from any other way than one look-up for each
-	// key: without statistics it would think little of reading the whole tenant.
+	// The limit makes the planner look each key up: without statistics it would read the
+	// whole tenant.
 	each := func(columns string) string {
 		return "select r.* from unnest($3::" + keyType + "[]) as k (key), lateral (\n" +
 			"  select " + columns + " from " + m.Table + " where tenant_id = $1 and generation = $2 and " + m.Key + " = k.key limit 1) as r"
@@ -92,7 +88,6 @@ func define[K comparable, R any](m model[K, R]) *model[K, R] {
 		m.sql.write += "\non conflict (tenant_id, generation, " + m.Key + ") do update set seq = excluded.seq, " +
 			strings.Join(updates, ", ")
 	}
-	m.sql.compare = m.compareSQL()
 	return &m
 }
 
@@ -104,6 +99,20 @@ func (m *model[K, R]) keyType() string {
 	return "bigint" // the seq, which every table has
 }
 
+// otherColumns are all that a fold writes but the key.
+func (m *model[K, R]) otherColumns() []string {
+	var names []string
+	if m.Key != "seq" {
+		names = append(names, "seq")
+	}
+	for _, c := range m.Columns {
+		if c.name != m.Key {
+			names = append(names, c.name)
+		}
+	}
+	return names
+}
+
 // columns is the list of the model's columns, each with a prefix such as "p.".
 func (m *model[K, R]) columns(prefix string) string {
 	var list []string
@@ -113,12 +122,12 @@ func (m *model[K, R]) columns(prefix string) string {
 	return strings.Join(list, ", ")
 }
 
-// touched is the row that an event touches; ok is false where it touches none.
+// touched is the key of the row that an event touches; ok is false if it touches none.
 func (m *model[K, R]) touched(e domain.Recorded) (key K, ok bool, err error) {
 	of, known := m.keys[e.Event.EventType()]
 	switch {
 	case !known:
-		return key, false, fmt.Errorf("%w: read model %s has no word on %s", domain.ErrUnknownEvent, m.Name, e.Event.EventType())
+		return key, false, fmt.Errorf("%w: read model %s does not handle %s", domain.ErrUnknownEvent, m.Name, e.Event.EventType())
 	case of == nil || m.Touches != nil && !m.Touches(e):
 		return key, false, nil
 	}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"docket/domain"
+	"docket/internal/tenanttest"
 )
 
 // vocabulary is what a model says of the types of events.
@@ -80,7 +81,7 @@ func TestModelsFoldTheirStreams(t *testing.T) {
 func TestFoldOfWhatNeverBegan(t *testing.T) {
 	t.Parallel()
 	e := domain.Recorded{
-		Seq: 7, Version: 2, Stream: domain.Stream(domain.ProjectStream, newID[domain.ProjectID](t)),
+		Seq: 7, Version: 2, Stream: domain.Stream(domain.ProjectStream, tenanttest.NewID[domain.ProjectID](t)),
 		Event: domain.ProjectStatusChanged{To: domain.Submitted},
 	}
 	_, err := foldEvents(projects, []domain.Recorded{e})

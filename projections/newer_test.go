@@ -1,129 +1,10 @@
 package projections
 
 import (
-	"errors"
-	"fmt"
 	"testing"
 
 	"docket/domain"
-
-	"github.com/google/uuid"
 )
-
-// beyond are events of a project that this version can't read, each in a way of
-// its own.
-var beyond = map[string]struct {
-	eventType string
-	schema    int
-	data      string
-	meta      string
-}{
-	"a type":           {"project.frobbed", 1, `{"x": 1}`, `{}`},
-	"a schema version": {"project.updated", 99, `{"x": 1}`, `{}`},
-	"a field":          {"project.updated", 1, `{"changes": [{"field":"budget","from":null,"to":7}]}`, `{}`},
-	"a key": {"project.updated", 1, `{"changes": []}`,
-		`{"actor_name":{"$p":{"subject":"01a2089e-4db8-7f7c-b258-421961d6e560","key":"k1","value":{"ct":"c2VjcmV0"}}}}`},
-}
-
-// insert writes an event at the end of a company's log, as another version of
-// Docket would, and returns its seq.
-func (w *world) insert(t *testing.T, c *company, stream domain.StreamID, eventType string, schema int, data, meta string) int64 {
-	t.Helper()
-	var seq int64
-	err := w.engine.QueryRow(t.Context(), `insert into events (tenant_id, seq, stream_type, stream_id, version, type, schema_version,
-occurred_at, command_id, data, meta)
-select $1, max(e.seq) + 1, $2, $3, 1 + count(*) filter (where e.stream_id = $3), $4, $5, max(e.occurred_at) + interval '1 second', $6, $7, $8
-from events e where e.tenant_id = $1 returning seq`,
-		c.id.UUID(), string(stream.Type), stream.ID, eventType, schema, uuid.New(), data, meta).Scan(&seq)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return seq
-}
-
-// What a newer version wrote stops no reader of the log, and no other tenant. An
-// older replica's read models stop before it or go past it, but none is parked; a
-// rebuild leaves the tenant's old rows and says why, and goes on with the others.
-func TestReadModelsOfAnOlderReplica(t *testing.T) {
-	t.Parallel()
-	for name, e := range beyond {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			w := newWorld(t)
-			c, ann := fillCompany(t, w, 3)
-			other, _ := w.found(t, "other")
-			stream := domain.Stream(domain.ProjectStream, c.projectIDs[0])
-			seq := w.insert(t, c, stream, e.eventType, e.schema, e.data, e.meta)
-			w.run(t, 5, Subscriptions())
-			w.caught(t, c)
-			w.caught(t, other)
-			live := w.dump(t, c)
-
-			ended := map[domain.TenantID]map[bool]int{c.id: {}, other.id: {}}
-			err := w.rebuild.Rebuild(t.Context(), []domain.TenantID{c.id, other.id}, nil, func(p Progress) {
-				if p.Done || p.Err != nil {
-					ended[p.Tenant][p.Done]++
-				}
-				if p.Err != nil && !errors.Is(p.Err, domain.ErrUnknownEvent) {
-					t.Error(p.Err)
-				}
-			})
-			stopped := errors.Is(err, domain.ErrUnknownEvent) && ended[c.id][false] > 0
-			if e.meta != `{}` { // which no fold reads
-				stopped = err != nil || ended[c.id][false] > 0
-			}
-			if stopped != (e.meta == `{}`) || ended[other.id][true] != len(Models()) {
-				t.Errorf("rebuilt: %v, %v", ended, err)
-			}
-			// One that ignores the type goes past what is new in the event, but no newer version of it.
-			err = w.rebuild.Rebuild(t.Context(), []domain.TenantID{c.id}, []string{members.Name}, nil)
-			if past := name == "a field" || name == "a key"; past != (err == nil) || !past && !errors.Is(err, domain.ErrUnknownEvent) {
-				t.Errorf("rebuilt alone: %v", err)
-			}
-			equal(t, "rows after the rebuild", w.dump(t, c), live)
-
-			var parked int
-			if err := w.engine.QueryRow(t.Context(), `select count(*) from checkpoints
-where failures > 0 or error is not null or retry_at is not null`).Scan(&parked); err != nil || parked > 0 {
-				t.Errorf("%d checkpoints tell of failures, %v", parked, err)
-			}
-			w.shows(t, c, ann, stream, seq)
-		})
-	}
-}
-
-// shows fails unless the log, the history and a replay have the event as stored.
-func (w *world) shows(t *testing.T, c *company, ann domain.UserID, stream domain.StreamID, seq int64) {
-	t.Helper()
-	s := c.scope(t, ann)
-	var last HistoryItem
-	if err := w.queries.Replay(t.Context(), s, Until{}, func(item HistoryItem) error { last = item; return nil }); err != nil {
-		t.Error(err)
-	}
-	history, _, err := w.queries.History(t.Context(), s, stream, 1, 0)
-	if err != nil || len(history) != 1 {
-		t.Fatalf("history: %+v, %v", history, err)
-	}
-	for how, item := range map[string]HistoryItem{"history": history[0], "replay": last} {
-		if item.Summary == "" || item.Changes == nil {
-			t.Errorf("%s: it is told as %+v", how, item.Line)
-		}
-	}
-	events, _, err := w.queries.Events(t.Context(), s, seq-1, 0)
-	if err != nil || len(events) != 1 {
-		t.Fatalf("log: %+v, %v", events, err)
-	}
-	for how, e := range map[string]Event{"history": history[0].Event, "replay": last.Event, "log": events[0]} {
-		var stored string
-		if err := w.engine.QueryRow(t.Context(), `select concat_ws(' ', seq, type, schema_version, data, meta) from events
-where tenant_id = $1 and seq = $2`, c.id.UUID(), seq).Scan(&stored); err != nil {
-			t.Fatal(err)
-		}
-		if got := fmt.Sprint(e.Seq, " ", e.Type, " ", e.SchemaVersion, " ", string(e.Data), " ", string(e.Meta)); got != stored {
-			t.Errorf("%s: got %s, stored was %s", how, got, stored)
-		}
-	}
-}
 
 // A tenant that a newer version changed is listed as it was before.
 func TestTenantsOfANewerVersionAreListed(t *testing.T) {
@@ -133,9 +14,9 @@ func TestTenantsOfANewerVersionAreListed(t *testing.T) {
 		"a-type":  {"tenant.moved", `{}`},
 		"a-field": {"tenant.updated", `{"changes":[{"field":"budget","from":null,"to":7}]}`},
 	} {
-		c, _ := w.found(t, slug)
-		claimSlug(t, w, c.id, slug)
-		w.insert(t, c, c.stream(), e.eventType, 1, e.data, `{}`)
+		c, _ := w.Found(t, slug)
+		claimSlug(t, w, c.ID, slug)
+		w.Insert(t, c, c.Stream(), e.eventType, 1, e.data, `{}`)
 	}
 	page, _, err := w.queries.Tenants(t.Context(), domain.Operate(domain.Platform), "", 0)
 	if err != nil || len(page) != 2 {

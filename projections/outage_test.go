@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"docket/domain"
+	"docket/internal/tenanttest"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 )
@@ -17,10 +18,10 @@ func TestReadsWhilePostgresIsAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer nowhere.Close()
-	q, s := NewQueries(nowhere, nil), domain.Operate(newID[domain.TenantID](t))
-	_, one := q.Project(t.Context(), s, newID[domain.ProjectID](t), Fresh{})
+	q, s := NewQueries(nowhere, nil), domain.Operate(tenanttest.NewID[domain.TenantID](t))
+	_, one := q.Project(t.Context(), s, tenanttest.NewID[domain.ProjectID](t), Fresh{})
 	_, _, list := q.Members(t.Context(), s, Page{}, Fresh{})
-	_, _, own := q.Memberships(t.Context(), newID[domain.UserID](t), Page{}, nil)
+	_, _, own := q.Memberships(t.Context(), tenanttest.NewID[domain.UserID](t), Page{}, nil)
 	for what, err := range map[string]error{"one": one, "list": list, "own": own} {
 		if domain.CodeOf(err) != domain.CodeOverloaded {
 			t.Errorf("%s: got %v", what, err)

@@ -17,7 +17,7 @@ import (
 var projects = define(model[uuid.UUID, domain.Project]{
 	Name: "projects", FoldVersion: 1, Table: "projects",
 	Keys:    streamKeys(projectEvents),
-	Begins:  []string{"project.created"},
+	Creates: []string{"project.created"},
 	Ignores: slices.Concat(tenantEvents, userEvents, memberEvents, taskEvents, commentEvents, subscriptionEvents),
 	Fold:    byEvolve(domain.Project.Evolve, domain.Project.Exists),
 	Key:     "id", KeyOf: func(p *domain.Project) uuid.UUID { return p.ID.UUID() },

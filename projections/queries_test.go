@@ -8,6 +8,7 @@ import (
 
 	"docket/domain"
 	"docket/eventstore/feed"
+	"docket/internal/tenanttest"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -40,25 +41,25 @@ func isNotFound(t *testing.T, err error) {
 func TestOneOfEach(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.run(t, 3, Subscriptions())
-	c, ann := w.found(t, "acme")
-	bob := newID[domain.UserID](t)
-	c.join(t, bob, "Bob", domain.Member)
+	w.Run(t, 3, Subscriptions())
+	c, ann := w.Found(t, "acme")
+	bob := tenanttest.NewID[domain.UserID](t)
+	c.Join(t, bob, "Bob", domain.Member)
 	due, text := domain.Date("2026-12-24"), "All \"of\" it,\n<b>every</b> bit 🎄"
-	website := newID[domain.ProjectID](t)
-	if err := c.project(t, ann, website, domain.CreateProject{
+	website := tenanttest.NewID[domain.ProjectID](t)
+	if err := c.ChangeProject(t, ann, website, domain.CreateProject{
 		ID: website, Name: "Website", Description: &text, Visibility: domain.Public, DueDate: &due,
 	}); err != nil {
 		t.Fatal(err)
 	}
-	plain := c.create(t, bob, "Plain")
-	full := c.add(t, ann, website, domain.CreateTask{
-		Title: "Draw", Description: &text, Priority: domain.Urgent, AssigneeID: &bob, Assignee: c.members[bob],
+	plain := c.CreateProject(t, bob, "Plain")
+	full := c.CreateTask(t, ann, website, domain.CreateTask{
+		Title: "Draw", Description: &text, Priority: domain.Urgent, AssigneeID: &bob, Assignee: c.Members[bob],
 		Labels: []string{"a,b", `"q"`, "{}", "null", "ünïcode"}, DueDate: &due,
 	})
-	bare := c.add(t, bob, plain, domain.CreateTask{Title: "Bare"})
-	w.caught(t, c)
-	s, f := c.scope(t, ann), Fresh{}
+	bare := c.CreateTask(t, bob, plain, domain.CreateTask{Title: "Bare"})
+	w.Caught(t, c)
+	s, f := c.Scope(t, ann), Fresh{}
 	member := func(u domain.UserID) *domain.Membership {
 		t.Helper()
 		all, _, err := w.queries.Members(t.Context(), s, Page{}, f)
@@ -71,12 +72,12 @@ func TestOneOfEach(t *testing.T) {
 		return nil
 	}
 
-	same(t, must[domain.Project](t)(w.queries.Project(t.Context(), s, website, f)), c.projects[website])
-	same(t, must[domain.Project](t)(w.queries.Project(t.Context(), s, plain, f)), c.projects[plain])
-	same(t, must[domain.Task](t)(w.queries.Task(t.Context(), s, full, f)), c.tasks[full])
-	same(t, must[domain.Task](t)(w.queries.Task(t.Context(), s, bare, f)), c.tasks[bare])
-	same(t, *member(bob), c.members[bob])
-	same(t, must[domain.Tenant](t)(w.queries.Tenant(t.Context(), s, f)), c.tenant)
+	same(t, must[domain.Project](t)(w.queries.Project(t.Context(), s, website, f)), c.Projects[website])
+	same(t, must[domain.Project](t)(w.queries.Project(t.Context(), s, plain, f)), c.Projects[plain])
+	same(t, must[domain.Task](t)(w.queries.Task(t.Context(), s, full, f)), c.Tasks[full])
+	same(t, must[domain.Task](t)(w.queries.Task(t.Context(), s, bare, f)), c.Tasks[bare])
+	same(t, *member(bob), c.Members[bob])
+	same(t, must[domain.Tenant](t)(w.queries.Tenant(t.Context(), s, f)), c.State)
 
 	_, err := w.queries.Project(t.Context(), s, domain.ProjectID(full), f)
 	isNotFound(t, err)
@@ -84,16 +85,16 @@ func TestOneOfEach(t *testing.T) {
 	isNotFound(t, err)
 
 	// What is deleted isn't there, nor what hangs on it.
-	if err := c.project(t, ann, website, domain.DeleteProject{}); err != nil {
+	if err := c.ChangeProject(t, ann, website, domain.DeleteProject{}); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.task(t, ann, bare, domain.DeleteTask{Project: c.projects[plain]}); err != nil {
+	if err := c.ChangeTask(t, ann, bare, domain.DeleteTask{Project: c.Projects[plain]}); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.member(t, bob, bob, domain.RemoveMember{}); err != nil {
+	if err := c.ChangeMember(t, bob, bob, domain.RemoveMember{}); err != nil {
 		t.Fatal(err)
 	}
-	w.caught(t, c)
+	w.Caught(t, c)
 	_, err = w.queries.Project(t.Context(), s, website, f)
 	isNotFound(t, err)
 	_, err = w.queries.Task(t.Context(), s, full, f)
@@ -105,30 +106,30 @@ func TestOneOfEach(t *testing.T) {
 	}
 
 	// Who joins again goes on in the same stream.
-	c.join(t, bob, "Robert", domain.Viewer)
-	w.caught(t, c)
-	same(t, *member(bob), c.members[bob])
+	c.Join(t, bob, "Robert", domain.Viewer)
+	w.Caught(t, c)
+	same(t, *member(bob), c.Members[bob])
 }
 
 func TestMemberships(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.run(t, 100, Subscriptions())
-	first, ann := w.found(t, "first")
-	second, _ := w.found(t, "second")
-	third, _ := w.found(t, "third")
-	second.join(t, ann, "Ann", domain.Viewer)
-	third.join(t, ann, "Ann", domain.Member)
-	if err := third.member(t, third.userIDs[0], ann, domain.RemoveMember{}); err != nil {
+	w.Run(t, 100, Subscriptions())
+	first, ann := w.Found(t, "first")
+	second, _ := w.Found(t, "second")
+	third, _ := w.Found(t, "third")
+	second.Join(t, ann, "Ann", domain.Viewer)
+	third.Join(t, ann, "Ann", domain.Member)
+	if err := third.ChangeMember(t, third.UserIDs[0], ann, domain.RemoveMember{}); err != nil {
 		t.Fatal(err)
 	}
-	fresh := map[domain.TenantID]int64{first.id: first.head(), second.id: second.head(), third.id: third.head()}
-	for _, c := range []*company{first, second, third} {
-		w.caught(t, c)
+	fresh := map[domain.TenantID]int64{first.ID: first.Head(), second.ID: second.Head(), third.ID: third.Head()}
+	for _, c := range []*tenanttest.Tenant{first, second, third} {
+		w.Caught(t, c)
 	}
 	want := []UserTenant{
-		{Tenant: first.tenant, Role: domain.Owner, JoinedAt: first.members[ann].JoinedAt},
-		{Tenant: second.tenant, Role: domain.Viewer, JoinedAt: second.members[ann].JoinedAt},
+		{Tenant: first.State, Role: domain.Owner, JoinedAt: first.Members[ann].JoinedAt},
+		{Tenant: second.State, Role: domain.Viewer, JoinedAt: second.Members[ann].JoinedAt},
 	}
 	page := func(u domain.UserID, p Page) ([]UserTenant, *Keyset) {
 		t.Helper()
@@ -147,7 +148,7 @@ func TestMemberships(t *testing.T) {
 	same(t, one, want[:1])
 	two, next := page(ann, Page{Limit: 1, After: more})
 	same(t, two, want[1:])
-	if got, _ := page(newID[domain.UserID](t), Page{}); next != nil || len(got) != 0 {
+	if got, _ := page(tenanttest.NewID[domain.UserID](t), Page{}); next != nil || len(got) != 0 {
 		t.Fatalf("more after the last: %v; a stranger has %v", next, got)
 	}
 }
@@ -158,22 +159,22 @@ func TestMembershipsBesideAHalf(t *testing.T) {
 	t.Parallel()
 	for _, model := range []string{members.Name, tenants.Name} {
 		w := newWorld(t)
-		w.run(t, 100, Subscriptions())
-		half, ann := w.found(t, "half")
-		whole, _ := w.found(t, "whole")
-		whole.join(t, ann, "Ann", domain.Viewer)
-		w.caught(t, half)
-		w.caught(t, whole)
+		w.Run(t, 100, Subscriptions())
+		half, ann := w.Found(t, "half")
+		whole, _ := w.Found(t, "whole")
+		whole.Join(t, ann, "Ann", domain.Viewer)
+		w.Caught(t, half)
+		w.Caught(t, whole)
 		// As if the model were newer than both logs, and had been folded to the end of one.
 		for _, sql := range []string{
 			`insert into subscriptions (name) select $1 where $2::uuid is not null`,
 			`update checkpoints set complete = tenant_id <> $2 where subscription = $1`,
 		} {
-			if _, err := w.engine.Exec(t.Context(), sql, model, half.id.UUID()); err != nil {
+			if _, err := w.Engine.Exec(t.Context(), sql, model, half.ID.UUID()); err != nil {
 				t.Fatal(err)
 			}
 		}
-		w.queries = NewQueries(w.api, feed.NewPositions(w.api)) // which remembers nothing
+		w.queries = NewQueries(w.API, feed.NewPositions(w.API)) // which remembers nothing
 		list := func() (slugs []string) {
 			t.Helper()
 			items, _, err := w.queries.Memberships(t.Context(), ann, Page{}, nil)
@@ -186,7 +187,7 @@ func TestMembershipsBesideAHalf(t *testing.T) {
 			return slugs
 		}
 		same(t, list(), []string{"whole"})
-		if _, err := w.engine.Exec(t.Context(), `update checkpoints set complete = true`); err != nil {
+		if _, err := w.Engine.Exec(t.Context(), `update checkpoints set complete = true`); err != nil {
 			t.Fatal(err)
 		}
 		same(t, list(), []string{"half", "whole"})
@@ -196,14 +197,14 @@ func TestMembershipsBesideAHalf(t *testing.T) {
 func TestScope(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.run(t, 100, Subscriptions())
-	c, ann := w.found(t, "acme")
-	bob := newID[domain.UserID](t)
-	c.join(t, bob, "Bob", domain.Member)
-	p := c.create(t, ann, "Website")
-	w.caught(t, c)
-	stale := c.scope(t, bob)
-	if err := c.member(t, ann, bob, domain.ChangeRole{Role: domain.To(domain.Viewer)}); err != nil {
+	w.Run(t, 100, Subscriptions())
+	c, ann := w.Found(t, "acme")
+	bob := tenanttest.NewID[domain.UserID](t)
+	c.Join(t, bob, "Bob", domain.Member)
+	p := c.CreateProject(t, ann, "Website")
+	w.Caught(t, c)
+	stale := c.Scope(t, bob)
+	if err := c.ChangeMember(t, ann, bob, domain.ChangeRole{Role: domain.To(domain.Viewer)}); err != nil {
 		t.Fatal(err)
 	}
 	for name, ask := range map[string]func(domain.Scope) error{
@@ -233,7 +234,7 @@ func TestScope(t *testing.T) {
 			return err
 		},
 		"missing": func(s domain.Scope) error {
-			_, err := w.queries.Project(t.Context(), s, newID[domain.ProjectID](t), Fresh{})
+			_, err := w.queries.Project(t.Context(), s, tenanttest.NewID[domain.ProjectID](t), Fresh{})
 			if errors.Is(err, domain.NotFound("")) {
 				return nil
 			}
@@ -243,10 +244,10 @@ func TestScope(t *testing.T) {
 		if err := ask(stale); !errors.Is(err, domain.ErrScopeStale) {
 			t.Errorf("%s with a membership that moved: %v", name, err)
 		}
-		if err := ask(c.scope(t, bob)); err != nil {
+		if err := ask(c.Scope(t, bob)); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		if err := ask(domain.Operate(c.id)); err != nil {
+		if err := ask(domain.Operate(c.ID)); err != nil {
 			t.Errorf("%s by an operator: %v", name, err)
 		}
 		if err := ask(domain.Scope{}); !errors.Is(err, domain.TenantAccessDenied()) {

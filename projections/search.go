@@ -27,7 +27,7 @@ var search = define(model[uuid.UUID, searched]{
 		"project.created", "project.updated", "project.deleted",
 		"task.created", "task.updated", "task.deleted",
 	}),
-	Begins:  []string{"project.created", "task.created"},
+	Creates: []string{"project.created", "task.created"},
 	Touches: touchesWords,
 	Ignores: slices.Concat(tenantEvents, userEvents, memberEvents, commentEvents, subscriptionEvents, []string{"project.status_changed"}),
 	Fold:    foldSearch,

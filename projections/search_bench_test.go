@@ -9,6 +9,7 @@ import (
 
 	"docket/domain"
 	"docket/eventstore/feed"
+	"docket/internal/tenanttest"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -17,7 +18,7 @@ import (
 // library is a tenant of many tasks, inserted as rows, whose words are as common as
 // those of a language: the n-th has a share of about 1/n.
 type library struct {
-	*company
+	*tenanttest.Tenant
 	project domain.ProjectID
 	words   []string
 }
@@ -31,11 +32,11 @@ const (
 // newLibrary fills a tenant and its neighbours.
 func newLibrary(b *testing.B, w *world) (library, domain.UserID) {
 	b.Helper()
-	w.run(b, 500, Subscriptions())
-	c, ann := w.found(b, "acme")
-	l := library{company: c, project: c.create(b, ann, "Website")}
-	rare := c.create(b, ann, "Rare")
-	w.caught(b, c)
+	w.Run(b, 500, Subscriptions())
+	c, ann := w.Found(b, "acme")
+	l := library{Tenant: c, project: c.CreateProject(b, ann, "Website")}
+	rare := c.CreateProject(b, ann, "Rare")
+	w.Caught(b, c)
 	random := rand.New(rand.NewPCG(1, 2))
 	syllables := strings.Fields("ba ce di fo gu ha ke li mo nu pa re si to vu wa ye zi sha tro ple kri sto ran del fin gro")
 	seen := map[string]bool{}
@@ -49,12 +50,12 @@ func newLibrary(b *testing.B, w *world) (library, domain.UserID) {
 			l.words = append(l.words, word.String())
 		}
 	}
-	l.fill(b, random, c.id, l.project, rare, libraryTasks)
+	l.fill(b, random, c.ID, l.project, rare, libraryTasks)
 	for range 10 {
-		l.fill(b, random, newID[domain.TenantID](b), l.project, rare, otherTasks)
+		l.fill(b, random, tenanttest.NewID[domain.TenantID](b), l.project, rare, otherTasks)
 	}
 	for _, table := range []string{"search", "tasks", "projects"} {
-		if _, err := w.db.Owner(b).Exec(b.Context(), `vacuum analyze `+table); err != nil {
+		if _, err := w.DB.Owner(b).Exec(b.Context(), `vacuum analyze `+table); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -76,7 +77,7 @@ func (l library) fill(b *testing.B, random *rand.Rand, t domain.TenantID, p, rar
 	taskRows, searchRows := work[uuid.UUID, domain.Task]{}, work[uuid.UUID, searched]{}
 	for i := range n {
 		k := domain.Task{
-			ID: newID[domain.TaskID](b), ProjectID: p, Title: text(5), Description: new(text(20)), Status: domain.Todo, Priority: domain.Normal,
+			ID: tenanttest.NewID[domain.TaskID](b), ProjectID: p, Title: text(5), Description: new(text(20)), Status: domain.Todo, Priority: domain.Normal,
 			Labels: []string{"common"}, CreatedAt: at.Add(time.Duration(i) * time.Second), UpdatedAt: at, Version: 1,
 		}
 		switch {
@@ -100,10 +101,10 @@ func (l library) fill(b *testing.B, random *rand.Rand, t domain.TenantID, p, rar
 		if len(taskRows.rows) < 1_000 && i < n-1 {
 			continue
 		}
-		err = pgx.BeginFunc(b.Context(), l.world.engine, func(tx pgx.Tx) error {
+		err = pgx.BeginFunc(b.Context(), l.Env.Engine, func(tx pgx.Tx) error {
 			page := &feed.Page{Tenant: t, Generation: 1, Tx: tx}
-			tasks.save(page, &taskRows)
-			search.save(page, &searchRows)
+			tasks.save(rowSet{t, 1}, &taskRows, page.Queue)
+			search.save(rowSet{t, 1}, &searchRows, page.Queue)
 			return page.Flush(b.Context())
 		})
 		if err != nil {
@@ -115,7 +116,7 @@ func (l library) fill(b *testing.B, random *rand.Rand, t domain.TenantID, p, rar
 
 // add is a row to be written.
 func (w *work[K, R]) add(key K, row *R) {
-	w.rows = append(w.rows, worked[K, R]{key: key, row: row})
+	w.rows = append(w.rows, touchedRow[K, R]{key: key, row: row})
 }
 
 // Among 200,000 tasks of one tenant, and those of ten others: the time until the
@@ -123,7 +124,7 @@ func (w *work[K, R]) add(key K, row *R) {
 func BenchmarkSearch(b *testing.B) {
 	w := newWorld(b)
 	l, ann := newLibrary(b, w)
-	s := l.scope(b, ann)
+	s := l.Scope(b, ann)
 	word := func(n int) string { return l.words[n] }
 	status, priority := domain.InProgress, domain.Urgent
 	common, rare := "common", "rare"
@@ -158,7 +159,7 @@ func BenchmarkSearch(b *testing.B) {
 		{"rare word, rare status", []TaskFilter{{Query: new(word(3_000)), Status: &status}}},
 		{"common word, rare priority", []TaskFilter{{Query: new(word(1)), Priority: &priority}}},
 		{"common word, rare label", []TaskFilter{{Query: new(word(1)), Label: &rare}}},
-		{"prefix of 1, rare project", []TaskFilter{{Query: new(word(1)[:1]), ProjectID: &l.projectIDs[1]}}},
+		{"prefix of 1, rare project", []TaskFilter{{Query: new(word(1)[:1]), ProjectID: &l.ProjectIDs[1]}}},
 		{"no search, rare label", []TaskFilter{{Label: &rare}}},
 		{"no search, common label", []TaskFilter{{Label: &common}}},
 		{"no search, no such label", []TaskFilter{{Label: new("none")}}},

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"docket/domain"
+	"docket/internal/tenanttest"
 	"docket/projections/fulltext"
 
 	"github.com/jackc/pgx/v5"
@@ -19,7 +20,7 @@ import (
 func TestAnyTextIsSearched(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	tenant := newID[domain.TenantID](t)
+	tenant := tenanttest.NewID[domain.TenantID](t)
 	some := rapid.OneOf(rapid.String(), rapid.StringOf(rapid.SampledFrom(append([]rune(`abiİı "'\-!&|():*<>#@é東ｆ 	ﷺ`), '\u0307'))), rapid.StringMatching(`(a|or|-|"| |b'){0,60}`))
 	rapid.Check(t, func(t *rapid.T) {
 		title, description := some.Draw(t, "title"), some.Draw(t, "description")
@@ -37,7 +38,7 @@ func TestAnyTextIsSearched(t *testing.T) {
 		d.SetTitle(clean(title))
 		find := func(q string) (found bool) {
 			t.Helper()
-			if err := w.engine.QueryRow(context.Background(), `select coalesce($1::tsvector @@ nullif($2, '')::tsquery, false)`, d.TSVector(), q).Scan(&found); err != nil {
+			if err := w.Engine.QueryRow(context.Background(), `select coalesce($1::tsvector @@ nullif($2, '')::tsquery, false)`, d.TSVector(), q).Scan(&found); err != nil {
 				t.Fatalf("%q: %v", q, err)
 			}
 			return found
@@ -63,18 +64,18 @@ func TestAnyTextIsSearched(t *testing.T) {
 				t.Fatalf("not found by the label %q", label)
 			}
 		}
-		if find(fulltext.ScopeOf(newID[domain.TenantID](t), fulltext.Tasks).All()) || find(fulltext.ScopeOf(tenant, fulltext.Projects).All()) {
+		if find(fulltext.ScopeOf(tenanttest.NewID[domain.TenantID](t), fulltext.Tasks).All()) || find(fulltext.ScopeOf(tenant, fulltext.Projects).All()) {
 			t.Fatal("found in another scope")
 		}
 	})
 }
 
-// search is what a search for tasks finds, as titles.
-func (c *company) searchTasks(t *testing.T, s domain.Scope, f TaskFilter, limit int) []string {
+// searchTasks is what a search for tasks finds, as titles.
+func (w *world) searchTasks(t *testing.T, s domain.Scope, f TaskFilter, limit int) []string {
 	t.Helper()
 	found := []string{}
 	for _, k := range pages(t, limit, func(p Page) ([]domain.Task, *Keyset, error) {
-		return c.world.queries.Tasks(t.Context(), s, f, p, Fresh{})
+		return w.queries.Tasks(t.Context(), s, f, p, Fresh{})
 	}) {
 		found = append(found, k.Title)
 	}
@@ -84,12 +85,12 @@ func (c *company) searchTasks(t *testing.T, s domain.Scope, f TaskFilter, limit 
 func TestSearchTasks(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.run(t, 100, Subscriptions())
-	c, ann := w.found(t, "acme")
-	other, bea := w.found(t, "other")
-	p, second, gone := c.create(t, ann, "Red project"), c.create(t, ann, "Blue"), c.create(t, ann, "Gone")
+	w.Run(t, 100, Subscriptions())
+	c, ann := w.Found(t, "acme")
+	other, bea := w.Found(t, "other")
+	p, second, gone := c.CreateProject(t, ann, "Red project"), c.CreateProject(t, ann, "Blue"), c.CreateProject(t, ann, "Gone")
 	add := func(p domain.ProjectID, title, description string, labels ...string) domain.TaskID {
-		return c.add(t, ann, p, domain.CreateTask{Title: title, Description: &description, Labels: labels, Priority: domain.Normal})
+		return c.CreateTask(t, ann, p, domain.CreateTask{Title: title, Description: &description, Labels: labels, Priority: domain.Normal})
 	}
 	add(p, "old", "a red thing")
 	add(p, "Red one", "")
@@ -98,21 +99,21 @@ func TestSearchTasks(t *testing.T) {
 	add(gone, "Red, of a deleted project", "")
 	deleted := add(p, "Red, deleted", "")
 	renamed := add(p, "Red, renamed", "kept words")
-	other.add(t, bea, other.create(t, bea, "Red"), domain.CreateTask{Title: "Red, another's", Labels: []string{"Red"}, Priority: domain.Normal})
+	other.CreateTask(t, bea, other.CreateProject(t, bea, "Red"), domain.CreateTask{Title: "Red, another's", Labels: []string{"Red"}, Priority: domain.Normal})
 	for _, err := range []error{
-		c.project(t, ann, gone, domain.DeleteProject{}),
-		c.task(t, ann, deleted, domain.DeleteTask{Project: c.projects[p]}),
-		c.task(t, ann, renamed, domain.EditTask{Project: c.projects[p], Title: domain.To("Green"), Status: domain.To(domain.Done)}),
-		c.task(t, ann, renamed, domain.EditTask{Project: c.projects[p], Status: domain.To(domain.Todo)}),
-		c.task(t, ann, renamed, domain.EditTask{Project: c.projects[p], Labels: domain.To([]string{"late"})}),
+		c.ChangeProject(t, ann, gone, domain.DeleteProject{}),
+		c.ChangeTask(t, ann, deleted, domain.DeleteTask{Project: c.Projects[p]}),
+		c.ChangeTask(t, ann, renamed, domain.EditTask{Project: c.Projects[p], Title: domain.To("Green"), Status: domain.To(domain.Done)}),
+		c.ChangeTask(t, ann, renamed, domain.EditTask{Project: c.Projects[p], Status: domain.To(domain.Todo)}),
+		c.ChangeTask(t, ann, renamed, domain.EditTask{Project: c.Projects[p], Labels: domain.To([]string{"late"})}),
 	} {
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	w.caught(t, c)
-	w.caught(t, other)
-	s := c.scope(t, ann)
+	w.Caught(t, c)
+	w.Caught(t, other)
+	s := c.Scope(t, ann)
 	q := func(text string) TaskFilter { return TaskFilter{Query: &text} }
 	done := domain.Done
 	for _, x := range []struct {
@@ -140,7 +141,7 @@ func TestSearchTasks(t *testing.T) {
 		{TaskFilter{Label: new("re")}, ""},
 	} {
 		for _, limit := range []int{1, 2, 50} {
-			if got := strings.Join(c.searchTasks(t, s, x.filter, limit), "|"); got != x.want {
+			if got := strings.Join(w.searchTasks(t, s, x.filter, limit), "|"); got != x.want {
 				t.Errorf("%+v in pages of %d: got %s, want %s", x.filter, limit, got, x.want)
 			}
 		}
@@ -149,7 +150,7 @@ func TestSearchTasks(t *testing.T) {
 	if err != nil || !slices.Equal(names(red), []string{"Red project"}) {
 		t.Errorf("projects: got %v, %v", names(red), err)
 	}
-	for _, id := range []domain.ProjectID{gone, newID[domain.ProjectID](t), other.projectIDs[0]} {
+	for _, id := range []domain.ProjectID{gone, tenanttest.NewID[domain.ProjectID](t), other.ProjectIDs[0]} {
 		for _, text := range []string{"red", "!"} {
 			_, _, err := w.queries.Tasks(t.Context(), s, TaskFilter{Query: &text, ProjectID: &id}, Page{}, Fresh{})
 			isNotFound(t, err)
@@ -161,18 +162,18 @@ func TestSearchTasks(t *testing.T) {
 func TestCommonSearch(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.run(t, 100, Subscriptions())
-	c, ann := w.found(t, "acme")
-	p := c.create(t, ann, "Website")
+	w.Run(t, 100, Subscriptions())
+	c, ann := w.Found(t, "acme")
+	p := c.CreateProject(t, ann, "Website")
 	for i := range 7 {
-		c.add(t, ann, p, domain.CreateTask{Title: fmt.Sprint("red ", i), Priority: domain.Normal})
+		c.CreateTask(t, ann, p, domain.CreateTask{Title: fmt.Sprint("red ", i), Priority: domain.Normal})
 	}
-	c.add(t, ann, p, domain.CreateTask{Title: "blue", Description: new("red"), Priority: domain.Normal})
-	w.caught(t, c)
-	s, web := c.scope(t, ann), fulltext.Parse("red")
+	c.CreateTask(t, ann, p, domain.CreateTask{Title: "blue", Description: new("red"), Priority: domain.Normal})
+	w.Caught(t, c)
+	s, web := c.Scope(t, ann), fulltext.Parse("red")
 	look := searching[domain.Task]{
 		what: "tasks", kind: fulltext.Tasks, model: tasks, sample: sampleTasksSQL, ranked: rankedTasksSQL, newest: newestAllTasksSQL, key: taskKey,
-		args: []any{c.id.UUID(), nil, nil, nil, nil, nil, nil},
+		args: []any{c.ID.UUID(), nil, nil, nil, nil, nil, nil},
 	}
 	how, err := look.weigh(t.Context(), w.queries, s, web)
 	if err != nil || how.common {
@@ -200,21 +201,21 @@ func TestCommonSearch(t *testing.T) {
 func TestSearchIsWalled(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.run(t, 50, Subscriptions())
-	one, _ := fillCompany(t, w, 2)
-	two, _ := fillCompany(t, w, 3)
-	w.caught(t, one)
-	w.caught(t, two)
-	all := func(c *company) string { return fulltext.ScopeOf(c.id, fulltext.Tasks).All() }
+	w.Run(t, 50, Subscriptions())
+	one, _ := w.Company(t, 2)
+	two, _ := w.Company(t, 3)
+	w.Caught(t, one)
+	w.Caught(t, two)
+	all := func(c *tenanttest.Tenant) string { return fulltext.ScopeOf(c.ID, fulltext.Tasks).All() }
 	count := func(tenant, look, condition string) (rows, foreign int) {
 		t.Helper()
 		b := &pgx.Batch{}
 		b.Queue(`select set_config('docket.tenant', $1, true)`, tenant)
 		b.Queue(searchScopeSQL, look, byIndex)
-		b.Queue(`select count(*), count(*) filter (where tenant_id <> $1) from search where `+condition, one.id.UUID()).QueryRow(func(row pgx.Row) error {
+		b.Queue(`select count(*), count(*) filter (where tenant_id <> $1) from search where `+condition, one.ID.UUID()).QueryRow(func(row pgx.Row) error {
 			return row.Scan(&rows, &foreign)
 		})
-		if err := w.api.SendBatch(t.Context(), b).Close(); err != nil {
+		if err := w.API.SendBatch(t.Context(), b).Close(); err != nil {
 			t.Fatal(err)
 		}
 		return rows, foreign
@@ -223,15 +224,15 @@ func TestSearchIsWalled(t *testing.T) {
 		name, tenant, look string
 		some               bool
 	}{
-		{"the own words", one.id.String(), all(one), true},
-		{"another's words", one.id.String(), all(two), false},
-		{"both's", one.id.String(), all(one) + " | " + all(two), true},
-		{"everything but a word", one.id.String(), "!'nothing'", true},
+		{"the own words", one.ID.String(), all(one), true},
+		{"another's words", one.ID.String(), all(two), false},
+		{"both's", one.ID.String(), all(one) + " | " + all(two), true},
+		{"everything but a word", one.ID.String(), "!'nothing'", true},
 		{"no tenant", "", all(one) + " | " + all(two), false},
-		{"no search", one.id.String(), "", false},
+		{"no search", one.ID.String(), "", false},
 		{"nothing", "", "", false},
 	} {
-		for _, condition := range []string{"true", "tenant_id is not null", "tenant_id = '" + two.id.String() + "' or true"} {
+		for _, condition := range []string{"true", "tenant_id is not null", "tenant_id = '" + two.ID.String() + "' or true"} {
 			if rows, foreign := count(x.tenant, x.look, condition); foreign != 0 || (rows > 0) != x.some {
 				t.Errorf("%s, where %s: %d rows, %d of them another tenant's", x.name, condition, rows, foreign)
 			}

@@ -5,45 +5,47 @@ import (
 	"testing"
 
 	"docket/domain"
+	"docket/eventstore/feed"
+	"docket/internal/tenanttest"
 )
 
 func TestStats(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	other, _ := fillCompany(t, w, 4)
-	c, ann := fillCompany(t, w, 3)
-	first := c.projectIDs[0]
+	other, _ := w.Company(t, 4)
+	c, ann := w.Company(t, 3)
+	first := c.ProjectIDs[0]
 	for _, step := range []domain.Status{domain.Submitted, domain.Approved} {
-		if err := c.project(t, ann, first, domain.MoveProject{To: step}); err != nil {
+		if err := c.ChangeProject(t, ann, first, domain.MoveProject{To: step}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := c.task(t, ann, c.taskIDs[0], domain.EditTask{Project: c.projects[first], Status: domain.To(domain.Done)}); err != nil {
+	if err := c.ChangeTask(t, ann, c.TaskIDs[0], domain.EditTask{Project: c.Projects[first], Status: domain.To(domain.Done)}); err != nil {
 		t.Fatal(err)
 	}
-	gone := c.add(t, ann, first, domain.CreateTask{Title: "gone"})
-	c.say(t, ann, gone, "with its task")
-	c.say(t, ann, c.taskIDs[1], "a second")
-	withdrawn := c.say(t, ann, c.taskIDs[1], "a third")
-	if err := c.comment(t, ann, withdrawn, domain.DeleteComment{Task: c.tasks[c.taskIDs[1]], Project: c.projects[c.projectIDs[1]]}); err != nil {
+	gone := c.CreateTask(t, ann, first, domain.CreateTask{Title: "gone"})
+	c.CreateComment(t, ann, gone, "with its task")
+	c.CreateComment(t, ann, c.TaskIDs[1], "a second")
+	withdrawn := c.CreateComment(t, ann, c.TaskIDs[1], "a third")
+	if err := c.ChangeComment(t, ann, withdrawn, domain.DeleteComment{Task: c.Tasks[c.TaskIDs[1]], Project: c.Projects[c.ProjectIDs[1]]}); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.task(t, ann, gone, domain.DeleteTask{Project: c.projects[first]}); err != nil {
+	if err := c.ChangeTask(t, ann, gone, domain.DeleteTask{Project: c.Projects[first]}); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.project(t, ann, c.projectIDs[2], domain.DeleteProject{}); err != nil {
+	if err := c.ChangeProject(t, ann, c.ProjectIDs[2], domain.DeleteProject{}); err != nil {
 		t.Fatal(err)
 	}
-	leaver := newID[domain.UserID](t)
-	c.join(t, leaver, "Leaver", domain.Viewer)
-	if err := c.member(t, ann, leaver, domain.RemoveMember{}); err != nil {
+	leaver := tenanttest.NewID[domain.UserID](t)
+	c.Join(t, leaver, "Leaver", domain.Viewer)
+	if err := c.ChangeMember(t, ann, leaver, domain.RemoveMember{}); err != nil {
 		t.Fatal(err)
 	}
 
 	want := Stats{
 		Members:  0,
 		Projects: map[domain.Status]int64{}, Tasks: map[domain.TaskStatus]int64{},
-		Head: c.head(),
+		Head: c.Head(),
 	}
 	lag := func(n int64, names ...string) (out []SubscriptionLag) {
 		for _, name := range names {
@@ -54,37 +56,39 @@ func TestStats(t *testing.T) {
 	all := []string{"activity", "comments", "cycles", "members", "projects", "search", "summaries", "tasks", "tenants"}
 	stats := func() Stats {
 		t.Helper()
-		got, err := w.queries.Stats(t.Context(), c.scope(t, ann), Fresh{})
+		got, err := w.queries.Stats(t.Context(), c.Scope(t, ann), Fresh{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		return got
 	}
-	want.Subscriptions = lag(c.head(), all...)
+	want.Subscriptions = lag(c.Head(), all...)
 	same(t, stats(), want)
 
-	stop := w.run(t, 100, Subscriptions())
-	w.caught(t, c)
-	w.caught(t, other)
+	stop := w.Run(t, 100, Subscriptions())
+	w.Caught(t, c)
+	w.Caught(t, other)
 	want = Stats{
 		Members:  2,
 		Projects: map[domain.Status]int64{domain.Approved: 1, domain.Draft: 1},
 		Tasks:    map[domain.TaskStatus]int64{domain.Done: 1, domain.Todo: 1},
-		Comments: 3, Head: c.head(), Subscriptions: lag(0, all...),
+		Comments: 3, Head: c.Head(), Subscriptions: lag(0, all...),
 	}
 	same(t, stats(), want)
 
 	// Neither another generation nor its checkpoint counts.
-	if err := w.rebuild.Rebuild(t.Context(), []domain.TenantID{c.id}, nil, nil); err != nil {
-		t.Fatal(err)
-	}
+	w.switchAll(t, c)
 	same(t, stats(), want)
-	build, err := startBuild(t.Context(), w.engine, c.id, "projects", projects.FoldVersion)
+	builds, err := feed.OpenBuilds(t.Context(), w.Engine, c.ID, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer build.Close()
-	if _, err := build.Page(t.Context(), 3, projects.erase().fill); err != nil {
+	defer builds.Close()
+	build, err := builds.Start(t.Context(), projects.Name, projects.FoldVersion)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := build.Page(t.Context(), 3, projects.applyPage); err != nil {
 		t.Fatal(err)
 	}
 	same(t, stats(), want)
@@ -92,10 +96,10 @@ func TestStats(t *testing.T) {
 	// What stands still is behind.
 	stop()
 	for i := range 3 {
-		if err := c.project(t, ann, first, domain.EditProject{Name: domain.To(fmt.Sprint(i))}); err != nil {
+		if err := c.ChangeProject(t, ann, first, domain.EditProject{Name: domain.To(fmt.Sprint(i))}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	want.Head, want.Subscriptions = c.head(), lag(3, all...)
+	want.Head, want.Subscriptions = c.Head(), lag(3, all...)
 	same(t, stats(), want)
 }

@@ -10,42 +10,42 @@ import (
 func TestProjectSummary(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.run(t, 3, Subscriptions())
-	c, ann := w.found(t, "acme")
-	p, other := c.create(t, ann, "Site"), c.create(t, ann, "Other")
+	w.Run(t, 3, Subscriptions())
+	c, ann := w.Found(t, "acme")
+	p, other := c.CreateProject(t, ann, "Site"), c.CreateProject(t, ann, "Other")
 	day := func(days int) *domain.Date {
 		d := domain.Date(time.Now().UTC().AddDate(0, 0, days).Format(time.DateOnly))
 		return &d
 	}
-	late := c.add(t, ann, p, domain.CreateTask{Title: "late", DueDate: day(-2)})
-	c.add(t, ann, p, domain.CreateTask{Title: "late too", DueDate: day(-2)})
-	c.add(t, ann, p, domain.CreateTask{Title: "late again", DueDate: day(-3)})
-	c.add(t, ann, p, domain.CreateTask{Title: "in time", DueDate: day(2)})
-	c.add(t, ann, p, domain.CreateTask{Title: "some day"})
-	c.add(t, ann, other, domain.CreateTask{Title: "elsewhere", DueDate: day(-2)})
-	gone := c.add(t, ann, p, domain.CreateTask{Title: "gone", DueDate: day(-2)})
-	if err := c.task(t, ann, gone, domain.DeleteTask{Project: c.projects[p]}); err != nil {
+	late := c.CreateTask(t, ann, p, domain.CreateTask{Title: "late", DueDate: day(-2)})
+	c.CreateTask(t, ann, p, domain.CreateTask{Title: "late too", DueDate: day(-2)})
+	c.CreateTask(t, ann, p, domain.CreateTask{Title: "late again", DueDate: day(-3)})
+	c.CreateTask(t, ann, p, domain.CreateTask{Title: "in time", DueDate: day(2)})
+	c.CreateTask(t, ann, p, domain.CreateTask{Title: "some day"})
+	c.CreateTask(t, ann, other, domain.CreateTask{Title: "elsewhere", DueDate: day(-2)})
+	gone := c.CreateTask(t, ann, p, domain.CreateTask{Title: "gone", DueDate: day(-2)})
+	if err := c.ChangeTask(t, ann, gone, domain.DeleteTask{Project: c.Projects[p]}); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.task(t, ann, late, domain.EditTask{Project: c.projects[p], Status: domain.To(domain.Done)}); err != nil {
+	if err := c.ChangeTask(t, ann, late, domain.EditTask{Project: c.Projects[p], Status: domain.To(domain.Done)}); err != nil {
 		t.Fatal(err)
 	}
-	began, spent := c.projects[p].CreatedAt, map[domain.Status]time.Duration{}
+	began, spent := c.Projects[p].CreatedAt, map[domain.Status]time.Duration{}
 	for _, to := range []domain.Status{domain.Submitted, domain.Draft, domain.Submitted, domain.Approved} {
-		from := c.projects[p].Status
-		if err := c.project(t, ann, p, domain.MoveProject{To: to}); err != nil {
+		from := c.Projects[p].Status
+		if err := c.ChangeProject(t, ann, p, domain.MoveProject{To: to}); err != nil {
 			t.Fatal(err)
 		}
-		spent[from] += c.projects[p].UpdatedAt.Sub(began)
-		began = c.projects[p].UpdatedAt
+		spent[from] += c.Projects[p].UpdatedAt.Sub(began)
+		began = c.Projects[p].UpdatedAt
 	}
-	said := c.say(t, ann, late, "so")
-	last := c.log[len(c.log)-1]
-	c.create(t, ann, "Later")
-	w.caught(t, c)
+	said := c.CreateComment(t, ann, late, "so")
+	last := c.Log[len(c.Log)-1]
+	c.CreateProject(t, ann, "Later")
+	w.Caught(t, c)
 
 	asked := time.Now()
-	got, err := w.queries.ProjectSummary(t.Context(), c.scope(t, ann), p, Fresh{})
+	got, err := w.queries.ProjectSummary(t.Context(), c.Scope(t, ann), p, Fresh{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,11 +62,11 @@ func TestProjectSummary(t *testing.T) {
 		t.Errorf("asked at %s, now is %s", asked, got.Now)
 	}
 
-	if err := c.project(t, ann, other, domain.DeleteProject{}); err != nil {
+	if err := c.ChangeProject(t, ann, other, domain.DeleteProject{}); err != nil {
 		t.Fatal(err)
 	}
-	w.caught(t, c)
-	_, err = w.queries.ProjectSummary(t.Context(), c.scope(t, ann), other, Fresh{})
+	w.Caught(t, c)
+	_, err = w.queries.ProjectSummary(t.Context(), c.Scope(t, ann), other, Fresh{})
 	isNotFound(t, err)
 }
 
@@ -74,21 +74,21 @@ func TestProjectSummary(t *testing.T) {
 func TestSummaryOfAProjectThatIsTooNew(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	c, ann := fillCompany(t, w, 2)
+	c, ann := w.Company(t, 2)
 	handlers := Subscriptions()
 	delete(handlers, summaries.Name)
-	stop := w.run(t, 100, handlers)
-	w.caught(t, c, projects.Name, tasks.Name)
+	stop := w.Run(t, 100, handlers)
+	w.Caught(t, c, projects.Name, tasks.Name)
 	summary := func() error {
-		_, err := w.queries.ProjectSummary(t.Context(), c.scope(t, ann), c.projectIDs[0], Fresh{})
+		_, err := w.queries.ProjectSummary(t.Context(), c.Scope(t, ann), c.ProjectIDs[0], Fresh{})
 		return err
 	}
 	if err := summary(); domain.CodeOf(err) != domain.CodeReadModelLagging {
 		t.Errorf("before: %v", err)
 	}
 	stop()
-	w.run(t, 100, Subscriptions())
-	w.caught(t, c)
+	w.Run(t, 100, Subscriptions())
+	w.Caught(t, c)
 	if err := summary(); err != nil {
 		t.Errorf("afterwards: %v", err)
 	}

@@ -17,7 +17,7 @@ import (
 var tasks = define(model[uuid.UUID, domain.Task]{
 	Name: "tasks", FoldVersion: 1, Table: "tasks",
 	Keys:    streamKeys(taskEvents),
-	Begins:  []string{"task.created"},
+	Creates: []string{"task.created"},
 	Ignores: slices.Concat(tenantEvents, userEvents, memberEvents, projectEvents, commentEvents, subscriptionEvents),
 	Fold:    byEvolve(domain.Task.Evolve, func(t domain.Task) bool { return !t.Deleted }),
 	Key:     "id", KeyOf: func(t *domain.Task) uuid.UUID { return t.ID.UUID() },

@@ -14,7 +14,7 @@ import (
 var tenants = define(model[uuid.UUID, domain.Tenant]{
 	Name: "tenants", FoldVersion: 1, Table: "tenants",
 	Keys:    streamKeys(tenantEvents),
-	Begins:  []string{"tenant.created"},
+	Creates: []string{"tenant.created"},
 	Ignores: slices.Concat(userEvents, memberEvents, projectEvents, taskEvents, commentEvents, subscriptionEvents),
 	Fold:    byEvolve(domain.Tenant.Evolve, func(domain.Tenant) bool { return true }),
 	Key:     "id", KeyOf: func(t *domain.Tenant) uuid.UUID { return t.ID.UUID() },

@@ -1,4 +1,4 @@
-package projections
+package projections_test
 
 import (
 	"context"
@@ -8,6 +8,9 @@ import (
 
 	"docket/domain"
 	"docket/eventstore"
+	"docket/internal/tenanttest"
+	"docket/projections"
+	"docket/projections/rebuild"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
@@ -21,24 +24,24 @@ import (
 func TestLogsOfTwoSchemaVersions(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.run(t, 3, Subscriptions())
+	w.Run(t, 3, projections.Subscriptions())
 	joins := map[int]int{}
 	rapid.Check(t, func(t *rapid.T) {
-		c, _ := w.found(t, "mixed")
-		m := &mixed{company: c, want: map[domain.UserID]called{}}
-		for _, u := range c.userIDs {
+		c, _ := w.Found(t, "mixed")
+		m := &mixed{Tenant: c, queries: w.Queries(), want: map[domain.UserID]called{}}
+		for _, u := range c.UserIDs {
 			m.want[u] = called{Name: "Ann", Role: domain.Owner}
 		}
 		m.stored = append(m.stored, "", "") // the founding
 		for range 3 {
-			c.userIDs = append(c.userIDs, newID[domain.UserID](t))
+			c.UserIDs = append(c.UserIDs, tenanttest.NewID[domain.UserID](t))
 		}
 		for range rapid.IntRange(1, 25).Draw(t, "steps") {
-			m.step(t, rapid.SampledFrom(c.userIDs[1:]).Draw(t, "user"), joins)
+			m.step(t, rapid.SampledFrom(c.UserIDs[1:]).Draw(t, "user"), joins)
 		}
-		w.caught(t, c)
+		w.Caught(t, c)
 		got := map[domain.UserID]called{}
-		list, _, err := w.queries.Members(context.Background(), domain.Operate(c.id), Page{}, Fresh{})
+		list, _, err := w.Queries().Members(context.Background(), domain.Operate(c.ID), projections.Page{}, projections.Fresh{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -49,12 +52,13 @@ func TestLogsOfTwoSchemaVersions(t *testing.T) {
 			t.Fatalf("members -want +got:\n%s", d)
 		}
 		live := w.dump(t, c)
-		inMemory(t, w, members, c)
-		inMemory(t, w, activity, c)
+		projections.InMemory(t, w.Env, c)
 		w.split(t, c, splitGeneration)
 		equal(t, "split otherwise", w.dumpOf(t, c, splitGeneration), live)
-		r := &Rebuilder{engine: w.engine, pageSize: rapid.IntRange(1, 12).Draw(t, "pages of the rebuild")}
-		if err := r.Rebuild(context.Background(), []domain.TenantID{c.id}, nil, nil); err != nil {
+		r := rebuild.New(w.Engine)
+		r.FullSpeed = true
+		r.PageSize = rapid.IntRange(1, 12).Draw(t, "pages of the rebuild")
+		if err := r.Rebuild(context.Background(), []domain.TenantID{c.ID}, nil, nil); err != nil {
 			t.Fatal(err)
 		}
 		equal(t, "rebuilt", w.dump(t, c), live)
@@ -74,8 +78,9 @@ type called struct {
 
 // mixed is a company that two versions of Docket write to.
 type mixed struct {
-	*company
-	want map[domain.UserID]called
+	*tenanttest.Tenant
+	queries *projections.Queries
+	want    map[domain.UserID]called
 	// stored is the data of each event by seq - 1, empty where nothing was noted.
 	stored []string
 }
@@ -108,7 +113,7 @@ func (m *mixed) step(t *rapid.T, u domain.UserID, joins map[int]int) {
 	default:
 		e = domain.MemberLeft{UserID: u, Name: domain.About(u, now.Name), Role: now.Role}
 	}
-	m.append(t, m.actor(u, name), eventstore.Commit{}, stream, []domain.Event{e})
+	m.Append(t, m.ActorNamed(u, name), eventstore.Commit{}, stream, []domain.Event{e})
 	m.stored = append(m.stored, "")
 	if m.want[u] = now; e.EventType() == "member.left" {
 		delete(m.want, u)
@@ -116,37 +121,37 @@ func (m *mixed) step(t *rapid.T, u domain.UserID, joins map[int]int) {
 }
 
 // insert writes member.joined as the version of Docket before this one did.
-func (m *mixed) insert(t fatalist, stream domain.StreamID, data string) {
+func (m *mixed) insert(t tenanttest.TB, stream domain.StreamID, data string) {
 	t.Helper()
-	ctx, version := context.Background(), m.version(stream)
-	_, err := m.world.engine.Exec(ctx, `insert into events (tenant_id, seq, stream_type, stream_id, version, type, schema_version,
+	ctx, version := context.Background(), m.Version(stream)
+	_, err := m.Env.Engine.Exec(ctx, `insert into events (tenant_id, seq, stream_type, stream_id, version, type, schema_version,
 occurred_at, actor_id, command_id, data, meta)
 select $1, $2::bigint, $3, $4::uuid, $5::int, 'member.joined', 1, e.occurred_at + interval '1 microsecond', $4, $6, $7, '{}'
 from events e where e.tenant_id = $1 and e.seq = $2::bigint - 1`,
-		m.id.UUID(), m.head()+1, string(stream.Type), stream.ID, version+1, uuid.New(), data)
+		m.ID.UUID(), m.Head()+1, string(stream.Type), stream.ID, version+1, uuid.New(), data)
 	if err != nil {
 		t.Fatal(err)
 	}
-	events, err := m.world.store.Load(ctx, m.id, stream, version)
+	events, err := m.Env.Store.Load(ctx, m.ID, stream, version)
 	if err != nil || len(events) != 1 {
 		t.Fatalf("%d events, %v", len(events), err)
 	}
-	m.evolve(t, events[0])
+	m.Evolve(t, events[0])
 	m.stored = append(m.stored, data)
 }
 
 // shown compares the raw log and the histories with what was stored.
-func (m *mixed) shown(t fatalist) {
+func (m *mixed) shown(t tenanttest.TB) {
 	t.Helper()
-	ctx, s := context.Background(), domain.Operate(m.id)
-	events, _, err := m.world.queries.Events(ctx, s, 0, MaxLimit)
-	if err != nil || int64(len(events)) != m.head() {
-		t.Fatalf("%d events of %d, %v", len(events), m.head(), err)
+	ctx, s := context.Background(), domain.Operate(m.ID)
+	events, _, err := m.queries.Events(ctx, s, 0, projections.MaxLimit)
+	if err != nil || int64(len(events)) != m.Head() {
+		t.Fatalf("%d events of %d, %v", len(events), m.Head(), err)
 	}
 	for i, e := range events {
 		schema, data := 1, m.stored[i]
 		if data == "" {
-			d, written, err := domain.Encode(m.log[i].Event)
+			d, written, err := domain.Encode(m.Log[i].Event)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -156,14 +161,14 @@ func (m *mixed) shown(t fatalist) {
 			t.Fatalf("event %d is shown as %s in schema version %d, stored was %s in %d", e.Seq, e.Data, e.SchemaVersion, data, schema)
 		}
 	}
-	for _, u := range m.userIDs {
+	for _, u := range m.UserIDs {
 		stream := domain.Stream(domain.MemberStream, u)
-		items, _, err := m.world.queries.History(ctx, s, stream, 0, MaxLimit)
-		if domain.CodeOf(err) == domain.CodeNotFound && m.version(stream) == 0 {
+		items, _, err := m.queries.History(ctx, s, stream, 0, projections.MaxLimit)
+		if domain.CodeOf(err) == domain.CodeNotFound && m.Version(stream) == 0 {
 			continue
 		}
-		if err != nil || len(items) != m.version(stream) {
-			t.Fatalf("%d events of %d in the history, %v", len(items), m.version(stream), err)
+		if err != nil || len(items) != m.Version(stream) {
+			t.Fatalf("%d events of %d in the history, %v", len(items), m.Version(stream), err)
 		}
 		for _, item := range items {
 			if !slices.Equal(item.Data, events[item.Seq-1].Data) || item.Summary == "" || item.Summary == item.Type {

@@ -6,7 +6,7 @@ import (
 	"os"
 	"time"
 
-	"docket/projections"
+	"docket/projections/rebuild"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
@@ -18,12 +18,12 @@ import (
 const buildsBound = 5 * time.Second
 
 // newBuilds makes what builds read models in the background, on the feed's connections.
-func newBuilds(pool *pgxpool.Pool, metrics prometheus.Registerer, log *slog.Logger) *projections.Background {
+func newBuilds(pool *pgxpool.Pool, metrics prometheus.Registerer, log *slog.Logger) *rebuild.Background {
 	by := "docket serve, building in the background"
 	if host, err := os.Hostname(); err == nil {
 		by += ", on " + host
 	}
-	b := projections.NewBackground(projections.BackgroundConfig{Engine: pool, By: by, Logger: log})
+	b := rebuild.NewBackground(rebuild.BackgroundConfig{Engine: pool, By: by, Logger: log})
 	with := promauto.With(metrics)
 	with.NewCounterFunc(prometheus.CounterOpts{Name: "docket_background_builds_total",
 		Help: "Read models of tenants built in the background, and read now."},
@@ -38,7 +38,7 @@ func newBuilds(pool *pgxpool.Pool, metrics prometheus.Registerer, log *slog.Logg
 }
 
 // stopBuilds ends it and waits, no longer than ctx.
-func stopBuilds(ctx context.Context, b *projections.Background) error {
+func stopBuilds(ctx context.Context, b *rebuild.Background) error {
 	return within(ctx, buildsBound, "stop the builds in the background", func() error {
 		b.Stop()
 		return nil

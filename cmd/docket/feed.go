@@ -11,6 +11,7 @@ import (
 	"docket/eventstore/feed"
 	"docket/notify"
 	"docket/projections"
+	"docket/projections/rebuild"
 
 	"github.com/ThreeDotsLabs/watermill"
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -44,14 +45,14 @@ func interests() map[string]feed.Interest {
 // for news and one to tell them, two for sweeps and for checkpoints that need no page, those
 // of the delivery queue, and those of what is built in the background.
 func feedConns() int32 {
-	return int32((len(subscriptions(nil))+1)*feedWorkers + 4 + notify.QueueConns(outsideChannels) + projections.ConnsPerWorker)
+	return int32((len(subscriptions(nil))+1)*feedWorkers + 4 + notify.QueueConns(outsideChannels) + rebuild.ConnsPerWorker)
 }
 
 // newFeed makes the feed, which leaves to builds what is theirs.
-func newFeed(pool *pgxpool.Pool, progress *feed.Positions, builds *projections.Background, metrics prometheus.Registerer, log *slog.Logger) *feed.Feed {
+func newFeed(pool *pgxpool.Pool, progress *feed.Positions, builds *rebuild.Background, metrics prometheus.Registerer, log *slog.Logger) *feed.Feed {
 	return feed.New(feed.Config{
 		Pool: pool, Workers: feedWorkers, Interests: interests(), Groups: map[string][]string{projections.GroupName: projections.Models()},
-		Leave: builds.Leave, Logger: log, Metrics: metrics,
+		Leave: builds.Accepts, Logger: log, Metrics: metrics,
 	}, progress)
 }
 

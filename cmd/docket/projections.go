@@ -11,6 +11,7 @@ import (
 
 	"docket/domain"
 	"docket/projections"
+	"docket/projections/rebuild"
 
 	"github.com/spf13/cobra"
 )
@@ -100,17 +101,17 @@ func (r *rebuilding) flags(c *cobra.Command, p *program) {
 func (r *rebuilding) check() error {
 	for _, m := range r.models {
 		if !slices.Contains(projections.Models(), m) {
-			return fmt.Errorf("--projection %q: %w", m, &projections.UnknownModelError{Name: m})
+			return fmt.Errorf("--projection %q: %w", m, &rebuild.UnknownModelError{Name: m})
 		}
 	}
-	if r.workers < 1 || r.workers > projections.MaxWorkers {
-		return fmt.Errorf("--workers must be 1 to %d", projections.MaxWorkers)
+	if r.workers < 1 || r.workers > rebuild.MaxWorkers {
+		return fmt.Errorf("--workers must be 1 to %d", rebuild.MaxWorkers)
 	}
 	return nil
 }
 
 // conns is how many connections it takes.
-func (r *rebuilding) conns() int32 { return int32(r.workers*projections.ConnsPerWorker + 1) }
+func (r *rebuilding) conns() int32 { return int32(r.workers*rebuild.ConnsPerWorker + 1) }
 
 // chosen finds the tenants, each once, also where one is named by its slug and its id; nil
 // where none is named.
@@ -129,8 +130,8 @@ func (r *rebuilding) chosen(ctx context.Context, pools *pools) ([]domain.TenantI
 }
 
 // rebuilder makes the rebuilder for it.
-func (r *rebuilding) rebuilder(p *program, c *cobra.Command, pools *pools) *projections.Rebuilder {
-	rebuilder := projections.NewRebuilder(pools.Engine)
+func (r *rebuilding) rebuilder(p *program, c *cobra.Command, pools *pools) *rebuild.Rebuilder {
+	rebuilder := rebuild.New(pools.Engine)
 	rebuilder.Workers, rebuilder.FullSpeed, rebuilder.By = r.workers, r.full, p.whoRuns(c)
 	return rebuilder
 }
@@ -163,7 +164,7 @@ func (p *program) rebuild(c *cobra.Command, r rebuilding) error {
 			return err
 		}
 		err = rebuilder.Rebuild(ctx, chosen, r.models, told.tell)
-		var gone *projections.UnreachableError
+		var gone *rebuild.UnreachableError
 		if errors.As(err, &gone) {
 			told.interrupted()
 			return fmt.Errorf("given again, it goes on: %w", gone)

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"docket/domain"
-	"docket/projections"
+	"docket/projections/rebuild"
 )
 
 // samplesMost is how many rows are shown of each kind and column.
@@ -89,8 +89,8 @@ type wouldChangeAll struct {
 }
 
 // with is what the verification tells it.
-func (r *rehearsal) with() projections.Verification {
-	return projections.Verification{Difference: r.difference, Verdict: r.verdict}
+func (r *rehearsal) with() rebuild.Verification {
+	return rebuild.Verification{Difference: r.difference, Verdict: r.verdict}
 }
 
 func (r *rehearsal) begin(names *tenantNames) {
@@ -107,20 +107,20 @@ func (r *rehearsal) of(t domain.TenantID, model string) *wouldChange {
 	return r.pending[key]
 }
 
-func (r *rehearsal) difference(d projections.Difference) {
+func (r *rehearsal) difference(d rebuild.Difference) {
 	w := r.of(d.Tenant, d.Model)
 	kind := &w.Changed
 	switch d.Kind {
-	case projections.Missing:
+	case rebuild.Missing:
 		kind = &w.Missing
-	case projections.Extra:
+	case rebuild.Extra:
 		kind = &w.Extra
 	}
 	kind.Rows++
 	if len(kind.Keys) < samplesMost {
 		kind.Keys = append(kind.Keys, d.Key)
 	}
-	if d.Kind != projections.Changed {
+	if d.Kind != rebuild.Changed {
 		return
 	}
 	for _, c := range d.Columns {
@@ -144,7 +144,7 @@ func (w *wouldChange) column(name string) *ofColumn {
 	return c
 }
 
-func (r *rehearsal) verdict(d projections.Verdict) {
+func (r *rehearsal) verdict(d rebuild.Verdict) {
 	w := r.of(d.Tenant, d.Model)
 	delete(r.pending, pendingKey{d.Tenant, d.Model})
 	w.Tenant, w.Rows, w.Seq, w.Head = r.names.name(d.Tenant), d.Rows, d.Seq, d.Head

@@ -10,6 +10,7 @@ import (
 
 	"docket/domain"
 	"docket/projections"
+	"docket/projections/rebuild"
 
 	"github.com/schollz/progressbar/v3"
 )
@@ -37,7 +38,7 @@ type progress struct {
 }
 
 // newProgress finds out how much there is to do.
-func (p *program) newProgress(ctx context.Context, r *projections.Rebuilder, tenants []domain.TenantID, what rebuilding, names *tenantNames) (*progress, error) {
+func (p *program) newProgress(ctx context.Context, r *rebuild.Rebuilder, tenants []domain.TenantID, what rebuilding, names *tenantNames) (*progress, error) {
 	events, err := r.Events(ctx, tenants)
 	if err != nil {
 		return nil, err
@@ -81,10 +82,10 @@ type rebuiltAll struct {
 	Took int64 `json:"took_ms"`
 }
 
-func (p *progress) tell(now projections.Progress) {
+func (p *progress) tell(now rebuild.Progress) {
 	p.work.note(now)
 	why := ""
-	var left *projections.OldRowsError
+	var left *rebuild.OldRowsError
 	switch {
 	case errors.As(now.Err, &left):
 		p.left++
@@ -157,8 +158,8 @@ func (p *progress) interrupted() {
 // reason is why one read model failed, without what the line says anyway.
 func reason(err error) string {
 	var (
-		failure *projections.RebuildError
-		left    *projections.OldRowsError
+		failure *rebuild.Error
+		left    *rebuild.OldRowsError
 	)
 	switch {
 	case errors.As(err, &failure):

@@ -13,7 +13,7 @@ import (
 	"docket/domain"
 	"docket/eventstore/feed"
 	"docket/internal/pgtest"
-	"docket/projections"
+	"docket/projections/rebuild"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/mattn/go-runewidth"
@@ -99,7 +99,7 @@ func TestRebuildNamedTwice(t *testing.T) {
 		}
 	}
 	p := &program{stdout: io.Discard, stderr: io.Discard}
-	told, err := p.newProgress(t.Context(), projections.NewRebuilder(pool), []domain.TenantID{tenant},
+	told, err := p.newProgress(t.Context(), rebuild.New(pool), []domain.TenantID{tenant},
 		rebuilding{models: []string{"tasks", "members", "tasks"}}, nil)
 	if err != nil || told.work.models != 2 {
 		t.Errorf("%d read models are counted: %v", told.work.models, err)

@@ -13,6 +13,7 @@ import (
 
 	"docket/domain"
 	"docket/projections"
+	"docket/projections/rebuild"
 
 	"github.com/mattn/go-runewidth"
 	"github.com/spf13/cobra"
@@ -65,7 +66,7 @@ type comparison interface {
 }
 
 // compare verifies, and tells by to.
-func (p *program) compare(c *cobra.Command, r rebuilding, v projections.Verification, to comparison) error {
+func (p *program) compare(c *cobra.Command, r rebuilding, v rebuild.Verification, to comparison) error {
 	if err := r.check(); err != nil {
 		return err
 	}
@@ -77,9 +78,9 @@ func (p *program) compare(c *cobra.Command, r rebuilding, v projections.Verifica
 		to.begin(&tenantNames{ctx: ctx, queries: projections.NewQueries(pools.API, nil)})
 		err = r.rebuilder(p, c, pools).Verify(ctx, chosen, r.models, v)
 		var (
-			failure *projections.VerifyError
-			left    *projections.OldRowsError
-			gone    *projections.UnreachableError
+			failure *rebuild.VerifyError
+			left    *rebuild.OldRowsError
+			gone    *rebuild.UnreachableError
 		)
 		if errors.As(err, &gone) {
 			_ = to.end() // what was found is written; the rest isn't known
@@ -113,7 +114,7 @@ type differingRow struct {
 	Tenant     string             `json:"tenant"`
 	Projection string             `json:"projection"`
 	Key        string             `json:"key"`
-	Kind       projections.Kind   `json:"kind"`
+	Kind       rebuild.Kind       `json:"kind"`
 	Columns    []differingColumns `json:"columns"`
 }
 
@@ -152,15 +153,15 @@ type verified struct {
 }
 
 // with is what the verification tells it.
-func (v *verifying) with(repair bool) projections.Verification {
-	return projections.Verification{Repair: repair, Difference: v.difference, Verdict: v.verdict}
+func (v *verifying) with(repair bool) rebuild.Verification {
+	return rebuild.Verification{Repair: repair, Difference: v.difference, Verdict: v.verdict}
 }
 
 func (v *verifying) begin(names *tenantNames) {
 	v.names, v.began, v.tenants = names, time.Now(), map[domain.TenantID]bool{}
 }
 
-func (v *verifying) difference(d projections.Difference) {
+func (v *verifying) difference(d rebuild.Difference) {
 	name := v.names.name(d.Tenant)
 	if v.json {
 		row := differingRow{TenantID: d.Tenant, Tenant: name, Projection: d.Model, Key: d.Key, Kind: d.Kind}
@@ -175,11 +176,11 @@ func (v *verifying) difference(d projections.Difference) {
 }
 
 // describe tells people in what a row differs.
-func describe(d projections.Difference) string {
+func describe(d rebuild.Difference) string {
 	switch d.Kind {
-	case projections.Missing:
+	case rebuild.Missing:
 		return "missing: the events have it"
-	case projections.Extra:
+	case rebuild.Extra:
 		return "extra: no event makes it"
 	}
 	var columns []string
@@ -197,7 +198,7 @@ func brieflyJSON(value json.RawMessage) string {
 	return runewidth.Truncate(oneLine(printable(string(value))), brieflyMost, "…")
 }
 
-func (v *verifying) verdict(d projections.Verdict) {
+func (v *verifying) verdict(d rebuild.Verdict) {
 	v.tenants[d.Tenant] = true
 	v.totals.Rows += d.Rows
 	v.totals.DifferingRows += d.Differing
@@ -207,7 +208,7 @@ func (v *verifying) verdict(d projections.Verdict) {
 	if d.Repaired {
 		v.totals.Repaired++
 	}
-	var left *projections.OldRowsError
+	var left *rebuild.OldRowsError
 	if errors.As(d.Err, &left) {
 		v.totals.OldRows++
 	}
@@ -245,7 +246,7 @@ func (v *verifying) verdict(d projections.Verdict) {
 
 // whyNot is why one read model couldn't be compared, without what the line says anyway.
 func whyNot(err error) string {
-	var failure *projections.VerifyError
+	var failure *rebuild.VerifyError
 	if errors.As(err, &failure) {
 		err = failure.Cause
 	}

@@ -15,6 +15,7 @@ import (
 	"docket/domain"
 	"docket/internal/pgtest"
 	"docket/projections"
+	"docket/projections/rebuild"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 )
@@ -104,11 +105,11 @@ func TestVerifyCommand(t *testing.T) {
 		}
 	}
 	o.last(t, &totals)
-	if d := named[tasks[6]]; d.Kind != projections.Changed || d.Tenant != "acme" || d.Projection != "tasks" || len(d.Columns) != 2 ||
+	if d := named[tasks[6]]; d.Kind != rebuild.Changed || d.Tenant != "acme" || d.Projection != "tasks" || len(d.Columns) != 2 ||
 		string(d.Columns[0].Live) != `"\u001b[31mx\ny"` || string(d.Columns[0].Fresh) != `"Dredge"` {
 		t.Errorf("named: %+v", d)
 	}
-	if d := named[tasks[8]]; d.Kind != projections.Missing || string(d.Columns[0].Live) != "null" {
+	if d := named[tasks[8]]; d.Kind != rebuild.Missing || string(d.Columns[0].Live) != "null" {
 		t.Errorf("named: %+v", d)
 	}
 	if o.status != statusNo || o.stderr != "" || len(named) != 4 || totals.DifferingRows != 4 || totals.Differing != 2 || totals.Verified != all || totals.Repaired != 0 {

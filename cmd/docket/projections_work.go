@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"docket/domain"
-	"docket/projections"
+	"docket/projections/rebuild"
 
 	"github.com/mattn/go-runewidth"
 	"github.com/schollz/progressbar/v3"
@@ -29,7 +29,7 @@ type modelOf struct {
 }
 
 // note takes in how far one read model is.
-func (w *work) note(p projections.Progress) {
+func (w *work) note(p rebuild.Progress) {
 	of := modelOf{p.Tenant, p.Model}
 	if p.Err == nil {
 		w.folded += p.Seq - w.seqs[of]

@@ -18,6 +18,7 @@ import (
 	"docket/migrations"
 	"docket/notify"
 	"docket/projections"
+	"docket/projections/rebuild"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
@@ -221,7 +222,7 @@ type app struct {
 	store    *eventstore.Store
 	commands *commands.Commands
 	feed     *feed.Feed
-	builds   *projections.Background
+	builds   *rebuild.Background
 	delivery *delivery
 	ready    *readiness
 	handler  *httpapi.Server

@@ -10,6 +10,7 @@ import (
 	"docket/internal/postgres"
 	"docket/notify"
 	"docket/projections"
+	"docket/projections/rebuild"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -36,7 +37,7 @@ func (r *run) checkModels() (violations []string) {
 		}
 		return list
 	}
-	rebuilder := projections.NewRebuilder(r.cluster.pool(postgres.EngineLogin, postgres.EngineRole))
+	rebuilder := rebuild.New(r.cluster.pool(postgres.EngineLogin, postgres.EngineRole))
 	for _, t := range r.tenants {
 		kept := map[string][]string{}
 		for _, model := range projections.Models() {

@@ -1,4 +1,4 @@
-package projections
+package rebuild
 
 import (
 	"context"
@@ -12,24 +12,12 @@ import (
 	"docket/domain"
 	"docket/eventstore"
 	"docket/eventstore/feed"
+	"docket/internal/tenanttest"
+	"docket/projections"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/jackc/pgx/v5"
 )
-
-// fillCompany makes a tenant with some of everything.
-func fillCompany(t fatalist, w *world, projects int) (*company, domain.UserID) {
-	t.Helper()
-	c, ann := w.found(t, "acme")
-	bob := newID[domain.UserID](t)
-	c.join(t, bob, "Bob", domain.Member)
-	for i := range projects {
-		p := c.create(t, ann, fmt.Sprintf("Project %d", i))
-		task := c.add(t, bob, p, domain.CreateTask{Title: fmt.Sprintf("Task %d", i)})
-		c.say(t, bob, task, fmt.Sprintf("Comment %d", i))
-	}
-	return c, ann
-}
 
 // appendsBeside is how much is appended beside a rebuild at the most: with the tiny
 // pages of tests it would never come to the end of a log that grows for ever.
@@ -38,11 +26,11 @@ const appendsBeside = 2_000
 func TestRebuildWhileAppendsAndReadsGoOn(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.run(t, 50, Subscriptions())
+	w.Run(t, 50, projections.Subscriptions())
 	const n = 30
-	c, ann := fillCompany(t, w, n)
-	w.caught(t, c)
-	s := domain.Operate(c.id)
+	c, ann := w.Company(t, n)
+	w.Caught(t, c)
+	s := domain.Operate(c.ID)
 	rebuilt := make(chan struct{})
 	var others sync.WaitGroup
 
@@ -51,7 +39,7 @@ func TestRebuildWhileAppendsAndReadsGoOn(t *testing.T) {
 	others.Go(func() {
 		seen := map[domain.ProjectID]int{}
 		for {
-			items, _, err := w.queries.Projects(t.Context(), s, ProjectFilter{}, ProjectOrder{}, Page{Limit: 2 * n}, Fresh{})
+			items, _, err := w.queries.Projects(t.Context(), s, projections.ProjectFilter{}, projections.ProjectOrder{}, projections.Page{Limit: 2 * n}, projections.Fresh{})
 			if err != nil {
 				t.Error(err)
 				return
@@ -76,9 +64,9 @@ func TestRebuildWhileAppendsAndReadsGoOn(t *testing.T) {
 		}
 	})
 	others.Go(func() {
-		r := &Rebuilder{engine: w.db.Engine(t), pageSize: 20}
+		r := &Rebuilder{engine: w.DB.Engine(t), PageSize: 20}
 		for range 2 {
-			if err := r.Rebuild(t.Context(), []domain.TenantID{c.id}, nil, nil); err != nil {
+			if err := r.Rebuild(t.Context(), []domain.TenantID{c.ID}, nil, nil); err != nil {
 				t.Error(err)
 				break
 			}
@@ -89,8 +77,8 @@ func TestRebuildWhileAppendsAndReadsGoOn(t *testing.T) {
 		if i == appendsBeside {
 			<-rebuilt
 		}
-		id := c.projectIDs[i%n]
-		if err := c.project(t, ann, id, domain.EditProject{Name: domain.To(fmt.Sprintf("Edit %d", i))}); err != nil {
+		id := c.ProjectIDs[i%n]
+		if err := c.ChangeProject(t, ann, id, domain.EditProject{Name: domain.To(fmt.Sprintf("Edit %d", i))}); err != nil {
 			t.Fatal(err)
 		}
 		select {
@@ -100,35 +88,35 @@ func TestRebuildWhileAppendsAndReadsGoOn(t *testing.T) {
 		}
 	}
 	others.Wait()
-	t.Logf("%d events, %d reads", c.head(), read)
-	w.caught(t, c)
-	inMemory(t, w, tenants, c)
-	inMemory(t, w, members, c)
-	inMemory(t, w, projects, c)
-	inMemory(t, w, tasks, c)
-	inMemory(t, w, comments, c)
-	inMemory(t, w, activity, c)
-	for _, m := range readModels() {
-		if g := w.generation(t, c, m.name); g != 3 {
-			t.Errorf("%s is at generation %d after two rebuilds", m.name, g)
+	t.Logf("%d events, %d reads", c.Head(), read)
+	w.Caught(t, c)
+	w.isFoldOfLog(t, c, "tenants")
+	w.isFoldOfLog(t, c, "members")
+	w.isFoldOfLog(t, c, "projects")
+	w.isFoldOfLog(t, c, "tasks")
+	w.isFoldOfLog(t, c, "comments")
+	w.isFoldOfLog(t, c, "activity")
+	for _, m := range projections.ReadModels() {
+		if g := w.Generation(t, c, m.Name); g != 3 {
+			t.Errorf("%s is at generation %d after two rebuilds", m.Name, g)
 		}
 		w.onlyGeneration(t, c, m, 3)
 	}
 }
 
 // onlyGeneration fails the test where rows or checkpoints of others are left.
-func (w *world) onlyGeneration(t fatalist, c *company, m readModel, generation int) {
+func (w *world) onlyGeneration(t tenanttest.TB, c *tenanttest.Tenant, m projections.ReadModel, generation int) {
 	t.Helper()
 	for _, sql := range []string{
-		`select count(*) from ` + m.table + ` where tenant_id = $1 and generation <> $2 and $3 <> ''`,
+		`select count(*) from ` + m.Table + ` where tenant_id = $1 and generation <> $2 and $3 <> ''`,
 		`select count(*) from checkpoints where tenant_id = $1 and generation <> $2 and subscription = $3`,
 	} {
 		var left int
-		if err := w.engine.QueryRow(context.Background(), sql, c.id.UUID(), generation, m.name).Scan(&left); err != nil {
+		if err := w.Engine.QueryRow(context.Background(), sql, c.ID.UUID(), generation, m.Name).Scan(&left); err != nil {
 			t.Fatal(err)
 		}
 		if left > 0 {
-			t.Fatalf("%s: %d left: %s", m.name, left, sql)
+			t.Fatalf("%s: %d left: %s", m.Name, left, sql)
 		}
 	}
 }
@@ -138,18 +126,18 @@ func (w *world) onlyGeneration(t fatalist, c *company, m readModel, generation i
 func TestRebuildBrokenOff(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	c, _ := fillCompany(t, w, 10)
-	w.run(t, 50, Subscriptions())
-	w.caught(t, c)
+	c, _ := w.Company(t, 10)
+	w.Run(t, 50, projections.Subscriptions())
+	w.Caught(t, c)
 	want := w.dump(t, c)
-	r := &Rebuilder{engine: w.engine, pageSize: 3}
+	r := &Rebuilder{engine: w.Engine, PageSize: 3}
 	stop := errors.New("killed")
-	goal := w.generation(t, c, "projects") + 1
+	goal := w.Generation(t, c, "projects") + 1
 	var resumedAt []int64
 	for kill := 1; ; kill++ {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		steps := 0
-		err := r.Rebuild(ctx, []domain.TenantID{c.id}, []string{"projects"}, func(p Progress) {
+		err := r.Rebuild(ctx, []domain.TenantID{c.ID}, []string{"projects"}, func(p Progress) {
 			if steps == 0 {
 				resumedAt = append(resumedAt, p.Seq)
 			}
@@ -170,22 +158,22 @@ func TestRebuildBrokenOff(t *testing.T) {
 		}
 	}
 	for i := 1; i < len(resumedAt); i++ {
-		if resumedAt[i] != min(resumedAt[i-1]+6, c.head()) {
+		if resumedAt[i] != min(resumedAt[i-1]+6, c.Head()) {
 			t.Fatalf("it went on at %v", resumedAt)
 		}
 	}
 	if len(resumedAt) < 3 {
 		t.Fatalf("it was broken off at %v only", resumedAt)
 	}
-	if g := w.generation(t, c, "projects"); g != goal {
+	if g := w.Generation(t, c, "projects"); g != goal {
 		t.Fatalf("generation %d, want %d: a resumed build fills the same", g, goal)
 	}
-	w.onlyGeneration(t, c, projects.erase(), goal)
+	w.onlyGeneration(t, c, modelOf(t, "projects"), goal)
 
 	// Between the flip and the deletion of the old rows: those are left to the next.
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	err := r.Rebuild(ctx, []domain.TenantID{c.id}, []string{"projects"}, func(p Progress) {
+	err := r.Rebuild(ctx, []domain.TenantID{c.ID}, []string{"projects"}, func(p Progress) {
 		if p.Done {
 			cancel()
 		}
@@ -194,17 +182,17 @@ func TestRebuildBrokenOff(t *testing.T) {
 		t.Fatal(err)
 	}
 	equal(t, "rows", w.dump(t, c), want)
-	if err := r.Rebuild(t.Context(), []domain.TenantID{c.id}, []string{"projects"}, nil); err != nil {
+	if err := r.Rebuild(t.Context(), []domain.TenantID{c.ID}, []string{"projects"}, nil); err != nil {
 		t.Fatal(err)
 	}
 	equal(t, "rows", w.dump(t, c), want)
-	w.onlyGeneration(t, c, projects.erase(), goal+2)
+	w.onlyGeneration(t, c, modelOf(t, "projects"), goal+2)
 }
 
 // undeletable keeps the rows of a read model from being deleted, until again.
 func (w *world) undeletable(t *testing.T, table string) (again func()) {
 	t.Helper()
-	owner, err := pgx.Connect(t.Context(), w.db.OwnerURL)
+	owner, err := pgx.Connect(t.Context(), w.DB.OwnerURL)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -221,14 +209,14 @@ create trigger kept before delete on ` + table + ` for each row execute function
 }
 
 // leftovers are the read models of a company of which old rows are noted.
-func (w *world) leftovers(t fatalist, c *company) (models []string) {
+func (w *world) leftovers(t tenanttest.TB, c *tenanttest.Tenant) (models []string) {
 	t.Helper()
-	left, err := feed.ListOldRows(context.Background(), w.engine, Models())
+	left, err := feed.ListOldRows(context.Background(), w.Engine, projections.Models())
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, l := range left {
-		if l.Tenant == c.id {
+		if l.Tenant == c.ID {
 			models = append(models, l.Subscription)
 		}
 	}
@@ -241,20 +229,20 @@ func (w *world) leftovers(t fatalist, c *company) (models []string) {
 func TestOldRowsThatStay(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	stop := w.run(t, 50, Subscriptions())
-	c, _ := fillCompany(t, w, 3)
-	w.caught(t, c)
+	stop := w.Run(t, 50, projections.Subscriptions())
+	c, _ := w.Company(t, 3)
+	w.Caught(t, c)
 	stop()
 	again := w.undeletable(t, "projects")
-	here := []domain.TenantID{c.id}
+	here := []domain.TenantID{c.ID}
 	isLeft := func(err error) {
 		t.Helper()
 		var (
 			left   *OldRowsError
-			failed *RebuildError
+			failed *Error
 			verify *VerifyError
 		)
-		if !errors.As(err, &left) || left.Model != "projects" || left.Tenant != c.id || errors.As(err, &failed) || errors.As(err, &verify) {
+		if !errors.As(err, &left) || left.Model != "projects" || left.Tenant != c.ID || errors.As(err, &failed) || errors.As(err, &verify) {
 			t.Errorf("told of old rows: %v", err)
 		}
 	}
@@ -270,18 +258,18 @@ func TestOldRowsThatStay(t *testing.T) {
 	})
 	isLeft(err)
 	isLeft(last.Err)
-	if !last.Done || flips != 2 || w.generation(t, c, "projects") != 2 {
+	if !last.Done || flips != 2 || w.Generation(t, c, "projects") != 2 {
 		t.Errorf("%d flips, at last %+v", flips, last)
 	}
 	if left := w.leftovers(t, c); !slices.Equal(left, []string{"projects"}) {
 		t.Errorf("noted are %v", left)
 	}
-	if _, err := w.engine.Exec(t.Context(), `update projects set name = 'x' where tenant_id = $1`, c.id.UUID()); err != nil {
+	if _, err := w.Engine.Exec(t.Context(), `update projects set name = 'x' where tenant_id = $1`, c.ID.UUID()); err != nil {
 		t.Fatal(err)
 	}
 	_, verdicts, err := verify(t, w.rebuild, here, []string{"projects"}, true)
 	isLeft(err)
-	if len(verdicts) != 1 || !verdicts[0].Repaired || w.generation(t, c, "projects") != 3 {
+	if len(verdicts) != 1 || !verdicts[0].Repaired || w.Generation(t, c, "projects") != 3 {
 		t.Errorf("repaired: %+v", verdicts)
 	}
 	isLeft(verdicts[0].Err)
@@ -299,24 +287,24 @@ func TestOldRowsThatStay(t *testing.T) {
 		t.Errorf("noted are %v", left)
 	}
 	// What somebody has in hand is left to them.
-	build, err := startBuild(t.Context(), w.engine, c.id, "tasks", 1)
+	build, err := startBuild(t.Context(), w.Engine, c.ID, "tasks", 1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := NewBackground(BackgroundConfig{Engine: w.engine})
-	b.clean(t.Context())
+	b := NewBackground(BackgroundConfig{Engine: w.Engine})
+	b.deleteOldRows(t.Context())
 	build.Close()
 	if left := w.leftovers(t, c); !slices.Equal(left, []string{"tasks"}) {
 		t.Errorf("noted are %v", left)
 	}
-	w.onlyGeneration(t, c, projects.erase(), 3)
+	w.onlyGeneration(t, c, modelOf(t, "projects"), 3)
 	b.Start()
 	for len(w.leftovers(t, c)) > 0 {
 		time.Sleep(time.Millisecond)
 	}
 	b.Stop()
 	var rows int
-	if err := w.engine.QueryRow(t.Context(), `select count(*) from tasks where tenant_id = $1 and generation <> 3`, c.id.UUID()).Scan(&rows); err != nil || rows > 0 {
+	if err := w.Engine.QueryRow(t.Context(), `select count(*) from tasks where tenant_id = $1 and generation <> 3`, c.ID.UUID()).Scan(&rows); err != nil || rows > 0 {
 		t.Errorf("%d old rows of tasks, %v", rows, err)
 	}
 }
@@ -325,53 +313,46 @@ func TestOldRowsThatStay(t *testing.T) {
 func TestRebuildByAnotherFold(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	c, _ := fillCompany(t, w, 5)
-	w.run(t, 50, Subscriptions())
-	w.caught(t, c)
+	c, _ := w.Company(t, 5)
+	w.Run(t, 50, projections.Subscriptions())
+	w.Caught(t, c)
 	want := w.dump(t, c)
-	old := *projects
+	old := renaming(`'as an older version wrote it'`)
 	old.FoldVersion = 0
-	old.Fold = func(row *domain.Project, e domain.Recorded) (*domain.Project, error) {
-		next, err := projects.Fold(row, e)
-		if next != nil {
-			next.Name = "as an older version wrote it"
-		}
-		return next, err
-	}
-	build, err := startBuild(t.Context(), w.engine, c.id, old.Name, old.FoldVersion)
+	build, err := startBuild(t.Context(), w.Engine, c.ID, old.Name, old.FoldVersion)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := build.Page(t.Context(), 6, old.erase().fill); err != nil {
+	if _, err := build.Page(t.Context(), 6, old.Apply); err != nil {
 		t.Fatal(err)
 	}
 	build.Close()
-	if err := w.rebuild.Rebuild(t.Context(), []domain.TenantID{c.id}, []string{"projects"}, nil); err != nil {
+	if err := w.rebuild.Rebuild(t.Context(), []domain.TenantID{c.ID}, []string{"projects"}, nil); err != nil {
 		t.Fatal(err)
 	}
 	equal(t, "rows", w.dump(t, c), want)
-	w.onlyGeneration(t, c, projects.erase(), build.Generation()+1)
+	w.onlyGeneration(t, c, modelOf(t, "projects"), build.Generation()+1)
 }
 
 func TestRebuildRefused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	c, _ := fillCompany(t, w, 2)
-	here := []domain.TenantID{c.id}
+	c, _ := w.Company(t, 2)
+	here := []domain.TenantID{c.ID}
 	var unknown *UnknownModelError
 	if err := w.rebuild.Rebuild(t.Context(), here, []string{"projects", "nonsense"}, nil); !errors.As(err, &unknown) || unknown.Name != "nonsense" {
 		t.Errorf("an unknown model: %v", err)
 	}
 	var noTenant *eventstore.TenantError
-	if err := w.rebuild.Rebuild(t.Context(), []domain.TenantID{newID[domain.TenantID](t)}, nil, nil); !errors.As(err, &noTenant) {
+	if err := w.rebuild.Rebuild(t.Context(), []domain.TenantID{tenanttest.NewID[domain.TenantID](t)}, nil, nil); !errors.As(err, &noTenant) {
 		t.Errorf("an unknown tenant: %v", err)
 	}
 
 	// What fails keeps nobody else waiting.
 	done := 0
-	var failure *RebuildError
-	missing := newID[domain.TenantID](t)
-	err := w.rebuild.Rebuild(t.Context(), []domain.TenantID{missing, c.id}, []string{"tasks", "members"}, func(p Progress) {
+	var failure *Error
+	missing := tenanttest.NewID[domain.TenantID](t)
+	err := w.rebuild.Rebuild(t.Context(), []domain.TenantID{missing, c.ID}, []string{"tasks", "members"}, func(p Progress) {
 		if p.Done {
 			done++
 		}
@@ -382,9 +363,9 @@ func TestRebuildRefused(t *testing.T) {
 
 	// Two at once: the second is refused, at whatever step the first is.
 	var running *feed.BuildRunningError
-	again := NewRebuilder(w.db.Engine(t))
+	again := New(w.DB.Engine(t))
 	steps := 0
-	first := &Rebuilder{engine: w.engine, pageSize: 2}
+	first := &Rebuilder{engine: w.Engine, PageSize: 2}
 	err = first.Rebuild(t.Context(), here, []string{"tasks"}, func(p Progress) {
 		steps++
 		if err := again.Rebuild(t.Context(), here, []string{"tasks"}, nil); !errors.As(err, &running) {
@@ -398,7 +379,7 @@ func TestRebuildRefused(t *testing.T) {
 		t.Errorf("after the first: %v", err)
 	}
 	var locks int
-	if err := w.engine.QueryRow(t.Context(), `select count(*) from pg_locks where locktype = 'advisory'
+	if err := w.Engine.QueryRow(t.Context(), `select count(*) from pg_locks where locktype = 'advisory'
 and database = (select oid from pg_database where datname = current_database())`).Scan(&locks); err != nil || locks != 0 {
 		t.Errorf("%d advisory locks are left behind (%v)", locks, err)
 	}
@@ -409,9 +390,9 @@ and database = (select oid from pg_database where datname = current_database())`
 func TestRebuildRefusedWithAName(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	c, _ := fillCompany(t, w, 2)
-	here := []domain.TenantID{c.id}
-	first, second := NewRebuilder(w.engine), NewRebuilder(w.db.Engine(t))
+	c, _ := w.Company(t, 2)
+	here := []domain.TenantID{c.ID}
+	first, second := New(w.Engine), New(w.DB.Engine(t))
 	first.By, second.By = "Ann", "Bea"
 	var running *feed.BuildRunningError
 	refusals, done := 0, map[string]bool{}
@@ -429,7 +410,7 @@ func TestRebuildRefusedWithAName(t *testing.T) {
 		t.Fatal(refusals, err)
 	}
 	var named int
-	if err := w.engine.QueryRow(t.Context(), `select count(*) from checkpoints where built_by is not null or built_since is not null`).Scan(&named); err != nil || named > 0 {
+	if err := w.Engine.QueryRow(t.Context(), `select count(*) from checkpoints where built_by is not null or built_since is not null`).Scan(&named); err != nil || named > 0 {
 		t.Errorf("%d checkpoints name who rebuilt them (%v)", named, err)
 	}
 	// Who was killed left a name, and old rows, or a build. Who deletes them has a name too, as
@@ -440,11 +421,11 @@ func TestRebuildRefusedWithAName(t *testing.T) {
 		`insert into checkpoints (tenant_id, subscription, generation, built_by, built_since)
 select tenant_id, subscription, current + 1, 'Eve', clock_timestamp() - interval '1 hour' from generations where subscription = 'tasks'`,
 	} {
-		if _, err := w.engine.Exec(t.Context(), killed); err != nil {
+		if _, err := w.Engine.Exec(t.Context(), killed); err != nil {
 			t.Fatal(err)
 		}
 	}
-	builds, err := feed.OpenBuilds(t.Context(), w.db.Engine(t), c.id, "Cay")
+	builds, err := feed.OpenBuilds(t.Context(), w.DB.Engine(t), c.ID, "Cay")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -461,13 +442,13 @@ select tenant_id, subscription, current + 1, 'Eve', clock_timestamp() - interval
 		t.Fatal(drops, err)
 	}
 	builds.Close()
-	if _, err := w.engine.Exec(t.Context(), `delete from checkpoints where built_by = 'Eve'`); err != nil {
+	if _, err := w.Engine.Exec(t.Context(), `delete from checkpoints where built_by = 'Eve'`); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.engine.QueryRow(t.Context(), `select count(*) from checkpoints where built_by is not null or built_since is not null`).Scan(&named); err != nil || named > 0 {
+	if err := w.Engine.QueryRow(t.Context(), `select count(*) from checkpoints where built_by is not null or built_since is not null`).Scan(&named); err != nil || named > 0 {
 		t.Errorf("%d checkpoints name who is done with them (%v)", named, err)
 	}
-	nameless, err := feed.OpenBuilds(t.Context(), w.db.Engine(t), c.id, "Cay")
+	nameless, err := feed.OpenBuilds(t.Context(), w.DB.Engine(t), c.ID, "Cay")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -484,11 +465,11 @@ select tenant_id, subscription, current + 1, 'Eve', clock_timestamp() - interval
 func TestRebuildOfWhatIsNamedTwice(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	c, _ := fillCompany(t, w, 2)
-	stop := w.run(t, 50, Subscriptions())
-	w.caught(t, c)
+	c, _ := w.Company(t, 2)
+	stop := w.Run(t, 50, projections.Subscriptions())
+	w.Caught(t, c)
 	stop()
-	here, twice := []domain.TenantID{c.id}, []string{"tasks", "members", "tasks"}
+	here, twice := []domain.TenantID{c.ID}, []string{"tasks", "members", "tasks"}
 	done := 0
 	err := w.rebuild.Rebuild(t.Context(), here, twice, func(p Progress) {
 		if p.Done {
@@ -498,7 +479,7 @@ func TestRebuildOfWhatIsNamedTwice(t *testing.T) {
 	if err != nil || done != 2 {
 		t.Errorf("%d were rebuilt: %v", done, err)
 	}
-	w.onlyGeneration(t, c, tasks.erase(), 2)
+	w.onlyGeneration(t, c, modelOf(t, "tasks"), 2)
 	// Each of two builders of one generation would find it gone once the other is done.
 	if _, verdicts, err := verify(t, w.rebuild, here, twice, true); err != nil || len(verdicts) != 2 {
 		t.Errorf("%+v, %v", verdicts, err)
@@ -509,27 +490,27 @@ func TestRebuildOfWhatIsNamedTwice(t *testing.T) {
 func TestRebuildOfWhatWasNeverHandled(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	first, _ := fillCompany(t, w, 2)
-	second, _ := fillCompany(t, w, 3)
+	first, _ := w.Company(t, 2)
+	second, _ := w.Company(t, 3)
 	last := map[Progress]bool{}
 	if err := w.rebuild.Rebuild(t.Context(), nil, nil, func(p Progress) { last[p] = true }); err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range []*company{first, second} {
-		inMemory(t, w, projects, c)
-		inMemory(t, w, activity, c)
-		for _, m := range Models() {
-			if !last[Progress{Tenant: c.id, Model: m, Seq: c.head(), Head: c.head(), Done: true}] {
-				t.Errorf("no report of %s of %s", m, c.id)
+	for _, c := range []*tenanttest.Tenant{first, second} {
+		w.isFoldOfLog(t, c, "projects")
+		w.isFoldOfLog(t, c, "activity")
+		for _, m := range projections.Models() {
+			if !last[Progress{Tenant: c.ID, Model: m, Seq: c.Head(), Head: c.Head(), Done: true}] {
+				t.Errorf("no report of %s of %s", m, c.ID)
 			}
 		}
 	}
 	// The live subscriptions go on from there.
-	w.run(t, 50, Subscriptions())
-	first.create(t, first.userIDs[0], "One more")
-	w.caught(t, first)
-	inMemory(t, w, projects, first)
-	inMemory(t, w, activity, first)
+	w.Run(t, 50, projections.Subscriptions())
+	first.CreateProject(t, first.UserIDs[0], "One more")
+	w.Caught(t, first)
+	w.isFoldOfLog(t, first, "projects")
+	w.isFoldOfLog(t, first, "activity")
 }
 
 // A fold that fails on one tenant's event: that tenant waits at the event, the
@@ -537,50 +518,44 @@ func TestRebuildOfWhatWasNeverHandled(t *testing.T) {
 func TestPoison(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	ill, ann := fillCompany(t, w, 2)
-	well, bea := fillCompany(t, w, 2)
-	poison := ill.head() + 1
-	poisoned := *projects
-	poisoned.Fold = func(row *domain.Project, e domain.Recorded) (*domain.Project, error) {
-		if e.Tenant == ill.id && e.Seq == poison {
-			return nil, errors.New("poison")
-		}
-		return projects.Fold(row, e)
-	}
-	handlers := map[string]message.NoPublishHandlerFunc{"projects": feed.Handle(poisoned.erase().fill)}
-	ill.create(t, ann, "After the poison")
-	stop := w.run(t, 50, handlers)
-	w.caught(t, well, "projects")
-	if !w.progress.Await(t.Context(), ill.id, poison-1, "projects") {
+	ill, ann := w.Company(t, 2)
+	well, bea := w.Company(t, 2)
+	poison := ill.Head() + 1
+	poisoned := poisonedProjects(ill, poison)
+	handlers := map[string]message.NoPublishHandlerFunc{"projects": feed.Handle(poisoned.Apply)}
+	ill.CreateProject(t, ann, "After the poison")
+	stop := w.Run(t, 50, handlers)
+	w.Caught(t, well, "projects")
+	if !w.Positions.Await(t.Context(), ill.ID, poison-1, "projects") {
 		t.Fatal("what stands before the poison isn't folded")
 	}
-	well.create(t, bea, "Another")
-	w.caught(t, well, "projects")
-	inMemory(t, w, projects, well)
-	items, _, err := w.queries.Projects(t.Context(), domain.Operate(ill.id), ProjectFilter{}, ProjectOrder{}, Page{}, Fresh{})
+	well.CreateProject(t, bea, "Another")
+	w.Caught(t, well, "projects")
+	w.isFoldOfLog(t, well, "projects")
+	items, _, err := w.queries.Projects(t.Context(), domain.Operate(ill.ID), projections.ProjectFilter{}, projections.ProjectOrder{}, projections.Page{}, projections.Fresh{})
 	if err != nil || len(items) != 2 {
 		t.Fatalf("%d projects before the poison, %v", len(items), err)
 	}
-	before := w.rows(t, ill, "projects", 1)
+	before := w.Rows(t, ill, "projects", 1)
 
-	build, err := startBuild(t.Context(), w.engine, ill.id, "projects", 1)
+	build, err := startBuild(t.Context(), w.Engine, ill.ID, "projects", 1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := build.Page(t.Context(), 100, poisoned.erase().fill); err == nil {
+	if _, err := build.Page(t.Context(), 100, poisoned.Apply); err == nil {
 		t.Fatal("a build went past the poison")
 	}
 	build.Close()
-	equal(t, "rows after the failed build", w.rows(t, ill, "projects", 1), before)
+	equal(t, "rows after the failed build", w.Rows(t, ill, "projects", 1), before)
 
 	// A rebuild by a fold that can is the cure.
 	stop()
-	if err := w.rebuild.Rebuild(t.Context(), []domain.TenantID{ill.id}, []string{"projects"}, nil); err != nil {
+	if err := w.rebuild.Rebuild(t.Context(), []domain.TenantID{ill.ID}, []string{"projects"}, nil); err != nil {
 		t.Fatal(err)
 	}
-	inMemory(t, w, projects, ill)
+	w.isFoldOfLog(t, ill, "projects")
 	var failures int
-	err = w.engine.QueryRow(t.Context(), `select failures from checkpoints where tenant_id = $1 and subscription = 'projects'`, ill.id.UUID()).Scan(&failures)
+	err = w.Engine.QueryRow(t.Context(), `select failures from checkpoints where tenant_id = $1 and subscription = 'projects'`, ill.ID.UUID()).Scan(&failures)
 	if err != nil || failures != 0 {
 		t.Fatalf("%d failures are still counted, %v", failures, err)
 	}
@@ -591,26 +566,26 @@ func TestPoison(t *testing.T) {
 func TestBuildPageIsOneTransaction(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	c, _ := fillCompany(t, w, 3)
-	build, err := startBuild(t.Context(), w.engine, c.id, "projects", 1)
+	c, _ := w.Company(t, 3)
+	build, err := startBuild(t.Context(), w.Engine, c.ID, "projects", 1)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer build.Close()
-	m := projects.erase()
-	if _, err := build.Page(t.Context(), 4, m.fill); err != nil {
+	m := modelOf(t, "projects")
+	if _, err := build.Page(t.Context(), 4, m.Apply); err != nil {
 		t.Fatal(err)
 	}
-	before := w.rows(t, c, "projects", build.Generation())
+	before := w.Rows(t, c, "projects", build.Generation())
 	broken := errors.New("broken off")
 	_, err = build.Page(t.Context(), 4, func(ctx context.Context, p *feed.Page) error {
-		return errors.Join(m.fill(ctx, p), broken)
+		return errors.Join(m.Apply(ctx, p), broken)
 	})
 	if !errors.Is(err, broken) || build.Seq() != 4 {
 		t.Fatalf("at %d: %v", build.Seq(), err)
 	}
-	equal(t, "rows", w.rows(t, c, "projects", build.Generation()), before)
-	if n, err := build.Page(t.Context(), 4, m.fill); n != 4 || err != nil {
+	equal(t, "rows", w.Rows(t, c, "projects", build.Generation()), before)
+	if n, err := build.Page(t.Context(), 4, m.Apply); n != 4 || err != nil {
 		t.Fatalf("%d events, %v", n, err)
 	}
 }

@@ -1,4 +1,4 @@
-package projections
+package rebuild
 
 import (
 	"context"
@@ -15,6 +15,8 @@ import (
 	"docket/eventstore"
 	"docket/eventstore/feed"
 	"docket/internal/postgres"
+	"docket/internal/tenanttest"
+	"docket/projections"
 
 	"github.com/ThreeDotsLabs/watermill"
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -25,55 +27,45 @@ import (
 
 // projectsOf is the read model projects with another version of its fold, whose rows
 // tell from those of others: every name has its version.
-func projectsOf(version int) readModel {
-	m := *projects
+func projectsOf(version int) projections.ReadModel {
+	m := renaming(`regexp_replace(name, ' by fold [0-9]+$', '') || ' by fold ' || '` + fmt.Sprint(version) + `'`)
 	m.FoldVersion = version
-	m.Fold = func(row *domain.Project, e domain.Recorded) (*domain.Project, error) {
-		next, err := projects.Fold(row, e)
-		if next != nil {
-			if i := strings.LastIndex(next.Name, " by fold "); i >= 0 {
-				next.Name = next.Name[:i]
-			}
-			next.Name += fmt.Sprintf(" by fold %d", version)
-		}
-		return next, err
-	}
-	return m.erase()
+	return m
 }
 
 // binary is a program with one version of one read model's fold.
 type binary struct {
 	world     *world
-	model     readModel
+	model     projections.ReadModel
 	builds    *Background // nil: it builds nothing
 	progress  *feed.Positions
-	queries   *Queries
+	queries   *projections.Queries
 	stopFeed  func()
 	closePool func()
 }
 
 // start runs a program: its feed and, if it builds, its builder.
-func (w *world) start(t testing.TB, m readModel, pageSize int, builds bool) *binary {
+func (w *world) start(t testing.TB, m projections.ReadModel, pageSize int, builds bool) *binary {
 	t.Helper()
-	b := &binary{world: w, model: m, progress: feed.NewPositions(w.api)}
-	pool, err := postgres.Pool(context.Background(), w.db.EngineURL, postgres.PoolConfig{Role: postgres.EngineRole, MaxConns: 12, AppName: "test"})
+	b := &binary{world: w, model: m, progress: feed.NewPositions(w.API)}
+	pool, err := postgres.Pool(context.Background(), w.DB.EngineURL, postgres.PoolConfig{Role: postgres.EngineRole, MaxConns: 12, AppName: "test"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	// Not only when the test ends: a test may start many.
 	b.closePool = sync.OnceFunc(pool.Close)
 	t.Cleanup(b.closePool)
-	b.queries = NewQueries(w.api, b.progress)
+	b.queries = projections.NewQueries(w.API, b.progress)
 	cfg := feed.Config{
 		Pool: pool, PageSize: pageSize, Workers: 2, Sweep: 20 * time.Millisecond,
-		Interests: map[string]feed.Interest{m.name: m.interest()},
+		Interests: map[string]feed.Interest{m.Name: m.Interest()},
 	}
 	if builds {
-		b.builds = newBackground(BackgroundConfig{Engine: pool, By: "a test", Every: 20 * time.Millisecond}, []readModel{m})
-		b.builds.rebuilder.pageSize = pageSize
+		b.builds = newBackground(BackgroundConfig{Engine: pool, By: "a test", Every: 20 * time.Millisecond}, []projections.ReadModel{m})
+		b.builds.rebuilder.PageSize = pageSize
 		b.builds.Start()
 		t.Cleanup(b.builds.Stop)
-		cfg.Leave = b.builds.Leave
+		cfg.Leave = b.builds.Accepts
 	}
 	events := feed.New(cfg, b.progress)
 	if err := events.Begin(context.Background()); err != nil {
@@ -84,7 +76,7 @@ func (w *world) start(t testing.TB, m readModel, pageSize int, builds bool) *bin
 		t.Fatal(err)
 	}
 	router.AddMiddleware(middleware.Recoverer)
-	router.AddConsumerHandler(m.name, m.name, events, feed.Handle(m.fill))
+	router.AddConsumerHandler(m.Name, m.Name, events, feed.Handle(m.Apply))
 	ended := make(chan error, 1)
 	go func() { ended <- router.Run(context.Background()) }()
 	<-router.Running()
@@ -106,11 +98,11 @@ func (b *binary) stop() {
 }
 
 // live is the generation that is read, its fold version and where it stands.
-func (w *world) live(t fatalist, c *company, model string) (generation, foldVersion int, seq int64) {
+func (w *world) live(t tenanttest.TB, c *tenanttest.Tenant, model string) (generation, foldVersion int, seq int64) {
 	t.Helper()
-	err := w.engine.QueryRow(context.Background(), `select c.generation, coalesce(c.fold_version, 1), c.seq from checkpoints c
+	err := w.Engine.QueryRow(context.Background(), `select c.generation, coalesce(c.fold_version, 1), c.seq from checkpoints c
 left join generations g on g.tenant_id = c.tenant_id and g.subscription = c.subscription
-where c.tenant_id = $1 and c.subscription = $2 and c.generation = coalesce(g.current, 1)`, c.id.UUID(), model).Scan(&generation, &foldVersion, &seq)
+where c.tenant_id = $1 and c.subscription = $2 and c.generation = coalesce(g.current, 1)`, c.ID.UUID(), model).Scan(&generation, &foldVersion, &seq)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		t.Fatal(err)
 	}
@@ -131,15 +123,15 @@ func nearlyOver() bool {
 const lookPause = 2 * time.Millisecond
 
 // becomes waits until the generation that is read is of a fold version and at the log's end.
-func (w *world) becomes(t fatalist, c *company, model string, version int) {
+func (w *world) becomes(t tenanttest.TB, c *tenanttest.Tenant, model string, version int) {
 	t.Helper()
 	for ; ; time.Sleep(lookPause) {
 		g, v, seq := w.live(t, c, model)
-		if v == version && seq == c.head() {
+		if v == version && seq == c.Head() {
 			return
 		}
 		if nearlyOver() {
-			t.Fatalf("generation %d of fold %d at %d of %d", g, v, seq, c.head())
+			t.Fatalf("generation %d of fold %d at %d of %d", g, v, seq, c.Head())
 		}
 	}
 }
@@ -156,12 +148,12 @@ func filledBy(s feed.Status) (versions string) {
 }
 
 // dropped waits until the generation that is read is the only one with rows.
-func (w *world) dropped(t fatalist, c *company) {
+func (w *world) dropped(t tenanttest.TB, c *tenanttest.Tenant) {
 	t.Helper()
 	for ; ; time.Sleep(lookPause) {
 		var generations int
-		if err := w.engine.QueryRow(context.Background(), `select count(distinct generation) from projects where tenant_id = $1`,
-			c.id.UUID()).Scan(&generations); err != nil {
+		if err := w.Engine.QueryRow(context.Background(), `select count(distinct generation) from projects where tenant_id = $1`,
+			c.ID.UUID()).Scan(&generations); err != nil {
 			t.Fatal(err)
 		}
 		if generations == 1 {
@@ -172,16 +164,16 @@ func (w *world) dropped(t fatalist, c *company) {
 		}
 	}
 	g, _, _ := w.live(t, c, "projects")
-	w.onlyGeneration(t, c, projects.erase(), g)
+	w.onlyGeneration(t, c, modelOf(t, "projects"), g)
 }
 
 // projectNames fails unless each row of the generation that is read is as a fold version
 // makes it of the whole log.
-func (w *world) projectNames(t fatalist, c *company, version int) {
+func (w *world) projectNames(t tenanttest.TB, c *tenanttest.Tenant, version int) {
 	t.Helper()
 	g, v, _ := w.live(t, c, "projects")
-	rows, err := w.engine.Query(context.Background(), `select id::text || ' ' || version || ' ' || name from projects
-where tenant_id = $1 and generation = $2 order by 1`, c.id.UUID(), g)
+	rows, err := w.Engine.Query(context.Background(), `select id::text || ' ' || version || ' ' || name from projects
+where tenant_id = $1 and generation = $2 order by 1`, c.ID.UUID(), g)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,7 +182,7 @@ where tenant_id = $1 and generation = $2 order by 1`, c.id.UUID(), g)
 		t.Fatal(err)
 	}
 	want := map[string]bool{}
-	for id, p := range c.projects {
+	for id, p := range c.Projects {
 		if p.Exists() {
 			want[fmt.Sprintf("%s %d %s by fold %d", id, p.Version, p.Name, version)] = true
 		}
@@ -207,11 +199,11 @@ where tenant_id = $1 and generation = $2 order by 1`, c.id.UUID(), g)
 
 // hinder makes the fold of a model wait at an event until the channel is closed, and says
 // when it has come there.
-func hinder(m readModel, seq int64) (slow readModel, reached <-chan struct{}, goOn func()) {
+func hinder(m projections.ReadModel, seq int64) (slow projections.ReadModel, reached <-chan struct{}, goOn func()) {
 	at, open := make(chan struct{}), make(chan struct{})
 	var once sync.Once
 	slow = m
-	slow.fill = func(ctx context.Context, p *feed.Page) error {
+	slow.Apply = func(ctx context.Context, p *feed.Page) error {
 		if len(p.Events) > 0 && p.Events[len(p.Events)-1].Seq >= seq {
 			once.Do(func() { close(at) })
 			select {
@@ -220,7 +212,7 @@ func hinder(m readModel, seq int64) (slow readModel, reached <-chan struct{}, go
 				return ctx.Err()
 			}
 		}
-		return m.fill(ctx, p)
+		return m.Apply(ctx, p)
 	}
 	return slow, at, sync.OnceFunc(func() { close(open) })
 }
@@ -231,23 +223,23 @@ func hinder(m readModel, seq int64) (slow readModel, reached <-chan struct{}, go
 func TestFoldVersionsSideBySide(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	c, ann := fillCompany(t, w, 20)
+	c, ann := w.Company(t, 20)
 	older := w.start(t, projectsOf(1), 5, true)
 	w.becomes(t, c, "projects", 1)
 	w.projectNames(t, c, 1)
 
-	slow, reached, goOn := hinder(projectsOf(2), c.head()/2)
+	slow, reached, goOn := hinder(projectsOf(2), c.Head()/2)
 	newer := w.start(t, slow, 5, true)
 	<-reached
 	edits := 0
 	edit := func() {
 		t.Helper()
 		edits++
-		if err := c.project(t, ann, c.projectIDs[edits%20], domain.EditProject{Name: domain.To(fmt.Sprint("Edit ", edits))}); err != nil {
+		if err := c.ChangeProject(t, ann, c.ProjectIDs[edits%20], domain.EditProject{Name: domain.To(fmt.Sprint("Edit ", edits))}); err != nil {
 			t.Fatal(err)
 		}
 		// Both are told, as by another replica: not only their sweeps find it.
-		if _, err := w.engine.Exec(t.Context(), `select pg_notify('docket_news', 'another ' || $1::text)`, c.id.String()); err != nil {
+		if _, err := w.Engine.Exec(t.Context(), `select pg_notify('docket_news', 'another ' || $1::text)`, c.ID.String()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -256,8 +248,8 @@ func TestFoldVersionsSideBySide(t *testing.T) {
 		w.becomes(t, c, "projects", 1) // the older goes on, and the newer lets it
 	}
 	w.projectNames(t, c, 1)
-	standing, err := feed.StatusOf(t.Context(), w.engine, "projects")
-	if err != nil || len(standing.Running) != 1 || standing.Running[0].FoldVersion != 2 || standing.Running[0].Tenant != c.id ||
+	standing, err := feed.StatusOf(t.Context(), w.Engine, "projects")
+	if err != nil || len(standing.Running) != 1 || standing.Running[0].FoldVersion != 2 || standing.Running[0].Tenant != c.ID ||
 		standing.Running[0].By != "a test" || filledBy(standing) != "1" {
 		t.Errorf("while it is built: %+v, %v", standing, err)
 	}
@@ -273,13 +265,13 @@ func TestFoldVersionsSideBySide(t *testing.T) {
 	w.becomes(t, c, "projects", 2)
 	w.projectNames(t, c, 2)
 	w.dropped(t, c)
-	standing, err = feed.StatusOf(t.Context(), w.engine, "projects")
+	standing, err = feed.StatusOf(t.Context(), w.Engine, "projects")
 	if err != nil || len(standing.Running) != 0 || filledBy(standing) != "2" {
 		t.Errorf("when it is built: %+v, %v", standing, err)
 	}
 
 	// Readers at the older one see what the newer has folded.
-	got, err := older.queries.Project(t.Context(), c.scope(t, ann), c.projectIDs[edits%20], Fresh{Min: c.head()})
+	got, err := older.queries.Project(t.Context(), c.Scope(t, ann), c.ProjectIDs[edits%20], projections.Fresh{Min: c.Head()})
 	if err != nil || got.Name != fmt.Sprintf("Edit %d by fold 2", edits) {
 		t.Errorf("the older one answers %q, %v", got.Name, err)
 	}
@@ -289,23 +281,23 @@ func TestFoldVersionsSideBySide(t *testing.T) {
 	edit()
 	// Its builder has looked, and its feed at all that there is since: it has gone on with
 	// another tenant, twice.
-	older.builds.round(t.Context())
-	other, bea := w.found(t, "other")
+	older.builds.runPending(t.Context())
+	other, bea := w.Found(t, "other")
 	for range 2 {
-		other.create(t, bea, "Witness")
+		other.CreateProject(t, bea, "Witness")
 		w.becomes(t, other, "projects", 1)
 	}
-	if g, v, seq := w.live(t, c, "projects"); g != 2 || v != 2 || seq != c.head()-1 {
-		t.Errorf("after the newer has stopped: generation %d of fold %d at %d of %d", g, v, seq, c.head())
+	if g, v, seq := w.live(t, c, "projects"); g != 2 || v != 2 || seq != c.Head()-1 {
+		t.Errorf("after the newer has stopped: generation %d of fold %d at %d of %d", g, v, seq, c.Head())
 	}
 	var troubled int
-	if err := w.engine.QueryRow(t.Context(), `select count(*) from checkpoints where failures > 0`).Scan(&troubled); err != nil || troubled > 0 {
+	if err := w.Engine.QueryRow(t.Context(), `select count(*) from checkpoints where failures > 0`).Scan(&troubled); err != nil || troubled > 0 {
 		t.Errorf("%d failures, %v", troubled, err)
 	}
 	// An operator goes back.
-	back := NewRebuilder(w.engine)
+	back := New(w.Engine)
 	told := &reporter{}
-	err = back.pass(t.Context(), c.id, []readModel{projectsOf(1)}, told, (*feed.Builds).Start, (*follower).rebuild)
+	err = back.rebuildTenant(t.Context(), c.ID, []projections.ReadModel{projectsOf(1)}, told, (*feed.Builds).Start, (*builder).rebuild)
 	if err != nil || len(told.failures) > 0 {
 		t.Fatal(err, told.failures)
 	}
@@ -319,20 +311,20 @@ func TestFoldVersionsSideBySide(t *testing.T) {
 func TestBackgroundBuildBrokenOff(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	c, _ := fillCompany(t, w, 20)
+	c, _ := w.Company(t, 20)
 	older := w.start(t, projectsOf(1), 50, false)
 	w.becomes(t, c, "projects", 1)
 	older.stop()
 	var last int64
 	for part := int64(1); part <= 3; part++ {
-		slow, reached, _ := hinder(projectsOf(2), part*c.head()/4)
+		slow, reached, _ := hinder(projectsOf(2), part*c.Head()/4)
 		b := w.start(t, slow, 3, true)
 		<-reached
 		b.stop()
 		var builds int
 		var seq int64
-		if err := w.engine.QueryRow(t.Context(), `select count(*), max(seq) from checkpoints
-where tenant_id = $1 and subscription = 'projects' and generation > 1`, c.id.UUID()).Scan(&builds, &seq); err != nil {
+		if err := w.Engine.QueryRow(t.Context(), `select count(*), max(seq) from checkpoints
+where tenant_id = $1 and subscription = 'projects' and generation > 1`, c.ID.UUID()).Scan(&builds, &seq); err != nil {
 			t.Fatal(err)
 		}
 		if builds != 1 || seq <= last {
@@ -353,42 +345,42 @@ where tenant_id = $1 and subscription = 'projects' and generation > 1`, c.id.UUI
 func TestBackgroundBuildInOtherHands(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	c, _ := fillCompany(t, w, 3)
+	c, _ := w.Company(t, 3)
 	older := w.start(t, projectsOf(1), 50, false)
 	w.becomes(t, c, "projects", 1)
 	older.stop()
-	newer, n := projectsOf(2), need{c.id, "projects"}
-	b := newBackground(BackgroundConfig{Engine: w.db.Engine(t), Every: 3 * time.Second}, []readModel{newer})
-	b.failed[n] = failure{times: 3} // to be tried again by now
-	build, err := startBuild(t.Context(), w.engine, c.id, "projects", 2)
+	newer, n := projectsOf(2), target{c.ID, "projects"}
+	b := newBackground(BackgroundConfig{Engine: w.DB.Engine(t), Every: 3 * time.Second}, []projections.ReadModel{newer})
+	b.delayed[n] = delay{failures: 3} // to be tried again by now
+	build, err := startBuild(t.Context(), w.Engine, c.ID, "projects", 2)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer build.Close()
 	for _, wait := range []time.Duration{time.Second, 2 * time.Second, 3 * time.Second, 3 * time.Second} {
 		began := time.Now()
-		again := b.round(t.Context())
-		f := b.failed[n]
-		if again > wait || f.again.Before(began.Add(wait)) {
-			t.Errorf("looked at again after %v, at %v; want %v after %v", again, f.again, wait, began)
+		again := b.runPending(t.Context())
+		f := b.delayed[n]
+		if again > wait || f.until.Before(began.Add(wait)) {
+			t.Errorf("looked at again after %v, at %v; want %v after %v", again, f.until, wait, began)
 		}
-		f.again = time.Now()
-		b.failed[n] = f
+		f.until = time.Now()
+		b.delayed[n] = f
 	}
-	if _, failures, waiting := b.Counts(); failures != 0 || waiting != 1 || b.failed[n].times != 3 {
-		t.Errorf("%d failures counted, %d waiting, %+v", failures, waiting, b.failed[n])
+	if _, failures, waiting := b.Counts(); failures != 0 || waiting != 1 || b.delayed[n].failures != 3 {
+		t.Errorf("%d failures counted, %d waiting, %+v", failures, waiting, b.delayed[n])
 	}
-	needs, err := feed.PendingBuilds(t.Context(), w.engine, b.versions)
+	needs, err := feed.PendingBuilds(t.Context(), w.Engine, b.versions)
 	if err != nil || len(needs) != 1 {
 		t.Fatal(needs, err)
 	}
-	if err := build.Switch(t.Context(), 1000, newer.fill); err != nil {
+	if err := build.Switch(t.Context(), 1000, newer.Apply); err != nil {
 		t.Fatal(err)
 	}
 	build.Close()
 	b.build(t.Context(), needs)
-	if len(b.failed) > 0 {
-		t.Errorf("remembered of what another has done: %+v", b.failed)
+	if len(b.delayed) > 0 {
+		t.Errorf("remembered of what another has done: %+v", b.delayed)
 	}
 }
 
@@ -397,75 +389,75 @@ func TestBackgroundBuildInOtherHands(t *testing.T) {
 func TestBackgroundBuildThatFails(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	c, _ := fillCompany(t, w, 5)
+	c, _ := w.Company(t, 5)
 	older := w.start(t, projectsOf(1), 50, false)
 	w.becomes(t, c, "projects", 1)
 	older.stop()
-	poisoned, good, poison := projectsOf(2), projectsOf(2), c.head()/2
-	poisoned.fill = func(ctx context.Context, p *feed.Page) error {
+	poisoned, good, poison := projectsOf(2), projectsOf(2), c.Head()/2
+	poisoned.Apply = func(ctx context.Context, p *feed.Page) error {
 		if p.Events[len(p.Events)-1].Seq >= poison {
 			return errors.New("po\x00\xffison") // what no text in Postgres may have
 		}
-		return good.fill(ctx, p)
+		return good.Apply(ctx, p)
 	}
-	b := newBackground(BackgroundConfig{Engine: w.db.Engine(t)}, []readModel{poisoned})
-	b.rebuilder.pageSize = 3
+	b := newBackground(BackgroundConfig{Engine: w.DB.Engine(t)}, []projections.ReadModel{poisoned})
+	b.rebuilder.PageSize = 3
 	standing := func() feed.Status {
 		t.Helper()
-		s, err := feed.StatusOf(t.Context(), w.engine, "projects")
+		s, err := feed.StatusOf(t.Context(), w.Engine, "projects")
 		if err != nil || len(s.Parked) > 0 || len(s.Running) > 0 {
 			t.Fatalf("%+v, %v", s, err)
 		}
 		return s
 	}
 	for attempts := 1; attempts <= 2; attempts++ {
-		b.failed = map[need]failure{} // it is due
-		b.round(t.Context())
+		b.delayed = delays{} // it is due
+		b.runPending(t.Context())
 		failed := standing().FailedBuilds
-		if len(failed) != 1 || failed[0].Tenant != c.id || failed[0].Generation != 2 || failed[0].FoldVersion != 2 || failed[0].Attempts != attempts ||
-			failed[0].Seq >= failed[0].Head || failed[0].Head != c.head() || failed[0].Since.IsZero() || !strings.HasSuffix(failed[0].Error, ": po\uFFFD\uFFFDison") {
+		if len(failed) != 1 || failed[0].Tenant != c.ID || failed[0].Generation != 2 || failed[0].FoldVersion != 2 || failed[0].Attempts != attempts ||
+			failed[0].Seq >= failed[0].Head || failed[0].Head != c.Head() || failed[0].Since.IsZero() || !strings.HasSuffix(failed[0].Error, ": po\uFFFD\uFFFDison") {
 			t.Errorf("after %d attempts: %+v", attempts, failed)
 		}
 		w.projectNames(t, c, 1)
 	}
 	// A failure after its last page is forgotten by the flip.
-	build, err := startBuild(t.Context(), w.engine, c.id, "projects", 2)
+	build, err := startBuild(t.Context(), w.Engine, c.ID, "projects", 2)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := build.Page(t.Context(), 1000, good.fill); err != nil {
+	if _, err := build.Page(t.Context(), 1000, good.Apply); err != nil {
 		t.Fatal(err)
 	}
 	build.Close()
 	if failed := standing().FailedBuilds; len(failed) > 0 {
 		t.Errorf("after a page: %+v", failed)
 	}
-	if err := feed.NoteFailure(t.Context(), w.engine, c.id, "projects", 2, errors.New("too late")); err != nil {
+	if err := feed.NoteFailure(t.Context(), w.Engine, c.ID, "projects", 2, errors.New("too late")); err != nil {
 		t.Fatal(err)
 	}
-	b = newBackground(BackgroundConfig{Engine: w.db.Engine(t)}, []readModel{good})
-	b.round(t.Context())
+	b = newBackground(BackgroundConfig{Engine: w.DB.Engine(t)}, []projections.ReadModel{good})
+	b.runPending(t.Context())
 	if failed := standing().FailedBuilds; len(failed) > 0 {
 		t.Errorf("when it is built: %+v", failed)
 	}
 	var troubled int
-	if err := w.engine.QueryRow(t.Context(), `select count(*) from checkpoints where failures > 0 or error is not null or failed_at is not null`).Scan(&troubled); err != nil || troubled > 0 {
+	if err := w.Engine.QueryRow(t.Context(), `select count(*) from checkpoints where failures > 0 or error is not null or failed_at is not null`).Scan(&troubled); err != nil || troubled > 0 {
 		t.Errorf("%d failures are left, %v", troubled, err)
 	}
 	w.projectNames(t, c, 2)
 }
 
 // lengthen puts that many events at a company's log's end which nobody's rows show.
-func (w *world) lengthen(t testing.TB, c *company, events int) {
+func (w *world) lengthen(t testing.TB, c *tenanttest.Tenant, events int) {
 	t.Helper()
-	by := c.userIDs[0]
-	p := c.create(t, by, "Long")
+	by := c.UserIDs[0]
+	p := c.CreateProject(t, by, "Long")
 	const most = 100
 	for done := 0; done < events; done += most {
 		var edits []domain.Event
-		state := c.projects[p]
+		state := c.Projects[p]
 		for i := range most {
-			list, err := domain.DecideProject(state, c.by(by), domain.EditProject{Name: domain.To(fmt.Sprint("Long ", done+i))})
+			list, err := domain.DecideProject(state, c.Actor(by), domain.EditProject{Name: domain.To(fmt.Sprint("Long ", done+i))})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -477,7 +469,7 @@ func (w *world) lengthen(t testing.TB, c *company, events int) {
 				}
 			}
 		}
-		c.append(t, c.by(by), eventstore.Commit{}, domain.Stream(domain.ProjectStream, p), edits)
+		c.Append(t, c.Actor(by), eventstore.Commit{}, domain.Stream(domain.ProjectStream, p), edits)
 	}
 }
 
@@ -487,15 +479,15 @@ func (w *world) lengthen(t testing.TB, c *company, events int) {
 func TestNewModelOverOldLogs(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	long, ann := fillCompany(t, w, 5)
+	long, ann := w.Company(t, 5)
 	w.lengthen(t, long, feed.LongLog)
-	short, bea := fillCompany(t, w, 5)
+	short, bea := w.Company(t, 5)
 
 	var folded atomic.Int64 // pages of the long log in the first generation
-	slow, reached, goOn := hinder(projectsOf(1), long.head()-100)
-	inner := slow.fill
-	slow.fill = func(ctx context.Context, p *feed.Page) error {
-		if p.Tenant == long.id && p.Generation == 1 {
+	slow, reached, goOn := hinder(projectsOf(1), long.Head()-100)
+	inner := slow.Apply
+	slow.Apply = func(ctx context.Context, p *feed.Page) error {
+		if p.Tenant == long.ID && p.Generation == 1 {
 			folded.Add(1)
 		}
 		return inner(ctx, p)
@@ -504,7 +496,7 @@ func TestNewModelOverOldLogs(t *testing.T) {
 	b := w.start(t, slow, 500, true)
 	lagging := func() {
 		t.Helper()
-		_, _, err := b.queries.Projects(t.Context(), long.scope(t, ann), ProjectFilter{}, ProjectOrder{}, Page{}, Fresh{})
+		_, _, err := b.queries.Projects(t.Context(), long.Scope(t, ann), projections.ProjectFilter{}, projections.ProjectOrder{}, projections.Page{}, projections.Fresh{})
 		var refused *domain.Error
 		if !errors.As(err, &refused) || refused.Code != domain.CodeReadModelLagging {
 			t.Fatalf("a half is answered: %v", err)
@@ -513,24 +505,24 @@ func TestNewModelOverOldLogs(t *testing.T) {
 	lagging()
 	<-reached
 	lagging()
-	young, cem := w.found(t, "young")
-	young.create(t, cem, "At once")
-	for _, s := range []domain.Scope{young.scope(t, cem)} {
+	young, cem := w.Found(t, "young")
+	young.CreateProject(t, cem, "At once")
+	for _, s := range []domain.Scope{young.Scope(t, cem)} {
 		// Even with nothing folded yet, as ever.
-		if _, _, err := b.queries.Projects(t.Context(), s, ProjectFilter{}, ProjectOrder{}, Page{}, Fresh{}); err != nil {
+		if _, _, err := b.queries.Projects(t.Context(), s, projections.ProjectFilter{}, projections.ProjectOrder{}, projections.Page{}, projections.Fresh{}); err != nil {
 			t.Errorf("a tenant that began after the model: %v", err)
 		}
 	}
 	w.becomes(t, young, "projects", 1)
 	w.becomes(t, short, "projects", 1)
-	for _, c := range []*company{young, short} {
+	for _, c := range []*tenanttest.Tenant{young, short} {
 		w.projectNames(t, c, 1)
 		if g, _, _ := w.live(t, c, "projects"); g != 1 {
 			t.Errorf("a short log was built: generation %d", g)
 		}
 	}
 	for ; ; time.Sleep(lookPause) {
-		items, _, err := b.queries.Projects(t.Context(), short.scope(t, bea), ProjectFilter{}, ProjectOrder{}, Page{}, Fresh{Min: short.head()})
+		items, _, err := b.queries.Projects(t.Context(), short.Scope(t, bea), projections.ProjectFilter{}, projections.ProjectOrder{}, projections.Page{}, projections.Fresh{Min: short.Head()})
 		if err == nil && len(items) == 5 {
 			break
 		}
@@ -542,7 +534,7 @@ func TestNewModelOverOldLogs(t *testing.T) {
 	goOn()
 	w.becomes(t, long, "projects", 1)
 	w.projectNames(t, long, 1)
-	items, _, err := b.queries.Projects(t.Context(), long.scope(t, ann), ProjectFilter{}, ProjectOrder{}, Page{}, Fresh{Min: long.head()})
+	items, _, err := b.queries.Projects(t.Context(), long.Scope(t, ann), projections.ProjectFilter{}, projections.ProjectOrder{}, projections.Page{}, projections.Fresh{Min: long.Head()})
 	if err != nil || len(items) != 6 {
 		t.Errorf("%d projects of the long log, %v", len(items), err)
 	}
@@ -559,12 +551,12 @@ func TestNewModelWithoutABuild(t *testing.T) {
 		t.Run(fmt.Sprint("builds ", builds), func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			c, ann := fillCompany(t, w, 5)
+			c, ann := w.Company(t, 5)
 			w.lengthen(t, c, feed.LongLog)
-			m, poison := projectsOf(1), c.head()/2
+			m, poison := projectsOf(1), c.Head()/2
 			if builds {
-				fill := m.fill
-				m.fill = func(ctx context.Context, p *feed.Page) error {
+				fill := m.Apply
+				m.Apply = func(ctx context.Context, p *feed.Page) error {
 					if p.Events[0].Seq <= poison && p.Events[len(p.Events)-1].Seq >= poison {
 						return errors.New("poison")
 					}
@@ -573,13 +565,13 @@ func TestNewModelWithoutABuild(t *testing.T) {
 			}
 			b := w.start(t, m, 50, builds) // small, as all of a page that fails comes again one by one
 			if builds {
-				parking := feed.NewParking(w.engine)
+				parking := feed.NewParking(w.Engine)
 				for ; ; time.Sleep(lookPause) {
-					_, err := parking.Skip(t.Context(), c.id, "projects", func(_ context.Context, p feed.Parked) (int64, error) {
+					_, err := parking.Skip(t.Context(), c.ID, "projects", func(_ context.Context, p feed.Parked) (int64, error) {
 						if p.Seq != poison {
 							return 0, &feed.NotParkedError{}
 						}
-						return c.head(), nil
+						return c.Head(), nil
 					})
 					if err == nil {
 						break
@@ -594,7 +586,7 @@ func TestNewModelWithoutABuild(t *testing.T) {
 				w.projectNames(t, c, 1)
 			}
 			for ; ; time.Sleep(lookPause) {
-				_, _, err := b.queries.Projects(t.Context(), c.scope(t, ann), ProjectFilter{}, ProjectOrder{}, Page{}, Fresh{})
+				_, _, err := b.queries.Projects(t.Context(), c.Scope(t, ann), projections.ProjectFilter{}, projections.ProjectOrder{}, projections.Page{}, projections.Fresh{})
 				if err == nil {
 					return
 				}
@@ -613,7 +605,7 @@ func TestAnyRolloutEndsInTheNewerFold(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	rapid.Check(t, func(rt *rapid.T) {
-		c, ann := fillCompany(rt, w, rapid.IntRange(1, 4).Draw(rt, "projects"))
+		c, ann := w.Company(rt, rapid.IntRange(1, 4).Draw(rt, "projects"))
 		running := map[int]*binary{}
 		defer func() {
 			for _, b := range running {
@@ -632,11 +624,11 @@ func TestAnyRolloutEndsInTheNewerFold(t *testing.T) {
 			case 1: // a build of either version that dies after some pages
 				w.dies(rt, c, version, rapid.IntRange(0, 4).Draw(rt, "pages"))
 			case 2:
-				c.create(rt, ann, "One more")
+				c.CreateProject(rt, ann, "One more")
 			default:
 				for range rapid.IntRange(1, 5).Draw(rt, "edits") {
-					id := rapid.SampledFrom(c.projectIDs).Draw(rt, "project")
-					if err := c.project(rt, ann, id, domain.EditProject{Name: domain.To(fmt.Sprint("Edit ", c.head()))}); err != nil {
+					id := rapid.SampledFrom(c.ProjectIDs).Draw(rt, "project")
+					if err := c.ChangeProject(rt, ann, id, domain.EditProject{Name: domain.To(fmt.Sprint("Edit ", c.Head()))}); err != nil {
 						rt.Fatal(err)
 					}
 				}
@@ -653,9 +645,9 @@ func TestAnyRolloutEndsInTheNewerFold(t *testing.T) {
 }
 
 // dies begins a build and breaks it off.
-func (w *world) dies(t fatalist, c *company, version, pages int) {
+func (w *world) dies(t tenanttest.TB, c *tenanttest.Tenant, version, pages int) {
 	t.Helper()
-	builds, err := feed.OpenBuilds(context.Background(), w.engine, c.id, "one that dies")
+	builds, err := feed.OpenBuilds(context.Background(), w.Engine, c.ID, "one that dies")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -669,18 +661,18 @@ func (w *world) dies(t fatalist, c *company, version, pages int) {
 		t.Fatal(err)
 	}
 	for range pages {
-		if _, err := build.Page(context.Background(), 3, projectsOf(version).fill); err != nil {
+		if _, err := build.Page(context.Background(), 3, projectsOf(version).Apply); err != nil {
 			t.Fatal(err)
 		}
 	}
 }
 
 // unmixed fails where a generation has rows of two folds.
-func (w *world) unmixed(t fatalist, c *company) {
+func (w *world) unmixed(t tenanttest.TB, c *tenanttest.Tenant) {
 	t.Helper()
 	var mixed int
-	if err := w.engine.QueryRow(context.Background(), `select count(*) from (
-  select generation from projects where tenant_id = $1 group by generation having count(distinct right(name, 1)) > 1) m`, c.id.UUID()).Scan(&mixed); err != nil {
+	if err := w.Engine.QueryRow(context.Background(), `select count(*) from (
+  select generation from projects where tenant_id = $1 group by generation having count(distinct right(name, 1)) > 1) m`, c.ID.UUID()).Scan(&mixed); err != nil {
 		t.Fatal(err)
 	}
 	if mixed > 0 {

@@ -1,4 +1,4 @@
-package projections
+package rebuild
 
 import (
 	"context"
@@ -12,6 +12,8 @@ import (
 	"docket/domain"
 	"docket/eventstore"
 	"docket/eventstore/feed"
+	"docket/internal/tenanttest"
+	"docket/projections"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/google/go-cmp/cmp"
@@ -28,7 +30,7 @@ type found struct {
 }
 
 // verify runs one, and sorts what it names.
-func verify(t fatalist, r *Rebuilder, tenants []domain.TenantID, models []string, repair bool) ([]found, []Verdict, error) {
+func verify(t tenanttest.TB, r *Rebuilder, tenants []domain.TenantID, models []string, repair bool) ([]found, []Verdict, error) {
 	t.Helper()
 	var (
 		all      []found
@@ -64,27 +66,27 @@ func verify(t fatalist, r *Rebuilder, tenants []domain.TenantID, models []string
 }
 
 // sound fails the test where a verification names anything.
-func (w *world) sound(t fatalist, c *company) {
+func (w *world) sound(t tenanttest.TB, c *tenanttest.Tenant) {
 	t.Helper()
-	differing, verdicts, err := verify(t, w.rebuild, []domain.TenantID{c.id}, nil, false)
-	if err != nil || len(differing) > 0 || len(verdicts) != len(Models()) {
+	differing, verdicts, err := verify(t, w.rebuild, []domain.TenantID{c.ID}, nil, false)
+	if err != nil || len(differing) > 0 || len(verdicts) != len(projections.Models()) {
 		t.Fatalf("differing: %v, %d verdicts, %v", differing, len(verdicts), err)
 	}
 }
 
 // bookkeeping is what isn't rows: checkpoints and generations, and how many rows of
 // which generations there are.
-func (w *world) bookkeeping(t fatalist) string {
+func (w *world) bookkeeping(t tenanttest.TB) string {
 	t.Helper()
 	var parts []string
-	for _, m := range readModels() {
-		parts = append(parts, `select '`+m.table+`', tenant_id::text, generation::text, count(*)::text from `+m.table+` group by 1, 2, 3`)
+	for _, m := range projections.ReadModels() {
+		parts = append(parts, `select '`+m.Table+`', tenant_id::text, generation::text, count(*)::text from `+m.Table+` group by 1, 2, 3`)
 	}
 	parts = append(parts,
 		`select 'checkpoint ' || subscription, tenant_id::text, generation::text, to_jsonb(c)::text from checkpoints c`,
 		`select 'generation ' || subscription, tenant_id::text, current::text, '' from generations`)
 	var all string
-	if err := w.engine.QueryRow(context.Background(), `select coalesce(string_agg(s::text, e'\n' order by s::text), '')
+	if err := w.Engine.QueryRow(context.Background(), `select coalesce(string_agg(s::text, e'\n' order by s::text), '')
 from (`+strings.Join(parts, "\nunion all ")+`) s`).Scan(&all); err != nil {
 		t.Fatal(err)
 	}
@@ -129,20 +131,20 @@ var damages = []struct {
 func TestVerifyNamesWhatIsDamaged(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	stop := w.run(t, 50, Subscriptions())
-	c, ann := fillCompany(t, w, 9)
-	d, _ := fillCompany(t, w, 2)
-	if err := c.project(t, ann, c.projectIDs[0], domain.EditProject{Name: domain.To("Renamed")}); err != nil {
+	stop := w.Run(t, 50, projections.Subscriptions())
+	c, ann := w.Company(t, 9)
+	d, _ := w.Company(t, 2)
+	if err := c.ChangeProject(t, ann, c.ProjectIDs[0], domain.EditProject{Name: domain.To("Renamed")}); err != nil {
 		t.Fatal(err)
 	}
-	w.caught(t, c)
-	w.caught(t, d)
+	w.Caught(t, c)
+	w.Caught(t, d)
 	stop() // the live rows stay as they are spoilt
 	w.sound(t, c)
 	before := w.bookkeeping(t)
-	all := []domain.TenantID{c.id, d.id}
+	all := []domain.TenantID{c.ID, d.ID}
 	rapid.Check(t, func(t *rapid.T) {
-		r := &Rebuilder{engine: w.engine, pageSize: rapid.IntRange(1, 40).Draw(t, "page"), compareRows: rapid.IntRange(1, 12).Draw(t, "run"), Workers: 2}
+		r := &Rebuilder{engine: w.Engine, PageSize: rapid.IntRange(1, 40).Draw(t, "page"), compareRows: rapid.IntRange(1, 12).Draw(t, "run"), Workers: 2}
 		hurt := rapid.SampledFrom(all).Draw(t, "tenant")
 		chosen := rapid.SliceOfNDistinct(rapid.IntRange(0, len(damages)-1), 1, 4, rapid.ID).Draw(t, "damages")
 		want, keys := []found{}, map[string]bool{}
@@ -150,7 +152,7 @@ func TestVerifyNamesWhatIsDamaged(t *testing.T) {
 		for _, i := range chosen {
 			k := damages[i]
 			var key string
-			if err := w.engine.QueryRow(context.Background(), k.sql, hurt.UUID()).Scan(&key); err != nil {
+			if err := w.Engine.QueryRow(context.Background(), k.sql, hurt.UUID()).Scan(&key); err != nil {
 				if strings.Contains(err.Error(), "no rows") {
 					continue // that tenant has none such, or it was spoilt away
 				}
@@ -172,7 +174,7 @@ func TestVerifyNamesWhatIsDamaged(t *testing.T) {
 		slices.SortFunc(want, func(a, b found) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
 		rows, books := w.dump(t, c)+w.dump(t, d), w.bookkeeping(t)
 		got, verdicts, err := verify(t, r, all, nil, false)
-		if err != nil || len(verdicts) != 2*len(Models()) {
+		if err != nil || len(verdicts) != 2*len(projections.Models()) {
 			t.Fatal(len(verdicts), err)
 		}
 		if diff := cmp.Diff(want, append([]found{}, got...)); diff != "" {
@@ -189,13 +191,13 @@ func TestVerifyNamesWhatIsDamaged(t *testing.T) {
 			t.Fatalf("after the repair: %v, %v", rest, err)
 		}
 	})
-	inMemory(t, w, tenants, c)
-	inMemory(t, w, members, c)
-	inMemory(t, w, projects, c)
-	inMemory(t, w, tasks, c)
-	inMemory(t, w, comments, c)
-	inMemory(t, w, activity, c)
-	if strings.Count(w.bookkeeping(t), "\n") > strings.Count(before, "\n")+2*len(Models()) { // the rows of generations
+	w.isFoldOfLog(t, c, "tenants")
+	w.isFoldOfLog(t, c, "members")
+	w.isFoldOfLog(t, c, "projects")
+	w.isFoldOfLog(t, c, "tasks")
+	w.isFoldOfLog(t, c, "comments")
+	w.isFoldOfLog(t, c, "activity")
+	if strings.Count(w.bookkeeping(t), "\n") > strings.Count(before, "\n")+2*len(projections.Models()) { // the rows of generations
 		t.Errorf("left behind:\n%s", w.bookkeeping(t))
 	}
 }
@@ -204,20 +206,20 @@ func TestVerifyNamesWhatIsDamaged(t *testing.T) {
 func TestVerifyTellsTheValues(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	stop := w.run(t, 50, Subscriptions())
-	c, _ := fillCompany(t, w, 1)
-	w.caught(t, c)
+	stop := w.Run(t, 50, projections.Subscriptions())
+	c, _ := w.Company(t, 1)
+	w.Caught(t, c)
 	stop()
-	if _, err := w.engine.Exec(t.Context(), `update tasks set title = e'a "b"\n', assignee_id = $2, version = 9 where tenant_id = $1`, c.id.UUID(), c.id.UUID()); err != nil {
+	if _, err := w.Engine.Exec(t.Context(), `update tasks set title = e'a "b"\n', assignee_id = $2, version = 9 where tenant_id = $1`, c.ID.UUID(), c.ID.UUID()); err != nil {
 		t.Fatal(err)
 	}
 	var got []Difference
-	if err := w.rebuild.Verify(t.Context(), []domain.TenantID{c.id}, []string{"tasks"}, Verification{Difference: func(d Difference) { got = append(got, d) }}); err != nil {
+	if err := w.rebuild.Verify(t.Context(), []domain.TenantID{c.ID}, []string{"tasks"}, Verification{Difference: func(d Difference) { got = append(got, d) }}); err != nil {
 		t.Fatal(err)
 	}
 	text := func(v any) json.RawMessage { b, _ := json.Marshal(v); return b }
-	want := []Difference{{Tenant: c.id, Model: "tasks", Key: c.taskIDs[0].String(), Kind: Changed, Columns: []ColumnDifference{
-		{"title", text("a \"b\"\n"), text("Task 0")}, {"assignee_id", text(c.id.String()), json.RawMessage("null")}, {"version", text(9), text(1)},
+	want := []Difference{{Tenant: c.ID, Model: "tasks", Key: c.TaskIDs[0].String(), Kind: Changed, Columns: []ColumnDifference{
+		{"title", text("a \"b\"\n"), text("Task 0")}, {"assignee_id", text(c.ID.String()), json.RawMessage("null")}, {"version", text(9), text(1)},
 	}}}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Fatalf("-want +got:\n%s", d)
@@ -229,19 +231,19 @@ func TestVerifyTellsTheValues(t *testing.T) {
 func TestVerifyWhileAppendsGoOn(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.run(t, 20, Subscriptions())
-	c, ann := fillCompany(t, w, 30)
-	w.caught(t, c)
+	w.Run(t, 20, projections.Subscriptions())
+	c, ann := w.Company(t, 30)
+	w.Caught(t, c)
 	ended := make(chan error, 1)
 	rounds := 0
 	go func() {
 		defer close(ended)
-		r := &Rebuilder{engine: w.db.Engine(t), pageSize: 20, compareRows: 7}
+		r := &Rebuilder{engine: w.DB.Engine(t), PageSize: 20, compareRows: 7}
 		for range 3 {
-			err := r.Verify(context.Background(), []domain.TenantID{c.id}, nil, Verification{
+			err := r.Verify(context.Background(), []domain.TenantID{c.ID}, nil, Verification{
 				Difference: func(d Difference) { t.Errorf("named: %s %s %s %s", d.Model, d.Key, d.Kind, d.Columns) },
 				Verdict: func(v Verdict) {
-					if v.Rows == 0 && v.Model != cycles.Name || v.Err != nil { // no project went that far
+					if v.Rows == 0 && v.Model != "cycles" || v.Err != nil { // no project went that far
 						t.Errorf("%+v", v)
 					}
 				},
@@ -260,11 +262,11 @@ func TestVerifyWhileAppendsGoOn(t *testing.T) {
 			}
 			break
 		}
-		if err := c.project(t, ann, c.projectIDs[i%30], domain.EditProject{Name: domain.To(fmt.Sprintf("Edit %d", i))}); err != nil {
+		if err := c.ChangeProject(t, ann, c.ProjectIDs[i%30], domain.EditProject{Name: domain.To(fmt.Sprintf("Edit %d", i))}); err != nil {
 			t.Fatal(err)
 		}
 		if i%10 == 0 {
-			c.add(t, ann, c.projectIDs[i%30], domain.CreateTask{Title: "More"})
+			c.CreateTask(t, ann, c.ProjectIDs[i%30], domain.CreateTask{Title: "More"})
 		}
 		select {
 		case err := <-ended:
@@ -275,36 +277,30 @@ func TestVerifyWhileAppendsGoOn(t *testing.T) {
 		default:
 		}
 	}
-	t.Logf("%d events, %d rounds", c.head(), rounds)
-	w.caught(t, c)
+	t.Logf("%d events, %d rounds", c.Head(), rounds)
+	w.Caught(t, c)
 	w.sound(t, c)
-	for _, m := range readModels() {
+	for _, m := range projections.ReadModels() {
 		w.onlyGeneration(t, c, m, 1)
 	}
 }
 
 // parked makes a company whose projects stand still before the last event but one of
 // its log.
-func parked(t *testing.T, w *world) (c *company, at int64, stop func()) {
+func parked(t *testing.T, w *world) (c *tenanttest.Tenant, at int64, stop func()) {
 	t.Helper()
-	c, ann := fillCompany(t, w, 4)
-	at = c.head() + 1
-	poisoned := *projects
-	poisoned.Fold = func(row *domain.Project, e domain.Recorded) (*domain.Project, error) {
-		if e.Tenant == c.id && e.Seq == at {
-			return nil, errors.New("poison")
-		}
-		return projects.Fold(row, e)
-	}
-	c.create(t, ann, "The poison")
-	c.create(t, ann, "After it")
-	stop = w.run(t, 50, map[string]message.NoPublishHandlerFunc{"projects": feed.Handle(poisoned.erase().fill)})
-	if !w.progress.Await(t.Context(), c.id, at-1, "projects") {
+	c, ann := w.Company(t, 4)
+	at = c.Head() + 1
+	poisoned := poisonedProjects(c, at)
+	c.CreateProject(t, ann, "The poison")
+	c.CreateProject(t, ann, "After it")
+	stop = w.Run(t, 50, map[string]message.NoPublishHandlerFunc{"projects": feed.Handle(poisoned.Apply)})
+	if !w.Positions.Await(t.Context(), c.ID, at-1, "projects") {
 		t.Fatal("what stands before the poison isn't folded")
 	}
 	for parked := false; !parked; {
-		if err := w.engine.QueryRow(t.Context(), `select retry_at is not null from checkpoints where tenant_id = $1 and subscription = 'projects'`,
-			c.id.UUID()).Scan(&parked); err != nil {
+		if err := w.Engine.QueryRow(t.Context(), `select retry_at is not null from checkpoints where tenant_id = $1 and subscription = 'projects'`,
+			c.ID.UUID()).Scan(&parked); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -318,31 +314,31 @@ func TestVerifyOfWhatIsParked(t *testing.T) {
 	w := newWorld(t)
 	c, at, stop := parked(t, w)
 	stop()
-	here := []domain.TenantID{c.id}
+	here := []domain.TenantID{c.ID}
 	look := func(want int64) {
 		t.Helper()
 		named, verdicts, err := verify(t, w.rebuild, here, []string{"projects"}, false)
 		if err != nil || int64(len(named)) != want || verdicts[0].Seq != at-1 || verdicts[0].Rows != 4 {
 			t.Errorf("named %v, %+v, %v", named, verdicts, err)
 		}
-		w.onlyGeneration(t, c, projects.erase(), 1)
+		w.onlyGeneration(t, c, modelOf(t, "projects"), 1)
 	}
 	look(0)
-	build, err := startBuild(t.Context(), w.engine, c.id, "projects", projects.FoldVersion)
+	build, err := startBuild(t.Context(), w.Engine, c.ID, "projects", modelOf(t, "projects").FoldVersion)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := build.Page(t.Context(), 1000, projects.erase().fill); err != nil || build.Seq() <= at {
+	if _, err := build.Page(t.Context(), 1000, modelOf(t, "projects").Apply); err != nil || build.Seq() <= at {
 		t.Fatal(build.Seq(), err)
 	}
 	build.Close()
 	look(0)
-	if _, err := w.engine.Exec(t.Context(), `update projects set name = 'x' where tenant_id = $1 and id = $2`, c.id.UUID(), c.projectIDs[1].UUID()); err != nil {
+	if _, err := w.Engine.Exec(t.Context(), `update projects set name = 'x' where tenant_id = $1 and id = $2`, c.ID.UUID(), c.ProjectIDs[1].UUID()); err != nil {
 		t.Fatal(err)
 	}
 	look(1)
 	// What an operator skips is on neither side, before the live subscription goes past it and after.
-	if _, err := feed.NewParking(w.engine).Skip(t.Context(), c.id, "projects",
+	if _, err := feed.NewParking(w.Engine).Skip(t.Context(), c.ID, "projects",
 		func(context.Context, feed.Parked) (int64, error) { return at + 1, nil }); err != nil {
 		t.Fatal(err)
 	}
@@ -350,10 +346,10 @@ func TestVerifyOfWhatIsParked(t *testing.T) {
 	if err != nil || len(named) != 1 || !verdicts[0].Repaired || verdicts[0].Seq != at {
 		t.Errorf("after the skip: %v, %+v, %v", named, verdicts, err)
 	}
-	w.onlyGeneration(t, c, projects.erase(), 2)
-	w.run(t, 50, Subscriptions())
-	w.caught(t, c)
-	if named, verdicts, err = verify(t, w.rebuild, here, nil, false); err != nil || len(named) > 0 || verdicts[0].Seq != c.head() {
+	w.onlyGeneration(t, c, modelOf(t, "projects"), 2)
+	w.Run(t, 50, projections.Subscriptions())
+	w.Caught(t, c)
+	if named, verdicts, err = verify(t, w.rebuild, here, nil, false); err != nil || len(named) > 0 || verdicts[0].Seq != c.Head() {
 		t.Errorf("at the end: %v, %+v, %v", named, verdicts, err)
 	}
 }
@@ -362,48 +358,48 @@ func TestVerifyOfWhatIsParked(t *testing.T) {
 func TestVerifyThatCouldNot(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	stop := w.run(t, 50, Subscriptions())
-	c, _ := fillCompany(t, w, 3)
-	w.caught(t, c)
+	stop := w.Run(t, 50, projections.Subscriptions())
+	c, _ := w.Company(t, 3)
+	w.Caught(t, c)
 	stop()
-	here := []domain.TenantID{c.id}
+	here := []domain.TenantID{c.ID}
 	var unknown *UnknownModelError
 	if _, _, err := verify(t, w.rebuild, here, []string{"nonsense"}, false); !errors.As(err, &unknown) {
 		t.Errorf("an unknown model: %v", err)
 	}
 	var noTenant *eventstore.TenantError
-	missing := newID[domain.TenantID](t)
-	if _, verdicts, err := verify(t, w.rebuild, []domain.TenantID{missing, c.id}, []string{"tasks"}, false); !errors.As(err, &noTenant) ||
+	missing := tenanttest.NewID[domain.TenantID](t)
+	if _, verdicts, err := verify(t, w.rebuild, []domain.TenantID{missing, c.ID}, []string{"tasks"}, false); !errors.As(err, &noTenant) ||
 		len(verdicts) != 2 || verdicts[0].Err == nil || verdicts[1].Err != nil {
 		t.Errorf("beside an unknown tenant: %+v, %v", verdicts, err)
 	}
 	// Another builds the same.
-	build, err := startBuild(t.Context(), w.engine, c.id, "tasks", 1)
+	build, err := startBuild(t.Context(), w.Engine, c.ID, "tasks", 1)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var running *feed.BuildRunningError
 	var failure *VerifyError
-	_, verdicts, err := verify(t, NewRebuilder(w.db.Engine(t)), here, []string{"tasks", "members"}, false)
-	if !errors.As(err, &running) || !errors.As(err, &failure) || failure.Model != "tasks" || failure.Tenant != c.id || len(verdicts) != 2 {
+	_, verdicts, err := verify(t, New(w.DB.Engine(t)), here, []string{"tasks", "members"}, false)
+	if !errors.As(err, &running) || !errors.As(err, &failure) || failure.Model != "tasks" || failure.Tenant != c.ID || len(verdicts) != 2 {
 		t.Errorf("beside a build: %+v, %v", verdicts, err)
 	}
 	build.Close()
 	w.sound(t, c)
-	w.onlyGeneration(t, c, tasks.erase(), 1)
+	w.onlyGeneration(t, c, modelOf(t, "tasks"), 1)
 	// An event that the live subscription has folded, and this fold can't.
-	if _, err := w.engine.Exec(t.Context(), `with poison as (insert into events (tenant_id, seq, stream_type, stream_id, version, type, schema_version, occurred_at, command_id, data, meta)
+	if _, err := w.Engine.Exec(t.Context(), `with poison as (insert into events (tenant_id, seq, stream_type, stream_id, version, type, schema_version, occurred_at, command_id, data, meta)
   select $1, h.seq + 1, e.stream_type, gen_random_uuid(), 1, 'project.updated', e.schema_version, h.at + interval '1 microsecond', gen_random_uuid(), '{"changes": []}', '{}'
   from events e, (select max(seq) as seq, max(occurred_at) as at from events where tenant_id = $1) h
   where e.tenant_id = $1 and e.type = 'project.created' limit 1 returning seq)
-update checkpoints set seq = (select seq from poison) where tenant_id = $1`, c.id.UUID()); err != nil {
+update checkpoints set seq = (select seq from poison) where tenant_id = $1`, c.ID.UUID()); err != nil {
 		t.Fatal(err)
 	}
 	_, verdicts, err = verify(t, w.rebuild, here, []string{"projects", "members"}, true)
 	if !errors.As(err, &failure) || failure.Model != "projects" || len(verdicts) != 2 {
 		t.Errorf("of what can't be folded: %+v, %v", verdicts, err)
 	}
-	for _, m := range readModels() {
+	for _, m := range projections.ReadModels() {
 		w.onlyGeneration(t, c, m, 1)
 	}
 }
@@ -413,16 +409,16 @@ update checkpoints set seq = (select seq from poison) where tenant_id = $1`, c.i
 func TestVerifyBrokenOff(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	stop := w.run(t, 50, Subscriptions())
-	c, _ := fillCompany(t, w, 6)
-	w.caught(t, c)
+	stop := w.Run(t, 50, projections.Subscriptions())
+	c, _ := w.Company(t, 6)
+	w.Caught(t, c)
 	stop()
-	if _, err := w.engine.Exec(t.Context(), `delete from tasks where tenant_id = $1 and id = $2`, c.id.UUID(), c.taskIDs[3].UUID()); err != nil {
+	if _, err := w.Engine.Exec(t.Context(), `delete from tasks where tenant_id = $1 and id = $2`, c.ID.UUID(), c.TaskIDs[3].UUID()); err != nil {
 		t.Fatal(err)
 	}
 	spoilt := w.dump(t, c)
-	here := []domain.TenantID{c.id}
-	r := &Rebuilder{engine: w.engine, pageSize: 5, compareRows: 2}
+	here := []domain.TenantID{c.ID}
+	r := &Rebuilder{engine: w.Engine, PageSize: 5, compareRows: 2}
 	for kill := 1; ; kill++ {
 		ctx, cancel := context.WithCancel(t.Context())
 		steps := 0
@@ -445,15 +441,15 @@ func TestVerifyBrokenOff(t *testing.T) {
 			t.Fatal(kill, err)
 		}
 	}
-	w.onlyGeneration(t, c, tasks.erase(), 1)
+	w.onlyGeneration(t, c, modelOf(t, "tasks"), 1)
 	ctx, cancel := context.WithCancel(t.Context())
 	_ = r.Verify(ctx, here, nil, Verification{Progress: func(Progress) { cancel() }})
 	if err := r.Rebuild(t.Context(), here, nil, nil); err != nil {
 		t.Fatal(err)
 	}
-	inMemory(t, w, tasks, c)
+	w.isFoldOfLog(t, c, "tasks")
 	w.sound(t, c)
-	for _, m := range readModels() {
+	for _, m := range projections.ReadModels() {
 		w.onlyGeneration(t, c, m, 2)
 	}
 }

@@ -1,4 +1,4 @@
-package projections
+package rebuild
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"docket/domain"
+	"docket/internal/wait"
 )
 
 // A rebuild that gives way pauses after each page and each flip, and a verification
@@ -18,35 +19,35 @@ import (
 func TestRebuildGivesWay(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	c, _ := fillCompany(t, w, 10)
+	c, _ := w.Company(t, 10)
 	var breaths atomic.Int64
-	w.rebuild.breathe = func(_ context.Context, d time.Duration) bool {
-		if d <= 0 || d > breathMost {
+	w.rebuild.pause = func(_ context.Context, d time.Duration) bool {
+		if d <= 0 || d > maxPause {
 			t.Errorf("a breath of %s", d)
 		}
 		breaths.Add(1)
 		return true
 	}
-	w.rebuild.pageSize, w.rebuild.compareRows = 5, 5
+	w.rebuild.PageSize, w.rebuild.compareRows = 5, 5
 	for _, full := range []bool{true, false} {
 		w.rebuild.FullSpeed = full
-		if err := w.rebuild.Rebuild(t.Context(), []domain.TenantID{c.id}, []string{"tasks", "activity"}, nil); err != nil {
+		if err := w.rebuild.Rebuild(t.Context(), []domain.TenantID{c.ID}, []string{"tasks", "activity"}, nil); err != nil {
 			t.Fatal(err)
 		}
-		pages := (c.head() + 4) / 5
+		pages := (c.Head() + 4) / 5
 		// Each of the two has its pages, a flip and a deletion.
 		if got := breaths.Swap(0); full && got > 0 || !full && got != 2*(pages+2) {
 			t.Errorf("at full speed: %t, and %d breaths of two rebuilds of %d pages", full, got, pages)
 		}
-		if _, _, err := verify(t, w.rebuild, []domain.TenantID{c.id}, []string{"activity"}, false); err != nil {
+		if _, _, err := verify(t, w.rebuild, []domain.TenantID{c.ID}, []string{"activity"}, false); err != nil {
 			t.Fatal(err)
 		}
 		// The activity log has a row for each event, so as many comparisons as pages.
 		if got := breaths.Swap(0); full && got > 0 || !full && got < 2*pages {
 			t.Errorf("at full speed: %t, and %d breaths of a verification of %d pages and as many comparisons", full, got, pages)
 		}
-		inMemory(t, w, tasks, c)
-		inMemory(t, w, activity, c)
+		w.isFoldOfLog(t, c, "tasks")
+		w.isFoldOfLog(t, c, "activity")
 	}
 }
 
@@ -54,18 +55,18 @@ func TestRebuildGivesWay(t *testing.T) {
 // do.
 func TestTurns(t *testing.T) {
 	t.Parallel()
-	for full, most := range map[bool]int64{true: writers, false: 1} {
+	for full, most := range map[bool]int64{true: fullSpeedWriters, false: 1} {
 		var now, peak atomic.Int64
 		enter := func() {
 			for at, before := now.Add(1), peak.Load(); at > before && !peak.CompareAndSwap(before, at); before = peak.Load() {
 			}
 			runtime.Gosched()
 		}
-		in := (&Rebuilder{FullSpeed: full, breathe: func(context.Context, time.Duration) bool {
+		in := (&Rebuilder{FullSpeed: full, pause: func(context.Context, time.Duration) bool {
 			enter()
 			now.Add(-1)
 			return true
-		}}).newTurns()
+		}}).newLimiter()
 		if cap(in.slots) != int(most) {
 			t.Errorf("at full speed: %t, and %d slots", full, cap(in.slots))
 		}
@@ -73,7 +74,7 @@ func TestTurns(t *testing.T) {
 		var all sync.WaitGroup
 		for i := range 50 {
 			all.Go(func() {
-				err := in.use(t.Context(), func() error {
+				err := in.run(t.Context(), func() error {
 					enter()
 					now.Add(-1)
 					if i%2 == 0 {
@@ -98,12 +99,12 @@ func TestBreathEnds(t *testing.T) {
 	t.Parallel()
 	ctx, end := context.WithCancel(t.Context())
 	whole := true
-	in := (&Rebuilder{breathe: func(ctx context.Context, _ time.Duration) bool {
+	in := (&Rebuilder{pause: func(ctx context.Context, _ time.Duration) bool {
 		end()
-		whole = pause(ctx, time.Minute)
+		whole = wait.Sleep(ctx, time.Minute)
 		return whole
-	}}).newTurns()
-	if err := in.use(ctx, func() error { return nil }); err != nil || whole {
+	}}).newLimiter()
+	if err := in.run(ctx, func() error { return nil }); err != nil || whole {
 		t.Errorf("%v, and the pause was whole: %t", err, whole)
 	}
 }

@@ -1,4 +1,4 @@
-package projections
+package rebuild
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 
 	"docket/domain"
 	"docket/eventstore/feed"
+	"docket/internal/tenanttest"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -51,14 +52,14 @@ func (b *breaker) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndDat
 // on is a Rebuilder whose readings the breaker breaks.
 func (b *breaker) on(t *testing.T, w *world) *Rebuilder {
 	t.Helper()
-	cfg := w.engine.Config()
+	cfg := w.Engine.Config()
 	cfg.ConnConfig.Tracer = b
 	pool, err := pgxpool.NewWithConfig(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(pool.Close)
-	return NewRebuilder(pool)
+	return New(pool)
 }
 
 // A connection that is lost in the middle ends neither the rebuild nor the shared
@@ -66,34 +67,34 @@ func (b *breaker) on(t *testing.T, w *world) *Rebuilder {
 func TestRebuildReadsOnTogether(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	c, _ := fillCompany(t, w, 10)
+	c, _ := w.Company(t, 10)
 	b := &breaker{failing: 2}
 	r := b.on(t, w)
-	r.pageSize = 5
-	if err := r.Rebuild(t.Context(), []domain.TenantID{c.id}, nil, nil); err != nil {
+	r.PageSize = 5
+	if err := r.Rebuild(t.Context(), []domain.TenantID{c.ID}, nil, nil); err != nil {
 		t.Fatal(err)
 	}
-	if b.shared < int(c.head())/5 || len(b.alone) > 0 {
+	if b.shared < int(c.Head())/5 || len(b.alone) > 0 {
 		t.Errorf("%d stretches were read for all, and pages of %v by single builds", b.shared, b.alone)
 	}
-	inMemory(t, w, projects, c)
-	inMemory(t, w, activity, c)
+	w.isFoldOfLog(t, c, "projects")
+	w.isFoldOfLog(t, c, "activity")
 }
 
 // Where nothing can be read for all, each goes on alone, in pages that grow.
 func TestRebuildReadsOnAlone(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	c, _ := fillCompany(t, w, 2)
+	c, _ := w.Company(t, 2)
 	w.lengthen(t, c, 2_000)
 	b := &breaker{failing: 1_000}
-	if err := b.on(t, w).Rebuild(t.Context(), []domain.TenantID{c.id}, []string{"projects"}, nil); err != nil {
+	if err := b.on(t, w).Rebuild(t.Context(), []domain.TenantID{c.ID}, []string{"projects"}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if !slices.Equal(b.alone, []int{500, 1_000, 2_000}) {
 		t.Errorf("pages of %v", b.alone)
 	}
-	inMemory(t, w, projects, c)
+	w.isFoldOfLog(t, c, "projects")
 }
 
 // An event that can't be read is no failure of the database: nobody waits, and each meets
@@ -101,21 +102,21 @@ func TestRebuildReadsOnAlone(t *testing.T) {
 func TestRebuildPastAnUnreadableEvent(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	c, ann := fillCompany(t, w, 4)
-	at := c.head() + 1
-	if _, err := w.engine.Exec(t.Context(), `insert into events (tenant_id, seq, stream_type, stream_id, version, type, schema_version, occurred_at, command_id, data, meta)
+	c, ann := w.Company(t, 4)
+	at := c.Head() + 1
+	if _, err := w.Engine.Exec(t.Context(), `insert into events (tenant_id, seq, stream_type, stream_id, version, type, schema_version, occurred_at, command_id, data, meta)
 select $1, $2, e.stream_type, gen_random_uuid(), 1, 'project.updated', e.schema_version, e.occurred_at + interval '1 microsecond', gen_random_uuid(), '[]', '{}'
-from events e where e.tenant_id = $1 and e.seq = $2::bigint - 1`, c.id.UUID(), at); err != nil {
+from events e where e.tenant_id = $1 and e.seq = $2::bigint - 1`, c.ID.UUID(), at); err != nil {
 		t.Fatal(err)
 	}
-	c.log = append(c.log, domain.Recorded{})
-	c.create(t, ann, "After it")
-	if _, err := w.engine.Exec(t.Context(), `insert into skips (tenant_id, subscription, seq, recorded) values ($1, 'projects', $2, $2::bigint + 1)`, c.id.UUID(), at); err != nil {
+	c.Log = append(c.Log, domain.Recorded{})
+	c.CreateProject(t, ann, "After it")
+	if _, err := w.Engine.Exec(t.Context(), `insert into skips (tenant_id, subscription, seq, recorded) values ($1, 'projects', $2, $2::bigint + 1)`, c.ID.UUID(), at); err != nil {
 		t.Fatal(err)
 	}
 	b := &breaker{}
 	var done, failed []string
-	err := b.on(t, w).Rebuild(t.Context(), []domain.TenantID{c.id}, []string{"projects", "summaries"}, func(p Progress) {
+	err := b.on(t, w).Rebuild(t.Context(), []domain.TenantID{c.ID}, []string{"projects", "summaries"}, func(p Progress) {
 		switch {
 		case p.Done:
 			done = append(done, p.Model)
@@ -137,9 +138,9 @@ func TestRebuildWithoutADatabase(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer pool.Close()
-	r, waited := NewRebuilder(pool), 0
-	r.breathe = func(context.Context, time.Duration) bool { waited++; return true }
-	tenants := []domain.TenantID{newID[domain.TenantID](t), newID[domain.TenantID](t), newID[domain.TenantID](t)}
+	r, waited := New(pool), 0
+	r.pause = func(context.Context, time.Duration) bool { waited++; return true }
+	tenants := []domain.TenantID{tenanttest.NewID[domain.TenantID](t), tenanttest.NewID[domain.TenantID](t), tenanttest.NewID[domain.TenantID](t)}
 	for name, do := range map[string]func() error{
 		"rebuild": func() error {
 			return r.Rebuild(t.Context(), tenants, nil, func(p Progress) { t.Errorf("told %+v", p) })
@@ -157,7 +158,7 @@ func TestRebuildWithoutADatabase(t *testing.T) {
 	}
 
 	ctx, stop := context.WithCancel(t.Context())
-	r.breathe = func(context.Context, time.Duration) bool { stop(); return false }
+	r.pause = func(context.Context, time.Duration) bool { stop(); return false }
 	if err := r.Rebuild(ctx, tenants, nil, func(p Progress) {
 		if !errors.Is(p.Err, context.Canceled) {
 			t.Errorf("stopped meanwhile it told %+v", p)
@@ -171,16 +172,16 @@ func TestRebuildWithoutADatabase(t *testing.T) {
 func TestRebuildReadsOnAfterLargeEvents(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	c, _ := fillCompany(t, w, 2)
+	c, _ := w.Company(t, 2)
 	const large, bytes = 420, 45_000
-	if _, err := w.engine.Exec(t.Context(), `insert into events (tenant_id, seq, stream_type, stream_id, version, type, schema_version, occurred_at, command_id, data, meta)
+	if _, err := w.Engine.Exec(t.Context(), `insert into events (tenant_id, seq, stream_type, stream_id, version, type, schema_version, occurred_at, command_id, data, meta)
 select $1, $2 + n, 'task', gen_random_uuid(), 1, 'task.deleted', 1, clock_timestamp() + n * interval '1 ms', gen_random_uuid(),
   json_build_object('project_id', $3::uuid, 'title', repeat('t', $4)), '{}' from generate_series(1, $5::integer) n`,
-		c.id.UUID(), c.head(), c.projectIDs[0].UUID(), bytes, large); err != nil {
+		c.ID.UUID(), c.Head(), c.ProjectIDs[0].UUID(), bytes, large); err != nil {
 		t.Fatal(err)
 	}
 	b := &breaker{}
-	if err := b.on(t, w).Rebuild(t.Context(), []domain.TenantID{c.id}, []string{"activity"}, nil); err != nil {
+	if err := b.on(t, w).Rebuild(t.Context(), []domain.TenantID{c.ID}, []string{"activity"}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if b.shared < 3 || len(b.alone) > 0 {
