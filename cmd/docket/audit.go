@@ -8,18 +8,17 @@ import (
 	"fmt"
 	"io"
 	"strconv"
-	"strings"
 	"time"
-	"unicode"
 
 	"docket/domain"
+	"docket/internal/cli"
 	"docket/projections"
 
 	"github.com/spf13/cobra"
 )
 
 func (p *program) auditCommand() *cobra.Command {
-	return group(&cobra.Command{
+	return cli.Group(&cobra.Command{
 		Use: "audit", Short: "The history of a tenant",
 		Example: "  docket audit replay --tenant default",
 	}, p.replayCommand())
@@ -55,9 +54,9 @@ The nil UUID is the platform itself: who registered, and when.`,
 	}
 	c.Flags().StringVar(&tenant, "tenant", "", "the `tenant`'s slug or id")
 	c.Flags().StringVar(&until, "until", "", "stop after this `seq-or-time` (RFC 3339), that one included")
-	jsonFlag(c, &asJSON, "one JSON object an event")
-	completeFlag(c, "tenant", p.completeTenants)
-	_ = c.MarkFlagRequired("tenant") // it is there
+	cli.JSONFlag(c, &asJSON, "one JSON object an event")
+	cli.CompleteFlag(c, "tenant", p.completeTenants)
+	cli.RequireFlags(c, "tenant")
 	return c
 }
 
@@ -96,7 +95,7 @@ func writeLine(w io.Writer, item projections.HistoryItem) error {
 		actor = "-"
 	}
 	_, err := fmt.Fprintf(w, "%6d  %s  %s  %s  %s\n", item.Seq, item.At.UTC().Format("2006-01-02T15:04:05.000000Z"),
-		printable(actor), item.Type, printable(item.Summary))
+		cli.Printable(actor), item.Type, cli.Printable(item.Summary))
 	return err
 }
 
@@ -120,20 +119,10 @@ type replayed struct {
 
 // writeJSON is for machines (NDJSON).
 func writeJSON(w io.Writer, item projections.HistoryItem) error {
-	return writeLineJSON(w, replayed{
+	return cli.WriteJSON(w, replayed{
 		Seq: item.Seq, At: item.At.UTC(), StreamType: item.Stream.Type, StreamID: item.Stream.ID.String(),
 		Version: item.Version, Type: item.Type, SchemaVersion: item.SchemaVersion, ActorID: item.ActorID,
 		CommandID: item.CommandID, Data: item.Data, Meta: item.Meta,
 		ActorName: item.ActorName, Summary: item.Summary, Changes: item.Changes,
 	})
-}
-
-// printable keeps a text on one line, and a terminal from obeying it.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || !unicode.IsPrint(r) && !unicode.IsSpace(r) {
-			return ' '
-		}
-		return r
-	}, s)
 }

@@ -25,7 +25,7 @@ func (p *program) besideWith(c *cobra.Command, engine int32, do func(context.Con
 	}
 	log := newLogger(p.stderr, s.LogFormat)
 	var started closers
-	defer func() { err = errors.Join(err, started.close(p.atOnce)) }()
+	defer func() { err = errors.Join(err, started.close(p.cutOff)) }()
 	d, err := borrowDatabase(ctx, s, log)
 	if err != nil {
 		return err

@@ -104,7 +104,7 @@ func (c caller) at(url string) caller { c.url = url; return c }
 // document is the one that the program prints, read once.
 var document = sync.OnceValues(func() (*apitest.Document, error) {
 	var text bytes.Buffer
-	p := &program{stdout: &text, stderr: io.Discard, atOnce: context.Background()}
+	p := &program{stdout: &text, stderr: io.Discard, cutOff: context.Background()}
 	p.run(context.Background(), []string{"openapi"})
 	return apitest.Read(text.Bytes())
 })

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"docket/internal/cli"
 	"docket/internal/pgtest"
 	"docket/projections"
 
@@ -19,7 +20,7 @@ import (
 func completed(t *testing.T, environ map[string]string, args ...string) []string {
 	t.Helper()
 	o := try(t, environ, append([]string{cobra.ShellCompNoDescRequestCmd}, args...)...)
-	if o.status != statusDone {
+	if o.status != cli.StatusDone {
 		t.Errorf("%v: status %d, %q", args, o.status, o.stderr)
 	}
 	offered := strings.Split(strings.TrimSpace(o.stdout), "\n")
@@ -37,7 +38,7 @@ func TestCompletion(t *testing.T) {
 	register(t, s.url, "Ann")
 	s.stop()
 	for _, slug := range []string{"acme", "acme-2", "bolt"} {
-		if o := try(t, environ, "tenants", "create", "--name", slug, "--slug", slug, "--owner", "ann@example.org"); o.status != statusDone {
+		if o := try(t, environ, "tenants", "create", "--name", slug, "--slug", slug, "--owner", "ann@example.org"); o.status != cli.StatusDone {
 			t.Fatal(o.stderr)
 		}
 	}
@@ -88,9 +89,14 @@ func TestCompletionStartsNothing(t *testing.T) {
 
 func TestCompletionScripts(t *testing.T) {
 	t.Parallel()
-	for shell := range completionScript {
+	shells, _, err := (&program{}).root().Find([]string{"completion"})
+	if err != nil || len(shells.Commands()) != 4 {
+		t.Fatalf("%d shells, %v", len(shells.Commands()), err)
+	}
+	for _, c := range shells.Commands() {
+		shell := c.Name()
 		o := try(t, nil, "completion", shell)
-		if o.status != statusDone || !strings.Contains(o.stdout, cobra.ShellCompRequestCmd) || o.stderr != "" {
+		if o.status != cli.StatusDone || !strings.Contains(o.stdout, cobra.ShellCompRequestCmd) || o.stderr != "" {
 			t.Errorf("%s: status %d, %d bytes, %q", shell, o.status, len(o.stdout), o.stderr)
 		}
 		if shell != "bash" {

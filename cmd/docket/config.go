@@ -5,11 +5,13 @@ import (
 	"reflect"
 	"strings"
 
+	"docket/internal/cli"
+
 	"github.com/spf13/cobra"
 )
 
 func (p *program) configCommand() *cobra.Command {
-	return group(&cobra.Command{
+	return cli.Group(&cobra.Command{
 		Use: "config", Short: "The settings",
 		Example: "  docket config check",
 	}, p.configCheckCommand())
@@ -39,7 +41,7 @@ couldn't be found out, as when nobody answers at DATABASE_URL.`,
 			r := p.checkConfig(c)
 			var err error
 			if asJSON {
-				err = writeLineJSON(p.stdout, r)
+				err = cli.WriteJSON(p.stdout, r)
 			} else {
 				err = r.write(p.screen())
 			}
@@ -50,7 +52,7 @@ couldn't be found out, as when nobody answers at DATABASE_URL.`,
 		},
 	}
 	serveFlags(c)
-	jsonFlag(c, &asJSON, "one JSON object")
+	cli.JSONFlag(c, &asJSON, "one JSON object")
 	return c
 }
 
@@ -140,26 +142,26 @@ func (s setting) shown() string {
 	return *s.Value
 }
 
-func (r configReport) write(to screen) error {
+func (r configReport) write(to cli.Screen) error {
 	// The value last, since it may be long.
-	t := &table{to: to, columns: []column{{title: "SETTING"}, {title: "SOURCE"}, {title: "VALUE", flows: true}}}
-	var rows [][]cell
+	t := &cli.Table{Screen: to, Columns: []cli.Column{{Title: "SETTING"}, {Title: "SOURCE"}, {Title: "VALUE", Wrap: true}}}
+	var rows [][]cli.Cell
 	for _, s := range r.Settings {
-		rows = append(rows, []cell{{text: s.Name}, {text: s.Source}, {text: s.shown()}})
+		rows = append(rows, []cli.Cell{{Text: s.Name}, {Text: s.Source}, {Text: s.shown()}})
 	}
-	if err := t.write(rows); err != nil {
+	if err := t.Write(rows); err != nil {
 		return err
 	}
 	if _, err := fmt.Fprintln(to); err != nil {
 		return err
 	}
-	t = &table{to: to, columns: []column{{title: "RESULT"}, {title: "CHECK"}, {title: "FOUND", flows: true}}}
-	colours := map[result]style{good: green, doubt: yellow, bad: red, unknown: yellow}
+	t = &cli.Table{Screen: to, Columns: []cli.Column{{Title: "RESULT"}, {Title: "CHECK"}, {Title: "FOUND", Wrap: true}}}
+	colours := map[result]cli.Style{good: cli.Green, doubt: cli.Yellow, bad: cli.Red, unknown: cli.Yellow}
 	rows = nil
 	for _, f := range r.Checks {
-		rows = append(rows, []cell{{string(f.Result), colours[f.Result]}, {text: f.Name}, {text: f.Detail}})
+		rows = append(rows, []cli.Cell{{Text: string(f.Result), Style: colours[f.Result]}, {Text: f.Name}, {Text: f.Detail}})
 	}
-	return t.write(rows)
+	return t.Write(rows)
 }
 
 // verdict is the exit status: a problem weighs more than what isn't known.
@@ -171,7 +173,7 @@ func (r configReport) verdict() error {
 	for _, f := range r.Checks {
 		switch f.Result {
 		case bad:
-			return errNo
+			return cli.ErrNo
 		case unknown:
 			unsure++
 		}

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"docket/internal/cli"
+
 	"github.com/spf13/cobra"
 )
 
@@ -19,7 +21,7 @@ type configCheck struct {
 }
 
 func (c *configCheck) add(name string, r result, detail string, args ...any) {
-	c.findings = append(c.findings, finding{name, r, oneLine(fmt.Sprintf(detail, args...))})
+	c.findings = append(c.findings, finding{name, r, cli.OneLine(fmt.Sprintf(detail, args...))})
 }
 
 // addProblems adds errors, and reports whether there were any.

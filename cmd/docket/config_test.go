@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"testing"
 
+	"docket/internal/cli"
 	"docket/internal/pgtest"
 	"docket/migrations"
 )
@@ -23,7 +24,7 @@ func checked(t *testing.T, environ map[string]string, args ...string) (outcome, 
 	if err := json.Unmarshal([]byte(j.stdout), &r); err != nil || strings.Count(j.stdout, "\n") != 1 {
 		t.Fatalf("%v in %q, %q", err, j.stdout, j.stderr)
 	}
-	if o.status != j.status || r.OK != (o.status == statusDone) {
+	if o.status != j.status || r.OK != (o.status == cli.StatusDone) {
 		t.Errorf("status %d, with --json %d, ok %t", o.status, j.status, r.OK)
 	}
 	for _, text := range []string{o.stdout, o.stderr, j.stdout, j.stderr} {
@@ -68,30 +69,30 @@ func TestConfigCheck(t *testing.T) {
 		result  result
 		detail  string
 	}{
-		"all is well":     {given(db, nil), nil, statusDone, "schema", good, "which is this docket's"},
-		"a strong wall":   {given(db, nil), nil, statusDone, "wall", good, ""},
-		"the engine":      {given(db, nil), nil, statusDone, "role docket_engine", good, ""},
-		"the signing key": {given(db, nil), nil, statusDone, "DOCKET_JWT_KEYS", good, `key "k" signs`},
+		"all is well":     {given(db, nil), nil, cli.StatusDone, "schema", good, "which is this docket's"},
+		"a strong wall":   {given(db, nil), nil, cli.StatusDone, "wall", good, ""},
+		"the engine":      {given(db, nil), nil, cli.StatusDone, "role docket_engine", good, ""},
+		"the signing key": {given(db, nil), nil, cli.StatusDone, "DOCKET_JWT_KEYS", good, `key "k" signs`},
 		"a weak wall": {given(db, map[string]string{"DOCKET_API_DATABASE_URL": db.OwnerURL}), nil,
-			statusDone, "wall", doubt, "a login that is a member of docket_api"},
-		"no schema": {given(empty, nil), nil, statusNo, "schema", bad, "run docket migrate"},
+			cli.StatusDone, "wall", doubt, "a login that is a member of docket_api"},
+		"no schema": {given(empty, nil), nil, cli.StatusNo, "schema", bad, "run docket migrate"},
 		"no schema, to be migrated": {given(empty, nil), []string{"--migrate"},
-			statusDone, "schema", good, "serve brings it to"},
-		"a newer schema":          {given(newer, nil), nil, statusNo, "schema", bad, "of a newer docket"},
-		"another program's":       {given(foreign, nil), nil, statusNo, "DATABASE_URL", bad, "another program's tables"},
-		"two databases":           {given(db, map[string]string{"DOCKET_API_DATABASE_URL": other.APIURL}), nil, statusNo, "DOCKET_API_DATABASE_URL", bad, "names another database"},
-		"no such database":        {given(db, map[string]string{"DATABASE_URL": strings.Replace(db.EngineURL, db.Name, "nonesuch", 1)}), nil, statusNo, "DATABASE_URL", bad, "does not exist"},
-		"not the engine":          {given(db, map[string]string{"DATABASE_URL": db.APIURL}), nil, statusNo, "role docket_engine", bad, "may not become docket_engine"},
-		"nobody answers":          {given(db, map[string]string{"DATABASE_URL": nobody}), nil, statusCouldNot, "DATABASE_URL", unknown, "can't be reached"},
-		"nobody, and a problem":   {given(db, map[string]string{"DATABASE_URL": nobody, "DOCKET_JWT_KEYS": ""}), nil, statusNo, "DOCKET_JWT_KEYS", bad, "is needed with DATABASE_URL"},
-		"a short key":             {given(db, map[string]string{"DOCKET_MASTER_KEY": key31}), nil, statusNo, "DOCKET_MASTER_KEY", bad, "has 31 bytes"},
-		"a misspelt setting":      {given(db, map[string]string{"DOCKET_ISUER": "x"}), nil, statusNo, "DOCKET_ISUER", bad, "did you mean DOCKET_ISSUER?"},
-		"a network":               {given(db, nil), []string{"--egress-allow", "10.1.0.0/16,127.0.0.1"}, statusDone, "DOCKET_EGRESS_ALLOW", good, "10.1.0.0/16, 127.0.0.1/32"},
-		"a network that is none":  {given(db, nil), []string{"--egress-allow", "hooks"}, statusNo, "--egress-allow", bad, `"hooks" is neither`},
-		"no mail server":          {given(db, nil), nil, statusDone, "DOCKET_SMTP_URL", good, "written to the log"},
-		"a mail server":           {given(db, map[string]string{"DOCKET_SMTP_URL": "smtp://u:s3cret@mail.example?from=d@example.org"}), nil, statusDone, "DOCKET_SMTP_URL", good, "was not asked"},
-		"a mail server that isnt": {given(db, map[string]string{"DOCKET_SMTP_URL": "smtp://u:s3cret@mail.example"}), nil, statusNo, "DOCKET_SMTP_URL", bad, "needs the sender's address"},
-		"a URL that is none":      {given(db, map[string]string{"DATABASE_URL": "postgres://u:s3cret@db:port/d"}), nil, statusNo, "DATABASE_URL", bad, "not a valid Postgres connection string"},
+			cli.StatusDone, "schema", good, "serve brings it to"},
+		"a newer schema":          {given(newer, nil), nil, cli.StatusNo, "schema", bad, "of a newer docket"},
+		"another program's":       {given(foreign, nil), nil, cli.StatusNo, "DATABASE_URL", bad, "another program's tables"},
+		"two databases":           {given(db, map[string]string{"DOCKET_API_DATABASE_URL": other.APIURL}), nil, cli.StatusNo, "DOCKET_API_DATABASE_URL", bad, "names another database"},
+		"no such database":        {given(db, map[string]string{"DATABASE_URL": strings.Replace(db.EngineURL, db.Name, "nonesuch", 1)}), nil, cli.StatusNo, "DATABASE_URL", bad, "does not exist"},
+		"not the engine":          {given(db, map[string]string{"DATABASE_URL": db.APIURL}), nil, cli.StatusNo, "role docket_engine", bad, "may not become docket_engine"},
+		"nobody answers":          {given(db, map[string]string{"DATABASE_URL": nobody}), nil, cli.StatusFailed, "DATABASE_URL", unknown, "can't be reached"},
+		"nobody, and a problem":   {given(db, map[string]string{"DATABASE_URL": nobody, "DOCKET_JWT_KEYS": ""}), nil, cli.StatusNo, "DOCKET_JWT_KEYS", bad, "is needed with DATABASE_URL"},
+		"a short key":             {given(db, map[string]string{"DOCKET_MASTER_KEY": key31}), nil, cli.StatusNo, "DOCKET_MASTER_KEY", bad, "has 31 bytes"},
+		"a misspelt setting":      {given(db, map[string]string{"DOCKET_ISUER": "x"}), nil, cli.StatusNo, "DOCKET_ISUER", bad, "did you mean DOCKET_ISSUER?"},
+		"a network":               {given(db, nil), []string{"--egress-allow", "10.1.0.0/16,127.0.0.1"}, cli.StatusDone, "DOCKET_EGRESS_ALLOW", good, "10.1.0.0/16, 127.0.0.1/32"},
+		"a network that is none":  {given(db, nil), []string{"--egress-allow", "hooks"}, cli.StatusNo, "--egress-allow", bad, `"hooks" is neither`},
+		"no mail server":          {given(db, nil), nil, cli.StatusDone, "DOCKET_SMTP_URL", good, "written to the log"},
+		"a mail server":           {given(db, map[string]string{"DOCKET_SMTP_URL": "smtp://u:s3cret@mail.example?from=d@example.org"}), nil, cli.StatusDone, "DOCKET_SMTP_URL", good, "was not asked"},
+		"a mail server that isnt": {given(db, map[string]string{"DOCKET_SMTP_URL": "smtp://u:s3cret@mail.example"}), nil, cli.StatusNo, "DOCKET_SMTP_URL", bad, "needs the sender's address"},
+		"a URL that is none":      {given(db, map[string]string{"DATABASE_URL": "postgres://u:s3cret@db:port/d"}), nil, cli.StatusNo, "DATABASE_URL", bad, "not a valid Postgres connection string"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -100,7 +101,7 @@ func TestConfigCheck(t *testing.T) {
 			if o.status != tc.status || result != tc.result || !strings.Contains(detail, tc.detail) {
 				t.Errorf("status %d, %s %q %q; want %d, %q %q", o.status, tc.check, result, detail, tc.status, tc.result, tc.detail)
 			}
-			if o.status == statusDone && o.stderr != "" {
+			if o.status == cli.StatusDone && o.stderr != "" {
 				t.Errorf("said %q", o.stderr)
 			}
 		})
@@ -120,7 +121,7 @@ func TestConfigCheckTellsAllProblems(t *testing.T) {
 		"DOCKET_JWT_KEYS": "s3cret", "DOCKET_MASTER_KEY": key31, "DOCKET_API_DATABASE_URL": someURL,
 	}
 	o, r := checked(t, environ)
-	if o.status != statusNo || o.stderr != "" {
+	if o.status != cli.StatusNo || o.stderr != "" {
 		t.Errorf("status %d, %q", o.status, o.stderr)
 	}
 	for _, name := range []string{"DOCKET_ADR", "DOCKET_MIGRATE", "DOCKET_ADDR", "DOCKET_LOG_FORMAT", "DOCKET_JWT_KEYS", "DOCKET_MASTER_KEY", "DOCKET_API_DATABASE_URL"} {
@@ -139,7 +140,7 @@ func TestConfigCheckSaysWhereSettingsComeFrom(t *testing.T) {
 		"DOCKET_DATA_DIR": dir, "DOCKET_ADDR": "127.0.0.1:1", "DOCKET_ISSUER": "ours", "DOCKET_JWT_KEYS": "k:" + key32,
 		"DOCKET_SETUP_CODE": "ABCD-EFGH", "DOCKET_MASTER_KEY": "",
 	}, "--addr", "127.0.0.1:2", "--egress-allow", "", "--migrate")
-	if o.status != statusDone {
+	if o.status != cli.StatusDone {
 		t.Errorf("status %d, %q", o.status, o.stdout)
 	}
 	for name, want := range map[string][2]string{
@@ -171,7 +172,7 @@ func TestConfigCheckOfADataDirectory(t *testing.T) {
 		t.Fatal(err)
 	}
 	o, r := checked(t, map[string]string{"DOCKET_DATA_DIR": file})
-	if result, detail := r.found("data directory"); o.status != statusNo || result != bad {
+	if result, detail := r.found("data directory"); o.status != cli.StatusNo || result != bad {
 		t.Errorf("status %d, %q %q", o.status, result, detail)
 	}
 
@@ -183,24 +184,24 @@ func TestConfigCheckOfADataDirectory(t *testing.T) {
 			t.Errorf("status %d, %q, %q; want %d, %q", o.status, o.stdout, o.stderr, status, want)
 		}
 	}
-	check(statusDone, "serve makes a new database there")
+	check(cli.StatusDone, "serve makes a new database there")
 	p := in.serve()
-	check(statusDone, "is running")
-	check(statusDone, "which is this docket's")
+	check(cli.StatusDone, "is running")
+	check(cli.StatusDone, "which is this docket's")
 	// Who presses Tab is answered by the running server's Postgres too.
 	if o := in.run("__completeNoDesc", "audit", "replay", "--tenant", "de"); !strings.HasPrefix(o.stdout, "default\n") {
 		t.Errorf("completed to %q, %q", o.stdout, o.stderr)
 	}
 	p.stopped(p.stop(syscall.SIGTERM, false))
-	check(statusDone, "which isn't running")
-	check(statusDone, `" signs`)
+	check(cli.StatusDone, "which isn't running")
+	check(cli.StatusDone, `" signs`)
 	keys := filepath.Join(in.data, keysDir, "jwt-keys")
 	if err := os.WriteFile(keys, []byte("k:"+key31), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	check(statusNo, "of 31 bytes")
+	check(cli.StatusNo, "of 31 bytes")
 	if err := os.Chmod(keys, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	check(statusNo, "can be read by everybody")
+	check(cli.StatusNo, "can be read by everybody")
 }

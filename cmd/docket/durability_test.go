@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"docket/internal/cli"
 	"docket/internal/pgtest"
 	"docket/internal/postgres"
 
@@ -42,7 +43,7 @@ func TestUnsafePostgres(t *testing.T) {
 	if answer.StatusCode != http.StatusServiceUnavailable || problem.Code != "overloaded" || problem.Detail != want {
 		t.Errorf("%s %+v", answer.Status, problem)
 	}
-	if o := try(t, nil, "health", "--addr", strings.TrimPrefix(s.url, "http://"), "--data-dir", t.TempDir()); o.status != statusNo ||
+	if o := try(t, nil, "health", "--addr", strings.TrimPrefix(s.url, "http://"), "--data-dir", t.TempDir()); o.status != cli.StatusNo ||
 		o.stdout != "not ready: "+want+"\n" {
 		t.Errorf("health: %d %q", o.status, o.stdout)
 	}
@@ -51,7 +52,7 @@ func TestUnsafePostgres(t *testing.T) {
 	} else {
 		alive.Body.Close()
 	}
-	if o := s.stop(); o.status != statusDone {
+	if o := s.stop(); o.status != cli.StatusDone {
 		t.Errorf("status %d: %s", o.status, o.stderr)
 	}
 
@@ -136,7 +137,7 @@ func TestFewSlots(t *testing.T) {
 		t.Errorf("logged %v", s.logged)
 	}
 	o, r := checked(t, given(db, nil))
-	if result, detail := r.found("connections"); o.status != statusDone || result != doubt || !strings.Contains(detail, "room for 30") {
+	if result, detail := r.found("connections"); o.status != cli.StatusDone || result != doubt || !strings.Contains(detail, "room for 30") {
 		t.Errorf("status %d, %s %q", o.status, result, detail)
 	}
 }

@@ -2,6 +2,8 @@ package main
 
 import (
 	"regexp"
+
+	"docket/internal/cli"
 )
 
 // rebuild makes all read models anew while the API is read without a pause.
@@ -25,7 +27,7 @@ func (w *walk) rebuild() {
 			t.Errorf("rebuild said nothing of %s: %s", model, o.stdout)
 		}
 	}
-	if o.status != statusDone {
+	if o.status != cli.StatusDone {
 		t.Errorf("rebuild: status %d: %s", o.status, o.stderr)
 	}
 	w.compare(w.known, w.readAll(), "after a rebuild")

@@ -11,6 +11,8 @@ import (
 	"net/url"
 	"time"
 
+	"docket/internal/cli"
+
 	"github.com/spf13/cobra"
 )
 
@@ -44,7 +46,7 @@ checks, where there is no curl.`,
 		},
 	}
 	c.Flags().String("addr", "", "where the server listens, `host:port` (DOCKET_ADDR)")
-	jsonFlag(c, &asJSON, "one JSON object")
+	cli.JSONFlag(c, &asJSON, "one JSON object")
 	return c
 }
 
@@ -95,14 +97,14 @@ func (p *program) tellHealth(h health, asJSON bool) error {
 	var err error
 	switch {
 	case asJSON:
-		err = writeLineJSON(s, h)
+		err = cli.WriteJSON(s, h)
 	case h.Ready:
-		_, err = fmt.Fprintln(s, s.paint(green, "ready"))
+		_, err = fmt.Fprintln(s, s.Paint(cli.Green, "ready"))
 	default:
-		_, err = fmt.Fprintf(s, "%s: %s\n", s.paint(red, "not ready"), printable(h.Detail))
+		_, err = fmt.Fprintf(s, "%s: %s\n", s.Paint(cli.Red, "not ready"), cli.Printable(h.Detail))
 	}
 	if err == nil && !h.Ready {
-		err = errNo
+		err = cli.ErrNo
 	}
 	return err
 }

@@ -79,9 +79,9 @@ func TestRequestsInWorkAreAnswered(t *testing.T) {
 func TestRequestsInWorkAreCutOffWhenNobodyWaits(t *testing.T) {
 	t.Parallel()
 	s := startStuck(t)
-	atOnce, cancel := context.WithCancel(t.Context())
+	cutOff, cancel := context.WithCancel(t.Context())
 	stopped := make(chan error, 1)
-	go func() { stopped <- s.stop(atOnce) }()
+	go func() { stopped <- s.stop(cutOff) }()
 	cancel()
 	if err := <-stopped; err != nil {
 		t.Error(err)

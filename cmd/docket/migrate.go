@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 
+	"docket/internal/cli"
 	"docket/migrations"
 
 	"github.com/spf13/cobra"
@@ -36,7 +37,7 @@ for --yes, and no server may be running meanwhile.`,
 	c.Flags().Int64Var(&m.to, "to", 0, "go back to this `version`; 0 leaves nothing")
 	c.Flags().BoolVar(&m.down, "down", false, "go back by one version")
 	c.Flags().BoolVar(&m.yes, "yes", false, "really go back, and lose data")
-	jsonFlag(c, &m.json, "one JSON object")
+	cli.JSONFlag(c, &m.json, "one JSON object")
 	c.MarkFlagsMutuallyExclusive("status", "to", "down")
 	return c
 }
@@ -74,7 +75,7 @@ func (p *program) migrate(c *cobra.Command, m migration) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, d.stop(p.atOnce)) }()
+	defer func() { err = errors.Join(err, d.stop(p.cutOff)) }()
 	if err := checkServer(ctx, d, log); err != nil {
 		return err
 	}
@@ -102,14 +103,14 @@ func (p *program) migrate(c *cobra.Command, m migration) (err error) {
 		return err
 	}
 	if m.status && after != target {
-		return errNo
+		return cli.ErrNo
 	}
 	return nil
 }
 
 func (p *program) tellMigrated(m migration, now migrated) error {
 	if m.json {
-		return writeLineJSON(p.stdout, now)
+		return cli.WriteJSON(p.stdout, now)
 	}
 	said := ""
 	if !m.status && now.Before == now.Schema {

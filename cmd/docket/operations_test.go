@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"testing"
 
+	"docket/internal/cli"
 	"docket/internal/pgtest"
 
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
@@ -132,7 +133,7 @@ func TestOperations(t *testing.T) {
 	if other.StatusCode != http.StatusNotFound {
 		t.Errorf("the API is on the operations address: %s", other.Status)
 	}
-	if o := s.stop(); o.status != statusDone {
+	if o := s.stop(); o.status != cli.StatusDone {
 		t.Errorf("status %d: %s", o.status, o.stderr)
 	}
 	if _, err := http.Get(ops + "/healthz"); err == nil {

@@ -15,6 +15,8 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+
+	"docket/internal/cli"
 )
 
 // binary is the program, built once for all tests. It and its folder can be
@@ -252,8 +254,8 @@ func (p *process) stop(sig syscall.Signal, group bool) outcome {
 // stopped fails the test unless the server ended well and left no process.
 func (p *process) stopped(o outcome) {
 	p.in.t.Helper()
-	if o.status != statusDone {
-		p.in.t.Errorf("status %d, want %d:\n%s", o.status, statusDone, o.stderr)
+	if o.status != cli.StatusDone {
+		p.in.t.Errorf("status %d, want %d:\n%s", o.status, cli.StatusDone, o.stderr)
 	}
 	if left := p.in.processes(); len(left) > 0 {
 		p.in.t.Errorf("processes were left: %v", left)

@@ -17,6 +17,7 @@ import (
 	"testing"
 
 	"docket/domain"
+	"docket/internal/cli"
 	"docket/internal/pgtest"
 	"docket/migrations"
 	"docket/projections"
@@ -45,7 +46,7 @@ func try(t *testing.T, environ map[string]string, args ...string) outcome {
 	defer cancel()
 	var stdout bytes.Buffer
 	stderr := untilListening{stop: cancel}
-	p := &program{environ: environ, stdout: &stdout, stderr: &stderr, atOnce: context.Background(), onUnsafePostgres: true}
+	p := &program{environ: environ, stdout: &stdout, stderr: &stderr, cutOff: context.Background(), onUnsafePostgres: true}
 	status := p.run(ctx, args)
 	return outcome{status, stdout.String(), stderr.text.String()}
 }
@@ -80,8 +81,8 @@ func given(db *pgtest.DB, more map[string]string) map[string]string {
 func (o outcome) refused(t *testing.T, want string) {
 	t.Helper()
 	last := o.stderr[strings.LastIndex(strings.TrimSuffix(o.stderr, "\n"), "\n")+1:]
-	if o.status != statusCouldNot || !strings.HasPrefix(last, "docket: ") || !strings.Contains(last, want) {
-		t.Errorf("status %d, last line %q; want %d and %q", o.status, last, statusCouldNot, want)
+	if o.status != cli.StatusFailed || !strings.HasPrefix(last, "docket: ") || !strings.Contains(last, want) {
+		t.Errorf("status %d, last line %q; want %d and %q", o.status, last, cli.StatusFailed, want)
 	}
 	if strings.Contains(o.stderr+o.stdout, "Usage:") {
 		t.Errorf("the usage was dumped:\n%s%s", o.stdout, o.stderr)
@@ -120,7 +121,7 @@ func TestUsage(t *testing.T) {
 		}
 	}
 	for _, args := range []string{"--help", "serve --help", "version", "openapi"} {
-		if o := try(t, nil, strings.Fields(args)...); o.status != statusDone || o.stdout == "" || o.stderr != "" {
+		if o := try(t, nil, strings.Fields(args)...); o.status != cli.StatusDone || o.stdout == "" || o.stderr != "" {
 			t.Errorf("%s: status %d, %q", args, o.status, o.stderr)
 		}
 	}
@@ -205,7 +206,7 @@ func serveWith(t *testing.T, p *program) *serving {
 	ctx, cancel := context.WithCancel(t.Context())
 	r, w := io.Pipe()
 	ended := make(chan int, 1)
-	p.stdout, p.stderr, p.atOnce = io.Discard, w, context.Background()
+	p.stdout, p.stderr, p.cutOff = io.Discard, w, context.Background()
 	go func() {
 		ended <- p.run(ctx, []string{"serve", "--log-format", "json"})
 		w.Close()
@@ -259,7 +260,7 @@ func TestServe(t *testing.T) {
 		}
 	}
 	o := s.stop()
-	if o.status != statusDone {
+	if o.status != cli.StatusDone {
 		t.Errorf("status %d: %s", o.status, o.stderr)
 	}
 	if _, err := http.Get(s.url + "/healthz"); err == nil {
@@ -271,10 +272,10 @@ func TestServeMigratesWhenTold(t *testing.T) {
 	t.Parallel()
 	db := pgtest.Empty(t)
 	o := serve(t, given(db, map[string]string{"DOCKET_MIGRATE": "true"})).stop()
-	if o.status != statusDone {
+	if o.status != cli.StatusDone {
 		t.Errorf("status %d: %s", o.status, o.stderr)
 	}
-	if o := try(t, given(db, nil), "migrate", "--status"); o.status != statusDone {
+	if o := try(t, given(db, nil), "migrate", "--status"); o.status != cli.StatusDone {
 		t.Errorf("status %d: %s%s", o.status, o.stdout, o.stderr)
 	}
 }
@@ -313,15 +314,15 @@ func TestMigrate(t *testing.T) {
 		t.Fatal(err)
 	}
 	at := func(v int64) string { return fmt.Sprintf("schema version %d;", v) }
-	expect(statusNo, at(0), "--status")
-	expect(statusDone, fmt.Sprintf("schema version %d; this docket's is %d\n", newest, newest))
-	expect(statusDone, fmt.Sprintf("schema version %d; this docket's is %d\n", newest, newest), "--status")
-	expect(statusDone, fmt.Sprintf("schema version %d; this docket's is %d: nothing to do\n", newest, newest))
-	expect(statusDone, at(newest-1), "--down", "--yes")
-	expect(statusCouldNot, "goes back only", "--to", strconv.FormatInt(newest, 10), "--yes")
-	expect(statusNo, at(newest-1), "--status")
-	expect(statusDone, at(0), "--to", "0", "--yes")
-	expect(statusDone, at(newest))
+	expect(cli.StatusNo, at(0), "--status")
+	expect(cli.StatusDone, fmt.Sprintf("schema version %d; this docket's is %d\n", newest, newest))
+	expect(cli.StatusDone, fmt.Sprintf("schema version %d; this docket's is %d\n", newest, newest), "--status")
+	expect(cli.StatusDone, fmt.Sprintf("schema version %d; this docket's is %d: nothing to do\n", newest, newest))
+	expect(cli.StatusDone, at(newest-1), "--down", "--yes")
+	expect(cli.StatusFailed, "goes back only", "--to", strconv.FormatInt(newest, 10), "--yes")
+	expect(cli.StatusNo, at(newest-1), "--status")
+	expect(cli.StatusDone, at(0), "--to", "0", "--yes")
+	expect(cli.StatusDone, at(newest))
 }
 
 func TestCommandsBesideAServer(t *testing.T) {
@@ -332,7 +333,7 @@ func TestCommandsBesideAServer(t *testing.T) {
 	s := serve(t, environ)
 	defer s.stop()
 	o := try(t, environ, "audit", "replay", "--tenant", "default")
-	if o.status != statusDone || !strings.Contains(o.stdout, "tenant.created") || strings.Count(o.stdout, "\n") != 1 {
+	if o.status != cli.StatusDone || !strings.Contains(o.stdout, "tenant.created") || strings.Count(o.stdout, "\n") != 1 {
 		t.Errorf("replay: status %d, %q, %q", o.status, o.stdout, o.stderr)
 	}
 	o = try(t, environ, "audit", "replay", "--tenant", "default", "--json")
@@ -347,7 +348,7 @@ func TestCommandsBesideAServer(t *testing.T) {
 	// The tenant's own stream has the tenant's id.
 	for _, tenant := range []string{"default", event.StreamID} {
 		o = try(t, environ, "projections", "rebuild", "--tenant", tenant, "--projection", "tenants")
-		if o.status != statusDone || !strings.Contains(o.stdout, "default  tenants  done: 1 events") {
+		if o.status != cli.StatusDone || !strings.Contains(o.stdout, "default  tenants  done: 1 events") {
 			t.Errorf("rebuild %s: status %d, %q, %q", tenant, o.status, o.stdout, o.stderr)
 		}
 	}
@@ -368,7 +369,7 @@ func TestCommandsBesideAServer(t *testing.T) {
 	// The platform's log has the users.
 	register(t, s.url, "Ann")
 	o = try(t, environ, "audit", "replay", "--tenant", domain.Platform.String())
-	if o.status != statusDone || strings.Count(o.stdout, "user.registered") != 1 {
+	if o.status != cli.StatusDone || strings.Count(o.stdout, "user.registered") != 1 {
 		t.Errorf("replay of the platform: status %d, %q, %q", o.status, o.stdout, o.stderr)
 	}
 }

@@ -10,13 +10,14 @@ import (
 	"strings"
 
 	"docket/domain"
+	"docket/internal/cli"
 	"docket/projections"
 
 	"github.com/spf13/cobra"
 )
 
 func (p *program) projectionsCommand() *cobra.Command {
-	return group(&cobra.Command{
+	return cli.Group(&cobra.Command{
 		Use: "projections", Short: "The read models and the other subscriptions",
 		Example: `  docket projections list
   docket projections verify
@@ -74,7 +75,7 @@ Read models: ` + strings.Join(projections.Models(), ", ") + ".",
 	}
 	r.flags(c, p)
 	c.Flags().BoolVar(&dryRun, "dry-run", false, "tell what would change, and change nothing")
-	jsonFlag(c, &r.json, "one JSON object for each read model, and one with the totals")
+	cli.JSONFlag(c, &r.json, "one JSON object for each read model, and one with the totals")
 	return c
 }
 
@@ -92,8 +93,8 @@ func (r *rebuilding) flags(c *cobra.Command, p *program) {
 	c.Flags().StringArrayVar(&r.tenants, "tenant", nil, "a `tenant`'s slug or id; may be repeated")
 	c.Flags().IntVar(&r.workers, "workers", 1, "how many tenants at a time")
 	c.Flags().BoolVar(&r.full, "full-speed", false, "don't give way to those who use the API")
-	completeFlag(c, "tenant", p.completeTenants)
-	completeFlag(c, "projection", completeModels)
+	cli.CompleteFlag(c, "tenant", p.completeTenants)
+	cli.CompleteFlag(c, "projection", completeModels)
 }
 
 // check refuses what can't be before anything is connected to.
@@ -165,11 +166,11 @@ func (p *program) rebuild(c *cobra.Command, r rebuilding) error {
 		err = rebuilder.Rebuild(ctx, chosen, r.models, told.tell)
 		var gone *projections.UnreachableError
 		if errors.As(err, &gone) {
-			told.interrupted()
+			told.bar.Close()
 			return fmt.Errorf("given again, it goes on: %w", gone)
 		}
 		if err != nil && (ctx.Err() != nil || told.failed+told.left == 0) {
-			told.interrupted()
+			told.bar.Close()
 			return err
 		}
 		return told.end()

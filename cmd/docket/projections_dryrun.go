@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"docket/domain"
+	"docket/internal/cli"
 	"docket/projections"
 )
 
@@ -165,11 +166,11 @@ func (r *rehearsal) verdict(d projections.Verdict) {
 	}
 	switch {
 	case r.json:
-		r.keep(writeLineJSON(r.out, w))
+		r.keep(cli.WriteJSON(r.out, w))
 	case w.Error == interrupted:
-		fmt.Fprintf(r.failures, "%s  %s  %s\n", printable(w.Tenant), w.Projection, w.Error)
+		fmt.Fprintf(r.failures, "%s  %s  %s\n", cli.Printable(w.Tenant), w.Projection, w.Error)
 	case w.Error != "":
-		fmt.Fprintf(r.failures, "%s  %s  failed: %s\n", printable(w.Tenant), w.Projection, w.Error)
+		fmt.Fprintf(r.failures, "%s  %s  failed: %s\n", cli.Printable(w.Tenant), w.Projection, w.Error)
 	default:
 		r.keep(w.write(r.out))
 	}
@@ -178,7 +179,7 @@ func (r *rehearsal) verdict(d projections.Verdict) {
 
 // write is for people.
 func (w *wouldChange) write(out *bufio.Writer) error {
-	head, far := printable(w.Tenant)+"  "+w.Projection+"  ", ""
+	head, far := cli.Printable(w.Tenant)+"  "+w.Projection+"  ", ""
 	if w.Seq < w.Head {
 		far = fmt.Sprintf(", as far as event %d of %d", w.Seq, w.Head)
 	}
@@ -194,7 +195,7 @@ func (w *wouldChange) write(out *bufio.Writer) error {
 		rows rowsOfKind
 	}{{"add", w.Missing}, {"remove", w.Extra}} {
 		for _, key := range k.rows.Keys {
-			_, err = fmt.Fprintf(out, "  %s %s\n", k.verb, printable(key))
+			_, err = fmt.Fprintf(out, "  %s %s\n", k.verb, cli.Printable(key))
 		}
 		if more := k.rows.Rows - int64(len(k.rows.Keys)); more > 0 {
 			_, err = fmt.Fprintf(out, "  %s %d more\n", k.verb, more)
@@ -203,7 +204,7 @@ func (w *wouldChange) write(out *bufio.Writer) error {
 	for _, c := range w.Columns {
 		_, err = fmt.Fprintf(out, "  %s, in %d rows\n", c.Column, c.Rows)
 		for _, s := range c.Samples {
-			_, err = fmt.Fprintf(out, "    %s  %s → %s\n", printable(s.Key), brieflyJSON(s.Live), brieflyJSON(s.Fresh))
+			_, err = fmt.Fprintf(out, "    %s  %s → %s\n", cli.Printable(s.Key), brieflyJSON(s.Live), brieflyJSON(s.Fresh))
 		}
 	}
 	return err // a bufio.Writer goes on failing once it did
@@ -221,7 +222,7 @@ func (r *rehearsal) end() error {
 	t := &r.totals
 	t.Took = took.Milliseconds()
 	if r.json {
-		r.keep(writeLineJSON(r.out, t))
+		r.keep(cli.WriteJSON(r.out, t))
 	} else {
 		_, err := fmt.Fprintf(r.out, "dry run in %s, nothing was changed: of %d rows in %d read models, a rebuild would add %d, remove %d and alter %d",
 			took.Round(time.Millisecond), t.Rows, t.Compared, t.Missing, t.Extra, t.Changed)

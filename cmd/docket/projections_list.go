@@ -12,6 +12,7 @@ import (
 
 	"docket/domain"
 	"docket/eventstore/feed"
+	"docket/internal/cli"
 	"docket/projections"
 
 	"github.com/spf13/cobra"
@@ -37,7 +38,7 @@ has everything.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return p.listProjections(c, asJSON) },
 	}
-	jsonFlag(c, &asJSON, "one JSON object a subscription")
+	cli.JSONFlag(c, &asJSON, "one JSON object a subscription")
 	return c
 }
 
@@ -189,7 +190,7 @@ func (p *program) listProjections(c *cobra.Command, asJSON bool) error {
 		}
 		out := bufio.NewWriter(p.stdout)
 		for _, l := range lines {
-			if err := writeLineJSON(out, l); err != nil {
+			if err := cli.WriteJSON(out, l); err != nil {
 				return err
 			}
 		}
@@ -198,76 +199,76 @@ func (p *program) listProjections(c *cobra.Command, asJSON bool) error {
 }
 
 // writeStandings is for people: a table of all, and tables of what wants somebody's eye.
-func writeStandings(s screen, lines []projectionLine) error {
-	all := &table{to: s, columns: []column{
-		{title: "PROJECTION"}, {title: "TENANTS", right: true, spare: 3}, {title: "BEHIND", right: true},
-		{title: "EVENTS", right: true}, {title: "LAG", right: true}, {title: "GENERATION", right: true, spare: 1},
-		{title: "FOLD", right: true, spare: 2}, {title: "PARKED", right: true},
+func writeStandings(s cli.Screen, lines []projectionLine) error {
+	all := &cli.Table{Screen: s, Columns: []cli.Column{
+		{Title: "PROJECTION"}, {Title: "TENANTS", Right: true, Drop: 3}, {Title: "BEHIND", Right: true},
+		{Title: "EVENTS", Right: true}, {Title: "LAG", Right: true}, {Title: "GENERATION", Right: true, Drop: 1},
+		{Title: "FOLD", Right: true, Drop: 2}, {Title: "PARKED", Right: true},
 	}}
-	parked := &table{to: s, columns: []column{
-		{title: "PARKED"}, {title: "TENANT"}, {title: "EVENT", right: true}, {title: "ATTEMPTS", right: true, spare: 2},
-		{title: "SINCE", spare: 1}, {title: "NEXT TRY", spare: 3}, {title: "ERROR", flows: true},
+	parked := &cli.Table{Screen: s, Columns: []cli.Column{
+		{Title: "PARKED"}, {Title: "TENANT"}, {Title: "EVENT", Right: true}, {Title: "ATTEMPTS", Right: true, Drop: 2},
+		{Title: "SINCE", Drop: 1}, {Title: "NEXT TRY", Drop: 3}, {Title: "ERROR", Wrap: true},
 	}}
-	skipped := &table{to: s, columns: []column{
-		{title: "SKIPPED"}, {title: "TENANT"}, {title: "EVENT", right: true}, {title: "AT", spare: 1},
-		{title: "OPERATOR"}, {title: "REASON", flows: true},
+	skipped := &cli.Table{Screen: s, Columns: []cli.Column{
+		{Title: "SKIPPED"}, {Title: "TENANT"}, {Title: "EVENT", Right: true}, {Title: "AT", Drop: 1},
+		{Title: "OPERATOR"}, {Title: "REASON", Wrap: true},
 	}}
-	building := &table{to: s, columns: []column{
-		{title: "BUILDING"}, {title: "TENANT"}, {title: "EVENTS", right: true}, {title: "OF", right: true}, {title: "FOLD", right: true, spare: 2},
-		{title: "SINCE", spare: 1}, {title: "BY", flows: true},
+	building := &cli.Table{Screen: s, Columns: []cli.Column{
+		{Title: "BUILDING"}, {Title: "TENANT"}, {Title: "EVENTS", Right: true}, {Title: "OF", Right: true}, {Title: "FOLD", Right: true, Drop: 2},
+		{Title: "SINCE", Drop: 1}, {Title: "BY", Wrap: true},
 	}}
-	failed := &table{to: s, columns: []column{
-		{title: "BUILD FAILED"}, {title: "TENANT"}, {title: "EVENTS", right: true}, {title: "OF", right: true}, {title: "FOLD", right: true, spare: 3},
-		{title: "ATTEMPTS", right: true, spare: 2}, {title: "SINCE", spare: 1}, {title: "ERROR", flows: true},
+	failed := &cli.Table{Screen: s, Columns: []cli.Column{
+		{Title: "BUILD FAILED"}, {Title: "TENANT"}, {Title: "EVENTS", Right: true}, {Title: "OF", Right: true}, {Title: "FOLD", Right: true, Drop: 3},
+		{Title: "ATTEMPTS", Right: true, Drop: 2}, {Title: "SINCE", Drop: 1}, {Title: "ERROR", Wrap: true},
 	}}
-	var rows, parkedRows, skippedRows, buildingRows, failedRows [][]cell
+	var rows, parkedRows, skippedRows, buildingRows, failedRows [][]cli.Cell
 	for _, l := range lines {
-		how := plain
+		style := cli.Plain
 		if len(l.Parked) > 0 {
-			how = red
+			style = cli.Red
 		}
-		rows = append(rows, []cell{
-			{text: l.Projection}, {text: strconv.Itoa(l.Tenants)}, {text: strconv.Itoa(l.BehindTenants)},
-			{text: strconv.FormatInt(l.LagEvents, 10)}, {text: brief(time.Duration(l.LagSeconds * float64(time.Second)))},
-			{text: l.generations()}, {text: l.fold()}, {strconv.Itoa(len(l.Parked)), how},
+		rows = append(rows, []cli.Cell{
+			{Text: l.Projection}, {Text: strconv.Itoa(l.Tenants)}, {Text: strconv.Itoa(l.BehindTenants)},
+			{Text: strconv.FormatInt(l.LagEvents, 10)}, {Text: cli.Duration(time.Duration(l.LagSeconds * float64(time.Second)))},
+			{Text: l.generations()}, {Text: l.fold()}, {Text: strconv.Itoa(len(l.Parked)), Style: style},
 		})
 		for _, k := range l.Parked {
 			since := ""
 			if k.Since != nil {
 				since = k.Since.Format(time.DateTime)
 			}
-			parkedRows = append(parkedRows, []cell{
-				{l.Projection, red}, {text: k.Tenant}, {text: strconv.FormatInt(k.Seq, 10)}, {text: strconv.Itoa(k.Attempts)},
-				{text: since}, {text: k.NextRetry.Format(time.DateTime)}, {text: oneLine(k.Error)},
+			parkedRows = append(parkedRows, []cli.Cell{
+				{Text: l.Projection, Style: cli.Red}, {Text: k.Tenant}, {Text: strconv.FormatInt(k.Seq, 10)}, {Text: strconv.Itoa(k.Attempts)},
+				{Text: since}, {Text: k.NextRetry.Format(time.DateTime)}, {Text: cli.OneLine(k.Error)},
 			})
 		}
 		for _, k := range l.Skipped {
-			skippedRows = append(skippedRows, []cell{
-				{text: l.Projection}, {text: k.Tenant}, {text: strconv.FormatInt(k.Seq, 10)}, {text: k.At.Format(time.DateTime)},
-				{text: k.Operator}, {text: oneLine(k.Reason)},
+			skippedRows = append(skippedRows, []cli.Cell{
+				{Text: l.Projection}, {Text: k.Tenant}, {Text: strconv.FormatInt(k.Seq, 10)}, {Text: k.At.Format(time.DateTime)},
+				{Text: k.Operator}, {Text: cli.OneLine(k.Reason)},
 			})
 		}
 		for _, b := range l.Building {
-			buildingRows = append(buildingRows, []cell{
-				{text: l.Projection}, {text: b.Tenant}, {text: strconv.FormatInt(b.Seq, 10)}, {text: strconv.FormatInt(b.Head, 10)},
-				{text: strconv.Itoa(b.FoldVersion)}, {text: b.Since.Format(time.DateTime)}, {text: oneLine(b.By)},
+			buildingRows = append(buildingRows, []cli.Cell{
+				{Text: l.Projection}, {Text: b.Tenant}, {Text: strconv.FormatInt(b.Seq, 10)}, {Text: strconv.FormatInt(b.Head, 10)},
+				{Text: strconv.Itoa(b.FoldVersion)}, {Text: b.Since.Format(time.DateTime)}, {Text: cli.OneLine(b.By)},
 			})
 		}
 		for _, b := range l.FailedBuilds {
-			failedRows = append(failedRows, []cell{
-				{l.Projection, red}, {text: b.Tenant}, {text: strconv.FormatInt(b.Seq, 10)}, {text: strconv.FormatInt(b.Head, 10)},
-				{text: strconv.Itoa(b.FoldVersion)}, {text: strconv.Itoa(b.Attempts)}, {text: b.Since.Format(time.DateTime)}, {text: oneLine(b.Error)},
+			failedRows = append(failedRows, []cli.Cell{
+				{Text: l.Projection, Style: cli.Red}, {Text: b.Tenant}, {Text: strconv.FormatInt(b.Seq, 10)}, {Text: strconv.FormatInt(b.Head, 10)},
+				{Text: strconv.Itoa(b.FoldVersion)}, {Text: strconv.Itoa(b.Attempts)}, {Text: b.Since.Format(time.DateTime)}, {Text: cli.OneLine(b.Error)},
 			})
 		}
 	}
-	err := all.write(rows)
+	err := all.Write(rows)
 	for _, more := range []struct {
-		*table
-		rows [][]cell
+		*cli.Table
+		rows [][]cli.Cell
 	}{{parked, parkedRows}, {skipped, skippedRows}, {building, buildingRows}, {failed, failedRows}} {
 		if len(more.rows) > 0 {
 			_, blank := s.Write([]byte("\n"))
-			err = errors.Join(err, blank, more.write(more.rows))
+			err = errors.Join(err, blank, more.Write(more.rows))
 		}
 	}
 	return err
@@ -302,15 +303,4 @@ func (l projectionLine) generations() string {
 		return strconv.Itoa(first)
 	}
 	return strconv.Itoa(first) + "–" + strconv.Itoa(last)
-}
-
-// brief is a duration as people want it: the less exact the longer.
-func brief(d time.Duration) string {
-	switch {
-	case d >= time.Minute:
-		return d.Round(time.Second).String()
-	case d >= time.Second:
-		return d.Round(100 * time.Millisecond).String()
-	}
-	return d.Round(time.Millisecond).String()
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"docket/domain"
+	"docket/internal/cli"
 	"docket/internal/pgtest"
 
 	"github.com/google/uuid"
@@ -26,7 +27,7 @@ where e.tenant_id = $1 and e.type = 'task.updated' returning seq`
 func standings(t *testing.T, environ map[string]string) map[string]projectionLine {
 	t.Helper()
 	o := try(t, environ, "projections", "list", "--json")
-	if o.status != statusDone || o.stderr != "" {
+	if o.status != cli.StatusDone || o.stderr != "" {
 		t.Fatalf("list: status %d, %s", o.status, o.stderr)
 	}
 	lines := map[string]projectionLine{}
@@ -119,19 +120,19 @@ func TestPoisonedServer(t *testing.T) {
 			t.Errorf("activity: %v parked", other)
 		}
 	}
-	if o := try(t, environ, "projections", "list"); o.status != statusDone || !regexp.MustCompile(fmt.Sprintf(`(?m)^tasks +default +%d +\d+ +.*there is no row`, poison)).MatchString(o.stdout) {
+	if o := try(t, environ, "projections", "list"); o.status != cli.StatusDone || !regexp.MustCompile(fmt.Sprintf(`(?m)^tasks +default +%d +\d+ +.*there is no row`, poison)).MatchString(o.stdout) {
 		t.Errorf("list: status %d\n%s", o.status, o.stdout)
 	}
 
 	skip := []string{"projections", "skip", "--projection", "tasks", "--tenant", "default", "--reason", "names no task"}
 	again := try(t, environ, append(slices.Clone(skip), "--json")...)
 	var done unparked
-	if err := json.Unmarshal([]byte(again.stdout), &done); err != nil || again.status != statusDone || done.Seq != poison || done.Operator != "on-call" {
+	if err := json.Unmarshal([]byte(again.stdout), &done); err != nil || again.status != cli.StatusDone || done.Seq != poison || done.Operator != "on-call" {
 		t.Fatalf("skip: status %d, %s%s", again.status, again.stdout, again.stderr)
 	}
 	settled(t, pool, tenant, "tasks")
 	ill.get("/v1/tasks/" + after).want(200)
-	if o := try(t, environ, skip...); o.status != statusNo || strings.Count(o.stderr, "\n") != 1 {
+	if o := try(t, environ, skip...); o.status != cli.StatusNo || strings.Count(o.stderr, "\n") != 1 {
 		t.Errorf("skip of what isn't parked: status %d, %s", o.status, o.stderr)
 	}
 	l := standings(t, environ)["tasks"]
@@ -145,7 +146,7 @@ func TestPoisonedServer(t *testing.T) {
 		t.Errorf("replay:\n%s", replayed)
 	}
 	ill.get("/v1/admin/activity?entity_type=subscription").want(200)
-	if o := try(t, environ, "projections", "rebuild", "--projection", "tasks"); o.status != statusDone {
+	if o := try(t, environ, "projections", "rebuild", "--projection", "tasks"); o.status != cli.StatusDone {
 		t.Errorf("rebuild: status %d, %s", o.status, o.stderr)
 	}
 	ill.get("/v1/tasks/" + after).want(200)
@@ -153,7 +154,7 @@ func TestPoisonedServer(t *testing.T) {
 		t.Errorf("generations after the rebuild: %+v", g)
 	}
 	o := s.stop()
-	if o.status != statusDone || !strings.Contains(o.stderr, "page failed") || strings.Contains(o.stderr, `"subscription":"activity"`) {
+	if o.status != cli.StatusDone || !strings.Contains(o.stderr, "page failed") || strings.Contains(o.stderr, `"subscription":"activity"`) {
 		t.Errorf("status %d, logged %s", o.status, o.stderr)
 	}
 }
@@ -205,11 +206,11 @@ func TestUnparkingRefused(t *testing.T) {
 			status                     int
 			said                       string
 		}{
-			{"nonesuch", "default", "x", statusCouldNot, `there is no "nonesuch"`},
-			{"tasks", "nonesuch", "x", statusCouldNot, `no tenant with the slug or id "nonesuch"`},
-			{"tasks", "default", "x", statusNo, "tasks isn't parked in default"},
-			{"renames", domain.Platform.String(), "x", statusNo, "isn't parked"},
-			{"members", "(platform)", "x", statusNo, "members isn't parked in (platform)"},
+			{"nonesuch", "default", "x", cli.StatusFailed, `there is no "nonesuch"`},
+			{"tasks", "nonesuch", "x", cli.StatusFailed, `no tenant with the slug or id "nonesuch"`},
+			{"tasks", "default", "x", cli.StatusNo, "tasks isn't parked in default"},
+			{"renames", domain.Platform.String(), "x", cli.StatusNo, "isn't parked"},
+			{"members", "(platform)", "x", cli.StatusNo, "members isn't parked in (platform)"},
 		} {
 			o := try(t, environ, "projections", verb, "--projection", c.projection, "--tenant", c.tenant, "--reason", c.reason)
 			if o.status != c.status || strings.Count(o.stderr, "\n") != 1 || !strings.Contains(o.stderr, c.said) || o.stdout != "" {

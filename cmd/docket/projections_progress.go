@@ -9,9 +9,8 @@ import (
 	"time"
 
 	"docket/domain"
+	"docket/internal/cli"
 	"docket/projections"
-
-	"github.com/schollz/progressbar/v3"
 )
 
 // progressEvery is how often a long rebuild says that it is alive.
@@ -25,7 +24,7 @@ type progress struct {
 	failures io.Writer
 	names    *tenantNames
 	json     bool
-	bar      *progressbar.ProgressBar // nil where there is no terminal
+	bar      *cli.ProgressBar // nil where there is no terminal
 	began    time.Time
 	last     time.Time
 	done     int
@@ -51,8 +50,8 @@ func (p *program) newProgress(ctx context.Context, r *projections.Rebuilder, ten
 		to: p.stdout, failures: p.stderr, names: names, json: what.json, began: now, last: now,
 		work: work{models: int64(models), events: events, seqs: map[modelOf]int64{}, ended: map[domain.TenantID]int64{}},
 	}
-	if s := p.screen(); s.width > 0 && !what.json {
-		t.bar = newBar(s, events)
+	if !what.json {
+		t.bar = cli.NewProgressBar(p.screen(), events, "events")
 	}
 	return t, nil
 }
@@ -104,22 +103,21 @@ func (p *progress) tell(now projections.Progress) {
 	name := p.names.name(now.Tenant)
 	switch {
 	case p.json:
-		p.broken = errors.Join(p.broken, writeLineJSON(p.to, rebuilt{
+		p.broken = errors.Join(p.broken, cli.WriteJSON(p.to, rebuilt{
 			TenantID: now.Tenant, Tenant: name, Projection: now.Model, Done: now.Done, Events: now.Seq,
 			OldRows: left != nil, Error: why,
 		}))
 	case left != nil:
-		p.clear()
-		fmt.Fprintf(p.failures, "%s  %s  %s: %s\n", printable(name), now.Model, oldRowsLeft, why)
+		p.bar.Clear()
+		fmt.Fprintf(p.failures, "%s  %s  %s: %s\n", cli.Printable(name), now.Model, oldRowsLeft, why)
 	case why == goesOn:
-		p.clear()
-		fmt.Fprintf(p.failures, "%s  %s  %s\n", printable(name), now.Model, why)
+		p.bar.Clear()
+		fmt.Fprintf(p.failures, "%s  %s  %s\n", cli.Printable(name), now.Model, why)
 	case now.Err != nil:
-		p.clear()
-		fmt.Fprintf(p.failures, "%s  %s  failed, the old rows are read on: %s\n", printable(name), now.Model, why)
+		p.bar.Clear()
+		fmt.Fprintf(p.failures, "%s  %s  failed, the old rows are read on: %s\n", cli.Printable(name), now.Model, why)
 	case p.bar != nil:
-		p.bar.Describe(inHand(name))
-		_ = p.bar.Set64(min(p.work.done(), p.bar.GetMax64())) // a bar that can't be drawn keeps nothing from being done
+		p.bar.Set(name, p.work.done())
 	case now.Done:
 		fmt.Fprintf(p.to, "%s  %s  done: %d events\n", name, now.Model, now.Seq)
 	default:
@@ -139,21 +137,6 @@ const (
 	goesOn      = "interrupted; goes on when given again"
 )
 
-// clear takes the bar away, for a line.
-func (p *progress) clear() {
-	if p.bar != nil {
-		_ = p.bar.Clear()
-	}
-}
-
-// interrupted leaves the terminal as it was.
-func (p *progress) interrupted() {
-	p.clear()
-	if p.bar != nil {
-		_ = p.bar.Exit()
-	}
-}
-
 // reason is why one read model failed, without what the line says anyway.
 func reason(err error) string {
 	var (
@@ -170,18 +153,18 @@ func reason(err error) string {
 		return interrupted
 	}
 	if errors.Is(err, domain.ErrUnknownEvent) {
-		return "left to a newer docket, which wrote what this one can't read: " + oneLine(err.Error())
+		return "left to a newer docket, which wrote what this one can't read: " + cli.OneLine(err.Error())
 	}
-	return oneLine(err.Error())
+	return cli.OneLine(err.Error())
 }
 
 func (p *progress) end() error {
 	took, err := time.Since(p.began), p.broken
-	p.clear()
+	p.bar.Clear()
 	switch {
 	case err != nil:
 	case p.json:
-		err = writeLineJSON(p.to, rebuiltAll{Rebuilt: p.done, OldRows: p.left, Failed: p.failed, Events: p.work.read(), Took: took.Milliseconds()})
+		err = cli.WriteJSON(p.to, rebuiltAll{Rebuilt: p.done, OldRows: p.left, Failed: p.failed, Events: p.work.read(), Took: took.Milliseconds()})
 	default:
 		_, err = fmt.Fprintf(p.to, "rebuilt %d read models from %d events in %s\n", p.done, p.work.read(), took.Round(time.Millisecond))
 	}
@@ -191,7 +174,7 @@ func (p *progress) end() error {
 	case p.failed > 0:
 		return fmt.Errorf("%d read models couldn't be rebuilt", p.failed)
 	case p.left > 0:
-		return &refusal{fmt.Sprintf("%d read models are rebuilt, and their old rows are still there", p.left)}
+		return cli.Refuse("%d read models are rebuilt, and their old rows are still there", p.left)
 	}
 	return err
 }

@@ -12,6 +12,7 @@ import (
 
 	"docket/domain"
 	"docket/eventstore/feed"
+	"docket/internal/cli"
 	"docket/internal/pgtest"
 	"docket/projections"
 
@@ -27,7 +28,7 @@ func TestRebuildOnATerminal(t *testing.T) {
 	serve(t, environ).stop()
 	for _, columns := range []int{80, 120} {
 		status, shown := onTerminal(t, columns, environ, "projections", "rebuild", "--workers", "2")
-		if status != statusDone || !strings.Contains(shown, "[") || !strings.Contains(shown, " events/") || strings.Contains(shown, "  done: ") {
+		if status != cli.StatusDone || !strings.Contains(shown, "[") || !strings.Contains(shown, " events/") || strings.Contains(shown, "  done: ") {
 			t.Errorf("status %d: %q", status, shown)
 		}
 		for line := range strings.FieldsFuncSeq(shown, func(r rune) bool { return r == '\r' || r == '\n' }) {
@@ -90,11 +91,11 @@ func TestRebuildNamedTwice(t *testing.T) {
 	twice := []string{"--tenant", "default", "--tenant", tenant.String(), "--projection", "tasks", "--projection", "tasks"}
 	for _, speed := range [][]string{nil, {"--workers", "2", "--full-speed"}} {
 		o := try(t, environ, append(append([]string{"projections", "rebuild"}, twice...), speed...)...)
-		if o.status != statusDone || o.stderr != "" || strings.Count(o.stdout, "  done: ") != 1 || !strings.Contains(o.stdout, "rebuilt 1 read models") {
+		if o.status != cli.StatusDone || o.stderr != "" || strings.Count(o.stdout, "  done: ") != 1 || !strings.Contains(o.stdout, "rebuilt 1 read models") {
 			t.Errorf("rebuild %v: status %d, %s%s", speed, o.status, o.stdout, o.stderr)
 		}
 		o = try(t, environ, append(append([]string{"projections", "verify", "--repair"}, twice...), speed...)...)
-		if o.status != statusDone || o.stderr != "" || !strings.HasPrefix(o.stdout, "verified 1 read models of 1 tenants") {
+		if o.status != cli.StatusDone || o.stderr != "" || !strings.HasPrefix(o.stdout, "verified 1 read models of 1 tenants") {
 			t.Errorf("verify %v: status %d, %s%s", speed, o.status, o.stdout, o.stderr)
 		}
 	}
@@ -120,7 +121,7 @@ func TestRebuildWhoseOldRowsStay(t *testing.T) {
 create trigger kept before delete on tenants for each row execute function kept()`)
 	rebuild := []string{"projections", "rebuild", "--tenant", "default", "--projection", "tenants", "--projection", "tasks"}
 	o := try(t, environ, rebuild...)
-	if o.status != statusNo || !strings.Contains(o.stdout, "rebuilt 2 read models") ||
+	if o.status != cli.StatusNo || !strings.Contains(o.stdout, "rebuilt 2 read models") ||
 		!strings.HasPrefix(o.stderr, "default  tenants  rebuilt, and its old rows are still there; a server deletes them: ") ||
 		!strings.HasSuffix(o.stderr, "docket: 1 read models are rebuilt, and their old rows are still there\n") || strings.Contains(o.stderr, "failed") {
 		t.Errorf("rebuild: status %d, %s%s", o.status, o.stdout, o.stderr)
@@ -128,7 +129,7 @@ create trigger kept before delete on tenants for each row execute function kept(
 	o = try(t, environ, append(rebuild, "--json")...)
 	var totals rebuiltAll
 	o.last(t, &totals)
-	if o.status != statusNo || totals.Rebuilt != 2 || totals.OldRows != 1 || totals.Failed != 0 || strings.Count(o.stdout, `"old_rows_left":true,"error":"`) != 1 {
+	if o.status != cli.StatusNo || totals.Rebuilt != 2 || totals.OldRows != 1 || totals.Failed != 0 || strings.Count(o.stdout, `"old_rows_left":true,"error":"`) != 1 {
 		t.Errorf("rebuild --json: status %d, %s%s", o.status, o.stdout, o.stderr)
 	}
 	if _, err := pool.Exec(t.Context(), `update tenants set channel = 'smoke' where tenant_id = $1`, tenantOf(t, pool, "default").UUID()); err != nil {
@@ -136,7 +137,7 @@ create trigger kept before delete on tenants for each row execute function kept(
 	}
 	repair := []string{"projections", "verify", "--tenant", "default", "--projection", "tenants", "--repair"}
 	o = try(t, environ, repair...)
-	if o.status != statusNo || !strings.Contains(o.stdout, "1 differ; repaired 1 read models\n") ||
+	if o.status != cli.StatusNo || !strings.Contains(o.stdout, "1 differ; repaired 1 read models\n") ||
 		!strings.HasPrefix(o.stderr, "default  tenants  rebuilt, and its old rows are still there") || strings.Count(o.stderr, "\n") != 1 {
 		t.Errorf("repair: status %d, %s%s", o.status, o.stdout, o.stderr)
 	}
@@ -237,7 +238,7 @@ func TestRebuildKilledUnderLoad(t *testing.T) {
 	o := in.run("projections", "rebuild", "--workers", "2")
 	close(stop)
 	load.Wait()
-	if o.status != statusDone {
+	if o.status != cli.StatusDone {
 		t.Fatalf("after %d kills: status %d, %s", killed, o.status, o.stderr)
 	}
 	for _, name := range subscriptionNames() {

@@ -9,6 +9,7 @@ import (
 
 	"docket/domain"
 	"docket/eventstore/feed"
+	"docket/internal/cli"
 
 	"github.com/spf13/cobra"
 )
@@ -100,12 +101,10 @@ Projections: ` + strings.Join(subscriptionNames(), ", ") + "."
 	c.Flags().StringVar(&u.tenant, "tenant", "", "a `tenant`'s slug or id")
 	c.Flags().StringVar(&u.reason, "reason", "", "a `text` for those who read the log later, 1 to 1000 characters")
 	c.Flags().StringVar(&u.operator, "operator", "", "a `name` for who does it; unset: SUDO_USER, USER or LOGNAME")
-	jsonFlag(c, &u.json, "one JSON object")
-	for _, name := range []string{"projection", "tenant", "reason"} {
-		_ = c.MarkFlagRequired(name) // it is there
-	}
-	completeFlag(c, "tenant", p.completeTenants)
-	completeFlag(c, "projection", cobra.FixedCompletions(subscriptionNames(), cobra.ShellCompDirectiveNoFileComp))
+	cli.JSONFlag(c, &u.json, "one JSON object")
+	cli.RequireFlags(c, "projection", "tenant", "reason")
+	cli.CompleteFlag(c, "tenant", p.completeTenants)
+	cli.CompleteWith(c, "projection", subscriptionNames()...)
 	return c
 }
 
@@ -140,12 +139,12 @@ func (p *program) unpark(c *cobra.Command, u unparking, format string, make func
 			return u.refuse(err)
 		}
 		if u.json {
-			return writeLineJSON(p.stdout, unparked{
+			return cli.WriteJSON(p.stdout, unparked{
 				TenantID: tenant, Tenant: u.tenant, Projection: u.projection, Seq: parked.Seq, Recorded: recorded,
 				Operator: u.operator, Reason: u.reason, Error: parked.Error,
 			})
 		}
-		_, err = fmt.Fprintf(p.stdout, format, parked.Seq, u.projection, printable(u.tenant), recorded)
+		_, err = fmt.Fprintf(p.stdout, format, parked.Seq, u.projection, cli.Printable(u.tenant), recorded)
 		return err
 	})
 }
@@ -163,9 +162,9 @@ func (u unparking) refuse(err error) error {
 	)
 	switch {
 	case errors.As(err, &not):
-		return &refusal{fmt.Sprintf("%s isn't parked in %s: see docket projections list", u.projection, u.tenant)}
+		return cli.Refuse("%s isn't parked in %s: see docket projections list", u.projection, u.tenant)
 	case errors.As(err, &running):
-		return &refusal{fmt.Sprintf("%s is being rebuilt in %s: wait for that, or stop it", u.projection, u.tenant)}
+		return cli.Refuse("%s is being rebuilt in %s: wait for that, or stop it", u.projection, u.tenant)
 	}
 	return refuseTenant(err)
 }

@@ -12,9 +12,9 @@ import (
 	"time"
 
 	"docket/domain"
+	"docket/internal/cli"
 	"docket/projections"
 
-	"github.com/mattn/go-runewidth"
 	"github.com/spf13/cobra"
 )
 
@@ -53,7 +53,7 @@ Read models: ` + strings.Join(projections.Models(), ", ") + ".",
 	}
 	r.flags(c, p)
 	c.Flags().BoolVar(&repair, "repair", false, "have the fresh rows take the place of those that differ")
-	jsonFlag(c, &r.json, "one JSON object for each row that differs, and one with the totals")
+	cli.JSONFlag(c, &r.json, "one JSON object for each row that differs, and one with the totals")
 	return c
 }
 
@@ -167,10 +167,10 @@ func (v *verifying) difference(d projections.Difference) {
 		for _, c := range d.Columns {
 			row.Columns = append(row.Columns, differingColumns{c.Name, c.Live, c.Fresh})
 		}
-		v.keep(writeLineJSON(v.out, row))
+		v.keep(cli.WriteJSON(v.out, row))
 		return
 	}
-	_, err := fmt.Fprintf(v.out, "%s  %s  %s  %s\n", printable(name), d.Model, printable(d.Key), describe(d))
+	_, err := fmt.Fprintf(v.out, "%s  %s  %s  %s\n", cli.Printable(name), d.Model, cli.Printable(d.Key), describe(d))
 	v.keep(err)
 }
 
@@ -194,7 +194,7 @@ const brieflyMost = 60
 
 // brieflyJSON is a value for people: short, and nothing that a terminal obeys.
 func brieflyJSON(value json.RawMessage) string {
-	return runewidth.Truncate(oneLine(printable(string(value))), brieflyMost, "…")
+	return cli.Truncate(cli.OneLine(cli.Printable(string(value))), brieflyMost)
 }
 
 func (v *verifying) verdict(d projections.Verdict) {
@@ -219,7 +219,7 @@ func (v *verifying) verdict(d projections.Verdict) {
 	name := v.names.name(d.Tenant)
 	if v.json {
 		if d.Err != nil {
-			v.keep(writeLineJSON(v.out, unverified{TenantID: d.Tenant, Tenant: name, Projection: d.Model, OldRows: left != nil, Error: whyNot(d.Err)}))
+			v.keep(cli.WriteJSON(v.out, unverified{TenantID: d.Tenant, Tenant: name, Projection: d.Model, OldRows: left != nil, Error: whyNot(d.Err)}))
 		}
 		v.keep(v.out.Flush())
 		return
@@ -229,17 +229,17 @@ func (v *verifying) verdict(d projections.Verdict) {
 		if d.Repaired {
 			repaired = ", repaired"
 		}
-		_, err := fmt.Fprintf(v.out, "%s  %s  %d of %d rows differ%s\n", printable(name), d.Model, d.Differing, d.Rows, repaired)
+		_, err := fmt.Fprintf(v.out, "%s  %s  %d of %d rows differ%s\n", cli.Printable(name), d.Model, d.Differing, d.Rows, repaired)
 		v.keep(err)
 	}
 	v.keep(v.out.Flush())
 	switch {
 	case left != nil:
-		fmt.Fprintf(v.failures, "%s  %s  %s: %s\n", printable(name), d.Model, oldRowsLeft, whyNot(d.Err))
+		fmt.Fprintf(v.failures, "%s  %s  %s: %s\n", cli.Printable(name), d.Model, oldRowsLeft, whyNot(d.Err))
 	case d.Err != nil && whyNot(d.Err) == interrupted:
-		fmt.Fprintf(v.failures, "%s  %s  %s\n", printable(name), d.Model, interrupted)
+		fmt.Fprintf(v.failures, "%s  %s  %s\n", cli.Printable(name), d.Model, interrupted)
 	case d.Err != nil:
-		fmt.Fprintf(v.failures, "%s  %s  failed: %s\n", printable(name), d.Model, whyNot(d.Err))
+		fmt.Fprintf(v.failures, "%s  %s  failed: %s\n", cli.Printable(name), d.Model, whyNot(d.Err))
 	}
 }
 
@@ -269,7 +269,7 @@ func (v *verifying) end() error {
 	t := &v.totals
 	t.Tenants, t.Took = len(v.tenants), took.Milliseconds()
 	if v.json {
-		v.keep(writeLineJSON(v.out, t))
+		v.keep(cli.WriteJSON(v.out, t))
 	} else {
 		_, err := fmt.Fprintf(v.out, "verified %d read models of %d tenants in %s: %d rows, %d differ", t.Verified, t.Tenants,
 			took.Round(time.Millisecond), t.Rows, t.DifferingRows)
@@ -288,7 +288,7 @@ func (v *verifying) end() error {
 	case t.Failed > 0:
 		return fmt.Errorf("%d read models couldn't be verified", t.Failed)
 	case t.Differing > 0:
-		return errNo
+		return cli.ErrNo
 	}
 	return v.broken
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"docket/domain"
+	"docket/internal/cli"
 	"docket/internal/pgtest"
 	"docket/projections"
 
@@ -72,10 +73,10 @@ func TestVerifyCommand(t *testing.T) {
 	var totals verified
 	o := try(t, environ, append(verify, "--json", "--workers", "2")...)
 	o.last(t, &totals)
-	if o.status != statusDone || strings.Count(o.stdout, "\n") != 1 || o.stderr != "" || totals.Tenants != 3 || totals.Verified != all || totals.Rows == 0 || totals.DifferingRows != 0 {
+	if o.status != cli.StatusDone || strings.Count(o.stdout, "\n") != 1 || o.stderr != "" || totals.Tenants != 3 || totals.Verified != all || totals.Rows == 0 || totals.DifferingRows != 0 {
 		t.Errorf("sound: status %d, %s%s", o.status, o.stdout, o.stderr)
 	}
-	if o := try(t, environ, verify...); o.status != statusDone || !strings.HasPrefix(o.stdout, fmt.Sprintf("verified %d read models of 3 tenants in ", all)) ||
+	if o := try(t, environ, verify...); o.status != cli.StatusDone || !strings.HasPrefix(o.stdout, fmt.Sprintf("verified %d read models of 3 tenants in ", all)) ||
 		!strings.HasSuffix(o.stdout, " rows, 0 differ\n") || strings.Count(o.stdout, "\n") != 1 {
 		t.Errorf("sound: status %d, %s%s", o.status, o.stdout, o.stderr)
 	}
@@ -111,7 +112,7 @@ func TestVerifyCommand(t *testing.T) {
 	if d := named[tasks[8]]; d.Kind != projections.Missing || string(d.Columns[0].Live) != "null" {
 		t.Errorf("named: %+v", d)
 	}
-	if o.status != statusNo || o.stderr != "" || len(named) != 4 || totals.DifferingRows != 4 || totals.Differing != 2 || totals.Verified != all || totals.Repaired != 0 {
+	if o.status != cli.StatusNo || o.stderr != "" || len(named) != 4 || totals.DifferingRows != 4 || totals.Differing != 2 || totals.Verified != all || totals.Repaired != 0 {
 		t.Errorf("damaged: status %d, %s%s", o.status, o.stdout, o.stderr)
 	}
 	o = try(t, environ, append(verify, "--tenant", "acme", "--projection", "tasks")...)
@@ -124,10 +125,10 @@ func TestVerifyCommand(t *testing.T) {
 			t.Errorf("no %q in %s", want, o.stdout)
 		}
 	}
-	if o.status != statusNo || strings.Contains(o.stdout, "\x1b") {
+	if o.status != cli.StatusNo || strings.Contains(o.stdout, "\x1b") {
 		t.Errorf("status %d, %s", o.status, o.stdout)
 	}
-	if o := try(t, environ, append(verify, "--tenant", "default")...); o.status != statusDone {
+	if o := try(t, environ, append(verify, "--tenant", "default")...); o.status != cli.StatusDone {
 		t.Errorf("the other tenant: status %d, %s", o.status, o.stdout)
 	}
 
@@ -141,7 +142,7 @@ func TestVerifyCommand(t *testing.T) {
 			t.Errorf("no %q in %s", want, o.stdout)
 		}
 	}
-	if o.status != statusDone || o.stderr != "" {
+	if o.status != cli.StatusDone || o.stderr != "" {
 		t.Errorf("dry run: status %d, %s", o.status, o.stderr)
 	}
 	o = try(t, environ, "projections", "rebuild", "--dry-run", "--json", "--tenant", "acme", "--projection", "tasks")
@@ -167,7 +168,7 @@ func TestVerifyCommand(t *testing.T) {
 		t.Errorf("behind: %v, %s", err, o.stdout)
 	}
 	o = try(t, environ, behind...)
-	if want := fmt.Sprintf("acme  members  nothing would change, as far as event %d of %d: 1 rows\n", would.Seq, would.Head); o.status != statusDone ||
+	if want := fmt.Sprintf("acme  members  nothing would change, as far as event %d of %d: 1 rows\n", would.Seq, would.Head); o.status != cli.StatusDone ||
 		!strings.HasPrefix(o.stdout, want) || !strings.HasSuffix(o.stdout, "; 1 read models aren't as far as the log\n") {
 		t.Errorf("behind: status %d, %q, want %q", o.status, o.stdout, want)
 	}
@@ -187,10 +188,10 @@ func TestVerifyCommand(t *testing.T) {
 	}
 	o = try(t, environ, append(verify, "--repair", "--json")...)
 	o.last(t, &totals)
-	if o.status != statusNo || totals.Repaired != 1 || totals.DifferingRows != 1 {
+	if o.status != cli.StatusNo || totals.Repaired != 1 || totals.DifferingRows != 1 {
 		t.Errorf("repair: status %d, %s%s", o.status, o.stdout, o.stderr)
 	}
-	if o := try(t, environ, verify...); o.status != statusDone {
+	if o := try(t, environ, verify...); o.status != cli.StatusDone {
 		t.Errorf("after the repair: status %d, %s", o.status, o.stdout)
 	}
 	try(t, environ, append(verify, "--tenant", "nonesuch")...).refused(t, `no tenant with the slug or id "nonesuch"`)
@@ -242,7 +243,7 @@ and database = (select oid from pg_database where datname = current_database()))
 		ctx, interrupt := context.WithCancel(t.Context())
 		defer interrupt()
 		var stdout, stderr bytes.Buffer
-		p := &program{environ: environ, stdout: &stdout, stderr: &stderr, atOnce: context.Background(), onUnsafePostgres: true}
+		p := &program{environ: environ, stdout: &stdout, stderr: &stderr, cutOff: context.Background(), onUnsafePostgres: true}
 		ended := make(chan int)
 		go func() {
 			ended <- p.run(ctx, append([]string{"projections"}, append(args, "--tenant", "default")...))
@@ -268,7 +269,7 @@ and database = (select oid from pg_database where datname = current_database()))
 		{run("rebuild", "--dry-run", "--projection", "projects"), "default  projects  interrupted\n"},
 		{run("rebuild", "--projection", "members"), "default  members  interrupted; goes on when given again\n"},
 	} {
-		if tc.status != statusCouldNot || tc.stderr != tc.want+"docket: interrupted\n" {
+		if tc.status != cli.StatusFailed || tc.stderr != tc.want+"docket: interrupted\n" {
 			t.Errorf("status %d, %s%s, want %q", tc.status, tc.stdout, tc.stderr, tc.want)
 		}
 	}
@@ -300,8 +301,8 @@ func TestStatusesWhereNobodyReads(t *testing.T) {
 			}
 		}
 		found := ends(gone{syscall.EPIPE}, json, 0, 1)
-		var left *refusal
-		if !errors.Is(found[0], errNo) || !errors.As(found[2], &left) {
+		var left *cli.Refusal
+		if !errors.Is(found[0], cli.ErrNo) || !errors.As(found[2], &left) {
 			t.Errorf("differing: %v", found)
 		}
 		for i, err := range ends(gone{syscall.EPIPE}, json, 0, 0) {

@@ -2,14 +2,10 @@ package main
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"docket/domain"
 	"docket/projections"
-
-	"github.com/mattn/go-runewidth"
-	"github.com/schollz/progressbar/v3"
 )
 
 // work is how much of a rebuild is done. An event counts once, however many read
@@ -61,31 +57,4 @@ func (w *work) line(took time.Duration) string {
 		left = time.Duration(float64(max(0, w.events-done)) / rate * float64(time.Second)).Round(time.Second).String()
 	}
 	return fmt.Sprintf("in all %d of %d events, %.0f a second, %s left", done, w.events, rate, left)
-}
-
-// Of a line with the bar: what the tenant's name, and everything but the bar, may take.
-const (
-	barName = 16
-	barRest = 58
-)
-
-// newBar draws a bar with the events, the rate and the time left.
-func newBar(s screen, events int64) *progressbar.ProgressBar {
-	return progressbar.NewOptions64(max(1, events),
-		progressbar.OptionSetWriter(s.Writer),
-		progressbar.OptionSetDescription(inHand("")),
-		progressbar.OptionSetWidth(max(4, s.width-barName-barRest)),
-		progressbar.OptionShowCount(),
-		progressbar.OptionShowIts(),
-		progressbar.OptionSetItsString("events"),
-		progressbar.OptionSetPredictTime(true),
-		progressbar.OptionThrottle(100*time.Millisecond),
-		progressbar.OptionSetTheme(progressbar.Theme{Saucer: "=", SaucerHead: ">", SaucerPadding: " ", BarStart: "[", BarEnd: "]"}),
-	)
-}
-
-// inHand is a tenant's name in front of the bar, always as wide.
-func inHand(name string) string {
-	name = runewidth.Truncate(printable(name), barName, "…")
-	return name + strings.Repeat(" ", max(0, barName-runewidth.StringWidth(name)))
 }

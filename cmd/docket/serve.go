@@ -109,7 +109,7 @@ func (p *program) serve(ctx context.Context, s settings, log *slog.Logger) (err 
 		if ctx.Err() != nil {
 			err = nil // who asks to stop a server that is starting isn't told what that broke off
 		}
-		err = errors.Join(err, started.close(p.atOnce))
+		err = errors.Join(err, started.close(p.cutOff))
 	}()
 
 	db, err := openDatabase(ctx, s, log)

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"docket/internal/cli"
 )
 
 // TestKilledServer kills a server as nothing can be caught, and starts the next.
@@ -43,7 +45,7 @@ func TestSecondServer(t *testing.T) {
 	in := newInstall(t, osUsers(t)[0])
 	first := in.serve()
 	o := in.run("serve")
-	if o.status != statusCouldNot || !strings.Contains(o.stderr, "another docket is running on") ||
+	if o.status != cli.StatusFailed || !strings.Contains(o.stderr, "another docket is running on") ||
 		!strings.Contains(o.stderr, " serve, pid "+strconv.Itoa(first.cmd.Process.Pid)+")") {
 		t.Errorf("status %d: %s", o.status, o.stderr)
 	}
@@ -51,7 +53,7 @@ func TestSecondServer(t *testing.T) {
 		t.Errorf("more than a line: %s", o.stderr)
 	}
 	// What needs only the database uses the first one's.
-	if o := in.run("migrate"); o.status != statusDone || !strings.Contains(o.stdout, "nothing to do") {
+	if o := in.run("migrate"); o.status != cli.StatusDone || !strings.Contains(o.stdout, "nothing to do") {
 		t.Errorf("migrate: status %d: %s%s", o.status, o.stdout, o.stderr)
 	}
 	in.run("migrate", "--down", "--yes").refused(t, "another docket is running on")
@@ -72,7 +74,7 @@ func TestPostgresDies(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := <-p.ended
-	if o.status != statusCouldNot || !strings.Contains(o.stderr, "docket: the private Postgres ended") {
+	if o.status != cli.StatusFailed || !strings.Contains(o.stderr, "docket: the private Postgres ended") {
 		t.Errorf("status %d: %s", o.status, o.stderr)
 	}
 	again := in.serve()
@@ -98,7 +100,7 @@ func TestStopWhileStarting(t *testing.T) {
 			t.Fatal(err)
 		}
 		said += readUntil(log, "never said")
-		if status := wait(cmd); status != statusDone {
+		if status := wait(cmd); status != cli.StatusDone {
 			// Before the program has begun to listen for signals it can only die.
 			if moment != "" {
 				t.Errorf("stopped at %q: status %d:\n%s", moment, status, said)
@@ -124,7 +126,7 @@ func TestDataDirThatCannotBeUsed(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := in.run("serve")
-	if o.status != statusCouldNot || !strings.Contains(o.stderr, "can't be used (set DOCKET_DATA_DIR to choose another)") ||
+	if o.status != cli.StatusFailed || !strings.Contains(o.stderr, "can't be used (set DOCKET_DATA_DIR to choose another)") ||
 		strings.Count(o.stderr, "\n") != 1 {
 		t.Errorf("status %d: %s", o.status, o.stderr)
 	}

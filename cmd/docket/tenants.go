@@ -8,13 +8,14 @@ import (
 	"docket/commands"
 	"docket/domain"
 	"docket/eventstore"
+	"docket/internal/cli"
 	"docket/projections"
 
 	"github.com/spf13/cobra"
 )
 
 func (p *program) tenantsCommand() *cobra.Command {
-	return group(&cobra.Command{
+	return cli.Group(&cobra.Command{
 		Use: "tenants", Short: "The tenants",
 		Example: `  docket tenants list
   docket tenants create --name "Acme Ltd" --slug acme --owner ann@example.org`,

@@ -8,6 +8,7 @@ import (
 
 	"docket/commands"
 	"docket/domain"
+	"docket/internal/cli"
 
 	"github.com/spf13/cobra"
 )
@@ -34,10 +35,8 @@ within seconds.`,
 	c.Flags().StringVar(&n.Name, "name", "", "the `name` that people see, 1 to 200 characters")
 	c.Flags().StringVar(&n.Slug, "slug", "", "the `slug` that requests name it by: 2 to 40 of a-z, 0-9 and inner hyphens; it stays")
 	c.Flags().StringVar(&owner, "owner", "", "the e-mail `address` of the registered user who becomes its owner")
-	jsonFlag(c, &asJSON, "one JSON object, as in tenants list")
-	for _, name := range []string{"name", "slug", "owner"} {
-		_ = c.MarkFlagRequired(name) // it is there
-	}
+	cli.JSONFlag(c, &asJSON, "one JSON object, as in tenants list")
+	cli.RequireFlags(c, "name", "slug", "owner")
 	return c
 }
 
@@ -52,16 +51,16 @@ func (p *program) createTenant(c *cobra.Command, n commands.NewTenant, owner str
 			return err
 		}
 		if !found {
-			return &refusal{fmt.Sprintf("--owner: nobody is registered as %q", owner)}
+			return cli.Refuse("--owner: nobody is registered as %q", owner)
 		}
 		done, err := cmds.CreateTenant(ctx, user, commands.Origin{}, n)
 		if err != nil {
 			return refuseTenant(err)
 		}
 		if asJSON {
-			return writeLineJSON(p.stdout, lineOf(done.State, done.Seq))
+			return cli.WriteJSON(p.stdout, lineOf(done.State, done.Seq))
 		}
-		_, err = fmt.Fprintf(p.stdout, "created %s (%s); its owner is %s\n", done.State.Slug, done.State.ID, printable(owner))
+		_, err = fmt.Fprintf(p.stdout, "created %s (%s); its owner is %s\n", done.State.Slug, done.State.ID, cli.Printable(owner))
 		return err
 	})
 }
@@ -75,9 +74,9 @@ func refuseTenant(err error) error {
 	}
 	switch refused.Code {
 	case domain.CodeSlugTaken:
-		return &refusal{"--slug: " + refused.Detail}
+		return cli.Refuse("--slug: %s", refused.Detail)
 	case domain.CodeValidationFailed:
-		return &refusal{wrongFlags(refused)}
+		return cli.Refuse("%s", wrongFlags(refused))
 	}
 	return err
 }

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"docket/domain"
+	"docket/internal/cli"
 	"docket/projections"
 
 	"github.com/spf13/cobra"
@@ -30,7 +31,7 @@ What is listed comes from the log itself and is never behind.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return p.listTenants(c, asJSON) },
 	}
-	jsonFlag(c, &asJSON, "one JSON object a tenant")
+	cli.JSONFlag(c, &asJSON, "one JSON object a tenant")
 	return c
 }
 
@@ -43,7 +44,7 @@ func (p *program) listTenants(c *cobra.Command, asJSON bool) error {
 		if asJSON {
 			write = func(page []projections.Listed) error {
 				for _, l := range page {
-					if err := writeLineJSON(out, lineOf(l.Tenant, l.Head)); err != nil {
+					if err := cli.WriteJSON(out, lineOf(l.Tenant, l.Head)); err != nil {
 						return err
 					}
 				}
@@ -72,23 +73,23 @@ func eachTenantsPage(ctx context.Context, q *projections.Queries, write func([]p
 }
 
 // tenantsTable writes pages for people.
-func tenantsTable(s screen) func([]projections.Listed) error {
-	t := &table{to: s, columns: []column{
-		{title: "SLUG"}, {title: "NAME", flexible: true}, {title: "ID", spare: 4}, {title: "REGISTRATION", spare: 1},
-		{title: "EVENTS", right: true, spare: 2}, {title: "CREATED", spare: 3},
+func tenantsTable(s cli.Screen) func([]projections.Listed) error {
+	t := &cli.Table{Screen: s, Columns: []cli.Column{
+		{Title: "SLUG"}, {Title: "NAME", Cut: true}, {Title: "ID", Drop: 4}, {Title: "REGISTRATION", Drop: 1},
+		{Title: "EVENTS", Right: true, Drop: 2}, {Title: "CREATED", Drop: 3},
 	}}
 	return func(page []projections.Listed) error {
-		rows := make([][]cell, 0, len(page))
+		rows := make([][]cli.Cell, 0, len(page))
 		for _, l := range page {
-			registration := cell{text: string(l.Tenant.Registration)}
+			registration := cli.Cell{Text: string(l.Tenant.Registration)}
 			if l.Tenant.AwaitsFounder {
-				registration = cell{registration.text + ", no owner yet", yellow}
+				registration = cli.Cell{Text: registration.Text + ", no owner yet", Style: cli.Yellow}
 			}
-			rows = append(rows, []cell{
-				{text: l.Tenant.Slug}, {text: l.Tenant.Name}, {text: l.Tenant.ID.String()}, registration,
-				{text: strconv.FormatInt(l.Head, 10)}, {text: l.Tenant.CreatedAt.UTC().Format("2006-01-02 15:04")},
+			rows = append(rows, []cli.Cell{
+				{Text: l.Tenant.Slug}, {Text: l.Tenant.Name}, {Text: l.Tenant.ID.String()}, registration,
+				{Text: strconv.FormatInt(l.Head, 10)}, {Text: l.Tenant.CreatedAt.UTC().Format("2006-01-02 15:04")},
 			})
 		}
-		return t.write(rows)
+		return t.Write(rows)
 	}
 }

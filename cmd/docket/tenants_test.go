@@ -10,22 +10,23 @@ import (
 
 	"docket/commands"
 	"docket/domain"
+	"docket/internal/cli"
 	"docket/internal/pgtest"
 )
 
 // said checks that a run ended as one whose answer is no, with one line.
 func (o outcome) said(t *testing.T, want string) {
 	t.Helper()
-	if o.status != statusNo || o.stdout != "" || !strings.HasPrefix(o.stderr, "docket: ") ||
+	if o.status != cli.StatusNo || o.stdout != "" || !strings.HasPrefix(o.stderr, "docket: ") ||
 		strings.Count(o.stderr, "\n") != 1 || !strings.Contains(o.stderr, want) {
-		t.Errorf("status %d, %q, %q; want %d and a line with %q", o.status, o.stdout, o.stderr, statusNo, want)
+		t.Errorf("status %d, %q, %q; want %d and a line with %q", o.status, o.stdout, o.stderr, cli.StatusNo, want)
 	}
 }
 
 // lines are the JSON objects that a run printed.
 func lines[T any](t *testing.T, o outcome) []T {
 	t.Helper()
-	if o.status != statusDone {
+	if o.status != cli.StatusDone {
 		t.Fatalf("status %d, %q, %q", o.status, o.stdout, o.stderr)
 	}
 	var out []T
@@ -50,7 +51,7 @@ func TestTenantsCreate(t *testing.T) {
 	ann := register(t, s.url, "Ann")
 
 	o := create("Acme Ltd", "acme", "ANN@example.org")
-	if o.status != statusDone || !strings.HasPrefix(o.stdout, "created acme (") || o.stderr != "" {
+	if o.status != cli.StatusDone || !strings.HasPrefix(o.stdout, "created acme (") || o.stderr != "" {
 		t.Fatalf("status %d, %q, %q", o.status, o.stdout, o.stderr)
 	}
 	// She is its owner from that moment on, at a server that was running before; and
@@ -88,7 +89,7 @@ func TestTenantsListPagesThroughAll(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	environ := given(db, nil)
-	if o := try(t, environ, "tenants", "list", "--json"); o.status != statusDone || o.stdout != "" {
+	if o := try(t, environ, "tenants", "list", "--json"); o.status != cli.StatusDone || o.stdout != "" {
 		t.Errorf("of none: status %d, %q, %q", o.status, o.stdout, o.stderr)
 	}
 	s := serve(t, environ)
@@ -120,7 +121,7 @@ func TestTenantsListPagesThroughAll(t *testing.T) {
 	}
 
 	o := try(t, environ, "tenants", "list")
-	if o.status != statusDone || strings.Count(o.stdout, "\n") != len(want)+1 || strings.Count(o.stdout, "SLUG") != 1 {
+	if o.status != cli.StatusDone || strings.Count(o.stdout, "\n") != len(want)+1 || strings.Count(o.stdout, "SLUG") != 1 {
 		t.Errorf("status %d, %d lines: %q", o.status, strings.Count(o.stdout, "\n"), o.stdout[:200])
 	}
 	if strings.Contains(o.stdout, "\x1b") {
@@ -136,7 +137,7 @@ func TestTenantsListSaysWhoHasNoOwner(t *testing.T) {
 	environ := given(pgtest.New(t), nil)
 	serve(t, environ).stop()
 	o := try(t, environ, "tenants", "list")
-	if o.status != statusDone || !strings.Contains(o.stdout, "open, no owner yet") {
+	if o.status != cli.StatusDone || !strings.Contains(o.stdout, "open, no owner yet") {
 		t.Errorf("status %d, %q, %q", o.status, o.stdout, o.stderr)
 	}
 	if listed := lines[tenantLine](t, try(t, environ, "tenants", "list", "--json")); len(listed) != 1 || !listed[0].AwaitsFounder {

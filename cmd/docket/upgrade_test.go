@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"testing"
 
+	"docket/internal/cli"
 	"docket/internal/pgtest"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -50,7 +51,7 @@ func TestUpgradeBesideAnOlderReplica(t *testing.T) {
 	newer = up.newer.serve()
 	up.settle()
 	cem.at(newer.url).in("default").get("/v1/projects/" + project).want(200)
-	if o := up.newer.run("projections", "rebuild"); o.status != statusDone {
+	if o := up.newer.run("projections", "rebuild"); o.status != cli.StatusDone {
 		t.Errorf("the newer's rebuild: status %d, %s", o.status, o.stderr)
 	}
 	stopped(t, newer.stop(syscall.SIGTERM, false))
@@ -178,18 +179,18 @@ where e.type = 'member.joined' and e.schema_version = 3`, len(subscriptions(nil)
 func (up *upgrade) commandsOfTheOlder() {
 	up.Helper()
 	o := up.older.run("projections", "rebuild")
-	if o.status != statusCouldNot || !strings.Contains(o.stderr, "default  members  failed, the old rows are read on: left to a newer docket") {
+	if o.status != cli.StatusFailed || !strings.Contains(o.stderr, "default  members  failed, the old rows are read on: left to a newer docket") {
 		up.Errorf("rebuild: status %d, %s", o.status, o.stderr)
 	}
 	if !strings.Contains(o.stdout, "acme  members  done") || strings.Contains(o.stdout, "default  ") {
 		up.Errorf("rebuild: %s", o.stdout)
 	}
 	o = up.older.run("audit", "replay", "--tenant", "default", "--json")
-	if o.status != statusDone || strings.Count(o.stdout, `"schema_version":3`) != 2 {
+	if o.status != cli.StatusDone || strings.Count(o.stdout, `"schema_version":3`) != 2 {
 		up.Errorf("replay: status %d, %s %s", o.status, o.stdout, o.stderr)
 	}
 	o = up.older.run("tenants", "list", "--json")
-	if o.status != statusDone || !strings.Contains(o.stdout, `"default"`) {
+	if o.status != cli.StatusDone || !strings.Contains(o.stdout, `"default"`) {
 		up.Errorf("tenants list: status %d, %s %s", o.status, o.stdout, o.stderr)
 	}
 }
@@ -227,7 +228,7 @@ where type = 'member.joined'`).Scan(&versions); err != nil {
 
 func stopped(t *testing.T, o outcome) {
 	t.Helper()
-	if o.status != statusDone {
+	if o.status != cli.StatusDone {
 		t.Errorf("status %d: %s", o.status, o.stderr)
 	}
 }

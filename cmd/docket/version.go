@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"docket/internal/cli"
 	"docket/migrations"
 	"docket/projections"
 
@@ -34,13 +35,13 @@ model whose fold has another version is made anew.`,
 				return err
 			}
 			if asJSON {
-				return writeLineJSON(p.stdout, b)
+				return cli.WriteJSON(p.stdout, b)
 			}
 			_, err = fmt.Fprintf(p.stdout, "docket %s (API %s, schema %d, %s %s)\n", b.Version, b.API, b.Schema, b.Go, b.Platform)
 			return err
 		},
 	}
-	jsonFlag(c, &asJSON, "one JSON object")
+	cli.JSONFlag(c, &asJSON, "one JSON object")
 	return c
 }
 

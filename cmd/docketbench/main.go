@@ -8,12 +8,14 @@ import (
 	"os"
 	"strings"
 
+	"docket/internal/cli"
+
 	"github.com/caarlos0/env/v11"
 	"github.com/spf13/cobra"
 )
 
 func main() {
-	asked, atOnce := onSignals()
+	asked, atOnce := cli.Signals()
 	p := &program{environ: env.ToMap(os.Environ()), stdout: os.Stdout, stderr: os.Stderr, atOnce: atOnce}
 	os.Exit(p.run(asked, os.Args[1:]))
 }
