@@ -30,11 +30,11 @@ func (p *program) replayCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "replay",
 		Short: "Print what happened in a tenant, one line an event",
-		Long: `Print what happened in a tenant, oldest first: seq, time, actor, type and what it
-was, one line an event. With --json each line is the event as it is stored, with
-the actor's name, the summary and the changes.
+		Long: `Print what happened in a tenant, oldest first, one line an event: seq, time, actor,
+type and summary. With --json each line is the event as it is stored, with the actor's
+name, the summary and the changes.
 
-The nil UUID is the platform itself: who registered, and when.`,
+The nil UUID is the platform's log: which users registered, and when.`,
 		Example: `  docket audit replay --tenant default
   docket audit replay --tenant default --until 120
   docket audit replay --tenant default --until 2026-11-23T12:00:00Z --json
@@ -45,22 +45,22 @@ The nil UUID is the platform itself: who registered, and when.`,
 			if err != nil {
 				return err
 			}
-			line := writeLine
+			line := printHistory
 			if asJSON {
-				line = writeJSON
+				line = writeHistoryJSON
 			}
 			return p.replay(c, tenant, end, line)
 		},
 	}
 	c.Flags().StringVar(&tenant, "tenant", "", "the `tenant`'s slug or id")
-	c.Flags().StringVar(&until, "until", "", "stop after this `seq-or-time` (RFC 3339), that one included")
+	c.Flags().StringVar(&until, "until", "", "stop after the event at this `seq-or-time` (RFC 3339)")
 	cli.JSONFlag(c, &asJSON, "one JSON object an event")
 	cli.CompleteFlag(c, "tenant", p.completeTenants)
 	cli.RequireFlags(c, "tenant")
 	return c
 }
 
-// parseUntil reads a seq or a time; an empty text is the log's end.
+// parseUntil reads a seq or a time; an empty text means the end of the log.
 func parseUntil(s string) (projections.Until, error) {
 	if s == "" {
 		return projections.Until{}, nil
@@ -75,21 +75,21 @@ func parseUntil(s string) (projections.Until, error) {
 }
 
 func (p *program) replay(c *cobra.Command, tenant string, until projections.Until, line func(io.Writer, projections.HistoryItem) error) error {
-	return p.beside(c, func(ctx context.Context, pools *pools) error {
+	return p.withDatabase(c, func(ctx context.Context, pools *pools) error {
 		id, err := findTenant(ctx, pools, tenant)
 		if err != nil {
 			return err
 		}
 		out := bufio.NewWriter(p.stdout)
-		// The log itself is read, so there is no read model to wait for.
+		// It reads the log itself, so there is no read model to wait for.
 		err = projections.NewQueries(pools.API, nil).Replay(ctx, domain.Operate(id), until,
 			func(item projections.HistoryItem) error { return line(out, item) })
 		return errors.Join(err, out.Flush())
 	})
 }
 
-// writeLine is for people.
-func writeLine(w io.Writer, item projections.HistoryItem) error {
+// printHistory writes an event for people.
+func printHistory(w io.Writer, item projections.HistoryItem) error {
 	actor := item.ActorName
 	if actor == "" {
 		actor = "-"
@@ -99,8 +99,8 @@ func writeLine(w io.Writer, item projections.HistoryItem) error {
 	return err
 }
 
-// replayed is an event as /v1/admin/events has it, and what a history adds.
-type replayed struct {
+// historyLine is an event as /v1/admin/events has it, and what a history adds.
+type historyLine struct {
 	Seq           int64             `json:"seq"`
 	At            time.Time         `json:"at"`
 	StreamType    domain.StreamType `json:"stream_type"`
@@ -117,9 +117,9 @@ type replayed struct {
 	Changes       []domain.Change   `json:"changes"`
 }
 
-// writeJSON is for machines (NDJSON).
-func writeJSON(w io.Writer, item projections.HistoryItem) error {
-	return cli.WriteJSON(w, replayed{
+// writeHistoryJSON writes an event for machines.
+func writeHistoryJSON(w io.Writer, item projections.HistoryItem) error {
+	return cli.WriteJSON(w, historyLine{
 		Seq: item.Seq, At: item.At.UTC(), StreamType: item.Stream.Type, StreamID: item.Stream.ID.String(),
 		Version: item.Version, Type: item.Type, SchemaVersion: item.SchemaVersion, ActorID: item.ActorID,
 		CommandID: item.CommandID, Data: item.Data, Meta: item.Meta,

@@ -15,19 +15,19 @@ import (
 
 const password = "correct horse battery"
 
-// caller is somebody who uses the API over HTTP, perhaps with a token.
+// caller is a client of the API, perhaps with a token.
 type caller struct {
 	t      *testing.T
 	url    string
 	id     string
 	email  string
 	token  string
-	tenant string // slug; empty: none is named
-	// document is what exchanges are held against.
+	tenant string // slug; empty: requests name none
+	// document is what exchanges must conform to.
 	document *apitest.Document
 }
 
-// answer is what came back.
+// answer is the response to a request.
 type answer struct {
 	t      *testing.T
 	call   string
@@ -59,8 +59,8 @@ func (c caller) request(method, path, body string) *http.Request {
 	return req
 }
 
-// do sends a request as it is, and fails the test where it, if it has success, or
-// its answer isn't as the document says.
+// do sends a request. The test fails if the answer, or a successful request, does not
+// conform to the document.
 func (c caller) do(req *http.Request) *answer {
 	c.t.Helper()
 	var sent []byte
@@ -95,13 +95,13 @@ func (c caller) post(path, body string) *answer  { c.t.Helper(); return c.send("
 func (c caller) patch(path, body string) *answer { c.t.Helper(); return c.send("PATCH", path, body) }
 func (c caller) delete(path string) *answer      { c.t.Helper(); return c.send("DELETE", path, "") }
 
-// in is the caller in a tenant.
+// in is the caller with requests to a tenant.
 func (c caller) in(slug string) caller { c.tenant = slug; return c }
 
-// at is the caller at another server.
+// at is the caller with requests to another server.
 func (c caller) at(url string) caller { c.url = url; return c }
 
-// document is the one that the program prints, read once.
+// document is the one that docket openapi prints, read once.
 var document = sync.OnceValues(func() (*apitest.Document, error) {
 	var text bytes.Buffer
 	p := &program{stdout: &text, stderr: io.Discard, cutOff: context.Background()}
@@ -119,13 +119,13 @@ func anyone(t *testing.T, url string) caller {
 	return caller{t: t, url: url, document: d}
 }
 
-// register makes a user and logs in.
+// register registers a user and logs in.
 func register(t *testing.T, url, name string) caller {
 	t.Helper()
 	return anyone(t, url).register(name)
 }
 
-// register makes a user, in the tenant that the caller named if any, and logs in.
+// register registers a user, in the caller's tenant if it has one, and logs in.
 func (c caller) register(name string) caller {
 	c.t.Helper()
 	c.email = strings.ToLower(name) + "@example.org"
@@ -156,7 +156,7 @@ func (a *answer) refused(status int, code string) {
 	}
 }
 
-// object is a body's JSON of names and values.
+// object is a JSON object of names and values.
 func object(pairs ...any) string {
 	o := map[string]any{}
 	for i := 0; i < len(pairs); i += 2 {

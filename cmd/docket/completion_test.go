@@ -16,7 +16,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// completed is what a shell is offered, without descriptions.
+// completed are the completions that a shell gets, without descriptions.
 func completed(t *testing.T, environ map[string]string, args ...string) []string {
 	t.Helper()
 	o := try(t, environ, append([]string{cobra.ShellCompNoDescRequestCmd}, args...)...)
@@ -68,7 +68,7 @@ func TestCompletion(t *testing.T) {
 	}
 }
 
-// Whoever presses Tab starts nothing, and hears of nothing that went wrong.
+// Completion starts nothing and prints no error.
 func TestCompletionStartsNothing(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -83,7 +83,7 @@ func TestCompletionStartsNothing(t *testing.T) {
 		}
 	}
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 0 {
-		t.Errorf("made %v, %v", entries, err)
+		t.Errorf("created %v, %v", entries, err)
 	}
 }
 
@@ -110,7 +110,7 @@ func TestCompletionScripts(t *testing.T) {
 	}
 }
 
-// No flag offers files but the data directory.
+// No flag completes to files but the data directory.
 func TestEveryFlagSaysHowItIsCompleted(t *testing.T) {
 	t.Parallel()
 	root := (&program{}).root()

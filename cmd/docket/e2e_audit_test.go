@@ -11,7 +11,7 @@ import (
 
 func (w *walk) audit() {
 	t, ann, bob := w.t, w.ann, w.bob
-	w.in.settle()
+	w.in.awaitCheckpoints()
 	activity := ann.get("/v1/admin/activity?limit=200&entity_type=project")
 	var lines []string
 	for _, item := range activity.items() {

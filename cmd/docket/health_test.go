@@ -24,7 +24,7 @@ func TestHealth(t *testing.T) {
 		t.Errorf("status %d, %q, %v", o.status, o.stdout, err)
 	}
 	s.stop()
-	try(t, nil, "health", "--addr", at, "--data-dir", t.TempDir()).refused(t, "nobody answers")
+	try(t, nil, "health", "--addr", at, "--data-dir", t.TempDir()).refused(t, "no server answers")
 }
 
 func TestHealthOfOneThatIsNotReady(t *testing.T) {

@@ -30,7 +30,7 @@ func commandsOf(c *cobra.Command) iter.Seq[*cobra.Command] {
 // docketCall finds where an example calls the program.
 var docketCall = regexp.MustCompile(`[ (]docket `)
 
-// Every command shows examples, and they are of commands and flags that there are.
+// Every command has examples, of commands and flags that exist.
 func TestEveryCommandHasExamplesThatHold(t *testing.T) {
 	t.Parallel()
 	root := (&program{}).root()
@@ -57,7 +57,7 @@ func TestEveryCommandHasExamplesThatHold(t *testing.T) {
 			shown = true
 			for _, word := range rest {
 				if name, is := strings.CutPrefix(word, "--"); is && of.Flag(name) == nil {
-					t.Errorf("%s: %q has a flag that isn't there: %s", c.CommandPath(), line, word)
+					t.Errorf("%s: %q has an unknown flag: %s", c.CommandPath(), line, word)
 				}
 			}
 		}
@@ -71,7 +71,7 @@ func TestEveryCommandHasExamplesThatHold(t *testing.T) {
 		}
 		help := try(t, nil, append([]string{"help"}, strings.Fields(c.CommandPath())[1:]...)...)
 		if help.stdout != o.stdout {
-			t.Errorf("help %s says something else than --help: %q", c.CommandPath(), help.stdout)
+			t.Errorf("help %s differs from --help: %q", c.CommandPath(), help.stdout)
 		}
 	}
 }

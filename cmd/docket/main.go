@@ -21,7 +21,7 @@ func main() {
 	os.Exit(p.run(stop, os.Args[1:]))
 }
 
-// program is one run of docket: what it is given, and where it writes.
+// program is one run of docket: its environment, and where it writes.
 type program struct {
 	environ map[string]string
 	asRoot  bool
@@ -29,8 +29,8 @@ type program struct {
 	stderr  io.Writer
 	// cutOff ends at the second signal: stopping waits for nothing any more.
 	cutOff context.Context
-	// onUnsafePostgres lets serve be ready on a Postgres that may lose what it has
-	// acknowledged. Only tests set it, whose Postgres never waits for a disk.
+	// onUnsafePostgres lets serve be ready on a Postgres that may lose acknowledged
+	// commits. Only tests set it: their Postgres never waits for a disk.
 	onUnsafePostgres bool
 }
 
@@ -49,12 +49,12 @@ func (p *program) root() *cobra.Command {
 		Short: "A multi-tenant project-management backend whose every change is an event",
 		Long: `Docket is a multi-tenant project-management backend whose every change is an event.
 
-Settings are environment variables; where a flag says the same it has precedence.
-docket config check shows them all. Without DATABASE_URL everything is in the data
-directory, a private Postgres included; a command beside a running server uses that
-server's.
+Settings are environment variables; a flag for the same setting takes precedence.
+docket config check shows them all. Without DATABASE_URL all data is in the data
+directory, in a private Postgres; a command beside a running server uses that server's
+Postgres.
 
-With --json a command prints one JSON object a line. Colours are for terminals only;
+With --json a command prints one JSON object a line. Only terminals get colours;
 NO_COLOR turns them off.
 
 Exit status: 0 done, 1 the answer is no, 2 could not.`,
@@ -76,8 +76,8 @@ func (p *program) settings(c *cobra.Command) (settings, error) {
 	return readSettings(p.environ, settingFlags(c), p.asRoot)
 }
 
-// settingFlags are the values of the flags that a command was given, by the
-// variables that they override.
+// settingFlags are the values of the flags of a command, by the variables that they
+// override.
 func settingFlags(c *cobra.Command) map[string]string {
 	flags := map[string]string{}
 	for variable, flag := range flagFor {

@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
-// outcome is what a run of the program came to.
+// outcome is the end of a run of the program.
 type outcome struct {
 	status         int
 	stdout, stderr string
@@ -51,7 +51,7 @@ func try(t *testing.T, environ map[string]string, args ...string) outcome {
 	return outcome{status, stdout.String(), stderr.text.String()}
 }
 
-// untilListening stops a server as soon as it says that it listens.
+// untilListening stops a server as soon as it logs that it listens.
 type untilListening struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -67,7 +67,7 @@ func (u *untilListening) Write(p []byte) (int, error) {
 	return u.text.Write(p)
 }
 
-// given are settings of a server on a test's database.
+// given are settings for a server on a test's database.
 func given(db *pgtest.DB, more map[string]string) map[string]string {
 	environ := map[string]string{
 		"DATABASE_URL": db.EngineURL, "DOCKET_API_DATABASE_URL": db.APIURL, "DOCKET_OWNER_DATABASE_URL": db.OwnerURL,
@@ -77,7 +77,7 @@ func given(db *pgtest.DB, more map[string]string) map[string]string {
 	return environ
 }
 
-// refused checks that a run ended as one that could not, with one line.
+// refused checks that a run failed with one line.
 func (o outcome) refused(t *testing.T, want string) {
 	t.Helper()
 	last := o.stderr[strings.LastIndex(strings.TrimSuffix(o.stderr, "\n"), "\n")+1:]
@@ -88,7 +88,7 @@ func (o outcome) refused(t *testing.T, want string) {
 		t.Errorf("the usage was dumped:\n%s%s", o.stdout, o.stderr)
 	}
 	if strings.Contains(o.stderr, "listening") {
-		t.Errorf("it served for a moment:\n%s", o.stderr)
+		t.Errorf("it listened:\n%s", o.stderr)
 	}
 }
 
@@ -146,8 +146,8 @@ func TestServeRefuses(t *testing.T) {
 		"without keys":             {given(db, map[string]string{"DOCKET_JWT_KEYS": ""}), "DOCKET_JWT_KEYS is needed"},
 		"a misspelt setting":       {given(db, map[string]string{"DOCKET_ISUER": "x"}), "did you mean DOCKET_ISSUER?"},
 		"a port in use":            {given(db, map[string]string{"DOCKET_ADDR": taken.Addr().String()}), "another program does"},
-		"an address of others":     {given(db, map[string]string{"DOCKET_ADDR": "192.0.2.1:80"}), "can't listen on 192.0.2.1:80"},
-		"nobody there":             {given(db, map[string]string{"DATABASE_URL": "postgres://u:s3cret@127.0.0.1:1/d"}), "DATABASE_URL can't be reached"},
+		"a foreign address":        {given(db, map[string]string{"DOCKET_ADDR": "192.0.2.1:80"}), "can't listen on 192.0.2.1:80"},
+		"no server":                {given(db, map[string]string{"DATABASE_URL": "postgres://u:s3cret@127.0.0.1:1/d"}), "DATABASE_URL can't be reached"},
 		"no such database":         {given(db, map[string]string{"DATABASE_URL": strings.Replace(db.EngineURL, db.Name, "nonesuch", 1)}), "can't be reached"},
 		"another program's tables": {given(foreign, nil), "another program's tables"},
 		"another program's tables, to be migrated": {given(foreign, map[string]string{"DOCKET_MIGRATE": "true"}),
@@ -188,7 +188,7 @@ func TestServersRefused(t *testing.T) {
 	}
 }
 
-// serving is a server that runs in this process.
+// serving is a server in this process.
 type serving struct {
 	url    string
 	logged []map[string]any
@@ -268,7 +268,7 @@ func TestServe(t *testing.T) {
 	}
 }
 
-func TestServeMigratesWhenTold(t *testing.T) {
+func TestServeMigratesIfItMay(t *testing.T) {
 	t.Parallel()
 	db := pgtest.Empty(t)
 	o := serve(t, given(db, map[string]string{"DOCKET_MIGRATE": "true"})).stop()
@@ -302,11 +302,11 @@ func TestMigrate(t *testing.T) {
 	t.Parallel()
 	db := pgtest.Empty(t)
 	environ := given(db, nil)
-	expect := func(status int, said string, args ...string) {
+	expect := func(status int, printed string, args ...string) {
 		t.Helper()
 		o := try(t, environ, append([]string{"migrate"}, args...)...)
-		if o.status != status || !strings.Contains(o.stdout+o.stderr, said) {
-			t.Errorf("migrate %v: status %d, %q, %q; want %d, %q", args, o.status, o.stdout, o.stderr, status, said)
+		if o.status != status || !strings.Contains(o.stdout+o.stderr, printed) {
+			t.Errorf("migrate %v: status %d, %q, %q; want %d, %q", args, o.status, o.stdout, o.stderr, status, printed)
 		}
 	}
 	newest, err := migrations.Target()
@@ -354,12 +354,12 @@ func TestCommandsBesideAServer(t *testing.T) {
 	}
 	try(t, environ, "projections", "rebuild", "--tenant", "acme").refused(t, `"acme"`)
 
-	// One that can't be rebuilt is named, and the others are.
+	// A read model that can't be rebuilt is named, and the others are rebuilt.
 	id, err := domain.ParseID[any](event.StreamID)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer building(t, db.Engine(t), domain.TenantID(id), "tasks").Close()
+	defer startBuild(t, db.Engine(t), domain.TenantID(id), "tasks").Close()
 	o = try(t, environ, "projections", "rebuild", "--tenant", "default")
 	o.refused(t, "1 read models couldn't be rebuilt")
 	if !strings.Contains(o.stderr, "default  tasks  failed") || strings.Count(o.stdout, "  done: ") != len(projections.Models())-1 {

@@ -10,7 +10,7 @@ import (
 	"docket/internal/cli"
 )
 
-// TestKilledServer kills a server as nothing can be caught, and starts the next.
+// TestKilledServer kills a server with SIGKILL, and starts the next.
 func TestKilledServer(t *testing.T) {
 	t.Parallel()
 	for _, by := range osUsers(t) {
@@ -19,7 +19,7 @@ func TestKilledServer(t *testing.T) {
 			in := newInstall(t, by)
 			first := in.serve()
 			ann := register(t, first.url, "Ann")
-			in.settle()
+			in.awaitCheckpoints()
 			before := ann.get("/v1/me").want(200).body
 			first.stop(syscall.SIGKILL, false)
 			left, ok := in.postmaster()
@@ -39,7 +39,7 @@ func TestKilledServer(t *testing.T) {
 	}
 }
 
-// TestSecondServer starts two on one data directory.
+// TestSecondServer starts two servers on one data directory.
 func TestSecondServer(t *testing.T) {
 	t.Parallel()
 	in := newInstall(t, osUsers(t)[0])
@@ -52,7 +52,7 @@ func TestSecondServer(t *testing.T) {
 	if strings.Count(o.stderr, "\n") != 1 {
 		t.Errorf("more than a line: %s", o.stderr)
 	}
-	// What needs only the database uses the first one's.
+	// A command that needs the database only uses the first server's.
 	if o := in.run("migrate"); o.status != cli.StatusDone || !strings.Contains(o.stdout, "nothing to do") {
 		t.Errorf("migrate: status %d: %s%s", o.status, o.stdout, o.stderr)
 	}
@@ -61,7 +61,7 @@ func TestSecondServer(t *testing.T) {
 	first.stopped(first.stop(syscall.SIGINT, false))
 }
 
-// TestPostgresDies ends a server's Postgres under it.
+// TestPostgresDies kills the Postgres of a running server.
 func TestPostgresDies(t *testing.T) {
 	t.Parallel()
 	in := newInstall(t, osUsers(t)[0])
@@ -81,39 +81,39 @@ func TestPostgresDies(t *testing.T) {
 	again.stopped(again.stop(syscall.SIGINT, false))
 }
 
-// TestStopWhileStarting asks a server to stop before it listens, at moments that
-// its own log names.
+// TestStopWhileStarting stops a server before it listens, at moments that its log names.
 func TestStopWhileStarting(t *testing.T) {
 	t.Parallel()
-	in := newInstall(t, osUsers(t)[0])
 	for _, moment := range []string{"", "started a private Postgres", "0002_", "0006_"} {
-		cmd := in.command("serve")
-		log, err := cmd.StderrPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		said := readUntil(log, moment)
-		if err := syscall.Kill(cmd.Process.Pid, syscall.SIGINT); err != nil {
-			t.Fatal(err)
-		}
-		said += readUntil(log, "never said")
-		if status := wait(cmd); status != cli.StatusDone {
-			// Before the program has begun to listen for signals it can only die.
-			if moment != "" {
-				t.Errorf("stopped at %q: status %d:\n%s", moment, status, said)
-			}
-		}
-		if left := in.processes(); len(left) > 0 {
-			t.Errorf("stopped at %q: processes were left: %v", moment, left)
-		}
-		if moment != "" {
-			if err := os.RemoveAll(in.data); err != nil {
-				t.Fatal(err)
-			}
-		}
+		t.Run(moment, func(t *testing.T) {
+			t.Parallel()
+			stopAt(t, newInstall(t, osUser{}), moment)
+		})
+	}
+}
+
+// stopAt starts a server and stops it when its log has some words; without words at once.
+func stopAt(t *testing.T, in *install, moment string) {
+	t.Helper()
+	cmd := in.command("serve")
+	log, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	text := readUntil(log, moment)
+	if err := syscall.Kill(cmd.Process.Pid, syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	text += readUntil(log, "never logged")
+	// Before the program handles signals the first one ends it.
+	if status := wait(cmd); status != cli.StatusDone && moment != "" {
+		t.Errorf("status %d:\n%s", status, text)
+	}
+	if left := in.processes(); len(left) > 0 {
+		t.Errorf("processes were left: %v", left)
 	}
 }
 
@@ -132,7 +132,7 @@ func TestDataDirThatCannotBeUsed(t *testing.T) {
 	}
 }
 
-// readUntil reads a log until a line contains the words, or it ends.
+// readUntil reads a log until a line contains the words, or its end.
 func readUntil(log interface{ Read([]byte) (int, error) }, words string) string {
 	var said strings.Builder
 	one := make([]byte, 1)

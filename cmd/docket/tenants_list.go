@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// tenantsPage is how many tenants are read, and are in memory, at once.
+// tenantsPage is the number of tenants that are read, and are in memory, at a time.
 const tenantsPage = 200
 
 func (p *program) tenantsListCommand() *cobra.Command {
@@ -21,11 +21,11 @@ func (p *program) tenantsListCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "list",
 		Short: "List all tenants",
-		Long: `List all tenants by slug: name, id, whether anybody may register, the number of
-events, and when it was created (UTC). A narrow terminal leaves columns out; with
---json each tenant is one line that has everything.
+		Long: `List all tenants by slug: name, id, whether any user may register, the number of
+events, and when it was created (UTC). A narrow terminal drops columns; with --json
+each tenant is one line with everything.
 
-What is listed comes from the log itself and is never behind.`,
+The list comes from the log itself and is never behind.`,
 		Example: `  docket tenants list
   docket tenants list --json | jq -r .slug`,
 		Args: cobra.NoArgs,
@@ -36,7 +36,7 @@ What is listed comes from the log itself and is never behind.`,
 }
 
 func (p *program) listTenants(c *cobra.Command, asJSON bool) error {
-	return p.beside(c, func(ctx context.Context, pools *pools) error {
+	return p.withDatabase(c, func(ctx context.Context, pools *pools) error {
 		s := p.screen()
 		out := bufio.NewWriter(s.Writer)
 		s.Writer = out
@@ -44,7 +44,7 @@ func (p *program) listTenants(c *cobra.Command, asJSON bool) error {
 		if asJSON {
 			write = func(page []projections.Listed) error {
 				for _, l := range page {
-					if err := cli.WriteJSON(out, lineOf(l.Tenant, l.Head)); err != nil {
+					if err := cli.WriteJSON(out, newTenantLine(l.Tenant, l.Head)); err != nil {
 						return err
 					}
 				}
@@ -56,8 +56,8 @@ func (p *program) listTenants(c *cobra.Command, asJSON bool) error {
 	})
 }
 
-// eachTenantsPage reads all tenants, a page at a time; at least one page is
-// written, if an empty one.
+// eachTenantsPage reads all tenants, a page at a time. It writes at least one page,
+// which may be empty.
 func eachTenantsPage(ctx context.Context, q *projections.Queries, write func([]projections.Listed) error) error {
 	after := ""
 	for {

@@ -13,8 +13,8 @@ import (
 	"github.com/mattn/go-runewidth"
 )
 
-// onTerminal runs the program with a terminal of some columns as its standard
-// output, and gives back what that showed.
+// onTerminal runs the program on a terminal of some columns, and returns the status and
+// what the terminal got.
 func onTerminal(t *testing.T, columns int, environ map[string]string, args ...string) (int, string) {
 	t.Helper()
 	screen, tty, err := pty.Open()
@@ -75,8 +75,7 @@ func TestColoursAreForTerminals(t *testing.T) {
 	}
 }
 
-// Nothing that a person reads is wider than the terminal, examples apart: those
-// are to be copied.
+// No text for people is wider than the terminal, but for examples, which are copied.
 func TestTextsFitTheTerminal(t *testing.T) {
 	t.Parallel()
 	environ := map[string]string{"DOCKET_DATA_DIR": t.TempDir(), "NO_COLOR": "1"}
