@@ -77,7 +77,7 @@ func (s *selection) rebuilder(p *program, c *cobra.Command, pools *pools) *proje
 	return r
 }
 
-// processName tells other operators who runs this process, where, and what it does.
+// processName names this process for other operators: its user, host and command.
 func (p *program) processName(c *cobra.Command) string {
 	host, err := os.Hostname()
 	if err != nil {
@@ -90,8 +90,8 @@ func (p *program) processName(c *cobra.Command) string {
 	return fmt.Sprintf("%s on %s (%s, process %d)", user, host, c.CommandPath(), os.Getpid())
 }
 
-// operator is the login of the user who runs the program, behind sudo of the one who
-// called sudo; empty where the environment doesn't say.
+// operator is the login of the program's user, or of the user that called sudo; empty if
+// the environment doesn't say.
 func (p *program) operator() string {
 	for _, name := range []string{"SUDO_USER", "USER", "LOGNAME"} {
 		if login := p.environ[name]; login != "" {
