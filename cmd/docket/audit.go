@@ -8,18 +8,17 @@ import (
 	"fmt"
 	"io"
 	"strconv"
-	"strings"
 	"time"
-	"unicode"
 
 	"docket/domain"
+	"docket/internal/cli"
 	"docket/projections"
 
 	"github.com/spf13/cobra"
 )
 
 func (p *program) auditCommand() *cobra.Command {
-	return group(&cobra.Command{
+	return cli.Group(&cobra.Command{
 		Use: "audit", Short: "The history of a tenant",
 		Example: "  docket audit replay --tenant default",
 	}, p.replayCommand())
@@ -31,11 +30,11 @@ func (p *program) replayCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "replay",
 		Short: "Print what happened in a tenant, one line an event",
-		Long: `Print what happened in a tenant, oldest first: seq, time, actor, type and what it
-was, one line an event. With --json each line is the event as it is stored, with
-the actor's name, the summary and the changes.
+		Long: `Print what happened in a tenant, oldest first, one line an event: seq, time, actor,
+type and summary. With --json each line is the event as it is stored, with the actor's
+name, the summary and the changes.
 
-The nil UUID is the platform itself: who registered, and when.`,
+The nil UUID is the platform's log: which users registered, and when.`,
 		Example: `  docket audit replay --tenant default
   docket audit replay --tenant default --until 120
   docket audit replay --tenant default --until 2026-11-23T12:00:00Z --json
@@ -46,22 +45,22 @@ The nil UUID is the platform itself: who registered, and when.`,
 			if err != nil {
 				return err
 			}
-			line := writeLine
+			line := printHistory
 			if asJSON {
-				line = writeJSON
+				line = writeHistoryJSON
 			}
 			return p.replay(c, tenant, end, line)
 		},
 	}
 	c.Flags().StringVar(&tenant, "tenant", "", "the `tenant`'s slug or id")
-	c.Flags().StringVar(&until, "until", "", "stop after this `seq-or-time` (RFC 3339), that one included")
-	jsonFlag(c, &asJSON, "one JSON object an event")
-	completeFlag(c, "tenant", p.completeTenants)
-	_ = c.MarkFlagRequired("tenant") // it is there
+	c.Flags().StringVar(&until, "until", "", "stop after the event at this `seq-or-time` (RFC 3339)")
+	cli.JSONFlag(c, &asJSON, "one JSON object an event")
+	cli.CompleteFlag(c, "tenant", p.completeTenants)
+	cli.RequireFlags(c, "tenant")
 	return c
 }
 
-// parseUntil reads a seq or a time; an empty text is the log's end.
+// parseUntil reads a seq or a time; an empty text means the end of the log.
 func parseUntil(s string) (projections.Until, error) {
 	if s == "" {
 		return projections.Until{}, nil
@@ -76,32 +75,32 @@ func parseUntil(s string) (projections.Until, error) {
 }
 
 func (p *program) replay(c *cobra.Command, tenant string, until projections.Until, line func(io.Writer, projections.HistoryItem) error) error {
-	return p.beside(c, func(ctx context.Context, pools *pools) error {
+	return p.withDatabase(c, func(ctx context.Context, pools *pools) error {
 		id, err := findTenant(ctx, pools, tenant)
 		if err != nil {
 			return err
 		}
 		out := bufio.NewWriter(p.stdout)
-		// The log itself is read, so there is no read model to wait for.
+		// It reads the log itself, so there is no read model to wait for.
 		err = projections.NewQueries(pools.API, nil).Replay(ctx, domain.Operate(id), until,
 			func(item projections.HistoryItem) error { return line(out, item) })
 		return errors.Join(err, out.Flush())
 	})
 }
 
-// writeLine is for people.
-func writeLine(w io.Writer, item projections.HistoryItem) error {
+// printHistory writes an event for people.
+func printHistory(w io.Writer, item projections.HistoryItem) error {
 	actor := item.ActorName
 	if actor == "" {
 		actor = "-"
 	}
 	_, err := fmt.Fprintf(w, "%6d  %s  %s  %s  %s\n", item.Seq, item.At.UTC().Format("2006-01-02T15:04:05.000000Z"),
-		printable(actor), item.Type, printable(item.Summary))
+		cli.Printable(actor), item.Type, cli.Printable(item.Summary))
 	return err
 }
 
-// replayed is an event as /v1/admin/events has it, and what a history adds.
-type replayed struct {
+// historyLine is an event as /v1/admin/events has it, and what a history adds.
+type historyLine struct {
 	Seq           int64             `json:"seq"`
 	At            time.Time         `json:"at"`
 	StreamType    domain.StreamType `json:"stream_type"`
@@ -118,22 +117,12 @@ type replayed struct {
 	Changes       []domain.Change   `json:"changes"`
 }
 
-// writeJSON is for machines (NDJSON).
-func writeJSON(w io.Writer, item projections.HistoryItem) error {
-	return writeLineJSON(w, replayed{
+// writeHistoryJSON writes an event for machines.
+func writeHistoryJSON(w io.Writer, item projections.HistoryItem) error {
+	return cli.WriteJSON(w, historyLine{
 		Seq: item.Seq, At: item.At.UTC(), StreamType: item.Stream.Type, StreamID: item.Stream.ID.String(),
 		Version: item.Version, Type: item.Type, SchemaVersion: item.SchemaVersion, ActorID: item.ActorID,
 		CommandID: item.CommandID, Data: item.Data, Meta: item.Meta,
 		ActorName: item.ActorName, Summary: item.Summary, Changes: item.Changes,
 	})
-}
-
-// printable keeps a text on one line, and a terminal from obeying it.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || !unicode.IsPrint(r) && !unicode.IsSpace(r) {
-			return ' '
-		}
-		return r
-	}, s)
 }

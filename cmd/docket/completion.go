@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -12,100 +11,46 @@ import (
 	"docket/projections"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 )
 
-// Limits of an answer to somebody who presses Tab.
+// Limits of the completion of a tenant.
 const (
-	completionBound = 2 * time.Second
-	completionMost  = 50
+	completionTimeout = 2 * time.Second
+	maxCompletions    = 50
 )
 
-// completionScript says for each shell how its script is tried out.
-var completionScript = map[string]string{
-	"bash":       "source <(docket completion bash)",
-	"zsh":        "source <(docket completion zsh)",
-	"fish":       "docket completion fish | source",
-	"powershell": "docket completion powershell | Out-String | Invoke-Expression",
-}
-
-// addCompletion adds Cobra's completion command, visible since it is how one gets
-// the scripts, and completes files only where a file is wanted: nowhere.
-func addCompletion(root *cobra.Command) {
-	root.InitDefaultCompletionCmd()
-	for _, c := range root.Commands() {
-		if c.Name() != "completion" {
-			continue
-		}
-		group(c)
-		c.Short = "Print what makes a shell complete docket's commands"
-		c.Long = `Print a script that makes a shell complete docket's commands, flags, and the names of
+const aboutCompletion = `Print a script that makes a shell complete docket's commands, flags, and the names of
 tenants and read models. The help of each shell's command says where to keep it.
 
-Tenants are asked of DATABASE_URL or of the Postgres of a running server; nothing is
-started for it.`
-		c.Example = "  " + completionScript["bash"]
-		for _, shell := range c.Commands() {
-			shell.Short = "The script for " + shell.Name()
-			shell.Example = "  " + completionScript[shell.Name()]
-		}
-	}
-	noFiles(root)
-	completeFlag(root, "log-format", cobra.FixedCompletions([]cobra.Completion{"text", "json"}, cobra.ShellCompDirectiveNoFileComp))
-	completeFlag(root, "data-dir", func(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
-		return nil, cobra.ShellCompDirectiveFilterDirs
-	})
-}
+The tenants come from DATABASE_URL or from the Postgres of a running server; completion
+starts nothing.`
 
-// noFiles keeps shells from offering file names for arguments and for the values
-// of flags that have no completion of their own.
-func noFiles(c *cobra.Command) {
-	if c.ValidArgsFunction == nil {
-		c.ValidArgsFunction = cobra.NoFileCompletions
-	}
-	c.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) {
-		if _, has := c.GetFlagCompletionFunc(f.Name); !has {
-			completeFlag(c, f.Name, cobra.NoFileCompletions)
-		}
-	})
-	for _, sub := range c.Commands() {
-		noFiles(sub)
-	}
-}
-
-// completeFlag gives a flag, which is there and has none yet, its completion.
-func completeFlag(c *cobra.Command, flag string, f cobra.CompletionFunc) {
-	if err := c.RegisterFlagCompletionFunc(flag, f); err != nil {
-		panic(fmt.Sprintf("completion of %s --%s: %v", c.CommandPath(), flag, err))
-	}
-}
-
-// completeModels offers the read models that were not named yet.
-func completeModels(c *cobra.Command, _ []string, start string) ([]cobra.Completion, cobra.ShellCompDirective) {
+// completeModels offers the read models that the command line does not name yet.
+func completeModels(c *cobra.Command, _ []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	named, _ := c.Flags().GetStringArray("projection")
 	var found []cobra.Completion
 	for _, m := range projections.Models() {
-		if strings.HasPrefix(m, start) && !slices.Contains(named, m) {
+		if strings.HasPrefix(m, prefix) && !slices.Contains(named, m) {
 			found = append(found, m)
 		}
 	}
 	return found, cobra.ShellCompDirectiveNoFileComp
 }
 
-// completeTenants offers slugs. Whatever goes wrong, it offers none: nobody who
-// presses Tab wants an error.
-func (p *program) completeTenants(c *cobra.Command, _ []string, start string) ([]cobra.Completion, cobra.ShellCompDirective) {
-	ctx, cancel := context.WithTimeout(c.Context(), completionBound)
+// completeTenants offers slugs, and none where they cannot be read: a shell would
+// print the error into the command line.
+func (p *program) completeTenants(c *cobra.Command, _ []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	ctx, cancel := context.WithTimeout(c.Context(), completionTimeout)
 	defer cancel()
-	slugs, err := p.slugs(ctx, c, start)
+	slugs, err := p.slugs(ctx, c, prefix)
 	if err != nil {
-		cobra.CompDebugln(err.Error(), false) // to BASH_COMP_DEBUG_FILE, where one is set
+		cobra.CompDebugln(err.Error(), false) // to BASH_COMP_DEBUG_FILE, where that is set
 	}
 	return slugs, cobra.ShellCompDirectiveNoFileComp
 }
 
-// slugs asks a database that is there, and starts none.
-func (p *program) slugs(ctx context.Context, c *cobra.Command, start string) ([]string, error) {
+// slugs reads the slugs with a prefix from a running database; it starts none.
+func (p *program) slugs(ctx context.Context, c *cobra.Command, prefix string) ([]string, error) {
 	s, err := p.settings(c)
 	if err != nil {
 		return nil, err
@@ -123,5 +68,5 @@ func (p *program) slugs(ctx context.Context, c *cobra.Command, start string) ([]
 		return nil, err
 	}
 	defer pool.Close()
-	return projections.NewQueries(pool, nil).Slugs(ctx, domain.Operate(domain.Platform), start, completionMost)
+	return projections.NewQueries(pool, nil).Slugs(ctx, domain.Operate(domain.Platform), prefix, maxCompletions)
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"docket/internal/cli"
 	"docket/internal/pgtest"
 	"docket/projections"
 
@@ -15,11 +16,11 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// completed is what a shell is offered, without descriptions.
+// completed are the completions that a shell gets, without descriptions.
 func completed(t *testing.T, environ map[string]string, args ...string) []string {
 	t.Helper()
 	o := try(t, environ, append([]string{cobra.ShellCompNoDescRequestCmd}, args...)...)
-	if o.status != statusDone {
+	if o.status != cli.StatusDone {
 		t.Errorf("%v: status %d, %q", args, o.status, o.stderr)
 	}
 	offered := strings.Split(strings.TrimSpace(o.stdout), "\n")
@@ -37,7 +38,7 @@ func TestCompletion(t *testing.T) {
 	register(t, s.url, "Ann")
 	s.stop()
 	for _, slug := range []string{"acme", "acme-2", "bolt"} {
-		if o := try(t, environ, "tenants", "create", "--name", slug, "--slug", slug, "--owner", "ann@example.org"); o.status != statusDone {
+		if o := try(t, environ, "tenants", "create", "--name", slug, "--slug", slug, "--owner", "ann@example.org"); o.status != cli.StatusDone {
 			t.Fatal(o.stderr)
 		}
 	}
@@ -67,7 +68,7 @@ func TestCompletion(t *testing.T) {
 	}
 }
 
-// Whoever presses Tab starts nothing, and hears of nothing that went wrong.
+// Completion starts nothing and prints no error.
 func TestCompletionStartsNothing(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -82,15 +83,20 @@ func TestCompletionStartsNothing(t *testing.T) {
 		}
 	}
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 0 {
-		t.Errorf("made %v, %v", entries, err)
+		t.Errorf("created %v, %v", entries, err)
 	}
 }
 
 func TestCompletionScripts(t *testing.T) {
 	t.Parallel()
-	for shell := range completionScript {
+	shells, _, err := (&program{}).root().Find([]string{"completion"})
+	if err != nil || len(shells.Commands()) != 4 {
+		t.Fatalf("%d shells, %v", len(shells.Commands()), err)
+	}
+	for _, c := range shells.Commands() {
+		shell := c.Name()
 		o := try(t, nil, "completion", shell)
-		if o.status != statusDone || !strings.Contains(o.stdout, cobra.ShellCompRequestCmd) || o.stderr != "" {
+		if o.status != cli.StatusDone || !strings.Contains(o.stdout, cobra.ShellCompRequestCmd) || o.stderr != "" {
 			t.Errorf("%s: status %d, %d bytes, %q", shell, o.status, len(o.stdout), o.stderr)
 		}
 		if shell != "bash" {
@@ -104,7 +110,7 @@ func TestCompletionScripts(t *testing.T) {
 	}
 }
 
-// No flag offers files but the data directory.
+// No flag completes to files but the data directory.
 func TestEveryFlagSaysHowItIsCompleted(t *testing.T) {
 	t.Parallel()
 	root := (&program{}).root()

@@ -5,11 +5,13 @@ import (
 	"reflect"
 	"strings"
 
+	"docket/internal/cli"
+
 	"github.com/spf13/cobra"
 )
 
 func (p *program) configCommand() *cobra.Command {
-	return group(&cobra.Command{
+	return cli.Group(&cobra.Command{
 		Use: "config", Short: "The settings",
 		Example: "  docket config check",
 	}, p.configCheckCommand())
@@ -19,42 +21,40 @@ func (p *program) configCheckCommand() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "check",
-		Short: "Say what the settings are, and whether serve can start with them",
-		Long: `Read all settings as serve does, and say what each is and where it comes from: a
-flag, the environment, or the default. Of secrets, and of URLs that may hold a
-password, it says only whether they are set.
+		Short: "Print the settings, and check whether serve can start with them",
+		Long: `Read all settings as serve does, and print the value of each and where it comes from:
+a flag, the environment, or the default. Secrets, and URLs that may hold a password,
+are only said to be set or not.
 
-Then try what can be tried without changing anything: keys, networks and URLs; that
-the database can be reached and is fit for docket, its schema, the roles of its
-logins; without DATABASE_URL the data directory. Nothing is started, made, migrated
-or listened on. What it finds is one line each.
+Then check what can be checked without a change: keys, networks and URLs; that the
+database can be reached and suits docket, its schema, the roles of its logins; without
+DATABASE_URL the data directory. Nothing is started, created, migrated or listened on.
+Each check prints one line.
 
-Exit status: 0 serve can start, 1 a setting is wrong or the database isn't fit, 2 it
-couldn't be found out, as when nobody answers at DATABASE_URL.`,
+Exit status: 0 serve can start, 1 a setting is wrong or the database doesn't suit, 2
+something couldn't be checked, as when no server answers at DATABASE_URL.`,
 		Example: `  docket config check
   docket config check --addr :9000 --egress-allow 10.1.0.0/16
   docket config check --json | jq '.checks[] | select(.result != "ok")'`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			r := p.checkConfig(c)
-			var err error
+			write := r.print
 			if asJSON {
-				err = writeLineJSON(p.stdout, r)
-			} else {
-				err = r.write(p.screen())
+				write = func(to cli.Screen) error { return cli.WriteJSON(to, r) }
 			}
-			if err == nil {
-				err = r.verdict()
+			if err := write(p.screen()); err != nil {
+				return err
 			}
-			return err
+			return r.result()
 		},
 	}
 	serveFlags(c)
-	jsonFlag(c, &asJSON, "one JSON object")
+	cli.JSONFlag(c, &asJSON, "one JSON object")
 	return c
 }
 
-// configReport is what config check found.
+// configReport is the outcome of config check.
 type configReport struct {
 	OK       bool      `json:"ok"`
 	Settings []setting `json:"settings"`
@@ -68,7 +68,7 @@ const (
 	sourceDefault     = "default"
 )
 
-// setting is one of them, and where it comes from.
+// setting is one setting, and where it comes from.
 type setting struct {
 	Name   string `json:"name"`
 	Source string `json:"source"`
@@ -78,25 +78,25 @@ type setting struct {
 	Value *string `json:"value,omitempty"`
 }
 
-// result is how a check came out.
+// result is the outcome of a check.
 type result string
 
 const (
-	good    result = "ok"
-	doubt   result = "warning" // serve can start, and says so too
-	bad     result = "problem"
-	unknown result = "unknown" // it couldn't be found out
+	resultOK      result = "ok"
+	resultWarning result = "warning" // serve can start, and warns too
+	resultProblem result = "problem"
+	resultUnknown result = "unknown" // the check couldn't be made
 )
 
-// finding is what one check found. Name is a setting's where it is about one.
+// finding is the outcome of one check. Name is the setting that it is about, if any.
 type finding struct {
 	Name   string `json:"name"`
 	Result result `json:"result"`
 	Detail string `json:"detail"`
 }
 
-// reportSettings lists all settings, in the order of their struct. What can't be
-// read stands as it was written.
+// reportSettings lists all settings, in the order of their struct. A value that can't
+// be parsed is listed as it was written.
 func reportSettings(s settings, environ, flags map[string]string) []setting {
 	vars := overridden(environ, flags)
 	values := reflect.ValueOf(s)
@@ -111,7 +111,7 @@ func reportSettings(s settings, environ, flags map[string]string) []setting {
 				one.Source = sourceFlag
 			}
 		} else {
-			value = written(values.Field(i))
+			value = settingText(values.Field(i))
 		}
 		if !one.Secret {
 			one.Value = &value
@@ -121,16 +121,16 @@ func reportSettings(s settings, environ, flags map[string]string) []setting {
 	return out
 }
 
-// written is a value as one would set it.
-func written(v reflect.Value) string {
+// settingText is a value as an operator would write it.
+func settingText(v reflect.Value) string {
 	if list, ok := v.Interface().([]string); ok {
 		return strings.Join(list, ",")
 	}
 	return fmt.Sprint(v.Interface())
 }
 
-// shown is a setting's value for people.
-func (s setting) shown() string {
+// display is a setting's value for people.
+func (s setting) display() string {
 	switch {
 	case s.Secret && s.Set:
 		return "set"
@@ -140,41 +140,40 @@ func (s setting) shown() string {
 	return *s.Value
 }
 
-func (r configReport) write(to screen) error {
-	// The value last, since it may be long.
-	t := &table{to: to, columns: []column{{title: "SETTING"}, {title: "SOURCE"}, {title: "VALUE", flows: true}}}
-	var rows [][]cell
+func (r configReport) print(to cli.Screen) error {
+	t := &cli.Table{Screen: to, Columns: []cli.Column{{Title: "SETTING"}, {Title: "SOURCE"}, {Title: "VALUE", Wrap: true}}}
+	var rows [][]cli.Cell
 	for _, s := range r.Settings {
-		rows = append(rows, []cell{{text: s.Name}, {text: s.Source}, {text: s.shown()}})
+		rows = append(rows, cli.Row(s.Name, s.Source, s.display()))
 	}
-	if err := t.write(rows); err != nil {
+	if err := t.Write(rows); err != nil {
 		return err
 	}
 	if _, err := fmt.Fprintln(to); err != nil {
 		return err
 	}
-	t = &table{to: to, columns: []column{{title: "RESULT"}, {title: "CHECK"}, {title: "FOUND", flows: true}}}
-	colours := map[result]style{good: green, doubt: yellow, bad: red, unknown: yellow}
+	t = &cli.Table{Screen: to, Columns: []cli.Column{{Title: "RESULT"}, {Title: "CHECK"}, {Title: "FOUND", Wrap: true}}}
+	colours := map[result]cli.Style{resultOK: cli.Green, resultWarning: cli.Yellow, resultProblem: cli.Red, resultUnknown: cli.Yellow}
 	rows = nil
 	for _, f := range r.Checks {
-		rows = append(rows, []cell{{string(f.Result), colours[f.Result]}, {text: f.Name}, {text: f.Detail}})
+		rows = append(rows, []cli.Cell{{Text: string(f.Result), Style: colours[f.Result]}, {Text: f.Name}, {Text: f.Detail}})
 	}
-	return t.write(rows)
+	return t.Write(rows)
 }
 
-// verdict is the exit status: a problem weighs more than what isn't known.
-func (r configReport) verdict() error {
+// result is the error of the command: a problem outweighs what is unknown.
+func (r configReport) result() error {
 	if r.OK {
 		return nil
 	}
-	unsure := 0
+	unknown := 0
 	for _, f := range r.Checks {
 		switch f.Result {
-		case bad:
-			return errNo
-		case unknown:
-			unsure++
+		case resultProblem:
+			return cli.ErrNo
+		case resultUnknown:
+			unknown++
 		}
 	}
-	return fmt.Errorf("not everything could be checked: %d of %d unknown", unsure, len(r.Checks))
+	return fmt.Errorf("not everything could be checked: %d of %d unknown", unknown, len(r.Checks))
 }

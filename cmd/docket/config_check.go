@@ -8,18 +8,20 @@ import (
 	"path/filepath"
 	"strings"
 
+	"docket/internal/cli"
+
 	"github.com/spf13/cobra"
 )
 
-// configCheck collects what was found.
+// configCheck collects findings.
 type configCheck struct {
 	settings         settings
-	onUnsafePostgres bool // as program's
+	onUnsafePostgres bool // as in program
 	findings         []finding
 }
 
 func (c *configCheck) add(name string, r result, detail string, args ...any) {
-	c.findings = append(c.findings, finding{name, r, oneLine(fmt.Sprintf(detail, args...))})
+	c.findings = append(c.findings, finding{name, r, cli.OneLine(fmt.Sprintf(detail, args...))})
 }
 
 // addProblems adds errors, and reports whether there were any.
@@ -30,45 +32,44 @@ func (c *configCheck) addProblems(problems []error) bool {
 		if errors.As(err, &of) {
 			name, detail = of.Name, of.Problem
 		}
-		c.add(name, bad, "%s", detail)
+		c.add(name, resultProblem, "%s", detail)
 	}
 	return len(problems) > 0
 }
 
-// checkConfig reads the settings and tries them.
+// checkConfig reads the settings and checks them.
 func (p *program) checkConfig(c *cobra.Command) configReport {
 	flags := settingFlags(c)
 	s, problems := inspectSettings(p.environ, flags, p.asRoot)
 	check := &configCheck{settings: s, onUnsafePostgres: p.onUnsafePostgres}
-	wrong := check.addProblems(problems)
-	if missing := check.addProblems(s.missingSecrets()); !wrong && !missing {
-		check.add("settings", good, "all can be read")
+	if !check.addProblems(append(problems, s.missingSecrets()...)) {
+		check.add("settings", resultOK, "all can be read")
 	}
 	broken := map[string]bool{}
 	for _, f := range check.findings {
-		broken[f.Name] = f.Result == bad
+		broken[f.Name] = f.Result == resultProblem
 	}
 	check.keys(broken)
 	check.delivery(broken)
-	ctx, cancel := context.WithTimeout(c.Context(), connectBound)
+	ctx, cancel := context.WithTimeout(c.Context(), connectTimeout)
 	defer cancel()
 	switch {
 	case broken["DATABASE_URL"] || broken["DOCKET_API_DATABASE_URL"] || broken["DOCKET_OWNER_DATABASE_URL"]:
-		// Which database is meant isn't known.
+		// The database isn't known.
 	case s.DatabaseURL != "":
 		check.database(ctx, givenDatabase(s))
 	case s.DataDir != "":
-		check.private(ctx)
+		check.dataDir(ctx)
 	}
 	r := configReport{OK: true, Settings: reportSettings(s, p.environ, flags), Checks: check.findings}
 	for _, f := range r.Checks {
-		r.OK = r.OK && (f.Result == good || f.Result == doubt)
+		r.OK = r.OK && (f.Result == resultOK || f.Result == resultWarning)
 	}
 	return r
 }
 
-// keys says which signing key signs and which others verify, reading those that
-// are kept in the data directory and making none.
+// keys says which signing key signs and which others verify. It reads the keys in the
+// data directory and creates none.
 func (c *configCheck) keys(broken map[string]bool) {
 	s := c.settings
 	for _, secret := range s.secrets() {
@@ -78,20 +79,20 @@ func (c *configCheck) keys(broken map[string]bool) {
 		case *secret.value != "":
 		case s.DatabaseURL != "" || s.DataDir == "":
 			if secret.variable == "DOCKET_SETUP_CODE" {
-				c.add(secret.variable, good, "not set: the first owner has to register from the server's own machine")
+				c.add(secret.variable, resultOK, "not set: the first owner has to register from the server's own machine")
 			}
 			continue
 		default:
-			value, err := readKept(filepath.Join(s.DataDir, keysDir), secret)
+			value, err := readSecret(filepath.Join(s.DataDir, keysDir), secret)
 			switch {
 			case errors.Is(err, fs.ErrNotExist):
-				c.add(secret.variable, good, "serve makes one at its first start, in %s", filepath.Join(s.DataDir, keysDir))
+				c.add(secret.variable, resultOK, "serve creates one at its first start, in %s", filepath.Join(s.DataDir, keysDir))
 				continue
 			case errors.Is(err, fs.ErrPermission):
-				c.add(secret.variable, unknown, "this user may not read the one kept in %s", filepath.Join(s.DataDir, keysDir))
+				c.add(secret.variable, resultUnknown, "this user may not read the one in %s", filepath.Join(s.DataDir, keysDir))
 				continue
 			case err != nil:
-				c.add(secret.variable, bad, "%v", err)
+				c.add(secret.variable, resultProblem, "%v", err)
 				continue
 			}
 			*secret.value = value
@@ -100,47 +101,47 @@ func (c *configCheck) keys(broken map[string]bool) {
 	}
 }
 
-// key judges one secret, which may come from a file.
+// key checks one secret, which may come from a file.
 func (c *configCheck) key(variable, value string) {
 	switch variable {
 	case "DOCKET_JWT_KEYS":
 		keys, err := parseSigningKeys(value)
 		if err != nil {
-			c.add(variable, bad, "%v", err)
+			c.add(variable, resultProblem, "%v", err)
 			return
 		}
-		said := fmt.Sprintf("key %q signs", keys[0].ID)
+		detail := fmt.Sprintf("key %q signs", keys[0].ID)
 		for _, k := range keys[1:] {
-			said += fmt.Sprintf(", %q verifies", k.ID)
+			detail += fmt.Sprintf(", %q verifies", k.ID)
 		}
-		c.add(variable, good, "%s", said)
+		c.add(variable, resultOK, "%s", detail)
 	case "DOCKET_MASTER_KEY":
 		key, err := parseMasterKey(value)
 		if err != nil {
-			c.add(variable, bad, "%v", err)
+			c.add(variable, resultProblem, "%v", err)
 			return
 		}
-		c.add(variable, good, "%d bytes", len(key))
+		c.add(variable, resultOK, "%d bytes", len(key))
 	default:
-		c.add(variable, good, "there is one")
+		c.add(variable, resultOK, "it is set")
 	}
 }
 
-// delivery says where messages go.
+// delivery says where messages are sent.
 func (c *configCheck) delivery(broken map[string]bool) {
 	s := c.settings
 	switch {
 	case broken["DOCKET_SMTP_URL"]:
 	case s.SMTPURL == "":
-		c.add("DOCKET_SMTP_URL", good, "not set: e-mail is written to the log")
+		c.add("DOCKET_SMTP_URL", resultOK, "not set: e-mail is written to the log")
 	default:
-		c.add("DOCKET_SMTP_URL", good, "can be read; the mail server was not asked")
+		c.add("DOCKET_SMTP_URL", resultOK, "can be read; the mail server was not asked")
 	}
 	if networks, err := parseNetworks(s.EgressAllow); err == nil && len(networks) > 0 {
 		var all []string
 		for _, n := range networks {
 			all = append(all, n.String())
 		}
-		c.add("DOCKET_EGRESS_ALLOW", good, "webhooks may reach %s, and public networks by https", strings.Join(all, ", "))
+		c.add("DOCKET_EGRESS_ALLOW", resultOK, "webhooks may reach %s, and public networks by https", strings.Join(all, ", "))
 	}
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// database checks the logins of a database that was given, and what they lead to.
+// database checks the logins of the database that DATABASE_URL names.
 func (c *configCheck) database(ctx context.Context, d *database) {
 	if !c.servers(ctx, d) {
 		return
@@ -33,18 +33,18 @@ func (c *configCheck) database(ctx context.Context, d *database) {
 		beyond, err := postgres.Beyond(ctx, pool, postgres.APIRole)
 		switch {
 		case err != nil:
-			c.add("wall", unknown, "%v", err)
+			c.add("wall", resultUnknown, "%v", err)
 		case beyond != "":
-			c.add("wall", doubt, "the login that reads %s: %s", beyond, d.wallHint())
+			c.add("wall", resultWarning, "the login that reads %s: %s", beyond, d.wallHint())
 		default:
-			c.add("wall", good, "the login that reads can do nothing else")
+			c.add("wall", resultOK, "the login that reads can do nothing else")
 		}
 	})
 }
 
-// servers asks each login what it leads to, and reports whether all are fit.
+// servers checks the server of each login, and reports whether all suit.
 func (c *configCheck) servers(ctx context.Context, d *database) bool {
-	fit, first := true, ""
+	suit, first := true, ""
 	for _, login := range []struct{ variable, url string }{
 		{"DATABASE_URL", d.Engine},
 		{"DOCKET_API_DATABASE_URL", d.API},
@@ -59,31 +59,31 @@ func (c *configCheck) servers(ctx context.Context, d *database) bool {
 		}
 		switch {
 		case err != nil:
-			c.add(login.variable, blame(err), "%v", err)
-			fit = false
+			c.add(login.variable, resultOf(err), "%v", err)
+			suit = false
 			if first == "" {
 				return false // the others can't be compared with it
 			}
 			continue
 		case first == "":
-			first = s.place
-		case s.place != first:
-			c.add(login.variable, bad, "names another database, or another server, than DATABASE_URL")
-			fit = false
+			first = s.identity
+		case s.identity != first:
+			c.add(login.variable, resultProblem, "names another database, or another server, than DATABASE_URL")
+			suit = false
 			continue
 		}
 		if s.major > newestPostgres {
-			c.add(login.variable, doubt, "leads to Postgres %d; docket was tried on none above %d", s.major, newestPostgres)
+			c.add(login.variable, resultWarning, "leads to Postgres %d; docket is tested up to %d", s.major, newestPostgres)
 			continue
 		}
-		c.add(login.variable, good, "leads to Postgres %d", s.major)
+		c.add(login.variable, resultOK, "leads to Postgres %d", s.major)
 	}
-	return fit
+	return suit
 }
 
-// blame says whether an error is a setting's fault. It isn't where nobody answers,
-// which may be over soon.
-func blame(err error) result {
+// resultOf says whether an error is the fault of a setting. A server that does not
+// answer is not: that may pass.
+func resultOf(err error) result {
 	var refused *pgconn.PgError
 	var connecting *pgconn.ConnectError
 	switch {
@@ -92,51 +92,51 @@ func blame(err error) result {
 		// 42 a missing grant or role.
 		for _, class := range []string{"28", "3D", "42"} {
 			if strings.HasPrefix(refused.Code, class) {
-				return bad
+				return resultProblem
 			}
 		}
-		return unknown
+		return resultUnknown
 	case errors.As(err, &connecting), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		return unknown
+		return resultUnknown
 	}
-	return bad
+	return resultProblem
 }
 
-// schema compares the schema with this program's, and reports whether logins can
-// take on their roles already.
+// schema compares the schema with this program's, and reports whether the logins' roles
+// exist.
 func (c *configCheck) schema(ctx context.Context, d *database) (there bool) {
 	current, target, err := migrations.Pending(ctx, d.Engine)
 	switch {
 	case err != nil:
-		c.add("schema", blame(err), "%v", err)
+		c.add("schema", resultOf(err), "%v", err)
 		return false
 	case current > target:
-		c.add("schema", bad, "is at version %d, of a newer docket; this one knows %d: start the newer one", current, target)
+		c.add("schema", resultProblem, "is at version %d, of a newer docket; this one knows %d: start the newer one", current, target)
 	case current < target && (d.Private || c.settings.Migrate):
-		c.add("schema", good, "is at version %d; serve brings it to %d", current, target)
+		c.add("schema", resultOK, "is at version %d; serve brings it to %d", current, target)
 	case current < target:
-		c.add("schema", bad, "is at version %d, this docket needs %d: run docket migrate, or set DOCKET_MIGRATE=true", current, target)
+		c.add("schema", resultProblem, "is at version %d, this docket needs %d: run docket migrate, or set DOCKET_MIGRATE=true", current, target)
 	default:
-		c.add("schema", good, "is at version %d, which is this docket's", current)
+		c.add("schema", resultOK, "is at version %d, which is this docket's", current)
 	}
 	return current > 0
 }
 
-// role opens a session that takes on a role, as serve's do.
+// role opens a session with a role, as serve does.
 func (c *configCheck) role(ctx context.Context, variable, url string, role postgres.Role, more func(*pgxpool.Pool)) {
 	pool, err := postgres.Pool(ctx, url, postgres.PoolConfig{Role: role, MaxConns: 1, AppName: "docket config check"})
 	if err != nil {
-		c.add("role "+string(role), blame(err), "%s: %v", variable, err)
+		c.add("role "+string(role), resultOf(err), "%s: %v", variable, err)
 		return
 	}
 	defer pool.Close()
-	c.add("role "+string(role), good, "the login may take it on")
+	c.add("role "+string(role), resultOK, "the login may use it")
 	if more != nil {
 		more(pool)
 	}
 }
 
-// durability checks that the server keeps what it acknowledges.
+// durability checks that the server keeps acknowledged commits.
 func (c *configCheck) durability(ctx context.Context, engine *pgxpool.Pool) {
 	if c.onUnsafePostgres {
 		return
@@ -144,13 +144,13 @@ func (c *configCheck) durability(ctx context.Context, engine *pgxpool.Pool) {
 	found, err := postgres.AskDurability(ctx, engine)
 	switch {
 	case err != nil:
-		c.add("durability", unknown, "%v", err)
+		c.add("durability", resultUnknown, "%v", err)
 	case len(found.Off) > 0:
-		c.add("durability", bad, "%v; serve would never be ready", &unsafeError{found.Off})
+		c.add("durability", resultProblem, "%v; serve would never be ready", &unsafeError{found.Off})
 	case !found.Checksums:
-		c.add("durability", doubt, "Postgres writes no data checksums: stop it and run pg_checksums --enable")
+		c.add("durability", resultWarning, "Postgres writes no data checksums: stop it and run pg_checksums --enable")
 	default:
-		c.add("durability", good, "Postgres keeps what it acknowledges, and its pages have checksums")
+		c.add("durability", resultOK, "Postgres keeps what it acknowledges, and its pages have checksums")
 	}
 }
 
@@ -159,63 +159,63 @@ func (c *configCheck) slots(ctx context.Context, engine *pgxpool.Pool) {
 	slots, err := postgres.Slots(ctx, engine)
 	switch needed := connsNeeded(); {
 	case err != nil:
-		c.add("connections", unknown, "%v", err)
+		c.add("connections", resultUnknown, "%v", err)
 	case slots < needed:
-		c.add("connections", doubt, "the database has room for %d, one server may need %d: %s", slots, needed, slotsHint)
+		c.add("connections", resultWarning, "the database has room for %d, one server may need %d: %s", slots, needed, slotsHint)
 	default:
-		c.add("connections", good, "the database has room for %d, one server may need %d", slots, needed)
+		c.add("connections", resultOK, "the database has room for %d, one server may need %d", slots, needed)
 	}
 }
 
-// private checks the data directory, and the Postgres in it where a server runs.
-func (c *configCheck) private(ctx context.Context) {
+// dataDir checks the data directory, and the Postgres in it if a server runs.
+func (c *configCheck) dataDir(ctx context.Context) {
 	dir := c.settings.DataDir
 	version, err := os.ReadFile(filepath.Join(dir, "postgres", "PG_VERSION"))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		c.fresh(ctx, dir)
+		c.newDataDir(ctx, dir)
 		return
 	case errors.Is(err, fs.ErrPermission):
-		c.add("data directory", unknown, "this user may not look into %s", dir)
+		c.add("data directory", resultUnknown, "this user may not look into %s", dir)
 		return
 	case err != nil:
-		c.add("data directory", bad, "%v", err)
+		c.add("data directory", resultProblem, "%v", err)
 		return
 	}
 	running, ok := postgres.Running(dir)
 	if !ok {
-		c.add("data directory", good, "%s has the data of a Postgres %s, which isn't running: its schema was not looked at", dir, strings.TrimSpace(string(version)))
+		c.add("data directory", resultOK, "%s has the data of a Postgres %s, which isn't running: its schema was not checked", dir, strings.TrimSpace(string(version)))
 		return
 	}
-	c.add("data directory", good, "%s: its Postgres %s is running", dir, strings.TrimSpace(string(version)))
+	c.add("data directory", resultOK, "%s: its Postgres %s is running", dir, strings.TrimSpace(string(version)))
 	c.schema(ctx, &database{Engine: running.URL(postgres.EngineLogin, postgres.Database), Private: true})
 }
 
-// fresh checks that a data directory can be made, and a Postgres in it.
-func (c *configCheck) fresh(ctx context.Context, dir string) {
-	above, err := existing(dir)
+// newDataDir checks that a data directory, and a Postgres in it, can be created.
+func (c *configCheck) newDataDir(ctx context.Context, dir string) {
+	parent, err := existingDir(dir)
 	if err == nil {
-		err = syscall.Access(above, accessWrite)
+		err = syscall.Access(parent, accessWrite)
 	}
 	if err != nil {
-		c.add("data directory", bad, "%s can't be used: %v", dir, err)
+		c.add("data directory", resultProblem, "%s can't be used: %v", dir, err)
 		return
 	}
-	c.add("data directory", good, "%s: serve makes a new database there", dir)
+	c.add("data directory", resultOK, "%s: serve creates a new database there", dir)
 	found, err := postgres.Find(ctx)
 	if err != nil {
-		c.add("postgres", doubt, "none is installed: serve would download one (apt-get install postgresql)")
+		c.add("postgres", resultWarning, "none is installed: serve would download one (apt-get install postgresql)")
 		return
 	}
-	c.add("postgres", good, "Postgres %d in %s", found.Major, found.Dir)
+	c.add("postgres", resultOK, "Postgres %d in %s", found.Major, found.Dir)
 }
 
-// accessWrite asks access(2) whether one may write to a directory and enter it
-// (W_OK and X_OK, the same on every Unix).
+// accessWrite is W_OK and X_OK of access(2), the same on every Unix: the user may write
+// to a directory and enter it.
 const accessWrite = 2 | 1
 
-// existing is a directory, or the nearest one above it that there is.
-func existing(dir string) (string, error) {
+// existingDir is a directory, or the nearest existing one above it.
+func existingDir(dir string) (string, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return "", err

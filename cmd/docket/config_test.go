@@ -9,12 +9,13 @@ import (
 	"syscall"
 	"testing"
 
+	"docket/internal/cli"
 	"docket/internal/pgtest"
 	"docket/migrations"
 )
 
-// checked runs config check twice, for people and for machines, and fails the test
-// where they disagree or a secret is shown.
+// checked runs config check twice, for people and for machines. The test fails if they
+// disagree or print a secret.
 func checked(t *testing.T, environ map[string]string, args ...string) (outcome, configReport) {
 	t.Helper()
 	o := try(t, environ, append([]string{"config", "check"}, args...)...)
@@ -23,13 +24,13 @@ func checked(t *testing.T, environ map[string]string, args ...string) (outcome, 
 	if err := json.Unmarshal([]byte(j.stdout), &r); err != nil || strings.Count(j.stdout, "\n") != 1 {
 		t.Fatalf("%v in %q, %q", err, j.stdout, j.stderr)
 	}
-	if o.status != j.status || r.OK != (o.status == statusDone) {
+	if o.status != j.status || r.OK != (o.status == cli.StatusDone) {
 		t.Errorf("status %d, with --json %d, ok %t", o.status, j.status, r.OK)
 	}
 	for _, text := range []string{o.stdout, o.stderr, j.stdout, j.stderr} {
 		for _, secret := range []string{"s3cret", key32, key31, "ABCD-EFGH"} {
 			if strings.Contains(text, secret) {
-				t.Errorf("a secret is shown: %s", text)
+				t.Errorf("a secret is printed: %s", text)
 			}
 		}
 	}
@@ -41,7 +42,7 @@ func checked(t *testing.T, environ map[string]string, args ...string) (outcome, 
 	return o, r
 }
 
-// found is the result of a check, and what it said; empty where there was none.
+// found is the result of a check and its detail; empty if there was no such check.
 func (r configReport) found(name string) (result, string) {
 	i := slices.IndexFunc(r.Checks, func(f finding) bool { return f.Name == name })
 	if i < 0 {
@@ -59,7 +60,7 @@ func TestConfigCheck(t *testing.T) {
 	db, other, empty, newer, foreign := pgtest.New(t), pgtest.New(t), pgtest.Empty(t), pgtest.New(t), pgtest.Empty(t)
 	execute(t, newer.OwnerURL, `insert into goose_db_version (version_id, is_applied) values (999, true)`)
 	execute(t, foreign.OwnerURL, `create table orders (id int)`)
-	nobody := "postgres://docket:s3cret@127.0.0.1:1/docket"
+	noServer := "postgres://docket:s3cret@127.0.0.1:1/docket"
 	for name, tc := range map[string]struct {
 		environ map[string]string
 		args    []string
@@ -68,30 +69,30 @@ func TestConfigCheck(t *testing.T) {
 		result  result
 		detail  string
 	}{
-		"all is well":     {given(db, nil), nil, statusDone, "schema", good, "which is this docket's"},
-		"a strong wall":   {given(db, nil), nil, statusDone, "wall", good, ""},
-		"the engine":      {given(db, nil), nil, statusDone, "role docket_engine", good, ""},
-		"the signing key": {given(db, nil), nil, statusDone, "DOCKET_JWT_KEYS", good, `key "k" signs`},
+		"all is well":     {given(db, nil), nil, cli.StatusDone, "schema", resultOK, "which is this docket's"},
+		"a strong wall":   {given(db, nil), nil, cli.StatusDone, "wall", resultOK, ""},
+		"the engine":      {given(db, nil), nil, cli.StatusDone, "role docket_engine", resultOK, ""},
+		"the signing key": {given(db, nil), nil, cli.StatusDone, "DOCKET_JWT_KEYS", resultOK, `key "k" signs`},
 		"a weak wall": {given(db, map[string]string{"DOCKET_API_DATABASE_URL": db.OwnerURL}), nil,
-			statusDone, "wall", doubt, "a login that is a member of docket_api"},
-		"no schema": {given(empty, nil), nil, statusNo, "schema", bad, "run docket migrate"},
+			cli.StatusDone, "wall", resultWarning, "a login that is a member of docket_api"},
+		"no schema": {given(empty, nil), nil, cli.StatusNo, "schema", resultProblem, "run docket migrate"},
 		"no schema, to be migrated": {given(empty, nil), []string{"--migrate"},
-			statusDone, "schema", good, "serve brings it to"},
-		"a newer schema":          {given(newer, nil), nil, statusNo, "schema", bad, "of a newer docket"},
-		"another program's":       {given(foreign, nil), nil, statusNo, "DATABASE_URL", bad, "another program's tables"},
-		"two databases":           {given(db, map[string]string{"DOCKET_API_DATABASE_URL": other.APIURL}), nil, statusNo, "DOCKET_API_DATABASE_URL", bad, "names another database"},
-		"no such database":        {given(db, map[string]string{"DATABASE_URL": strings.Replace(db.EngineURL, db.Name, "nonesuch", 1)}), nil, statusNo, "DATABASE_URL", bad, "does not exist"},
-		"not the engine":          {given(db, map[string]string{"DATABASE_URL": db.APIURL}), nil, statusNo, "role docket_engine", bad, "may not become docket_engine"},
-		"nobody answers":          {given(db, map[string]string{"DATABASE_URL": nobody}), nil, statusCouldNot, "DATABASE_URL", unknown, "can't be reached"},
-		"nobody, and a problem":   {given(db, map[string]string{"DATABASE_URL": nobody, "DOCKET_JWT_KEYS": ""}), nil, statusNo, "DOCKET_JWT_KEYS", bad, "is needed with DATABASE_URL"},
-		"a short key":             {given(db, map[string]string{"DOCKET_MASTER_KEY": key31}), nil, statusNo, "DOCKET_MASTER_KEY", bad, "has 31 bytes"},
-		"a misspelt setting":      {given(db, map[string]string{"DOCKET_ISUER": "x"}), nil, statusNo, "DOCKET_ISUER", bad, "did you mean DOCKET_ISSUER?"},
-		"a network":               {given(db, nil), []string{"--egress-allow", "10.1.0.0/16,127.0.0.1"}, statusDone, "DOCKET_EGRESS_ALLOW", good, "10.1.0.0/16, 127.0.0.1/32"},
-		"a network that is none":  {given(db, nil), []string{"--egress-allow", "hooks"}, statusNo, "--egress-allow", bad, `"hooks" is neither`},
-		"no mail server":          {given(db, nil), nil, statusDone, "DOCKET_SMTP_URL", good, "written to the log"},
-		"a mail server":           {given(db, map[string]string{"DOCKET_SMTP_URL": "smtp://u:s3cret@mail.example?from=d@example.org"}), nil, statusDone, "DOCKET_SMTP_URL", good, "was not asked"},
-		"a mail server that isnt": {given(db, map[string]string{"DOCKET_SMTP_URL": "smtp://u:s3cret@mail.example"}), nil, statusNo, "DOCKET_SMTP_URL", bad, "needs the sender's address"},
-		"a URL that is none":      {given(db, map[string]string{"DATABASE_URL": "postgres://u:s3cret@db:port/d"}), nil, statusNo, "DATABASE_URL", bad, "not a valid Postgres connection string"},
+			cli.StatusDone, "schema", resultOK, "serve brings it to"},
+		"a newer schema":          {given(newer, nil), nil, cli.StatusNo, "schema", resultProblem, "of a newer docket"},
+		"another program's":       {given(foreign, nil), nil, cli.StatusNo, "DATABASE_URL", resultProblem, "another program's tables"},
+		"two databases":           {given(db, map[string]string{"DOCKET_API_DATABASE_URL": other.APIURL}), nil, cli.StatusNo, "DOCKET_API_DATABASE_URL", resultProblem, "names another database"},
+		"no such database":        {given(db, map[string]string{"DATABASE_URL": strings.Replace(db.EngineURL, db.Name, "nonesuch", 1)}), nil, cli.StatusNo, "DATABASE_URL", resultProblem, "does not exist"},
+		"not the engine":          {given(db, map[string]string{"DATABASE_URL": db.APIURL}), nil, cli.StatusNo, "role docket_engine", resultProblem, "may not become docket_engine"},
+		"no server answers":       {given(db, map[string]string{"DATABASE_URL": noServer}), nil, cli.StatusFailed, "DATABASE_URL", resultUnknown, "can't be reached"},
+		"no server, a problem":    {given(db, map[string]string{"DATABASE_URL": noServer, "DOCKET_JWT_KEYS": ""}), nil, cli.StatusNo, "DOCKET_JWT_KEYS", resultProblem, "is needed with DATABASE_URL"},
+		"a short key":             {given(db, map[string]string{"DOCKET_MASTER_KEY": key31}), nil, cli.StatusNo, "DOCKET_MASTER_KEY", resultProblem, "has 31 bytes"},
+		"a misspelt setting":      {given(db, map[string]string{"DOCKET_ISUER": "x"}), nil, cli.StatusNo, "DOCKET_ISUER", resultProblem, "did you mean DOCKET_ISSUER?"},
+		"a network":               {given(db, nil), []string{"--egress-allow", "10.1.0.0/16,127.0.0.1"}, cli.StatusDone, "DOCKET_EGRESS_ALLOW", resultOK, "10.1.0.0/16, 127.0.0.1/32"},
+		"a network that is none":  {given(db, nil), []string{"--egress-allow", "hooks"}, cli.StatusNo, "--egress-allow", resultProblem, `"hooks" is neither`},
+		"no mail server":          {given(db, nil), nil, cli.StatusDone, "DOCKET_SMTP_URL", resultOK, "written to the log"},
+		"a mail server":           {given(db, map[string]string{"DOCKET_SMTP_URL": "smtp://u:s3cret@mail.example?from=d@example.org"}), nil, cli.StatusDone, "DOCKET_SMTP_URL", resultOK, "was not asked"},
+		"a mail server that isnt": {given(db, map[string]string{"DOCKET_SMTP_URL": "smtp://u:s3cret@mail.example"}), nil, cli.StatusNo, "DOCKET_SMTP_URL", resultProblem, "needs the sender's address"},
+		"a URL that is none":      {given(db, map[string]string{"DATABASE_URL": "postgres://u:s3cret@db:port/d"}), nil, cli.StatusNo, "DATABASE_URL", resultProblem, "not a valid Postgres connection string"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -100,31 +101,32 @@ func TestConfigCheck(t *testing.T) {
 			if o.status != tc.status || result != tc.result || !strings.Contains(detail, tc.detail) {
 				t.Errorf("status %d, %s %q %q; want %d, %q %q", o.status, tc.check, result, detail, tc.status, tc.result, tc.detail)
 			}
-			if o.status == statusDone && o.stderr != "" {
+			if o.status == cli.StatusDone && o.stderr != "" {
 				t.Errorf("said %q", o.stderr)
 			}
 		})
 	}
-	t.Run("what serve would do, it didn't", func(t *testing.T) {
+	t.Run("it migrates nothing", func(t *testing.T) {
 		if current, _, err := migrations.Pending(t.Context(), empty.OwnerURL); err != nil || current != 0 {
 			t.Errorf("schema %d, %v", current, err)
 		}
 	})
 }
 
-// All mistakes are told at once, each on its line, and the first is what serve says.
-func TestConfigCheckTellsAllProblems(t *testing.T) {
+// config check prints all problems at once, each on its line; the first is the error of
+// serve.
+func TestConfigCheckPrintsAllProblems(t *testing.T) {
 	t.Parallel()
 	environ := map[string]string{
 		"HOME": t.TempDir(), "DOCKET_ADR": ":1", "DOCKET_MIGRATE": "perhaps", "DOCKET_ADDR": "8000", "DOCKET_LOG_FORMAT": "xml",
 		"DOCKET_JWT_KEYS": "s3cret", "DOCKET_MASTER_KEY": key31, "DOCKET_API_DATABASE_URL": someURL,
 	}
 	o, r := checked(t, environ)
-	if o.status != statusNo || o.stderr != "" {
+	if o.status != cli.StatusNo || o.stderr != "" {
 		t.Errorf("status %d, %q", o.status, o.stderr)
 	}
 	for _, name := range []string{"DOCKET_ADR", "DOCKET_MIGRATE", "DOCKET_ADDR", "DOCKET_LOG_FORMAT", "DOCKET_JWT_KEYS", "DOCKET_MASTER_KEY", "DOCKET_API_DATABASE_URL"} {
-		if result, _ := r.found(name); result != bad {
+		if result, _ := r.found(name); result != resultProblem {
 			t.Errorf("%s: %q", name, result)
 		}
 	}
@@ -139,7 +141,7 @@ func TestConfigCheckSaysWhereSettingsComeFrom(t *testing.T) {
 		"DOCKET_DATA_DIR": dir, "DOCKET_ADDR": "127.0.0.1:1", "DOCKET_ISSUER": "ours", "DOCKET_JWT_KEYS": "k:" + key32,
 		"DOCKET_SETUP_CODE": "ABCD-EFGH", "DOCKET_MASTER_KEY": "",
 	}, "--addr", "127.0.0.1:2", "--egress-allow", "", "--migrate")
-	if o.status != statusDone {
+	if o.status != cli.StatusDone {
 		t.Errorf("status %d, %q", o.status, o.stdout)
 	}
 	for name, want := range map[string][2]string{
@@ -160,7 +162,7 @@ func TestConfigCheckSaysWhereSettingsComeFrom(t *testing.T) {
 		t.Errorf("%d settings, %d variables", len(r.Settings), len(variables))
 	}
 	if _, err := os.Stat(dir); !os.IsNotExist(err) {
-		t.Errorf("it made the data directory: %v", err)
+		t.Errorf("it created the data directory: %v", err)
 	}
 }
 
@@ -171,7 +173,7 @@ func TestConfigCheckOfADataDirectory(t *testing.T) {
 		t.Fatal(err)
 	}
 	o, r := checked(t, map[string]string{"DOCKET_DATA_DIR": file})
-	if result, detail := r.found("data directory"); o.status != statusNo || result != bad {
+	if result, detail := r.found("data directory"); o.status != cli.StatusNo || result != resultProblem {
 		t.Errorf("status %d, %q %q", o.status, result, detail)
 	}
 
@@ -183,24 +185,24 @@ func TestConfigCheckOfADataDirectory(t *testing.T) {
 			t.Errorf("status %d, %q, %q; want %d, %q", o.status, o.stdout, o.stderr, status, want)
 		}
 	}
-	check(statusDone, "serve makes a new database there")
+	check(cli.StatusDone, "serve creates a new database there")
 	p := in.serve()
-	check(statusDone, "is running")
-	check(statusDone, "which is this docket's")
-	// Who presses Tab is answered by the running server's Postgres too.
+	check(cli.StatusDone, "is running")
+	check(cli.StatusDone, "which is this docket's")
+	// Completion uses the running server's Postgres too.
 	if o := in.run("__completeNoDesc", "audit", "replay", "--tenant", "de"); !strings.HasPrefix(o.stdout, "default\n") {
 		t.Errorf("completed to %q, %q", o.stdout, o.stderr)
 	}
 	p.stopped(p.stop(syscall.SIGTERM, false))
-	check(statusDone, "which isn't running")
-	check(statusDone, `" signs`)
+	check(cli.StatusDone, "which isn't running")
+	check(cli.StatusDone, `" signs`)
 	keys := filepath.Join(in.data, keysDir, "jwt-keys")
 	if err := os.WriteFile(keys, []byte("k:"+key31), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	check(statusNo, "of 31 bytes")
+	check(cli.StatusNo, "of 31 bytes")
 	if err := os.Chmod(keys, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	check(statusNo, "can be read by everybody")
+	check(cli.StatusNo, "can be read by everybody")
 }

@@ -11,20 +11,22 @@ import (
 	"time"
 
 	"docket/internal/postgres"
+
+	"github.com/spf13/cobra"
 )
 
-// database is where the data is: the connection strings of the three logins.
+// database has the connection strings of the three logins.
 type database struct {
 	Owner  string
 	Engine string
 	API    string
-	// Private is set for the Postgres in the data directory.
+	// Private says that it is the Postgres in the data directory.
 	Private bool
-	// Server is the private Postgres where this process runs it, else nil.
+	// Server is the private Postgres if this process runs it, else nil.
 	Server *postgres.Server
 }
 
-// stop ends the private Postgres where this process runs it.
+// stop stops the private Postgres if this process runs it.
 func (d *database) stop(ctx context.Context) error {
 	if d.Server == nil {
 		return nil
@@ -32,14 +34,15 @@ func (d *database) stop(ctx context.Context) error {
 	return d.Server.Stop(ctx)
 }
 
-// gone is closed when a private Postgres that this process runs has ended.
-func (d *database) gone() <-chan struct{} {
+// exited is closed when a private Postgres that this process runs has ended.
+func (d *database) exited() <-chan struct{} {
 	if d.Server == nil {
 		return nil
 	}
 	return d.Server.Exited()
 }
 
+// givenDatabase is the database that DATABASE_URL names.
 func givenDatabase(s settings) *database {
 	d := &database{Owner: s.DatabaseURL, Engine: s.DatabaseURL, API: s.DatabaseURL}
 	if s.OwnerDatabaseURL != "" {
@@ -51,9 +54,9 @@ func givenDatabase(s settings) *database {
 	return d
 }
 
-// openDatabase finds the database that the settings name, starting the private
-// Postgres where there is no other. The caller stops it. Errors:
-// *postgres.LockedError where another docket runs on the data directory.
+// openDatabase finds the database that the settings name, or starts the private
+// Postgres, which the caller stops. It returns a *postgres.LockedError where another
+// docket runs on the data directory.
 func openDatabase(ctx context.Context, s settings, log *slog.Logger) (*database, error) {
 	if s.DatabaseURL != "" {
 		return givenDatabase(s), nil
@@ -65,22 +68,29 @@ func openDatabase(ctx context.Context, s settings, log *slog.Logger) (*database,
 	if err != nil {
 		return nil, err
 	}
-	return &database{
-		Owner:   server.URL(postgres.OwnerLogin, postgres.Database),
-		Engine:  server.URL(postgres.EngineLogin, postgres.Database),
-		API:     server.URL(postgres.APILogin, postgres.Database),
-		Private: true, Server: server,
-	}, nil
+	d := privateDatabase(server.URL)
+	d.Server = server
+	return d, nil
 }
 
-// How long a command waits for the Postgres of a server that is just starting.
+// privateDatabase is the database of a private Postgres.
+func privateDatabase(url func(postgres.Login, string) string) *database {
+	return &database{
+		Owner:   url(postgres.OwnerLogin, postgres.Database),
+		Engine:  url(postgres.EngineLogin, postgres.Database),
+		API:     url(postgres.APILogin, postgres.Database),
+		Private: true,
+	}
+}
+
+// How long, and how often, a command tries the Postgres of a server that is starting.
 const (
-	runningBound = 30 * time.Second
-	runningEvery = 50 * time.Millisecond
+	runningTimeout = 30 * time.Second
+	runningEvery   = 50 * time.Millisecond
 )
 
-// borrowDatabase is openDatabase for a command beside the server: it uses the
-// private Postgres of a running server, and never makes a new one.
+// borrowDatabase is openDatabase for a command that may run beside a server: it uses
+// the private Postgres of a running server, and never creates a new one.
 func borrowDatabase(ctx context.Context, s settings, log *slog.Logger) (*database, error) {
 	if s.DatabaseURL == "" {
 		if _, err := os.Stat(filepath.Join(s.DataDir, "postgres", "PG_VERSION")); errors.Is(err, fs.ErrNotExist) {
@@ -90,25 +100,20 @@ func borrowDatabase(ctx context.Context, s settings, log *slog.Logger) (*databas
 	return openOrJoin(ctx, s, log, schemaFits)
 }
 
-// openOrJoin is openDatabase, but where another docket runs on the data directory
-// it waits until that one's Postgres is ready, and uses it.
+// openOrJoin is openDatabase, but if another docket runs on the data directory, it
+// waits until that one's Postgres is ready, and uses it.
 func openOrJoin(ctx context.Context, s settings, log *slog.Logger, ready func(context.Context, *database) (bool, error)) (*database, error) {
 	d, err := openDatabase(ctx, s, log)
 	var locked *postgres.LockedError
 	if !errors.As(err, &locked) {
 		return d, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, runningBound)
+	ctx, cancel := context.WithTimeout(ctx, runningTimeout)
 	defer cancel()
 	for {
 		if running, ok := postgres.Running(s.DataDir); ok {
-			d := &database{
-				Owner:   running.URL(postgres.OwnerLogin, postgres.Database),
-				Engine:  running.URL(postgres.EngineLogin, postgres.Database),
-				API:     running.URL(postgres.APILogin, postgres.Database),
-				Private: true,
-			}
-			// It may have been made this moment, and be without a database yet.
+			d := privateDatabase(running.URL)
+			// A new one may have no database yet.
 			if is, err := ready(ctx, d); err == nil && is {
 				return d, nil
 			}
@@ -122,4 +127,39 @@ func openOrJoin(ctx context.Context, s settings, log *slog.Logger, ready func(co
 			return nil, fmt.Errorf("%w, and its Postgres can't be used", locked)
 		}
 	}
+}
+
+// withDatabase runs a command that needs the database but no server: on the private
+// Postgres of a running server if there is one, else on one that it starts and stops.
+func (p *program) withDatabase(c *cobra.Command, do func(context.Context, *pools) error) error {
+	return p.withDatabaseConns(c, postgres.AppendConns, do)
+}
+
+// withDatabaseConns is withDatabase with up to so many connections of the engine's role.
+func (p *program) withDatabaseConns(c *cobra.Command, conns int32, do func(context.Context, *pools) error) (err error) {
+	ctx := c.Context()
+	s, err := p.settings(c)
+	if err != nil {
+		return err
+	}
+	log := newLogger(p.stderr, s.LogFormat)
+	var started closers
+	defer func() { err = errors.Join(err, started.close(p.cutOff)) }()
+	d, err := borrowDatabase(ctx, s, log)
+	if err != nil {
+		return err
+	}
+	started.add(d.stop)
+	if err := checkServer(ctx, d, log); err != nil {
+		return err
+	}
+	if err := requireSchema(ctx, d); err != nil {
+		return err
+	}
+	pools, err := openPools(ctx, d, c.CommandPath(), conns, false)
+	if err != nil {
+		return err
+	}
+	started.add(pools.close)
+	return do(ctx, pools)
 }

@@ -10,10 +10,10 @@ import (
 	"docket/notify"
 )
 
-// outsideChannels is how many channels lead out of the house: those of newDelivery.
+// outsideChannels is the number of channels with a provider: those of newDelivery.
 const outsideChannels = 2
 
-// delivery is what sends notifications out of the house.
+// delivery sends notifications over e-mail and Slack.
 type delivery struct {
 	secrets *notify.Secrets
 	egress  *notify.Egress
@@ -48,8 +48,8 @@ func newDelivery(p *pools, s settings, sec secrets, log *slog.Logger) (*delivery
 	return &delivery{secrets: kept, egress: egress, queue: queue}, err
 }
 
-// parseNetworks reads networks and single addresses. A network that is written
-// with the address of a machine in it is refused: it is wider than it looks.
+// parseNetworks reads networks and single addresses. It refuses a network that is
+// written with the address of a machine in it, which is wider than it looks.
 func parseNetworks(list []string) ([]netip.Prefix, error) {
 	var out []netip.Prefix
 	for _, s := range list {

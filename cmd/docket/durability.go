@@ -14,14 +14,14 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// durabilityEvery is the pause between two looks: a setting may be changed, and
+// durabilityEvery is the pause between two checks: a setting may be changed, and
 // reloaded, while the server runs.
 const durabilityEvery = 15 * time.Second
 
-// errDurabilityUnknown is why a server isn't ready that couldn't ask yet.
+// errDurabilityUnknown is why a server isn't ready before the first check.
 var errDurabilityUnknown = errors.New("whether Postgres keeps what it acknowledges isn't known yet")
 
-// unsafeError says that Postgres may lose what it has acknowledged.
+// unsafeError says that Postgres may lose acknowledged commits.
 type unsafeError struct{ off []string }
 
 func (e *unsafeError) Error() string {
@@ -32,24 +32,24 @@ func (e *unsafeError) Error() string {
 	return "Postgres may lose what it has acknowledged: " + strings.Join(e.off, ", ") + verb
 }
 
-// durability watches over Postgres: one that may lose acknowledged commands makes
-// the server not ready for as long as it may.
+// durability watches the settings of Postgres: while it may lose acknowledged commits,
+// the server is not ready.
 type durability struct {
 	log   *slog.Logger
-	pools []*pgxpool.Pool // whose commits somebody is told of
+	pools []*pgxpool.Pool // whose commits are acknowledged to clients
 
 	mu      sync.Mutex
 	verdict error
-	off     []string // as said last in the log
+	off     []string // as last logged
 
 	cancel context.CancelFunc
 	done   chan struct{}
 }
 
-// watchDurability looks once and then every so often, until stop.
+// watchDurability checks once and then every durabilityEvery, until stop.
 func watchDurability(ctx context.Context, p *pools, log *slog.Logger) *durability {
 	d := &durability{log: log, pools: []*pgxpool.Pool{p.Engine, p.Login}, verdict: errDurabilityUnknown, done: make(chan struct{})}
-	if found, ok := d.look(ctx); ok && !found.Checksums {
+	if found, ok := d.ask(ctx); ok && !found.Checksums {
 		log.WarnContext(ctx, "Postgres writes no data checksums: damage on its disk would go unnoticed",
 			"hint", "stop Postgres and run pg_checksums --enable")
 	}
@@ -67,7 +67,7 @@ func (d *durability) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			d.look(ctx)
+			d.ask(ctx)
 		}
 	}
 }
@@ -78,17 +78,17 @@ func (d *durability) stop(context.Context) error {
 	return nil
 }
 
-// check is an *unsafeError, or nil where all is well.
+// check returns an *unsafeError, or nil if Postgres is durable.
 func (d *durability) check() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.verdict
 }
 
-// look asks Postgres. Where it can't be asked the last answer stands: that it
-// can't be reached is another reason not to be ready.
-func (d *durability) look(ctx context.Context) (found postgres.Durability, ok bool) {
-	asking, cancel := context.WithTimeout(ctx, readyBound)
+// ask asks Postgres. Where that fails the last answer stays: that Postgres can't be
+// reached is another reason not to be ready.
+func (d *durability) ask(ctx context.Context) (found postgres.Durability, ok bool) {
+	asking, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
 	found, err := postgres.AskDurability(asking, d.pools...)
 	if err != nil {

@@ -9,24 +9,25 @@ import (
 	"strings"
 	"testing"
 
+	"docket/internal/cli"
 	"docket/internal/pgtest"
 	"docket/internal/postgres"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// A server on a Postgres that may lose what it acknowledges runs, and says why it
-// isn't ready.
+// A server on a Postgres that may lose acknowledged commits runs, and says why it isn't
+// ready.
 func TestUnsafePostgres(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	s := serveWith(t, &program{environ: given(db, nil)})
-	var said bool
+	var logged bool
 	for _, entry := range s.logged {
-		said = said || entry["level"] == "ERROR" && strings.HasPrefix(entry["msg"].(string), "not ready: Postgres may lose") &&
+		logged = logged || entry["level"] == "ERROR" && strings.HasPrefix(entry["msg"].(string), "not ready: Postgres may lose") &&
 			strings.Contains(entryText(t, entry), `["fsync","full_page_writes","synchronous_commit"]`)
 	}
-	if !said {
+	if !logged {
 		t.Errorf("logged %v", s.logged)
 	}
 	answer, err := http.Get(s.url + "/readyz")
@@ -42,7 +43,7 @@ func TestUnsafePostgres(t *testing.T) {
 	if answer.StatusCode != http.StatusServiceUnavailable || problem.Code != "overloaded" || problem.Detail != want {
 		t.Errorf("%s %+v", answer.Status, problem)
 	}
-	if o := try(t, nil, "health", "--addr", strings.TrimPrefix(s.url, "http://"), "--data-dir", t.TempDir()); o.status != statusNo ||
+	if o := try(t, nil, "health", "--addr", strings.TrimPrefix(s.url, "http://"), "--data-dir", t.TempDir()); o.status != cli.StatusNo ||
 		o.stdout != "not ready: "+want+"\n" {
 		t.Errorf("health: %d %q", o.status, o.stdout)
 	}
@@ -51,17 +52,17 @@ func TestUnsafePostgres(t *testing.T) {
 	} else {
 		alive.Body.Close()
 	}
-	if o := s.stop(); o.status != statusDone {
+	if o := s.stop(); o.status != cli.StatusDone {
 		t.Errorf("status %d: %s", o.status, o.stderr)
 	}
 
 	check := &configCheck{}
 	check.database(t.Context(), &database{Owner: db.OwnerURL, Engine: db.EngineURL, API: db.APIURL})
 	r := configReport{Checks: check.findings}
-	if result, detail := r.found("durability"); result != bad || !strings.Contains(detail, "fsync") {
+	if result, detail := r.found("durability"); result != resultProblem || !strings.Contains(detail, "fsync") {
 		t.Errorf("config check: %s %q", result, detail)
 	}
-	if result, _ := r.found("connections"); result != good {
+	if result, _ := r.found("connections"); result != resultOK {
 		t.Errorf("connections: %s", result)
 	}
 }
@@ -86,7 +87,7 @@ func TestDurabilityIsWatched(t *testing.T) {
 	}
 	var log bytes.Buffer
 	d := watchDurability(t.Context(), p, slog.New(slog.NewTextHandler(&log, nil)))
-	if err := d.stop(t.Context()); err != nil { // from here on the test looks, when it is time
+	if err := d.stop(t.Context()); err != nil { // from here on the test calls ask
 		t.Fatal(err)
 	}
 	if err := d.check(); err != nil || log.Len() > 0 {
@@ -96,8 +97,8 @@ func TestDurabilityIsWatched(t *testing.T) {
 		execute(t, superuser, `alter role docket_engine_login set synchronous_commit = off`)
 		pool.Reset()
 		log.Reset()
-		d.look(t.Context())
-		d.look(t.Context())
+		d.ask(t.Context())
+		d.ask(t.Context())
 		var refused *unsafeError
 		if err := d.check(); !errors.As(err, &refused) || err.Error() != "Postgres may lose what it has acknowledged: synchronous_commit is off" {
 			t.Errorf("a careless login: %v", err)
@@ -107,7 +108,7 @@ func TestDurabilityIsWatched(t *testing.T) {
 		}
 		execute(t, superuser, `alter role docket_engine_login reset synchronous_commit`)
 		pool.Reset()
-		d.look(t.Context())
+		d.ask(t.Context())
 		if err := d.check(); err != nil || !strings.Contains(log.String(), "again") {
 			t.Errorf("careful again: %v, logged %s", err, &log)
 		}
@@ -115,13 +116,13 @@ func TestDurabilityIsWatched(t *testing.T) {
 	if err := p.close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	d.look(t.Context())
+	d.ask(t.Context())
 	if err := d.check(); err != nil {
-		t.Errorf("where nobody can be asked the last answer stands: %v", err)
+		t.Errorf("the last answer must stay when Postgres can't be asked: %v", err)
 	}
 }
 
-// A database without room for one server's connections is warned of.
+// serve warns of a database without room for its connections.
 func TestFewSlots(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -136,7 +137,7 @@ func TestFewSlots(t *testing.T) {
 		t.Errorf("logged %v", s.logged)
 	}
 	o, r := checked(t, given(db, nil))
-	if result, detail := r.found("connections"); o.status != statusDone || result != doubt || !strings.Contains(detail, "room for 30") {
+	if result, detail := r.found("connections"); o.status != cli.StatusDone || result != resultWarning || !strings.Contains(detail, "room for 30") {
 		t.Errorf("status %d, %s %q", o.status, result, detail)
 	}
 }

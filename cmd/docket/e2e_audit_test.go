@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"docket/internal/cli"
 )
 
 func (w *walk) audit() {
 	t, ann, bob := w.t, w.ann, w.bob
-	w.in.settle()
+	w.in.awaitCheckpoints()
 	activity := ann.get("/v1/admin/activity?limit=200&entity_type=project")
 	var lines []string
 	for _, item := range activity.items() {
@@ -80,7 +82,7 @@ func (w *walk) replay() {
 		if o.stdout == "" {
 			lines = nil
 		}
-		if o.status != statusDone || len(lines) != tc.want {
+		if o.status != cli.StatusDone || len(lines) != tc.want {
 			t.Errorf("%v: status %d, %d lines, want %d: %s", args, o.status, len(lines), tc.want, o.stderr)
 		}
 		for i, line := range lines {

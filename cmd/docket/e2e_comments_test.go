@@ -13,7 +13,7 @@ func (w *walk) comments() {
 	cem.patch(at, object("body", "x")).refused(403, "not-yours")
 	bob.patch(at, object("body", "Done by Monday, @"+cem.email)).want(200)
 	cem.delete(taken).want(204)
-	w.in.settle()
+	w.in.awaitCheckpoints()
 	if got := cem.get(path).column("body"); !slices.Equal(got, []string{"Done by Monday, @" + cem.email}) {
 		t.Errorf("comments: %v", got)
 	}
@@ -22,6 +22,6 @@ func (w *walk) comments() {
 	}
 	cem.get(taken).refused(404, "not-found")
 	if got := cem.get("/v1/notifications?unread=true").column("kind"); !slices.Equal(got, []string{"mention"}) {
-		t.Errorf("Cem was told of %v", got)
+		t.Errorf("Cem was notified of %v", got)
 	}
 }

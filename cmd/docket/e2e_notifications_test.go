@@ -2,8 +2,8 @@ package main
 
 func (w *walk) notifications() {
 	t, bob, cem := w.t, w.bob, w.cem
-	w.in.settle()
-	// Cem made five tasks for Bob, and moved his projects twice and three times.
+	w.in.awaitCheckpoints()
+	// Cem created five tasks for Bob, and moved his two projects twice and three times.
 	unread := bob.get("/v1/notifications?unread=true&limit=200")
 	kinds := map[string]int{}
 	for _, kind := range unread.column("kind") {
@@ -13,7 +13,7 @@ func (w *walk) notifications() {
 		t.Errorf("Bob has %v", kinds)
 	}
 	for _, item := range cem.get("/v1/notifications").items() {
-		t.Errorf("Cem was told of what is none of his: %v", item)
+		t.Errorf("Cem got a notification of another: %v", item)
 	}
 	newest := unread.column("id")[0]
 	bob.post("/v1/notifications/"+newest+"/read", "").want(204)

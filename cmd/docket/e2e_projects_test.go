@@ -26,13 +26,13 @@ func (w *walk) projects() {
 	bob.patch(path, object("name", "Mine")).refused(403, "insufficient-role")
 	move(cem, "active").want(200)
 
-	w.in.settle()
+	w.in.awaitCheckpoints()
 	steps := cem.get(path + "/transitions")
 	if got := steps.column("to"); !slices.Equal(got, []string{"on_hold", "completed", "cancelled"}) || text(steps.items()[2]["allowed"]) != "false" {
 		t.Errorf("steps: %s", steps.body)
 	}
 	w.finish()
-	w.in.settle()
+	w.in.awaitCheckpoints()
 	if got := ann.get("/v1/projects?sort=-name&status=active").column("name"); !slices.Equal(got, []string{"Website"}) {
 		t.Errorf("active projects: %v", got)
 	}
@@ -43,7 +43,7 @@ func (w *walk) projects() {
 	w.reports()
 }
 
-// reports reads what the projects add up to.
+// reports reads sums over projects.
 func (w *walk) reports() {
 	t, bob := w.t, w.bob
 	if got := bob.get("/v1/projects/" + w.project + "/summary").want(200); got.text("status") != "active" ||
@@ -56,7 +56,7 @@ func (w *walk) reports() {
 	}
 }
 
-// finish takes a project to its end, where nothing is written any more.
+// finish completes a project, which then takes no more writes.
 func (w *walk) finish() {
 	ann, bob, cem := w.ann, w.bob, w.cem
 	other := bob.post("/v1/projects", object("name", "Private")).want(201).text("id")
@@ -71,13 +71,13 @@ func (w *walk) finish() {
 	w.finished = other
 }
 
-// workflow reads what anybody may.
+// workflow reads what needs no token.
 func (w *walk) workflow() {
-	t, visitor := w.t, w.visitor
-	if got := visitor.get("/v1/catalog/projects").column("name"); !slices.Equal(got, []string{"Website"}) {
+	t, anonymous := w.t, w.anonymous
+	if got := anonymous.get("/v1/catalog/projects").column("name"); !slices.Equal(got, []string{"Website"}) {
 		t.Errorf("catalog: %v", got)
 	}
-	if got := visitor.get("/v1/workflow").want(200); len(got.decode()["transitions"].([]any)) < 15 {
+	if got := anonymous.get("/v1/workflow").want(200); len(got.decode()["transitions"].([]any)) < 15 {
 		t.Errorf("workflow: %s", got.body)
 	}
 	req, err := http.NewRequestWithContext(t.Context(), "GET", w.url+"/v1/workflow", nil)
@@ -85,19 +85,19 @@ func (w *walk) workflow() {
 		t.Fatal(err)
 	}
 	req.Header.Set("Accept", "text/vnd.mermaid")
-	if got := visitor.do(req).want(200); !strings.HasPrefix(got.body, "stateDiagram-v2") {
+	if got := anonymous.do(req).want(200); !strings.HasPrefix(got.body, "stateDiagram-v2") {
 		t.Errorf("mermaid: %s", got.body)
 	}
 }
 
-// deletions deletes what only histories tell of afterwards.
+// deletions deletes a project and a task: only their histories are left.
 func (w *walk) deletions() {
 	t, bob, cem := w.t, w.bob, w.cem
 	project := bob.post("/v1/projects", object("name", "Mistaken")).want(201).text("id")
 	task := bob.post("/v1/projects/"+project+"/tasks", object("title", "Also")).want(201).text("id")
 	bob.delete("/v1/projects/"+project).refused(403, "insufficient-role")
 	cem.delete("/v1/projects/" + project).want(204)
-	w.in.settle()
+	w.in.awaitCheckpoints()
 	for _, gone := range []string{"/v1/projects/" + project, "/v1/tasks/" + task, "/v1/projects/" + project + "/tasks"} {
 		bob.get(gone).refused(404, "not-found")
 	}

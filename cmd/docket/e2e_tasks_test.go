@@ -16,7 +16,7 @@ func (w *walk) tasks() {
 	cem.post(path, object("title", "x", "assignee_id", "01a208ac-415d-779f-9bb8-a68a1dcb19e5")).refused(422, "validation-failed")
 	bob.patch("/v1/tasks/"+w.tasked[1], object("status", "in_progress")).want(200)
 	cem.delete("/v1/tasks/" + w.tasked[4]).want(204)
-	w.in.settle()
+	w.in.awaitCheckpoints()
 	cem.get("/v1/tasks/"+w.tasked[4]).refused(404, "not-found")
 	if got := bob.get(path + "?status=in_progress&priority=high&label=web&assignee_id=" + bob.id).column("title"); !slices.Equal(got, []string{"Task 1"}) {
 		t.Errorf("filtered: %v", got)

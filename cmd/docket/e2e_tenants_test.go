@@ -31,7 +31,7 @@ func (w *walk) tenants() {
 	}
 
 	acme.post("/v1/members", object("email", cem.email, "role", "member")).want(201)
-	w.in.settle()
+	w.in.awaitCheckpoints()
 	if got := acme.get("/v1/members").column("role"); !slices.Equal(got, []string{"owner", "viewer", "member"}) {
 		t.Errorf("members of acme: %v", got)
 	}
@@ -40,7 +40,7 @@ func (w *walk) tenants() {
 	w.lastOwner(acme, cem.in("acme"))
 }
 
-// lastOwner has a tenant's two owners leave at the same moment: one stays.
+// lastOwner has the two owners of a tenant leave at the same moment: one must stay.
 func (w *walk) lastOwner(first, second caller) {
 	w.t.Helper()
 	first.delete("/v1/members/"+first.id).refused(409, "last-owner")

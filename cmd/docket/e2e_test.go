@@ -9,8 +9,8 @@ import (
 	"docket/internal/apitest"
 )
 
-// TestTheWholeWay starts the real program on a private Postgres and has success
-// with every operation that it publishes, as root and as an ordinary user.
+// TestTheWholeWay starts the real program on a private Postgres and calls every operation
+// that it publishes with success, as root and as an ordinary user.
 func TestTheWholeWay(t *testing.T) {
 	t.Parallel()
 	for _, by := range osUsers(t) {
@@ -32,7 +32,7 @@ func TestTheWholeWay(t *testing.T) {
 			w.service()
 			w.deletions()
 			if left := w.document.Unanswered(); len(left) > 0 {
-				t.Errorf("published, and not tried with success: %s", strings.Join(left, ", "))
+				t.Errorf("published, but never called with success: %s", strings.Join(left, ", "))
 			}
 
 			before := w.readAll()
@@ -47,14 +47,14 @@ func TestTheWholeWay(t *testing.T) {
 	}
 }
 
-// walk is one way through the API, and who goes it.
+// walk is one way through the API, and its users.
 type walk struct {
 	t   *testing.T
 	in  *install
 	url string
-	// visitor has no token.
-	visitor caller
-	// document is what the server published; every exchange is held against it.
+	// anonymous has no token.
+	anonymous caller
+	// document is the one that the server publishes; every exchange must conform to it.
 	document *apitest.Document
 
 	ann, bob, cem     caller // owner, member, manager of the tenant default
@@ -70,12 +70,12 @@ func newWalk(t *testing.T, in *install, url string) *walk {
 	if err != nil {
 		t.Fatal(err)
 	}
-	visitor := anyone(t, url)
-	visitor.document = document
-	return &walk{t: t, in: in, url: url, visitor: visitor, document: document}
+	anonymous := anyone(t, url)
+	anonymous.document = document
+	return &walk{t: t, in: in, url: url, anonymous: anonymous, document: document}
 }
 
-// readAll reads everything that read models answer.
+// readAll reads from every read model.
 func (w *walk) readAll() map[string]string {
 	w.t.Helper()
 	answers := map[string]string{}

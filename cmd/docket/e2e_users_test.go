@@ -5,18 +5,18 @@ import (
 )
 
 func (w *walk) users() {
-	w.ann, w.bob, w.cem = w.visitor.register("Ann"), w.visitor.register("Bob"), w.visitor.register("Cem")
+	w.ann, w.bob, w.cem = w.anonymous.register("Ann"), w.anonymous.register("Bob"), w.anonymous.register("Cem")
 	ann, bob, cem := w.ann, w.bob, w.cem
-	w.in.settle()
+	w.in.awaitCheckpoints()
 	w.roles(ann, "owner")
 	w.roles(bob, "member")
 	ann.patch("/v1/members/"+cem.id, object("role", "manager")).want(200)
-	w.in.settle()
+	w.in.awaitCheckpoints()
 	w.roles(cem, "manager")
 	bob.patch("/v1/members/"+bob.id, object("role", "owner")).refused(403, "insufficient-role")
-	w.visitor.get("/v1/me").refused(401, "unauthenticated")
-	w.visitor.register("Anne").patch("/v1/me", object("name", "Änne")).want(200)
-	w.in.settle()
+	w.anonymous.get("/v1/me").refused(401, "unauthenticated")
+	w.anonymous.register("Anne").patch("/v1/me", object("name", "Änne")).want(200)
+	w.in.awaitCheckpoints()
 	if names := ann.get("/v1/members").column("name"); !slices.Contains(names, "Änne") || slices.Contains(names, "Anne") {
 		w.t.Errorf("members of default: %v", names)
 	}
@@ -33,10 +33,10 @@ func (w *walk) roles(c caller, want string) {
 // sessions refreshes a session, has the used token end it, and logs out of another.
 func (w *walk) sessions() {
 	login := func() *answer {
-		return w.visitor.post("/v1/auth/login", object("email", w.cem.email, "password", password)).want(200)
+		return w.anonymous.post("/v1/auth/login", object("email", w.cem.email, "password", password)).want(200)
 	}
 	refresh := func(token string) *answer {
-		return w.visitor.post("/v1/auth/refresh", object("refresh_token", token))
+		return w.anonymous.post("/v1/auth/refresh", object("refresh_token", token))
 	}
 	one := login().text("refresh_token")
 	two := refresh(one).want(200)
@@ -49,5 +49,5 @@ func (w *walk) sessions() {
 	cem.token = login().text("access_token")
 	cem.post("/v1/auth/logout", "").want(204)
 	cem.get("/v1/me").refused(401, "unauthenticated")
-	w.visitor.post("/v1/auth/login", object("email", cem.email, "password", "wrong horse")).refused(401, "unauthenticated")
+	w.anonymous.post("/v1/auth/login", object("email", cem.email, "password", "wrong horse")).refused(401, "unauthenticated")
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"docket/projections/rebuild"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -11,7 +12,6 @@ import (
 	"docket/eventstore/feed"
 	"docket/notify"
 	"docket/projections"
-	"docket/projections/rebuild"
 
 	"github.com/ThreeDotsLabs/watermill"
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -23,8 +23,8 @@ import (
 // feedWorkers is how many tenants one subscription handles at once.
 const feedWorkers = 2
 
-// subscriptions are all that this program runs, by name. Those that append do it
-// through cmds, which may be nil for one who only wants to know which there are.
+// subscriptions are all that this program runs, by name. Those that append do so
+// through cmds, which may be nil for a caller that wants the names only.
 func subscriptions(cmds *commands.Commands) map[string]message.NoPublishHandlerFunc {
 	all := projections.Subscriptions()
 	name, handler := notify.Subscription()
@@ -33,7 +33,7 @@ func subscriptions(cmds *commands.Commands) map[string]message.NoPublishHandlerF
 	return all
 }
 
-// interests say which events each of them does anything with.
+// interests say which events each subscription handles.
 func interests() map[string]feed.Interest {
 	all := projections.Interests()
 	all[notify.SubscriptionName] = notify.Interest()
@@ -41,14 +41,14 @@ func interests() map[string]feed.Interest {
 	return all
 }
 
-// feedConns is the size of the feed's pool: one for each worker, those of the group too, one to listen
-// for news and one to tell them, two for sweeps and for checkpoints that need no page, those
-// of the delivery queue, and those of what is built in the background.
+// feedConns is the size of the feed's pool: one for each worker, one to listen for
+// wake-ups and one to send them, two for sweeps and idle advances, those of the delivery
+// queue, and those of the background builds.
 func feedConns() int32 {
 	return int32((len(subscriptions(nil))+1)*feedWorkers + 4 + notify.QueueConns(outsideChannels) + rebuild.ConnsPerWorker)
 }
 
-// newFeed makes the feed, which leaves to builds what is theirs.
+// newFeed creates the feed, which leaves outdated read models to builds.
 func newFeed(pool *pgxpool.Pool, progress *feed.Positions, builds *rebuild.Background, metrics prometheus.Registerer, log *slog.Logger) *feed.Feed {
 	return feed.New(feed.Config{
 		Pool: pool, Workers: feedWorkers, Interests: interests(), Groups: map[string][]string{projections.GroupName: projections.Models()},
@@ -65,9 +65,9 @@ type router struct {
 
 // startRouter returns when every subscription and every channel is running.
 func startRouter(ctx context.Context, events *feed.Feed, cmds *commands.Commands, queue *notify.Queue, log *slog.Logger) (*router, error) {
-	// Watermill says a lot at "info" that matters only to its own developers.
+	// Watermill logs at "info" what matters only to its own developers.
 	logger := watermill.NewSlogLoggerWithLevelMapping(log, map[slog.Level]slog.Level{slog.LevelInfo: slog.LevelDebug})
-	m, err := message.NewRouter(message.RouterConfig{CloseTimeout: feedBound}, logger)
+	m, err := message.NewRouter(message.RouterConfig{CloseTimeout: feedTimeout}, logger)
 	if err != nil {
 		return nil, fmt.Errorf("router: %w", err)
 	}
@@ -91,17 +91,16 @@ func startRouter(ctx context.Context, events *feed.Feed, cmds *commands.Commands
 	}
 }
 
-// stop closes the router, and with it the feed (what a handler was doing is rolled
-// back) and the delivery queue (what is being sent ends first). It waits no longer
-// than ctx.
+// stop closes the router, and with it the feed, which rolls back its pages, and the
+// delivery queue, which finishes its attempts. It waits no longer than ctx.
 func (r *router) stop(ctx context.Context) error {
-	return within(ctx, feedBound+time.Second, "stop the feed", r.Close)
+	return within(ctx, feedTimeout+time.Second, "stop the feed", r.Close)
 }
 
-// within does something that knows no context, and leaves it alone when ctx
+// within calls do, which takes no context, and returns without waiting for it when ctx
 // ends or the time is over.
-func within(ctx context.Context, bound time.Duration, what string, do func() error) error {
-	ctx, cancel := context.WithTimeout(ctx, bound)
+func within(ctx context.Context, timeout time.Duration, what string, do func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	done := make(chan error, 1)
 	go func() { done <- do() }()
@@ -110,8 +109,8 @@ func within(ctx context.Context, bound time.Duration, what string, do func() err
 		return err
 	case <-ctx.Done():
 		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-			return fmt.Errorf("%s: not done within %s", what, bound)
+			return fmt.Errorf("%s: not done within %s", what, timeout)
 		}
-		return nil // somebody wants it at once
+		return nil // a second signal
 	}
 }

@@ -11,23 +11,25 @@ import (
 	"net/url"
 	"time"
 
+	"docket/internal/cli"
+
 	"github.com/spf13/cobra"
 )
 
-// healthTimeout is how long the server may take to say that it is ready.
+// healthTimeout is how long the server may take to answer.
 const healthTimeout = 3 * time.Second
 
-// healthAnswer is how much of the server's answer is read, in bytes.
-const healthAnswer = 64 << 10
+// maxHealthBody is how much of the answer is read, in bytes.
+const maxHealthBody = 64 << 10
 
 func (p *program) healthCommand() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "health",
 		Short: "Ask the server on this machine whether it is ready",
-		Long: `Ask the server that listens on DOCKET_ADDR whether it is ready to serve. The
-exit status tells: 0 ready, 1 not ready, 2 nobody answers. For container health
-checks, where there is no curl.`,
+		Long: `Ask the server that listens on DOCKET_ADDR whether it is ready to serve. Exit status:
+0 ready, 1 not ready, 2 no server answers. For the health checks of containers without
+curl.`,
 		Example: `  docket health
   docket health --addr 127.0.0.1:9000 --json`,
 		Args: cobra.NoArgs,
@@ -40,19 +42,19 @@ checks, where there is no curl.`,
 			if err != nil {
 				return err
 			}
-			return p.tellHealth(h, asJSON)
+			return p.printHealth(h, asJSON)
 		},
 	}
 	c.Flags().String("addr", "", "where the server listens, `host:port` (DOCKET_ADDR)")
-	jsonFlag(c, &asJSON, "one JSON object")
+	cli.JSONFlag(c, &asJSON, "one JSON object")
 	return c
 }
 
-// health is what a server says of itself.
+// health is the answer of a server.
 type health struct {
 	Ready bool   `json:"ready"`
 	URL   string `json:"url"`
-	// Detail is why it isn't ready, in its own words.
+	// Detail is why the server isn't ready.
 	Detail string `json:"detail,omitempty"`
 }
 
@@ -62,7 +64,7 @@ func askHealth(ctx context.Context, addr string) (health, error) {
 		return health{}, err
 	}
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-		host = "127.0.0.1" // it listens on every address, this one too
+		host = "127.0.0.1" // one of the addresses that it listens on
 	}
 	h := health{URL: "http://" + net.JoinHostPort(host, port) + "/readyz"}
 	client := &http.Client{Timeout: healthTimeout, Transport: &http.Transport{Proxy: nil, DisableKeepAlives: true}}
@@ -72,37 +74,38 @@ func askHealth(ctx context.Context, addr string) (health, error) {
 	}
 	answer, err := client.Do(req)
 	if err != nil {
-		var sent *url.Error // it says only what we asked
-		if errors.As(err, &sent) {
-			err = sent.Err
+		var request *url.Error // it repeats the request
+		if errors.As(err, &request) {
+			err = request.Err
 		}
-		return h, fmt.Errorf("nobody answers: %w", err)
+		return h, fmt.Errorf("no server answers: %w", err)
 	}
 	defer answer.Body.Close()
-	if h.Ready = answer.StatusCode == http.StatusOK; h.Ready {
+	h.Ready = answer.StatusCode == http.StatusOK
+	if h.Ready {
 		return h, nil
 	}
 	h.Detail = answer.Status
 	var problem struct{ Detail string }
-	if json.NewDecoder(io.LimitReader(answer.Body, healthAnswer)).Decode(&problem) == nil && problem.Detail != "" {
+	if json.NewDecoder(io.LimitReader(answer.Body, maxHealthBody)).Decode(&problem) == nil && problem.Detail != "" {
 		h.Detail = problem.Detail
 	}
 	return h, nil
 }
 
-func (p *program) tellHealth(h health, asJSON bool) error {
+func (p *program) printHealth(h health, asJSON bool) error {
 	s := p.screen()
 	var err error
 	switch {
 	case asJSON:
-		err = writeLineJSON(s, h)
+		err = cli.WriteJSON(s, h)
 	case h.Ready:
-		_, err = fmt.Fprintln(s, s.paint(green, "ready"))
+		_, err = fmt.Fprintln(s, s.Paint(cli.Green, "ready"))
 	default:
-		_, err = fmt.Fprintf(s, "%s: %s\n", s.paint(red, "not ready"), printable(h.Detail))
+		_, err = fmt.Fprintf(s, "%s: %s\n", s.Paint(cli.Red, "not ready"), cli.Printable(h.Detail))
 	}
-	if err == nil && !h.Ready {
-		err = errNo
+	if err != nil || h.Ready {
+		return err
 	}
-	return err
+	return cli.ErrNo
 }

@@ -5,10 +5,10 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"unicode/utf8"
+
+	"docket/internal/cli"
 
 	"github.com/spf13/cobra"
-	"pgregory.net/rapid"
 )
 
 // commandsOf are a command and all below it.
@@ -30,7 +30,7 @@ func commandsOf(c *cobra.Command) iter.Seq[*cobra.Command] {
 // docketCall finds where an example calls the program.
 var docketCall = regexp.MustCompile(`[ (]docket `)
 
-// Every command shows examples, and they are of commands and flags that there are.
+// Every command has examples, of commands and flags that exist.
 func TestEveryCommandHasExamplesThatHold(t *testing.T) {
 	t.Parallel()
 	root := (&program{}).root()
@@ -57,7 +57,7 @@ func TestEveryCommandHasExamplesThatHold(t *testing.T) {
 			shown = true
 			for _, word := range rest {
 				if name, is := strings.CutPrefix(word, "--"); is && of.Flag(name) == nil {
-					t.Errorf("%s: %q has a flag that isn't there: %s", c.CommandPath(), line, word)
+					t.Errorf("%s: %q has an unknown flag: %s", c.CommandPath(), line, word)
 				}
 			}
 		}
@@ -66,12 +66,12 @@ func TestEveryCommandHasExamplesThatHold(t *testing.T) {
 		}
 		args := append(strings.Fields(c.CommandPath())[1:], "--help")
 		o := try(t, nil, args...)
-		if o.status != statusDone || !strings.Contains(o.stdout, "Examples:\n"+c.Example) || strings.Contains(o.stdout, "\x1b") || o.stderr != "" {
+		if o.status != cli.StatusDone || !strings.Contains(o.stdout, "Examples:\n"+c.Example) || strings.Contains(o.stdout, "\x1b") || o.stderr != "" {
 			t.Errorf("%v: status %d, %q, %q", args, o.status, o.stdout, o.stderr)
 		}
 		help := try(t, nil, append([]string{"help"}, strings.Fields(c.CommandPath())[1:]...)...)
 		if help.stdout != o.stdout {
-			t.Errorf("help %s says something else than --help: %q", c.CommandPath(), help.stdout)
+			t.Errorf("help %s differs from --help: %q", c.CommandPath(), help.stdout)
 		}
 	}
 }
@@ -98,52 +98,4 @@ func TestUnknownCommands(t *testing.T) {
 			t.Errorf("%s: printed %q and %q", args, o.stdout, o.stderr)
 		}
 	}
-}
-
-func TestOneLine(t *testing.T) {
-	t.Parallel()
-	for text, want := range map[string]string{
-		"a\tb  c": "a b c", "failed:\n\thost: refused\n\thost: refused\n": "failed: host: refused", "\n": "", "a\nb": "a b",
-	} {
-		if got := oneLine(text); got != want {
-			t.Errorf("%q: %q, want %q", text, got, want)
-		}
-	}
-}
-
-func TestWrap(t *testing.T) {
-	t.Parallel()
-	for text, want := range map[string]string{
-		"one two\nthree":                    "one two\nthree",
-		"one two three four":                "one two\nthree four",
-		"one\n\ntwo":                        "one\n\ntwo",
-		"  a  one two three":                "  a  one\n     two\n     three",
-		"  averylongword  x":                "  averylongword  x",
-		"\tto be copied as it is":           "  to be copied as it is",
-		"a para\ngraph\n  a list\nand more": "a para\ngraph\n  a list\nand more",
-	} {
-		if got := wrap(text, 10); got != want {
-			t.Errorf("%q: got %q, want %q", text, got, want)
-		}
-	}
-}
-
-// Nothing but white space is lost or added, and no line is too long that could be
-// broken.
-func TestWrapKeepsAllWords(t *testing.T) {
-	t.Parallel()
-	rapid.Check(t, func(t *rapid.T) {
-		text := rapid.StringMatching(`( {0,3}[a-zé]{1,12}( {1,3}[a-zé]{1,12}){0,6}\n{0,2}){0,6}`).Draw(t, "text")
-		width := rapid.IntRange(1, 40).Draw(t, "width")
-		got := wrap(text, width)
-		if strings.Join(strings.Fields(got), " ") != strings.Join(strings.Fields(text), " ") {
-			t.Fatalf("got %q", got)
-		}
-		for line := range strings.Lines(got) {
-			line = strings.TrimSuffix(line, "\n")
-			if utf8.RuneCountInString(line) > width && !strings.HasPrefix(line, " ") && strings.Contains(line, " ") {
-				t.Fatalf("%q is wider than %d", line, width)
-			}
-		}
-	})
 }

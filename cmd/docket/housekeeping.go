@@ -8,32 +8,31 @@ import (
 	"docket/commands"
 )
 
-// housekeepingEvery is the pause between two rounds. Every replica makes them:
-// what one has deleted the next doesn't find.
+// housekeepingEvery is the pause between two rounds. Every replica makes them, and finds
+// only what no other has deleted.
 const housekeepingEvery = time.Hour
 
-// housekeeping deletes what has been kept long enough: the answers that are
-// remembered under Idempotency-Keys.
+// housekeeping deletes expired idempotency records.
 type housekeeping struct {
-	end  context.CancelFunc
-	done chan struct{}
+	stopRounds context.CancelFunc
+	done       chan struct{}
 }
 
-// startHousekeeping makes a round at once and then one every so often.
+// startHousekeeping makes a round at once and then one every housekeepingEvery.
 func startHousekeeping(cmds *commands.Commands, log *slog.Logger) *housekeeping {
-	ctx, end := context.WithCancel(context.Background())
-	h := &housekeeping{end: end, done: make(chan struct{})}
+	ctx, cancel := context.WithCancel(context.Background())
+	h := &housekeeping{stopRounds: cancel, done: make(chan struct{})}
 	go func() {
 		defer close(h.done)
 		rounds := time.NewTicker(housekeepingEvery)
 		defer rounds.Stop()
 		for {
-			n, err := cmds.DeleteExpiredRecords(ctx, time.Now())
+			n, err := cmds.ForgetKeys(ctx, time.Now())
 			if err != nil && ctx.Err() == nil {
 				log.Warn("housekeeping failed; it is tried again later", "error", err)
 			}
 			if n > 0 {
-				log.Info("deleted expired idempotency records", "records", n)
+				log.Info("deleted expired idempotency records", "keys", n)
 			}
 			select {
 			case <-rounds.C:
@@ -45,10 +44,10 @@ func startHousekeeping(cmds *commands.Commands, log *slog.Logger) *housekeeping 
 	return h
 }
 
-// stop ends it and waits, no longer than ctx.
+// stop stops the rounds and waits, no longer than ctx.
 func (h *housekeeping) stop(ctx context.Context) error {
-	return within(ctx, poolsBound, "stop the housekeeping", func() error {
-		h.end()
+	return within(ctx, poolsTimeout, "stop the housekeeping", func() error {
+		h.stopRounds()
 		<-h.done
 		return nil
 	})

@@ -11,13 +11,13 @@ import (
 	"time"
 )
 
-// Limits of a connection. httpapi sets shorter ones where it reads a body or leaves
-// one unread, and lifts requestTimeout and answerTimeout for answers without end.
+// Limits of a connection. httpapi sets shorter ones where it reads a body or leaves one
+// unread, and lifts requestTimeout and answerTimeout for streamed answers.
 const (
 	headerTimeout = 5 * time.Second
-	// requestTimeout is for reading a whole request, also the rest of a body that
-	// net/http reads itself because nobody wanted it. A read that fails ends the
-	// request's context, so it is longer than body and handler may take together.
+	// requestTimeout is for reading a whole request, also the rest of a body that no
+	// handler has read. A read that fails ends the request's context, so it is longer
+	// than body and handler may take together.
 	requestTimeout = 45 * time.Second
 	// answerTimeout is from the end of the headers to the end of the answer.
 	answerTimeout  = 60 * time.Second
@@ -25,14 +25,14 @@ const (
 	maxHeaderBytes = 16 << 10
 )
 
-// listener is where the server is to be found.
+// listener is the address of a server.
 type listener struct{ net.Listener }
 
 func listen(ctx context.Context, addr string) (*listener, error) {
 	return listenOn(ctx, addr, "DOCKET_ADDR or --addr")
 }
 
-// listenOn is listen with an address that another setting named.
+// listenOn is listen for an address of another setting.
 func listenOn(ctx context.Context, addr, setting string) (*listener, error) {
 	var cfg net.ListenConfig
 	l, err := cfg.Listen(ctx, "tcp", addr)
@@ -45,7 +45,7 @@ func listenOn(ctx context.Context, addr, setting string) (*listener, error) {
 	return &listener{l}, nil
 }
 
-// close is for a listener that no server took over, or that one closed already.
+// close is for a listener that no server has taken over, or that one has closed.
 func (l *listener) close() error {
 	if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 		return err
@@ -66,7 +66,7 @@ func (l *listener) url() string {
 type httpServer struct {
 	*http.Server
 	log *slog.Logger
-	// ended gets why the server ended by itself, once.
+	// ended gets, once, why the server ended by itself.
 	ended chan error
 }
 
@@ -88,10 +88,10 @@ func startHTTP(l *listener, h http.Handler, log *slog.Logger) *httpServer {
 	return s
 }
 
-// stop stops accepting and waits for the requests in work; those that aren't
-// done when the time is over or ctx ends are cut off.
+// stop stops accepting and waits for the requests under way. It cuts off those that
+// aren't done when the time is over or ctx ends.
 func (s *httpServer) stop(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, requestsBound)
+	ctx, cancel := context.WithTimeout(ctx, requestsTimeout)
 	defer cancel()
 	if err := s.Shutdown(ctx); err != nil {
 		s.log.Warn("requests were cut off", "error", err)

@@ -10,13 +10,13 @@ import (
 	"testing"
 )
 
-// stuck is a server in the middle of a request.
+// stuck is a server during a request.
 type stuck struct {
 	*httpServer
 	addr string
 	// release lets the request end by itself.
 	release chan struct{}
-	// answered gets the status, or why there was none.
+	// answered gets the error of the request.
 	answered chan error
 }
 
@@ -52,20 +52,21 @@ func startStuck(t *testing.T) *stuck {
 	return s
 }
 
-func TestRequestsInWorkAreAnswered(t *testing.T) {
+func TestRequestsUnderWayAreAnswered(t *testing.T) {
 	t.Parallel()
 	s := startStuck(t)
 	stopped := make(chan error, 1)
 	go func() { stopped <- s.stop(t.Context()) }()
-	for accepting := true; accepting; {
+	await(t, "it stops accepting", func() bool {
 		c, err := net.Dial("tcp", s.addr)
-		if accepting = err == nil; accepting {
+		if err == nil {
 			c.Close()
 		}
-	}
+		return err != nil
+	})
 	select {
 	case err := <-stopped:
-		t.Fatalf("it stopped with a request in work: %v", err)
+		t.Fatalf("it stopped with a request under way: %v", err)
 	case err := <-s.answered:
 		t.Fatalf("the request was cut off: %v", err)
 	default:
@@ -76,12 +77,12 @@ func TestRequestsInWorkAreAnswered(t *testing.T) {
 	}
 }
 
-func TestRequestsInWorkAreCutOffWhenNobodyWaits(t *testing.T) {
+func TestRequestsUnderWayAreCutOffAtTheSecondSignal(t *testing.T) {
 	t.Parallel()
 	s := startStuck(t)
-	atOnce, cancel := context.WithCancel(t.Context())
+	cutOff, cancel := context.WithCancel(t.Context())
 	stopped := make(chan error, 1)
-	go func() { stopped <- s.stop(atOnce) }()
+	go func() { stopped <- s.stop(cutOff) }()
 	cancel()
 	if err := <-stopped; err != nil {
 		t.Error(err)

@@ -28,6 +28,7 @@ var arrows = map[string][]string{
 	"projections":       {"domain", "eventstore", "eventstore/feed", "projections/fulltext"},
 	"notify":            {"domain", "eventstore", "eventstore/feed", "internal/seal"},
 	"httpapi":           {"domain", "accounts", "commands", "projections", "notify"},
+	"internal/cli":      {},
 	"internal/apitest":  {},
 	"internal/postgres": {},
 	"internal/seal":     {},
@@ -39,8 +40,8 @@ var arrows = map[string][]string{
 	"internal/released":       {"domain"},
 	"internal/vocabulary":     {},
 	"cmd/docket": {"domain", "eventstore", "eventstore/feed", "accounts", "commands", "projections", "notify", "httpapi",
-		"internal/postgres", "migrations"},
-	"cmd/docketbench": {"domain", "eventstore", "internal/postgres", "migrations"},
+		"internal/cli", "internal/postgres", "migrations"},
+	"cmd/docketbench": {"domain", "eventstore", "eventstore/feed", "projections", "notify", "internal/cli", "internal/postgres", "migrations"},
 
 	"projections/fulltext": {"domain"},
 }
@@ -63,14 +64,14 @@ var confined = map[string][]string{
 	"github.com/danielgtaylor/huma":          {"httpapi"},
 	"github.com/golang-jwt/jwt":              {"httpapi"},
 	"github.com/jackc/pgx":                   {"eventstore", "eventstore/feed", "accounts", "projections", "projections/fulltext", "notify", "migrations", "internal/postgres", "internal/pgtest", "cmd/docket", "cmd/docketbench"},
-	"github.com/ThreeDotsLabs/watermill":     {"eventstore/feed", "projections", "notify", "cmd/docket"},
+	"github.com/ThreeDotsLabs/watermill":     {"eventstore/feed", "projections", "notify", "cmd/docket", "cmd/docketbench"},
 	"github.com/ThreeDotsLabs/watermill-sql": {"notify"},
 	"github.com/wneessen/go-mail":            {"notify"},
 	"code.dny.dev/ssrf":                      {"notify"},
 	"github.com/pressly/goose":               {"migrations"},
 	"github.com/pb33f":                       {"internal/apitest"},
 	"github.com/prometheus/client_golang":    {"eventstore", "eventstore/feed", "commands", "httpapi", "cmd/docket"},
-	"github.com/spf13/cobra":                 {"cmd/docket", "cmd/docketbench"},
+	"github.com/spf13/cobra":                 {"internal/cli", "cmd/docket", "cmd/docketbench"},
 	"github.com/caarlos0/env":                {"cmd/docket", "cmd/docketbench"},
 }
 

@@ -9,8 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
-// newMetrics is a registry with what is known of the process alone; the packages
-// add theirs.
+// newMetrics is a registry with the metrics of the process. The packages add theirs.
 func newMetrics() *prometheus.Registry {
 	r := prometheus.NewRegistry()
 	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -19,7 +18,7 @@ func newMetrics() *prometheus.Registry {
 	return r
 }
 
-// register adds whether the server is ready.
+// register adds the metric of readiness.
 func (r *readiness) register(to prometheus.Registerer) {
 	promauto.With(to).NewGaugeFunc(prometheus.GaugeOpts{Name: "docket_ready", Help: "Whether /readyz answers 200 (1) or 503 (0)."},
 		func() float64 {
@@ -30,26 +29,26 @@ func (r *readiness) register(to prometheus.Registerer) {
 		})
 }
 
-// poolMetrics collects what pgx counts of each pool, when it is asked for.
+// poolMetrics collects what pgx counts of each pool, at each scrape.
 type poolMetrics struct {
 	pools map[string]*pgxpool.Pool // by the label "pool"
 
 	connections, limit, acquires, waits, waited, cancelled, opened *prometheus.Desc
 }
 
-// register adds the pools' figures.
+// register adds the metrics of the pools.
 func (p *pools) register(to prometheus.Registerer) {
 	desc := func(name, help string, labels ...string) *prometheus.Desc {
 		return prometheus.NewDesc("docket_pool_"+name, help, append([]string{"pool"}, labels...), nil)
 	}
 	to.MustRegister(&poolMetrics{
 		pools:       map[string]*pgxpool.Pool{"append": p.Engine, "login": p.Login, "read": p.API, "feed": p.Feed},
-		connections: desc("connections", "Connections, by what they do.", "state"),
+		connections: desc("connections", "Connections, by state.", "state"),
 		limit:       desc("connections_limit", "The most connections that the pool opens."),
 		acquires:    desc("acquires_total", "Connections taken from the pool."),
-		waits:       desc("acquire_waits_total", "Times that a connection was waited for, as none was idle."),
-		waited:      desc("acquire_wait_seconds_total", "Time spent waiting for a connection where none was idle."),
-		cancelled:   desc("acquires_cancelled_total", "Times that somebody gave up waiting for a connection."),
+		waits:       desc("acquire_waits_total", "Acquires that waited because no connection was idle."),
+		waited:      desc("acquire_wait_seconds_total", "Time that acquires waited because no connection was idle."),
+		cancelled:   desc("acquires_cancelled_total", "Acquires that were cancelled while they waited."),
 		opened:      desc("connections_opened_total", "Connections opened."),
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 
+	"docket/internal/cli"
 	"docket/migrations"
 
 	"github.com/spf13/cobra"
@@ -16,13 +17,13 @@ func (p *program) migrateCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "migrate",
 		Short: "Bring the database's schema to this version of docket",
-		Long: `Bring the schema of the database to this version of docket, and say where it
-stands. Any number of replicas may call it at once; on a current database it
-changes nothing. It connects as DOCKET_OWNER_DATABASE_URL, else DATABASE_URL,
-else to the private Postgres, that of a running server too.
+		Long: `Bring the schema of the database to this version of docket, and print its version.
+Any number of replicas may run it at once; a current schema stays as it is. It connects
+as DOCKET_OWNER_DATABASE_URL, else DATABASE_URL, else to the private Postgres, which a
+server may be using.
 
---to and --down go back. That drops tables with all that is in them, so it asks
-for --yes, and no server may be running meanwhile.`,
+--to and --down go back to an older version. That drops tables with their data, so it
+needs --yes, and no server may run meanwhile.`,
 		Example: `  docket migrate
   docket migrate --status --json
   docket migrate --to 5 --yes`,
@@ -32,16 +33,16 @@ for --yes, and no server may be running meanwhile.`,
 			return p.migrate(c, m)
 		},
 	}
-	c.Flags().BoolVar(&m.status, "status", false, "only say where the schema stands; exit status 1 if it isn't this docket's")
-	c.Flags().Int64Var(&m.to, "to", 0, "go back to this `version`; 0 leaves nothing")
+	c.Flags().BoolVar(&m.status, "status", false, "only print the schema's version; exit status 1 if it isn't this docket's")
+	c.Flags().Int64Var(&m.to, "to", 0, "go back to this `version`; 0 drops everything")
 	c.Flags().BoolVar(&m.down, "down", false, "go back by one version")
-	c.Flags().BoolVar(&m.yes, "yes", false, "really go back, and lose data")
-	jsonFlag(c, &m.json, "one JSON object")
+	c.Flags().BoolVar(&m.yes, "yes", false, "go back, and lose data")
+	cli.JSONFlag(c, &m.json, "one JSON object")
 	c.MarkFlagsMutuallyExclusive("status", "to", "down")
 	return c
 }
 
-// migration is what to do to the schema.
+// migration is what to do with the schema.
 type migration struct {
 	status bool
 	back   bool
@@ -51,12 +52,12 @@ type migration struct {
 	json   bool
 }
 
-// migrated is where the schema stands.
-type migrated struct {
-	// Before is the version that was found, Schema the one that it is at now.
+// migrationLine is the outcome for machines.
+type migrationLine struct {
+	// Before is the version at first, Schema the version now.
 	Before int64 `json:"before"`
 	Schema int64 `json:"schema"`
-	// Target is the version that this docket needs.
+	// Target is the version of this docket.
 	Target int64 `json:"target"`
 }
 
@@ -74,7 +75,7 @@ func (p *program) migrate(c *cobra.Command, m migration) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, d.stop(p.atOnce)) }()
+	defer func() { err = errors.Join(err, d.stop(p.cutOff)) }()
 	if err := checkServer(ctx, d, log); err != nil {
 		return err
 	}
@@ -82,45 +83,51 @@ func (p *program) migrate(c *cobra.Command, m migration) (err error) {
 	if err != nil {
 		return err
 	}
-	switch {
-	case m.status:
-	case m.back:
-		if m.to, err = m.target(ctx, d); err == nil {
-			err = migrations.Down(ctx, d.Owner, m.to, log)
-		}
-	default:
-		err = migrations.Up(ctx, d.Owner, log)
-	}
-	if err != nil {
+	if err := m.run(ctx, d, log); err != nil {
 		return err
 	}
 	after, target, err := migrations.Pending(ctx, d.Owner)
 	if err != nil {
 		return err
 	}
-	if err := p.tellMigrated(m, migrated{Before: before, Schema: after, Target: target}); err != nil {
+	if err := p.printMigration(m, migrationLine{Before: before, Schema: after, Target: target}); err != nil {
 		return err
 	}
 	if m.status && after != target {
-		return errNo
+		return cli.ErrNo
 	}
 	return nil
 }
 
-func (p *program) tellMigrated(m migration, now migrated) error {
+// run migrates, up or down.
+func (m migration) run(ctx context.Context, d *database, log *slog.Logger) error {
+	switch {
+	case m.status:
+		return nil
+	case !m.back:
+		return migrations.Up(ctx, d.Owner, log)
+	}
+	to, err := m.target(ctx, d)
+	if err != nil {
+		return err
+	}
+	return migrations.Down(ctx, d.Owner, to, log)
+}
+
+func (p *program) printMigration(m migration, now migrationLine) error {
 	if m.json {
-		return writeLineJSON(p.stdout, now)
+		return cli.WriteJSON(p.stdout, now)
 	}
-	said := ""
+	nothing := ""
 	if !m.status && now.Before == now.Schema {
-		said = ": nothing to do"
+		nothing = ": nothing to do"
 	}
-	_, err := fmt.Fprintf(p.stdout, "schema version %d; this docket's is %d%s\n", now.Schema, now.Target, said)
+	_, err := fmt.Fprintf(p.stdout, "schema version %d; this docket's is %d%s\n", now.Schema, now.Target, nothing)
 	return err
 }
 
-// open finds the database. Beside a running server its private Postgres is used,
-// but not to go back: that would take away the tables under it.
+// open finds the database: the private Postgres of a running server too, but not to go
+// back, which would drop the tables under the server.
 func (m migration) open(ctx context.Context, s settings, log *slog.Logger) (*database, error) {
 	switch {
 	case m.status:

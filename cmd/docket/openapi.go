@@ -6,8 +6,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// openAPICommand prints the contract. It is hidden: a user has /openapi.json, and
-// this is how the file of that name in the repository is made.
+// openAPICommand prints the OpenAPI document. It is hidden: users have /openapi.json, and
+// this command writes the file of that name in the repository.
 func (p *program) openAPICommand() *cobra.Command {
 	return &cobra.Command{
 		Use:    "openapi",
@@ -15,7 +15,7 @@ func (p *program) openAPICommand() *cobra.Command {
 		Hidden: true,
 		Args:   cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			// Nothing is served, so any keys will do.
+			// Nothing is served, so any keys do.
 			key := make([]byte, minKey)
 			server, err := httpapi.New(httpapi.Config{
 				Keys: []httpapi.SigningKey{{ID: "none", Secret: key}}, MasterKey: key, Issuer: "docket", Version: apiVersion,

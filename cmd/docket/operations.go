@@ -13,21 +13,21 @@ import (
 )
 
 const (
-	// operationsBound is how long a scrape, or a profile, that is under way is waited
-	// for when the server stops.
-	operationsBound = time.Second
-	// scrapesAtOnce bounds the work that asking for metrics can make.
-	scrapesAtOnce = 4
+	// operationsTimeout is how long the server waits for a scrape or a profile when it
+	// stops.
+	operationsTimeout = time.Second
+	// maxScrapes bounds the scrapes at a time.
+	maxScrapes = 4
 )
 
-// operations is what operators may ask on an address of their own: metrics,
-// profiles, and /healthz and /readyz as the API answers them. Nobody is asked for
-// a token, so none of it but the last two is ever on the public address.
+// operations is the handler of the operations address: metrics, profiles, and /healthz
+// and /readyz as the API answers them. It needs no token, so only the last two are on
+// the public address.
 func operations(api http.Handler, metrics *prometheus.Registry, log *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn), ErrorHandling: promhttp.ContinueOnError,
-		MaxRequestsInFlight: scrapesAtOnce,
+		MaxRequestsInFlight: maxScrapes,
 	}))
 	mux.Handle("GET /healthz", api)
 	mux.Handle("GET /readyz", api)
@@ -39,10 +39,10 @@ func operations(api http.Handler, metrics *prometheus.Registry, log *slog.Logger
 	return mux
 }
 
-// operationsServer is the listener of operators, or none.
+// operationsServer serves the operations address, if there is one.
 type operationsServer struct {
 	*httpServer
-	// ended gets why it ended by itself, once; nil where it doesn't listen.
+	// ended gets, once, why it ended by itself; nil if there is no address.
 	ended <-chan error
 }
 
@@ -56,7 +56,7 @@ func listenForOperations(ctx context.Context, addr string, log *slog.Logger) (*l
 		return nil, err
 	}
 	if ip := l.Addr().(*net.TCPAddr).IP; !ip.IsLoopback() {
-		log.WarnContext(ctx, "the operations address can be reached from other machines, and asks for no password", "address", l.Addr().String())
+		log.WarnContext(ctx, "the operations address can be reached from other machines, and needs no password", "address", l.Addr().String())
 	}
 	return l, nil
 }
@@ -71,12 +71,12 @@ func startOperations(l *listener, h http.Handler, log *slog.Logger) *operationsS
 	return &operationsServer{httpServer: s, ended: s.ended}
 }
 
-// stop waits a moment for what is under way, and cuts it off.
+// stop waits a moment for requests under way, and cuts them off.
 func (s *operationsServer) stop(ctx context.Context) error {
 	if s.httpServer == nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, operationsBound)
+	ctx, cancel := context.WithTimeout(ctx, operationsTimeout)
 	defer cancel()
 	if err := s.Shutdown(ctx); err != nil {
 		return s.Close()

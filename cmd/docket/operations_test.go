@@ -13,12 +13,13 @@ import (
 	"syscall"
 	"testing"
 
+	"docket/internal/cli"
 	"docket/internal/pgtest"
 
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 )
 
-// operationsURL is where a server has said that operators find it.
+// operationsURL is the operations address that a server has logged.
 func (s *serving) operationsURL(t *testing.T) string {
 	t.Helper()
 	for _, entry := range s.logged {
@@ -30,8 +31,7 @@ func (s *serving) operationsURL(t *testing.T) string {
 	return ""
 }
 
-// scrape are the metrics at an operations address, by name and labels as they
-// stand there.
+// scrape reads the metrics at an operations address, by name and labels.
 func scrape(t *testing.T, url string) (text string, values map[string]float64) {
 	t.Helper()
 	text = anyone(t, url).get("/metrics").want(200).body
@@ -51,8 +51,8 @@ func scrape(t *testing.T, url string) (text string, values map[string]float64) {
 	return text, values
 }
 
-// A real server's metrics move with what it does, follow Prometheus's rules and
-// are documented; nothing of them is on the public address.
+// A server's metrics move with its work, follow the rules of Prometheus and are
+// documented; the public address has none.
 func TestOperations(t *testing.T) {
 	t.Parallel()
 	s := serve(t, given(pgtest.New(t), map[string]string{"DOCKET_OPS_ADDR": "127.0.0.1:0"}))
@@ -67,18 +67,16 @@ func TestOperations(t *testing.T) {
 	ann.get("/v1/projects/" + project).want(200)
 	ann.get("/v1/nothing").want(404)
 	ann.send("INVENTED", "/v1/projects", "").want(405)
-	// Rivals on one project, until one of them has lost.
-	conflicts := func() float64 {
-		_, now := scrape(t, ops)
-		return now["docket_command_conflicts_total"]
-	}
-	for lost := false; !lost; lost = conflicts() > 0 {
-		var rivals sync.WaitGroup
+	// Concurrent writers of one project, until one of them has had a conflict.
+	await(t, "a conflict", func() bool {
+		var writers sync.WaitGroup
 		for i := range 8 {
-			rivals.Go(func() { ann.patch("/v1/projects/"+project, object("description", fmt.Sprint(i))) })
+			writers.Go(func() { ann.patch("/v1/projects/"+project, object("description", fmt.Sprint(i))) })
 		}
-		rivals.Wait()
-	}
+		writers.Wait()
+		_, now := scrape(t, ops)
+		return now["docket_command_conflicts_total"] > 0
+	})
 
 	text, after := scrape(t, ops)
 	for _, name := range []string{
@@ -98,14 +96,19 @@ func TestOperations(t *testing.T) {
 		t.Errorf("ready %v, feed %v", after["docket_ready"], after[`docket_pool_connections_limit{pool="feed"}`])
 	}
 	// Those of the feed come a moment later.
-	for _, name := range []string{"pages_total", "events_total", "lag_seconds_count", "page_seconds_count"} {
-		for now := after; now[`docket_feed_`+name+`{subscription="projects"}`] == 0; _, now = scrape(t, ops) {
+	await(t, "the metrics of the feed", func() bool {
+		_, now := scrape(t, ops)
+		for _, name := range []string{"pages_total", "events_total", "lag_seconds_count", "page_seconds_count"} {
+			if now[`docket_feed_`+name+`{subscription="projects"}`] == 0 {
+				return false
+			}
 		}
-	}
-	// Whom it is about is nobody's label.
+		return true
+	})
+	// No label names a user, a project or a tenant.
 	for _, private := range []string{ann.id, project, "default", "example.org", "INVENTED"} {
 		if strings.Contains(text, private) {
-			t.Errorf("%q stands in the metrics", private)
+			t.Errorf("%q is in the metrics", private)
 		}
 	}
 	problems, err := promlint.New(strings.NewReader(text)).Lint()
@@ -123,7 +126,7 @@ func TestOperations(t *testing.T) {
 	}
 	anyone(t, ops).get("/healthz").want(200)
 	anyone(t, ops).get("/readyz").want(200)
-	// Of the API it has only those two.
+	// Of the API it has these two only.
 	other, err := http.Get(ops + "/v1/workflow")
 	if err != nil {
 		t.Fatal(err)
@@ -132,7 +135,7 @@ func TestOperations(t *testing.T) {
 	if other.StatusCode != http.StatusNotFound {
 		t.Errorf("the API is on the operations address: %s", other.Status)
 	}
-	if o := s.stop(); o.status != statusDone {
+	if o := s.stop(); o.status != cli.StatusDone {
 		t.Errorf("status %d: %s", o.status, o.stderr)
 	}
 	if _, err := http.Get(ops + "/healthz"); err == nil {
@@ -168,7 +171,7 @@ func documented(t *testing.T, text string) {
 	}
 }
 
-// Without the setting nobody listens, and an address that can't be had stops the start.
+// Without the setting there is no operations address; one in use stops the start.
 func TestOperationsAddress(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -185,7 +188,7 @@ func TestOperationsAddress(t *testing.T) {
 	try(t, given(db, nil), "serve", "--addr", "127.0.0.1:8001", "--ops-addr", "127.0.0.1:8001").refused(t, "--ops-addr must be another address than DOCKET_ADDR")
 }
 
-// The real program is ready on its own Postgres, which keeps what it acknowledges.
+// The real program is ready on its own Postgres, which keeps acknowledged commits.
 func TestOperationsOfTheProgram(t *testing.T) {
 	t.Parallel()
 	in := newInstall(t, osUsers(t)[0])

@@ -11,18 +11,17 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// pools are the connections of one program. The feed has its own, so that pages
-// in work never keep a command waiting.
+// pools are the connections of one program. The feed has its own, so that no command
+// waits for its pages.
 type pools struct {
 	Engine *pgxpool.Pool
-	// Login has the sessions and credentials, so that no tenant's appends keep
-	// anyone from being recognised.
+	// Login reads sessions and credentials, so that logins do not wait for appends.
 	Login *pgxpool.Pool
 	Feed  *pgxpool.Pool // nil for a command that runs no subscription
 	API   *pgxpool.Pool
 }
 
-// openPools connects, with up to so many connections to append or rebuild; with feed
+// openPools connects, with up to engine connections to append or rebuild, and with feed
 // also for subscriptions.
 func openPools(ctx context.Context, d *database, app string, engine int32, feed bool) (*pools, error) {
 	var (
@@ -30,9 +29,10 @@ func openPools(ctx context.Context, d *database, app string, engine int32, feed 
 		err error
 	)
 	open := func(to **pgxpool.Pool, url string, role postgres.Role, conns int32) {
-		if err == nil {
-			*to, err = postgres.Pool(ctx, url, postgres.PoolConfig{Role: role, MaxConns: conns, AppName: app})
+		if err != nil {
+			return
 		}
+		*to, err = postgres.Pool(ctx, url, postgres.PoolConfig{Role: role, MaxConns: conns, AppName: app})
 	}
 	open(&p.Engine, d.Engine, postgres.EngineRole, engine)
 	open(&p.Login, d.Engine, postgres.EngineRole, postgres.LoginConns)
@@ -46,9 +46,9 @@ func openPools(ctx context.Context, d *database, app string, engine int32, feed 
 	return &p, nil
 }
 
-// close waits for the connections that are in use, as long as ctx does.
+// close waits for the connections in use, no longer than ctx.
 func (p *pools) close(ctx context.Context) error {
-	return within(ctx, poolsBound, "close the pools", func() error {
+	return within(ctx, poolsTimeout, "close the pools", func() error {
 		for _, pool := range []*pgxpool.Pool{p.Feed, p.API, p.Login, p.Engine} {
 			if pool != nil {
 				pool.Close()
@@ -58,8 +58,8 @@ func (p *pools) close(ctx context.Context) error {
 	})
 }
 
-// warnOfWeakWall says so where the login that reads could be more than that: a
-// hole in a query would then open more than one tenant.
+// warnOfWeakWall warns if the login that reads has further rights: a flaw in a query
+// would then expose more than one tenant.
 func (p *pools) warnOfWeakWall(ctx context.Context, d *database, log *slog.Logger) error {
 	beyond, err := postgres.Beyond(ctx, p.API, postgres.APIRole)
 	if err != nil || beyond == "" {
@@ -70,14 +70,14 @@ func (p *pools) warnOfWeakWall(ctx context.Context, d *database, log *slog.Logge
 	return nil
 }
 
-// connsNeeded is how many connections a server may have at once: its pools, and
-// the one that listens for news, which leaves its pool.
+// connsNeeded is the number of connections that a server may open: those of its pools,
+// and one that listens for wake-ups outside of its pool.
 func connsNeeded() int {
 	return postgres.AppendConns + postgres.LoginConns + postgres.ReadConns + int(feedConns()) + 1
 }
 
-// warnOfFewSlots says so where the database has no room for all connections of
-// this one server: under load, and beside others, some would be refused.
+// warnOfFewSlots warns if the database has no room for all connections of this one
+// server: under load it would refuse some.
 func (p *pools) warnOfFewSlots(ctx context.Context, log *slog.Logger) error {
 	slots, err := postgres.Slots(ctx, p.Engine)
 	if err != nil {
@@ -90,10 +90,10 @@ func (p *pools) warnOfFewSlots(ctx context.Context, log *slog.Logger) error {
 	return nil
 }
 
-// slotsHint is what makes room.
+// slotsHint says how to make room.
 const slotsHint = "raise max_connections, or the database's connection limit"
 
-// wallHint is what makes the wall stronger.
+// wallHint says how to make the wall stronger.
 func (d *database) wallHint() string {
 	if d.API == d.Engine {
 		return "set DOCKET_API_DATABASE_URL to a login that is a member of docket_api and of nothing else"
@@ -101,5 +101,5 @@ func (d *database) wallHint() string {
 	return "give it a login that is a member of docket_api and of nothing else"
 }
 
-// poolsBound is how long connections in use are waited for.
-const poolsBound = 5 * time.Second
+// poolsTimeout is how long close waits for connections in use.
+const poolsTimeout = 5 * time.Second

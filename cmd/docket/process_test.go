@@ -15,10 +15,11 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+
+	"docket/internal/cli"
 )
 
-// binary is the program, built once for all tests. It and its folder can be
-// read by everybody.
+// binary is the program, built once for all tests. Every user can read it.
 var binary = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "docket-bin-")
 	if err != nil {
@@ -41,45 +42,46 @@ func compile(flags ...string) error {
 	return nil
 }
 
-// built is the folder of the binary; empty while there is none.
+// built is the folder of the binary; empty before it is built.
 var built string
 
-// osUser is whom the program runs as.
+// osUser is the user that the program runs as.
 type osUser struct {
 	name string
-	// credential is nil for the one who runs the tests.
+	// credential is nil for the user of the tests.
 	credential *syscall.Credential
 }
 
-// osUsers are the one who runs the tests and, when that is root, an ordinary user.
+// osUsers are the user of the tests and, if that is root, an ordinary user.
 func osUsers(t *testing.T) []osUser {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		return []osUser{{name: "ordinary user"}}
 	}
-	nobody, err := user.Lookup("nobody")
+	ordinary, err := user.Lookup("daemon")
 	if err != nil {
 		t.Fatalf("the tests run as root and need an ordinary user too: %v", err)
 	}
-	uid, uidErr := strconv.ParseUint(nobody.Uid, 10, 32)
-	gid, gidErr := strconv.ParseUint(nobody.Gid, 10, 32)
+	uid, uidErr := strconv.ParseUint(ordinary.Uid, 10, 32)
+	gid, gidErr := strconv.ParseUint(ordinary.Gid, 10, 32)
 	if err := errors.Join(uidErr, gidErr); err != nil {
 		t.Fatal(err)
 	}
 	return []osUser{{name: "root"}, {"ordinary user", &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}}
 }
 
-// install is a data directory, and who uses it.
+// install is a data directory and its user.
 type install struct {
 	t    *testing.T
 	by   osUser
-	home string // what the data directory is in
+	home string // the parent of the data directory
 	data string
 	path string // the program; empty: binary
 	// environ are further settings, "NAME=value".
 	environ []string
 }
 
+// newInstall has no data directory yet: the first start creates it.
 func newInstall(t *testing.T, by osUser) *install {
 	t.Helper()
 	// Not t.TempDir, which other users can't enter.
@@ -105,7 +107,7 @@ func newInstall(t *testing.T, by osUser) *install {
 	return in
 }
 
-// postmaster is the pid of the private Postgres; false where there is none.
+// postmaster is the pid of the private Postgres; false if there is none.
 func (in *install) postmaster() (int, bool) {
 	raw, err := os.ReadFile(filepath.Join(in.data, "postgres", "postmaster.pid"))
 	if err != nil {
@@ -126,8 +128,8 @@ func (in *install) killPostgres() {
 	}
 }
 
-// processes are the pids of all whose command line names the folder or who work
-// in it: the program, Postgres and its children. Only Linux tells.
+// processes are the pids of the program, Postgres and its children: their command lines
+// name the folder, or they run in it. It works on Linux only.
 func (in *install) processes() []int {
 	entries, _ := os.ReadDir("/proc")
 	var pids []int
@@ -167,11 +169,11 @@ func (in *install) command(args ...string) *exec.Cmd {
 // run runs a command to its end.
 func (in *install) run(args ...string) outcome {
 	in.t.Helper()
-	return <-in.begin(args...)
+	return <-in.start(args...)
 }
 
-// begin starts a command; what it comes to is sent when it ends.
-func (in *install) begin(args ...string) <-chan outcome {
+// start starts a command, and sends its outcome at its end.
+func (in *install) start(args ...string) <-chan outcome {
 	in.t.Helper()
 	var stdout, stderr bytes.Buffer
 	cmd := in.command(args...)
@@ -198,7 +200,7 @@ type process struct {
 	in  *install
 	cmd *exec.Cmd
 	url string
-	// began is what it logged until it listened.
+	// began is its log until it listened.
 	began string
 	ended chan outcome
 }
@@ -235,8 +237,8 @@ func (in *install) serve(args ...string) *process {
 	return p
 }
 
-// stop sends a signal to the server, or with group to its whole process group as
-// a terminal does, and waits for its end.
+// stop sends a signal to the server, or with group to its process group as a terminal
+// does, and waits for its end.
 func (p *process) stop(sig syscall.Signal, group bool) outcome {
 	p.in.t.Helper()
 	pid := p.cmd.Process.Pid
@@ -249,11 +251,11 @@ func (p *process) stop(sig syscall.Signal, group bool) outcome {
 	return <-p.ended
 }
 
-// stopped fails the test unless the server ended well and left no process.
+// stopped fails the test unless the server ended with status 0 and left no process.
 func (p *process) stopped(o outcome) {
 	p.in.t.Helper()
-	if o.status != statusDone {
-		p.in.t.Errorf("status %d, want %d:\n%s", o.status, statusDone, o.stderr)
+	if o.status != cli.StatusDone {
+		p.in.t.Errorf("status %d, want %d:\n%s", o.status, cli.StatusDone, o.stderr)
 	}
 	if left := p.in.processes(); len(left) > 0 {
 		p.in.t.Errorf("processes were left: %v", left)

@@ -17,6 +17,7 @@ import (
 	"testing"
 
 	"docket/domain"
+	"docket/internal/cli"
 	"docket/internal/pgtest"
 	"docket/migrations"
 	"docket/projections"
@@ -32,7 +33,7 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
-// outcome is what a run of the program came to.
+// outcome is the end of a run of the program.
 type outcome struct {
 	status         int
 	stdout, stderr string
@@ -45,12 +46,12 @@ func try(t *testing.T, environ map[string]string, args ...string) outcome {
 	defer cancel()
 	var stdout bytes.Buffer
 	stderr := untilListening{stop: cancel}
-	p := &program{environ: environ, stdout: &stdout, stderr: &stderr, atOnce: context.Background(), onUnsafePostgres: true}
+	p := &program{environ: environ, stdout: &stdout, stderr: &stderr, cutOff: context.Background(), onUnsafePostgres: true}
 	status := p.run(ctx, args)
 	return outcome{status, stdout.String(), stderr.text.String()}
 }
 
-// untilListening stops a server as soon as it says that it listens.
+// untilListening stops a server as soon as it logs that it listens.
 type untilListening struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -66,7 +67,7 @@ func (u *untilListening) Write(p []byte) (int, error) {
 	return u.text.Write(p)
 }
 
-// given are settings of a server on a test's database.
+// given are settings for a server on a test's database.
 func given(db *pgtest.DB, more map[string]string) map[string]string {
 	environ := map[string]string{
 		"DATABASE_URL": db.EngineURL, "DOCKET_API_DATABASE_URL": db.APIURL, "DOCKET_OWNER_DATABASE_URL": db.OwnerURL,
@@ -76,18 +77,18 @@ func given(db *pgtest.DB, more map[string]string) map[string]string {
 	return environ
 }
 
-// refused checks that a run ended as one that could not, with one line.
+// refused checks that a run failed with one line.
 func (o outcome) refused(t *testing.T, want string) {
 	t.Helper()
 	last := o.stderr[strings.LastIndex(strings.TrimSuffix(o.stderr, "\n"), "\n")+1:]
-	if o.status != statusCouldNot || !strings.HasPrefix(last, "docket: ") || !strings.Contains(last, want) {
-		t.Errorf("status %d, last line %q; want %d and %q", o.status, last, statusCouldNot, want)
+	if o.status != cli.StatusFailed || !strings.HasPrefix(last, "docket: ") || !strings.Contains(last, want) {
+		t.Errorf("status %d, last line %q; want %d and %q", o.status, last, cli.StatusFailed, want)
 	}
 	if strings.Contains(o.stderr+o.stdout, "Usage:") {
 		t.Errorf("the usage was dumped:\n%s%s", o.stdout, o.stderr)
 	}
 	if strings.Contains(o.stderr, "listening") {
-		t.Errorf("it served for a moment:\n%s", o.stderr)
+		t.Errorf("it listened:\n%s", o.stderr)
 	}
 }
 
@@ -120,7 +121,7 @@ func TestUsage(t *testing.T) {
 		}
 	}
 	for _, args := range []string{"--help", "serve --help", "version", "openapi"} {
-		if o := try(t, nil, strings.Fields(args)...); o.status != statusDone || o.stdout == "" || o.stderr != "" {
+		if o := try(t, nil, strings.Fields(args)...); o.status != cli.StatusDone || o.stdout == "" || o.stderr != "" {
 			t.Errorf("%s: status %d, %q", args, o.status, o.stderr)
 		}
 	}
@@ -145,8 +146,8 @@ func TestServeRefuses(t *testing.T) {
 		"without keys":             {given(db, map[string]string{"DOCKET_JWT_KEYS": ""}), "DOCKET_JWT_KEYS is needed"},
 		"a misspelt setting":       {given(db, map[string]string{"DOCKET_ISUER": "x"}), "did you mean DOCKET_ISSUER?"},
 		"a port in use":            {given(db, map[string]string{"DOCKET_ADDR": taken.Addr().String()}), "another program does"},
-		"an address of others":     {given(db, map[string]string{"DOCKET_ADDR": "192.0.2.1:80"}), "can't listen on 192.0.2.1:80"},
-		"nobody there":             {given(db, map[string]string{"DATABASE_URL": "postgres://u:s3cret@127.0.0.1:1/d"}), "DATABASE_URL can't be reached"},
+		"a foreign address":        {given(db, map[string]string{"DOCKET_ADDR": "192.0.2.1:80"}), "can't listen on 192.0.2.1:80"},
+		"no server":                {given(db, map[string]string{"DATABASE_URL": "postgres://u:s3cret@127.0.0.1:1/d"}), "DATABASE_URL can't be reached"},
 		"no such database":         {given(db, map[string]string{"DATABASE_URL": strings.Replace(db.EngineURL, db.Name, "nonesuch", 1)}), "can't be reached"},
 		"another program's tables": {given(foreign, nil), "another program's tables"},
 		"another program's tables, to be migrated": {given(foreign, map[string]string{"DOCKET_MIGRATE": "true"}),
@@ -187,7 +188,7 @@ func TestServersRefused(t *testing.T) {
 	}
 }
 
-// serving is a server that runs in this process.
+// serving is a server in this process.
 type serving struct {
 	url    string
 	logged []map[string]any
@@ -205,7 +206,7 @@ func serveWith(t *testing.T, p *program) *serving {
 	ctx, cancel := context.WithCancel(t.Context())
 	r, w := io.Pipe()
 	ended := make(chan int, 1)
-	p.stdout, p.stderr, p.atOnce = io.Discard, w, context.Background()
+	p.stdout, p.stderr, p.cutOff = io.Discard, w, context.Background()
 	go func() {
 		ended <- p.run(ctx, []string{"serve", "--log-format", "json"})
 		w.Close()
@@ -259,7 +260,7 @@ func TestServe(t *testing.T) {
 		}
 	}
 	o := s.stop()
-	if o.status != statusDone {
+	if o.status != cli.StatusDone {
 		t.Errorf("status %d: %s", o.status, o.stderr)
 	}
 	if _, err := http.Get(s.url + "/healthz"); err == nil {
@@ -267,14 +268,14 @@ func TestServe(t *testing.T) {
 	}
 }
 
-func TestServeMigratesWhenTold(t *testing.T) {
+func TestServeMigratesIfItMay(t *testing.T) {
 	t.Parallel()
 	db := pgtest.Empty(t)
 	o := serve(t, given(db, map[string]string{"DOCKET_MIGRATE": "true"})).stop()
-	if o.status != statusDone {
+	if o.status != cli.StatusDone {
 		t.Errorf("status %d: %s", o.status, o.stderr)
 	}
-	if o := try(t, given(db, nil), "migrate", "--status"); o.status != statusDone {
+	if o := try(t, given(db, nil), "migrate", "--status"); o.status != cli.StatusDone {
 		t.Errorf("status %d: %s%s", o.status, o.stdout, o.stderr)
 	}
 }
@@ -301,11 +302,11 @@ func TestMigrate(t *testing.T) {
 	t.Parallel()
 	db := pgtest.Empty(t)
 	environ := given(db, nil)
-	expect := func(status int, said string, args ...string) {
+	expect := func(status int, printed string, args ...string) {
 		t.Helper()
 		o := try(t, environ, append([]string{"migrate"}, args...)...)
-		if o.status != status || !strings.Contains(o.stdout+o.stderr, said) {
-			t.Errorf("migrate %v: status %d, %q, %q; want %d, %q", args, o.status, o.stdout, o.stderr, status, said)
+		if o.status != status || !strings.Contains(o.stdout+o.stderr, printed) {
+			t.Errorf("migrate %v: status %d, %q, %q; want %d, %q", args, o.status, o.stdout, o.stderr, status, printed)
 		}
 	}
 	newest, err := migrations.Target()
@@ -313,15 +314,15 @@ func TestMigrate(t *testing.T) {
 		t.Fatal(err)
 	}
 	at := func(v int64) string { return fmt.Sprintf("schema version %d;", v) }
-	expect(statusNo, at(0), "--status")
-	expect(statusDone, fmt.Sprintf("schema version %d; this docket's is %d\n", newest, newest))
-	expect(statusDone, fmt.Sprintf("schema version %d; this docket's is %d\n", newest, newest), "--status")
-	expect(statusDone, fmt.Sprintf("schema version %d; this docket's is %d: nothing to do\n", newest, newest))
-	expect(statusDone, at(newest-1), "--down", "--yes")
-	expect(statusCouldNot, "goes back only", "--to", strconv.FormatInt(newest, 10), "--yes")
-	expect(statusNo, at(newest-1), "--status")
-	expect(statusDone, at(0), "--to", "0", "--yes")
-	expect(statusDone, at(newest))
+	expect(cli.StatusNo, at(0), "--status")
+	expect(cli.StatusDone, fmt.Sprintf("schema version %d; this docket's is %d\n", newest, newest))
+	expect(cli.StatusDone, fmt.Sprintf("schema version %d; this docket's is %d\n", newest, newest), "--status")
+	expect(cli.StatusDone, fmt.Sprintf("schema version %d; this docket's is %d: nothing to do\n", newest, newest))
+	expect(cli.StatusDone, at(newest-1), "--down", "--yes")
+	expect(cli.StatusFailed, "goes back only", "--to", strconv.FormatInt(newest, 10), "--yes")
+	expect(cli.StatusNo, at(newest-1), "--status")
+	expect(cli.StatusDone, at(0), "--to", "0", "--yes")
+	expect(cli.StatusDone, at(newest))
 }
 
 func TestCommandsBesideAServer(t *testing.T) {
@@ -332,7 +333,7 @@ func TestCommandsBesideAServer(t *testing.T) {
 	s := serve(t, environ)
 	defer s.stop()
 	o := try(t, environ, "audit", "replay", "--tenant", "default")
-	if o.status != statusDone || !strings.Contains(o.stdout, "tenant.created") || strings.Count(o.stdout, "\n") != 1 {
+	if o.status != cli.StatusDone || !strings.Contains(o.stdout, "tenant.created") || strings.Count(o.stdout, "\n") != 1 {
 		t.Errorf("replay: status %d, %q, %q", o.status, o.stdout, o.stderr)
 	}
 	o = try(t, environ, "audit", "replay", "--tenant", "default", "--json")
@@ -347,18 +348,18 @@ func TestCommandsBesideAServer(t *testing.T) {
 	// The tenant's own stream has the tenant's id.
 	for _, tenant := range []string{"default", event.StreamID} {
 		o = try(t, environ, "projections", "rebuild", "--tenant", tenant, "--projection", "tenants")
-		if o.status != statusDone || !strings.Contains(o.stdout, "default  tenants  done: 1 events") {
+		if o.status != cli.StatusDone || !strings.Contains(o.stdout, "default  tenants  done: 1 events") {
 			t.Errorf("rebuild %s: status %d, %q, %q", tenant, o.status, o.stdout, o.stderr)
 		}
 	}
 	try(t, environ, "projections", "rebuild", "--tenant", "acme").refused(t, `"acme"`)
 
-	// One that can't be rebuilt is named, and the others are.
+	// A read model that can't be rebuilt is named, and the others are rebuilt.
 	id, err := domain.ParseID[any](event.StreamID)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer building(t, db.Engine(t), domain.TenantID(id), "tasks").Close()
+	defer startBuild(t, db.Engine(t), domain.TenantID(id), "tasks").Close()
 	o = try(t, environ, "projections", "rebuild", "--tenant", "default")
 	o.refused(t, "1 read models couldn't be rebuilt")
 	if !strings.Contains(o.stderr, "default  tasks  failed") || strings.Count(o.stdout, "  done: ") != len(projections.Models())-1 {
@@ -368,7 +369,7 @@ func TestCommandsBesideAServer(t *testing.T) {
 	// The platform's log has the users.
 	register(t, s.url, "Ann")
 	o = try(t, environ, "audit", "replay", "--tenant", domain.Platform.String())
-	if o.status != statusDone || strings.Count(o.stdout, "user.registered") != 1 {
+	if o.status != cli.StatusDone || strings.Count(o.stdout, "user.registered") != 1 {
 		t.Errorf("replay of the platform: status %d, %q, %q", o.status, o.stdout, o.stderr)
 	}
 }

@@ -1,64 +1,55 @@
 package main
 
 import (
-	"bufio"
+	"docket/projections/rebuild"
 	"encoding/json"
 	"fmt"
-	"io"
-	"time"
 
 	"docket/domain"
-	"docket/projections/rebuild"
+	"docket/internal/cli"
 )
 
-// samplesMost is how many rows are shown of each kind and column.
-const samplesMost = 3
+// maxSamples is the number of rows shown of each kind and column.
+const maxSamples = 3
 
-// rehearsal counts what a rebuild would change, and keeps a few samples.
-type rehearsal struct {
-	out      *bufio.Writer
-	failures io.Writer
-	json     bool
-	names    *tenantNames
-	began    time.Time
-	// pending are the read models in hand.
-	pending map[pendingKey]*wouldChange
-	totals  wouldChangeAll
-	broken  error
+// dryRun counts what a rebuild would change, and keeps a few samples.
+type dryRun struct {
+	report
+	current map[modelOf]*dryRunLine // of the read models that are being compared
+	totals  dryRunTotals
 }
 
-type pendingKey struct {
-	tenant domain.TenantID
-	model  string
+func (p *program) newDryRun(asJSON bool) *dryRun {
+	return &dryRun{report: p.newReport(asJSON), current: map[modelOf]*dryRunLine{}, totals: dryRunTotals{DryRun: true}}
 }
 
-// wouldChange is what a machine reads of one read model of one tenant.
-type wouldChange struct {
+// dryRunLine is what would change in one read model of one tenant, for machines.
+type dryRunLine struct {
 	TenantID   domain.TenantID `json:"tenant_id"`
 	Tenant     string          `json:"tenant"`
 	Projection string          `json:"projection"`
-	// Seq is the last event that is in the rows compared, and Head the log's last
-	// when it began: a rebuild goes as far as that, or on. 0 where it couldn't be found out.
+	// Seq is the last event in the compared rows, Head the last of the log when the
+	// comparison began: a rebuild goes at least as far. 0 where they aren't known.
 	Seq  int64 `json:"seq"`
 	Head int64 `json:"head"`
-	// Rows is how many were compared.
-	Rows    int64       `json:"rows"`
-	Missing rowsOfKind  `json:"missing"`
-	Extra   rowsOfKind  `json:"extra"`
-	Changed rowsOfKind  `json:"changed"`
-	Columns []*ofColumn `json:"columns"`
-	Error   string      `json:"error,omitempty"`
+	// Rows counts the compared rows.
+	Rows    int64            `json:"rows"`
+	Missing dryRunRows       `json:"missing"`
+	Extra   dryRunRows       `json:"extra"`
+	Changed dryRunRows       `json:"changed"`
+	Columns []*changedColumn `json:"columns"`
+	Error   string           `json:"error,omitempty"`
 }
 
-// rowsOfKind are the rows that differ in one way.
-type rowsOfKind struct {
+// dryRunRows are the rows that differ in one way.
+type dryRunRows struct {
 	Rows int64 `json:"rows"`
-	// Keys are those of the first of them.
+	// Keys are those of the first rows.
 	Keys []string `json:"keys"`
 }
 
-// ofColumn is a column that changes in some rows.
-type ofColumn struct {
+// changedColumn is a column that would change in some rows.
+type changedColumn struct {
 	Column  string         `json:"column"`
 	Rows    int64          `json:"rows"`
 	Samples []columnSample `json:"samples"`
@@ -71,14 +62,14 @@ type columnSample struct {
 	Fresh json.RawMessage `json:"fresh"`
 }
 
-// wouldChangeAll is the last line that a machine reads.
-type wouldChangeAll struct {
+// dryRunTotals is the last line for machines.
+type dryRunTotals struct {
 	DryRun bool `json:"dry_run"`
 	// Compared, Differing and Failed count read models of tenants.
 	Compared  int `json:"compared"`
 	Differing int `json:"differing"`
 	Failed    int `json:"failed"`
-	// Behind counts those of the compared that aren't as far as the log.
+	// Behind counts the compared read models that lag behind the log.
 	Behind  int   `json:"behind"`
 	Rows    int64 `json:"rows"`
 	Missing int64 `json:"missing"`
@@ -88,154 +79,146 @@ type wouldChangeAll struct {
 	Took int64 `json:"took_ms"`
 }
 
-// with is what the verification tells it.
-func (r *rehearsal) with() rebuild.Verification {
+func (r *dryRun) begin(names *tenantNames) rebuild.Verification {
+	r.start(names)
 	return rebuild.Verification{Difference: r.difference, Verdict: r.verdict}
 }
 
-func (r *rehearsal) begin(names *tenantNames) {
-	r.names, r.began, r.pending, r.totals.DryRun = names, time.Now(), map[pendingKey]*wouldChange{}, true
-}
-
-// of is what is known of a read model so far.
-func (r *rehearsal) of(t domain.TenantID, model string) *wouldChange {
-	key := pendingKey{t, model}
-	if r.pending[key] == nil {
-		none := func() rowsOfKind { return rowsOfKind{Keys: []string{}} }
-		r.pending[key] = &wouldChange{TenantID: t, Projection: model, Missing: none(), Extra: none(), Changed: none(), Columns: []*ofColumn{}}
+// line is the line of a read model that is being compared.
+func (r *dryRun) line(t domain.TenantID, model string) *dryRunLine {
+	key := modelOf{t, model}
+	if r.current[key] == nil {
+		none := func() dryRunRows { return dryRunRows{Keys: []string{}} }
+		r.current[key] = &dryRunLine{TenantID: t, Projection: model, Missing: none(), Extra: none(), Changed: none(), Columns: []*changedColumn{}}
 	}
-	return r.pending[key]
+	return r.current[key]
 }
 
-func (r *rehearsal) difference(d rebuild.Difference) {
-	w := r.of(d.Tenant, d.Model)
-	kind := &w.Changed
+func (r *dryRun) difference(d rebuild.Difference) {
+	l := r.line(d.Tenant, d.Model)
 	switch d.Kind {
 	case rebuild.Missing:
-		kind = &w.Missing
+		l.Missing.add(d.Key)
 	case rebuild.Extra:
-		kind = &w.Extra
-	}
-	kind.Rows++
-	if len(kind.Keys) < samplesMost {
-		kind.Keys = append(kind.Keys, d.Key)
-	}
-	if d.Kind != rebuild.Changed {
-		return
-	}
-	for _, c := range d.Columns {
-		to := w.column(c.Name)
-		to.Rows++
-		if len(to.Samples) < samplesMost {
-			to.Samples = append(to.Samples, columnSample{d.Key, c.Live, c.Fresh})
+		l.Extra.add(d.Key)
+	default:
+		l.Changed.add(d.Key)
+		for _, c := range d.Columns {
+			l.column(c.Name).add(columnSample{d.Key, c.Live, c.Fresh})
 		}
 	}
 }
 
-// column is what is known of a column.
-func (w *wouldChange) column(name string) *ofColumn {
-	for _, c := range w.Columns {
+func (k *dryRunRows) add(key string) {
+	k.Rows++
+	if len(k.Keys) < maxSamples {
+		k.Keys = append(k.Keys, key)
+	}
+}
+
+func (c *changedColumn) add(s columnSample) {
+	c.Rows++
+	if len(c.Samples) < maxSamples {
+		c.Samples = append(c.Samples, s)
+	}
+}
+
+func (l *dryRunLine) column(name string) *changedColumn {
+	for _, c := range l.Columns {
 		if c.Column == name {
 			return c
 		}
 	}
-	c := &ofColumn{Column: name}
-	w.Columns = append(w.Columns, c)
+	c := &changedColumn{Column: name}
+	l.Columns = append(l.Columns, c)
 	return c
 }
 
-func (r *rehearsal) verdict(d rebuild.Verdict) {
-	w := r.of(d.Tenant, d.Model)
-	delete(r.pending, pendingKey{d.Tenant, d.Model})
-	w.Tenant, w.Rows, w.Seq, w.Head = r.names.name(d.Tenant), d.Rows, d.Seq, d.Head
-	t := &r.totals
+func (r *dryRun) verdict(d rebuild.Verdict) {
+	l := r.line(d.Tenant, d.Model)
+	delete(r.current, modelOf{d.Tenant, d.Model})
+	l.Tenant, l.Rows, l.Seq, l.Head = r.names.name(d.Tenant), d.Rows, d.Seq, d.Head
+	if d.Err != nil {
+		l.Error = causeOf(d.Err)
+	}
+	r.totals.add(l, d)
+	switch {
+	case r.json:
+		r.writeJSON(l)
+	case l.Error == interrupted:
+		r.failf(l.Tenant, l.Projection, "%s", interrupted)
+	case l.Error != "":
+		r.failf(l.Tenant, l.Projection, "failed: %s", l.Error)
+	default:
+		r.print(l)
+	}
+	r.flush()
+}
+
+func (t *dryRunTotals) add(l *dryRunLine, d rebuild.Verdict) {
 	t.Rows += d.Rows
-	t.Missing, t.Extra, t.Changed = t.Missing+w.Missing.Rows, t.Extra+w.Extra.Rows, t.Changed+w.Changed.Rows
+	t.Missing, t.Extra, t.Changed = t.Missing+l.Missing.Rows, t.Extra+l.Extra.Rows, t.Changed+l.Changed.Rows
 	if d.Differing > 0 {
 		t.Differing++
 	}
 	if d.Err != nil {
 		t.Failed++
-		w.Error = whyNot(d.Err)
-	} else {
-		t.Compared++
-		if w.Seq < w.Head {
-			t.Behind++
-		}
+		return
 	}
-	switch {
-	case r.json:
-		r.keep(writeLineJSON(r.out, w))
-	case w.Error == interrupted:
-		fmt.Fprintf(r.failures, "%s  %s  %s\n", printable(w.Tenant), w.Projection, w.Error)
-	case w.Error != "":
-		fmt.Fprintf(r.failures, "%s  %s  failed: %s\n", printable(w.Tenant), w.Projection, w.Error)
-	default:
-		r.keep(w.write(r.out))
+	t.Compared++
+	if l.Seq < l.Head {
+		t.Behind++
 	}
-	r.keep(r.out.Flush())
 }
 
-// write is for people.
-func (w *wouldChange) write(out *bufio.Writer) error {
-	head, far := printable(w.Tenant)+"  "+w.Projection+"  ", ""
-	if w.Seq < w.Head {
-		far = fmt.Sprintf(", as far as event %d of %d", w.Seq, w.Head)
+// print writes a line, and the samples below it, for people.
+func (r *dryRun) print(l *dryRunLine) {
+	name, behind := cli.Printable(l.Tenant)+"  "+l.Projection+"  ", ""
+	if l.Seq < l.Head {
+		behind = fmt.Sprintf(", as far as event %d of %d", l.Seq, l.Head)
 	}
-	differing := w.Missing.Rows + w.Extra.Rows + w.Changed.Rows
+	differing := l.Missing.Rows + l.Extra.Rows + l.Changed.Rows
 	if differing == 0 {
-		_, err := fmt.Fprintf(out, "%snothing would change%s: %d rows\n", head, far, w.Rows)
-		return err
+		r.printf("%snothing would change%s: %d rows\n", name, behind, l.Rows)
+		return
 	}
-	_, err := fmt.Fprintf(out, "%swould change %d of %d rows%s: add %d, remove %d, alter %d\n", head,
-		differing, w.Rows, far, w.Missing.Rows, w.Extra.Rows, w.Changed.Rows)
-	for _, k := range []struct {
-		verb string
-		rows rowsOfKind
-	}{{"add", w.Missing}, {"remove", w.Extra}} {
-		for _, key := range k.rows.Keys {
-			_, err = fmt.Fprintf(out, "  %s %s\n", k.verb, printable(key))
-		}
-		if more := k.rows.Rows - int64(len(k.rows.Keys)); more > 0 {
-			_, err = fmt.Fprintf(out, "  %s %d more\n", k.verb, more)
-		}
-	}
-	for _, c := range w.Columns {
-		_, err = fmt.Fprintf(out, "  %s, in %d rows\n", c.Column, c.Rows)
+	r.printf("%swould change %d of %d rows%s: add %d, remove %d, alter %d\n", name,
+		differing, l.Rows, behind, l.Missing.Rows, l.Extra.Rows, l.Changed.Rows)
+	r.printKeys("add", l.Missing)
+	r.printKeys("remove", l.Extra)
+	for _, c := range l.Columns {
+		r.printf("  %s, in %d rows\n", c.Column, c.Rows)
 		for _, s := range c.Samples {
-			_, err = fmt.Fprintf(out, "    %s  %s → %s\n", printable(s.Key), brieflyJSON(s.Live), brieflyJSON(s.Fresh))
+			r.printf("    %s  %s → %s\n", cli.Printable(s.Key), shortJSON(s.Live), shortJSON(s.Fresh))
 		}
 	}
-	return err // a bufio.Writer goes on failing once it did
 }
 
-func (r *rehearsal) keep(err error) {
-	if r.broken == nil {
-		r.broken = err
+func (r *dryRun) printKeys(verb string, rows dryRunRows) {
+	for _, key := range rows.Keys {
+		r.printf("  %s %s\n", verb, cli.Printable(key))
+	}
+	if more := rows.Rows - int64(len(rows.Keys)); more > 0 {
+		r.printf("  %s %d more\n", verb, more)
 	}
 }
 
-// end tells the totals. That something would change is no refusal: it was asked for.
-func (r *rehearsal) end() error {
-	took := time.Since(r.began)
+// end writes the totals and returns the error of the command: that something would
+// change is none.
+func (r *dryRun) end() error {
+	took, ms := r.took()
 	t := &r.totals
-	t.Took = took.Milliseconds()
+	t.Took = ms
 	if r.json {
-		r.keep(writeLineJSON(r.out, t))
+		r.writeJSON(t)
 	} else {
-		_, err := fmt.Fprintf(r.out, "dry run in %s, nothing was changed: of %d rows in %d read models, a rebuild would add %d, remove %d and alter %d",
-			took.Round(time.Millisecond), t.Rows, t.Compared, t.Missing, t.Extra, t.Changed)
-		r.keep(err)
+		r.printf("dry run in %s, nothing was changed: of %d rows in %d read models, a rebuild would add %d, remove %d and alter %d",
+			took, t.Rows, t.Compared, t.Missing, t.Extra, t.Changed)
 		if t.Behind > 0 {
-			_, err = fmt.Fprintf(r.out, "; %d read models aren't as far as the log", t.Behind)
-			r.keep(err)
+			r.printf("; %d read models are behind the log", t.Behind)
 		}
-		_, err = fmt.Fprintln(r.out)
-		r.keep(err)
+		r.printf("\n")
 	}
-	r.keep(r.out.Flush())
-	if !unwritten(r.broken) && t.Failed > 0 {
-		return fmt.Errorf("%d read models couldn't be compared", t.Failed)
-	}
-	return r.broken
+	r.flush()
+	return r.result(t.Failed, "compared", nil)
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -12,6 +11,7 @@ import (
 
 	"docket/domain"
 	"docket/eventstore/feed"
+	"docket/internal/cli"
 	"docket/projections"
 
 	"github.com/spf13/cobra"
@@ -21,28 +21,29 @@ func (p *program) projectionsListCommand() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "list",
-		Short: "List all subscriptions and how far they are",
-		Long: `List all subscriptions, which are those of the read models and those that notify and
-carry names on: how many tenants' logs there are, the platform's among them; in how
-many of them events are left, how many events, and how old the oldest of them is; the
-generations that are read; this docket's version of the fold, and in how many tenants
-another one fills the rows. Then what is parked, with the event that can't be handled
-and why, what operators had them leave out, what is being built, and what couldn't be
-built in the background, with why; that is tried again, and the old rows are read.
+		Short: "List all subscriptions and their lag",
+		Long: `List all subscriptions, which are the read models, the notifications and the renames:
+the number of tenant logs, the platform's among them; how many of them have events that
+the subscription has not handled, how many events, and the age of the oldest; the
+generations that queries read; this docket's fold version, and in how many tenants
+another version fills the rows. Then tables of what is parked, with the failing event
+and its error, of the events that operators had skipped, of the builds that run, and of
+those that failed in the background: they are tried again, and queries read the old
+rows meanwhile.
 
-A narrow terminal leaves columns out; with --json each subscription is one line that
-has everything.`,
+A narrow terminal drops columns; with --json each subscription is one line with
+everything.`,
 		Example: `  docket projections list
   docket projections list --json | jq -c .parked[]`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return p.listProjections(c, asJSON) },
 	}
-	jsonFlag(c, &asJSON, "one JSON object a subscription")
+	cli.JSONFlag(c, &asJSON, "one JSON object a subscription")
 	return c
 }
 
-// subscriptionNames are all subscriptions: the read models in the order of their
-// rebuilding, then the others.
+// subscriptionNames are all subscriptions: the read models in the order of a rebuild,
+// then the others.
 func subscriptionNames() []string {
 	names := projections.Models()
 	for _, name := range slices.Sorted(maps.Keys(subscriptions(nil))) {
@@ -53,17 +54,17 @@ func subscriptionNames() []string {
 	return names
 }
 
-// projectionLine is a subscription as a machine reads it.
+// projectionLine is a subscription for machines.
 type projectionLine struct {
 	Projection string `json:"projection"`
-	// ReadModel: it can be rebuilt.
+	// ReadModel says that it can be rebuilt.
 	ReadModel     bool  `json:"read_model"`
 	Tenants       int   `json:"tenants"`
 	BehindTenants int   `json:"behind_tenants"`
 	LagEvents     int64 `json:"lag_events"`
-	// LagSeconds is the age of the oldest event that is left.
+	// LagSeconds is the age of the oldest event that it has not handled.
 	LagSeconds float64 `json:"lag_seconds"`
-	// FoldVersion is this docket's; null for what is no read model.
+	// FoldVersion is this docket's; null if it is no read model.
 	FoldVersion *int             `json:"fold_version"`
 	Generations []generationLine `json:"generations"`
 	Parked      []parkedLine     `json:"parked"`
@@ -75,8 +76,8 @@ type projectionLine struct {
 
 type generationLine struct {
 	Generation int `json:"generation"`
-	// FoldVersion is that of the fold which fills it; null where nothing does yet, and for
-	// what is no read model.
+	// FoldVersion is that of its rows; null before the first row and if it is no read
+	// model.
 	FoldVersion *int `json:"fold_version"`
 	Tenants     int  `json:"tenants"`
 }
@@ -118,14 +119,14 @@ type skippedLine struct {
 	TenantID domain.TenantID `json:"tenant_id"`
 	Tenant   string          `json:"tenant"`
 	Seq      int64           `json:"seq"`
-	// Recorded is the seq of the event that says so.
+	// Recorded is the seq of the event that records it.
 	Recorded int64     `json:"recorded_seq"`
 	At       time.Time `json:"at"`
 	Operator string    `json:"operator"`
 	Reason   string    `json:"reason"`
 }
 
-func lineOfStanding(s feed.Status, names *tenantNames) projectionLine {
+func newProjectionLine(s feed.Status, names *tenantNames) projectionLine {
 	l := projectionLine{
 		Projection: s.Subscription, Tenants: s.Tenants, BehindTenants: s.BehindTenants,
 		LagEvents: s.Behind, LagSeconds: s.Lag.Seconds(),
@@ -174,22 +175,22 @@ func lineOfStanding(s feed.Status, names *tenantNames) projectionLine {
 }
 
 func (p *program) listProjections(c *cobra.Command, asJSON bool) error {
-	return p.beside(c, func(ctx context.Context, pools *pools) error {
-		names := &tenantNames{ctx: ctx, queries: projections.NewQueries(pools.API, nil)}
+	return p.withDatabase(c, func(ctx context.Context, pools *pools) error {
+		names := newTenantNames(ctx, pools)
 		var lines []projectionLine
 		for _, name := range subscriptionNames() {
 			s, err := feed.StatusOf(ctx, pools.Engine, name)
 			if err != nil {
 				return err
 			}
-			lines = append(lines, lineOfStanding(s, names))
+			lines = append(lines, newProjectionLine(s, names))
 		}
 		if !asJSON {
-			return writeStandings(p.screen(), lines)
+			return printProjections(p.screen(), lines)
 		}
 		out := bufio.NewWriter(p.stdout)
 		for _, l := range lines {
-			if err := writeLineJSON(out, l); err != nil {
+			if err := cli.WriteJSON(out, l); err != nil {
 				return err
 			}
 		}
@@ -197,84 +198,89 @@ func (p *program) listProjections(c *cobra.Command, asJSON bool) error {
 	})
 }
 
-// writeStandings is for people: a table of all, and tables of what wants somebody's eye.
-func writeStandings(s screen, lines []projectionLine) error {
-	all := &table{to: s, columns: []column{
-		{title: "PROJECTION"}, {title: "TENANTS", right: true, spare: 3}, {title: "BEHIND", right: true},
-		{title: "EVENTS", right: true}, {title: "LAG", right: true}, {title: "GENERATION", right: true, spare: 1},
-		{title: "FOLD", right: true, spare: 2}, {title: "PARKED", right: true},
-	}}
-	parked := &table{to: s, columns: []column{
-		{title: "PARKED"}, {title: "TENANT"}, {title: "EVENT", right: true}, {title: "ATTEMPTS", right: true, spare: 2},
-		{title: "SINCE", spare: 1}, {title: "NEXT TRY", spare: 3}, {title: "ERROR", flows: true},
-	}}
-	skipped := &table{to: s, columns: []column{
-		{title: "SKIPPED"}, {title: "TENANT"}, {title: "EVENT", right: true}, {title: "AT", spare: 1},
-		{title: "OPERATOR"}, {title: "REASON", flows: true},
-	}}
-	building := &table{to: s, columns: []column{
-		{title: "BUILDING"}, {title: "TENANT"}, {title: "EVENTS", right: true}, {title: "OF", right: true}, {title: "FOLD", right: true, spare: 2},
-		{title: "SINCE", spare: 1}, {title: "BY", flows: true},
-	}}
-	failed := &table{to: s, columns: []column{
-		{title: "BUILD FAILED"}, {title: "TENANT"}, {title: "EVENTS", right: true}, {title: "OF", right: true}, {title: "FOLD", right: true, spare: 3},
-		{title: "ATTEMPTS", right: true, spare: 2}, {title: "SINCE", spare: 1}, {title: "ERROR", flows: true},
-	}}
-	var rows, parkedRows, skippedRows, buildingRows, failedRows [][]cell
+// printProjections writes for people: a table of all subscriptions, then tables of what
+// needs attention.
+func printProjections(s cli.Screen, lines []projectionLine) error {
+	all := []cli.Column{
+		{Title: "PROJECTION"}, {Title: "TENANTS", Right: true, Drop: 3}, {Title: "BEHIND", Right: true},
+		{Title: "EVENTS", Right: true}, {Title: "LAG", Right: true}, {Title: "GENERATION", Right: true, Drop: 1},
+		{Title: "FOLD", Right: true, Drop: 2}, {Title: "PARKED", Right: true},
+	}
+	parked := []cli.Column{
+		{Title: "PARKED"}, {Title: "TENANT"}, {Title: "EVENT", Right: true}, {Title: "ATTEMPTS", Right: true, Drop: 2},
+		{Title: "SINCE", Drop: 1}, {Title: "NEXT TRY", Drop: 3}, {Title: "ERROR", Wrap: true},
+	}
+	skipped := []cli.Column{
+		{Title: "SKIPPED"}, {Title: "TENANT"}, {Title: "EVENT", Right: true}, {Title: "AT", Drop: 1},
+		{Title: "OPERATOR"}, {Title: "REASON", Wrap: true},
+	}
+	building := []cli.Column{
+		{Title: "BUILDING"}, {Title: "TENANT"}, {Title: "EVENTS", Right: true}, {Title: "OF", Right: true}, {Title: "FOLD", Right: true, Drop: 2},
+		{Title: "SINCE", Drop: 1}, {Title: "BY", Wrap: true},
+	}
+	failed := []cli.Column{
+		{Title: "BUILD FAILED"}, {Title: "TENANT"}, {Title: "EVENTS", Right: true}, {Title: "OF", Right: true}, {Title: "FOLD", Right: true, Drop: 3},
+		{Title: "ATTEMPTS", Right: true, Drop: 2}, {Title: "SINCE", Drop: 1}, {Title: "ERROR", Wrap: true},
+	}
+	var rows, parkedRows, skippedRows, buildingRows, failedRows [][]cli.Cell
 	for _, l := range lines {
-		how := plain
+		row := cli.Row(l.Projection, strconv.Itoa(l.Tenants), strconv.Itoa(l.BehindTenants), decimal(l.LagEvents),
+			cli.Duration(time.Duration(l.LagSeconds*float64(time.Second))), l.generations(), l.fold(), strconv.Itoa(len(l.Parked)))
 		if len(l.Parked) > 0 {
-			how = red
+			row[len(row)-1].Style = cli.Red
 		}
-		rows = append(rows, []cell{
-			{text: l.Projection}, {text: strconv.Itoa(l.Tenants)}, {text: strconv.Itoa(l.BehindTenants)},
-			{text: strconv.FormatInt(l.LagEvents, 10)}, {text: brief(time.Duration(l.LagSeconds * float64(time.Second)))},
-			{text: l.generations()}, {text: l.fold()}, {strconv.Itoa(len(l.Parked)), how},
-		})
+		rows = append(rows, row)
 		for _, k := range l.Parked {
 			since := ""
 			if k.Since != nil {
 				since = k.Since.Format(time.DateTime)
 			}
-			parkedRows = append(parkedRows, []cell{
-				{l.Projection, red}, {text: k.Tenant}, {text: strconv.FormatInt(k.Seq, 10)}, {text: strconv.Itoa(k.Attempts)},
-				{text: since}, {text: k.NextRetry.Format(time.DateTime)}, {text: oneLine(k.Error)},
-			})
+			parkedRows = append(parkedRows, firstRed(cli.Row(l.Projection, k.Tenant, decimal(k.Seq), strconv.Itoa(k.Attempts),
+				since, k.NextRetry.Format(time.DateTime), cli.OneLine(k.Error))))
 		}
 		for _, k := range l.Skipped {
-			skippedRows = append(skippedRows, []cell{
-				{text: l.Projection}, {text: k.Tenant}, {text: strconv.FormatInt(k.Seq, 10)}, {text: k.At.Format(time.DateTime)},
-				{text: k.Operator}, {text: oneLine(k.Reason)},
-			})
+			skippedRows = append(skippedRows, cli.Row(l.Projection, k.Tenant, decimal(k.Seq), k.At.Format(time.DateTime),
+				k.Operator, cli.OneLine(k.Reason)))
 		}
 		for _, b := range l.Building {
-			buildingRows = append(buildingRows, []cell{
-				{text: l.Projection}, {text: b.Tenant}, {text: strconv.FormatInt(b.Seq, 10)}, {text: strconv.FormatInt(b.Head, 10)},
-				{text: strconv.Itoa(b.FoldVersion)}, {text: b.Since.Format(time.DateTime)}, {text: oneLine(b.By)},
-			})
+			buildingRows = append(buildingRows, cli.Row(l.Projection, b.Tenant, decimal(b.Seq), decimal(b.Head),
+				strconv.Itoa(b.FoldVersion), b.Since.Format(time.DateTime), cli.OneLine(b.By)))
 		}
 		for _, b := range l.FailedBuilds {
-			failedRows = append(failedRows, []cell{
-				{l.Projection, red}, {text: b.Tenant}, {text: strconv.FormatInt(b.Seq, 10)}, {text: strconv.FormatInt(b.Head, 10)},
-				{text: strconv.Itoa(b.FoldVersion)}, {text: strconv.Itoa(b.Attempts)}, {text: b.Since.Format(time.DateTime)}, {text: oneLine(b.Error)},
-			})
+			failedRows = append(failedRows, firstRed(cli.Row(l.Projection, b.Tenant, decimal(b.Seq), decimal(b.Head),
+				strconv.Itoa(b.FoldVersion), strconv.Itoa(b.Attempts), b.Since.Format(time.DateTime), cli.OneLine(b.Error))))
 		}
 	}
-	err := all.write(rows)
-	for _, more := range []struct {
-		*table
-		rows [][]cell
+	if err := (&cli.Table{Screen: s, Columns: all}).Write(rows); err != nil {
+		return err
+	}
+	for _, t := range []struct {
+		columns []cli.Column
+		rows    [][]cli.Cell
 	}{{parked, parkedRows}, {skipped, skippedRows}, {building, buildingRows}, {failed, failedRows}} {
-		if len(more.rows) > 0 {
-			_, blank := s.Write([]byte("\n"))
-			err = errors.Join(err, blank, more.write(more.rows))
+		if len(t.rows) == 0 {
+			continue
+		}
+		if _, err := fmt.Fprintln(s); err != nil {
+			return err
+		}
+		if err := (&cli.Table{Screen: s, Columns: t.columns}).Write(t.rows); err != nil {
+			return err
 		}
 	}
-	return err
+	return nil
 }
 
-// fold is this docket's version of the fold, and in how many tenants another one fills
-// the rows.
+func decimal(n int64) string { return strconv.FormatInt(n, 10) }
+
+// firstRed paints the first cell of a row red.
+func firstRed(row []cli.Cell) []cli.Cell {
+	row[0].Style = cli.Red
+	return row
+}
+
+// fold is this docket's fold version, and in how many tenants another version fills the
+// rows.
 func (l projectionLine) fold() string {
 	if l.FoldVersion == nil {
 		return ""
@@ -292,7 +298,7 @@ func (l projectionLine) fold() string {
 	return text
 }
 
-// generations is the one that is read in all tenants, or the first and the last.
+// generations is the one that all tenants read, or the first and the last.
 func (l projectionLine) generations() string {
 	if len(l.Generations) == 0 {
 		return ""
@@ -302,15 +308,4 @@ func (l projectionLine) generations() string {
 		return strconv.Itoa(first)
 	}
 	return strconv.Itoa(first) + "–" + strconv.Itoa(last)
-}
-
-// brief is a duration as people want it: the less exact the longer.
-func brief(d time.Duration) string {
-	switch {
-	case d >= time.Minute:
-		return d.Round(time.Second).String()
-	case d >= time.Second:
-		return d.Round(100 * time.Millisecond).String()
-	}
-	return d.Round(time.Millisecond).String()
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"docket/projections/rebuild"
+	"flag"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -12,22 +14,22 @@ import (
 
 	"docket/domain"
 	"docket/eventstore/feed"
+	"docket/internal/cli"
 	"docket/internal/pgtest"
-	"docket/projections/rebuild"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/mattn/go-runewidth"
 	"github.com/spf13/cobra"
 )
 
-// On a terminal a rebuild shows a bar that fits it, and nothing else but the end.
+// On a terminal a rebuild shows a bar that fits, and at the end one line.
 func TestRebuildOnATerminal(t *testing.T) {
 	t.Parallel()
 	environ := given(pgtest.New(t), map[string]string{"NO_COLOR": "1"})
 	serve(t, environ).stop()
 	for _, columns := range []int{80, 120} {
 		status, shown := onTerminal(t, columns, environ, "projections", "rebuild", "--workers", "2")
-		if status != statusDone || !strings.Contains(shown, "[") || !strings.Contains(shown, " events/") || strings.Contains(shown, "  done: ") {
+		if status != cli.StatusDone || !strings.Contains(shown, "[") || !strings.Contains(shown, " events/") || strings.Contains(shown, "  done: ") {
 			t.Errorf("status %d: %q", status, shown)
 		}
 		for line := range strings.FieldsFuncSeq(shown, func(r rune) bool { return r == '\r' || r == '\n' }) {
@@ -37,17 +39,17 @@ func TestRebuildOnATerminal(t *testing.T) {
 		}
 		last := shown[strings.LastIndex(strings.TrimRight(shown, "\n"), "\r")+1:]
 		if !strings.HasPrefix(last, "rebuilt ") {
-			t.Errorf("the bar stayed: %q", shown)
+			t.Errorf("the bar is still there: %q", shown)
 		}
 	}
 }
 
-// A rebuild and a verification give way, unless they are told not to.
+// A rebuild and a verification are throttled without --full-speed.
 func TestFullSpeed(t *testing.T) {
 	t.Parallel()
 	for want, flags := range map[bool][]string{false: nil, true: {"--full-speed"}} {
 		p := &program{}
-		var r rebuilding
+		var r selection
 		c := &cobra.Command{Use: "rebuild"}
 		r.flags(c, p)
 		if err := c.ParseFlags(flags); err != nil {
@@ -59,27 +61,27 @@ func TestFullSpeed(t *testing.T) {
 	}
 }
 
-// A second rebuild of the same is refused with who does the first; workers and names
-// that there aren't are refused in one line.
+// A second rebuild of a read model is refused and names the process of the first; wrong
+// workers and names are refused in one line.
 func TestRebuildRefusals(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	environ := given(db, nil)
 	serve(t, environ).stop()
 	pool := db.Engine(t)
-	defer building(t, pool, tenantOf(t, pool, "default"), "tasks").Close()
+	defer startBuild(t, pool, tenantOf(t, pool, "default"), "tasks").Close()
 	o := try(t, environ, "projections", "rebuild", "--tenant", "default", "--projection", "tasks")
 	o.refused(t, "1 read models couldn't be rebuilt")
 	if !strings.Contains(o.stderr, "is being rebuilt by on-call on quay (docket projections rebuild, process 7), since 20") {
-		t.Errorf("nobody says who: %q", o.stderr)
+		t.Errorf("the process is not named: %q", o.stderr)
 	}
 	try(t, environ, "projections", "rebuild", "--workers", "0").refused(t, "--workers")
 	try(t, environ, "projections", "rebuild", "--projection", "nonsense").refused(t, `"nonsense"`)
-	try(t, environ, "projections", "rebuild", "--tenant", "nobody").refused(t, `"nobody"`)
+	try(t, environ, "projections", "rebuild", "--tenant", "nonesuch").refused(t, `"nonesuch"`)
 }
 
-// Tenants and read models that are named twice are rebuilt once, and counted once: a slug
-// and its id are one tenant.
+// Tenants and read models that are named twice are rebuilt and counted once: a slug and
+// its id are one tenant.
 func TestRebuildNamedTwice(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -90,45 +92,45 @@ func TestRebuildNamedTwice(t *testing.T) {
 	twice := []string{"--tenant", "default", "--tenant", tenant.String(), "--projection", "tasks", "--projection", "tasks"}
 	for _, speed := range [][]string{nil, {"--workers", "2", "--full-speed"}} {
 		o := try(t, environ, append(append([]string{"projections", "rebuild"}, twice...), speed...)...)
-		if o.status != statusDone || o.stderr != "" || strings.Count(o.stdout, "  done: ") != 1 || !strings.Contains(o.stdout, "rebuilt 1 read models") {
+		if o.status != cli.StatusDone || o.stderr != "" || strings.Count(o.stdout, "  done: ") != 1 || !strings.Contains(o.stdout, "rebuilt 1 read models") {
 			t.Errorf("rebuild %v: status %d, %s%s", speed, o.status, o.stdout, o.stderr)
 		}
 		o = try(t, environ, append(append([]string{"projections", "verify", "--repair"}, twice...), speed...)...)
-		if o.status != statusDone || o.stderr != "" || !strings.HasPrefix(o.stdout, "verified 1 read models of 1 tenants") {
+		if o.status != cli.StatusDone || o.stderr != "" || !strings.HasPrefix(o.stdout, "verified 1 read models of 1 tenants") {
 			t.Errorf("verify %v: status %d, %s%s", speed, o.status, o.stdout, o.stderr)
 		}
 	}
 	p := &program{stdout: io.Discard, stderr: io.Discard}
-	told, err := p.newProgress(t.Context(), rebuild.New(pool), []domain.TenantID{tenant},
-		rebuilding{models: []string{"tasks", "members", "tasks"}}, nil)
-	if err != nil || told.work.models != 2 {
-		t.Errorf("%d read models are counted: %v", told.work.models, err)
+	report, err := p.newRebuildReport(t.Context(), rebuild.New(pool), []domain.TenantID{tenant},
+		selection{models: []string{"tasks", "members", "tasks"}})
+	if err != nil || report.work.models != 2 {
+		t.Errorf("%d read models are counted: %v", report.work.models, err)
 	}
 }
 
-// Old rows that can't be deleted aren't a rebuild, or a repair, that failed; the next
-// server deletes them.
+// A rebuild or repair whose old rows can't be deleted has not failed; the next server
+// deletes them.
 func TestRebuildWhoseOldRowsStay(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	environ := given(db, nil)
 	s := serve(t, environ)
 	pool := db.Engine(t)
-	settled(t, pool, tenantOf(t, pool, "default"), "tenants")
+	awaitCheckpoint(t, pool, tenantOf(t, pool, "default"), "tenants")
 	s.stop()
 	execute(t, db.OwnerURL, `create function kept() returns trigger language plpgsql as $$ begin raise exception 'they stay'; end $$;
 create trigger kept before delete on tenants for each row execute function kept()`)
 	rebuild := []string{"projections", "rebuild", "--tenant", "default", "--projection", "tenants", "--projection", "tasks"}
 	o := try(t, environ, rebuild...)
-	if o.status != statusNo || !strings.Contains(o.stdout, "rebuilt 2 read models") ||
+	if o.status != cli.StatusNo || !strings.Contains(o.stdout, "rebuilt 2 read models") ||
 		!strings.HasPrefix(o.stderr, "default  tenants  rebuilt, and its old rows are still there; a server deletes them: ") ||
 		!strings.HasSuffix(o.stderr, "docket: 1 read models are rebuilt, and their old rows are still there\n") || strings.Contains(o.stderr, "failed") {
 		t.Errorf("rebuild: status %d, %s%s", o.status, o.stdout, o.stderr)
 	}
 	o = try(t, environ, append(rebuild, "--json")...)
-	var totals rebuiltAll
+	var totals rebuildTotals
 	o.last(t, &totals)
-	if o.status != statusNo || totals.Rebuilt != 2 || totals.OldRows != 1 || totals.Failed != 0 || strings.Count(o.stdout, `"old_rows_left":true,"error":"`) != 1 {
+	if o.status != cli.StatusNo || totals.Rebuilt != 2 || totals.OldRows != 1 || totals.Failed != 0 || strings.Count(o.stdout, `"old_rows_left":true,"error":"`) != 1 {
 		t.Errorf("rebuild --json: status %d, %s%s", o.status, o.stdout, o.stderr)
 	}
 	if _, err := pool.Exec(t.Context(), `update tenants set channel = 'smoke' where tenant_id = $1`, tenantOf(t, pool, "default").UUID()); err != nil {
@@ -136,23 +138,20 @@ create trigger kept before delete on tenants for each row execute function kept(
 	}
 	repair := []string{"projections", "verify", "--tenant", "default", "--projection", "tenants", "--repair"}
 	o = try(t, environ, repair...)
-	if o.status != statusNo || !strings.Contains(o.stdout, "1 differ; repaired 1 read models\n") ||
+	if o.status != cli.StatusNo || !strings.Contains(o.stdout, "1 differ; repaired 1 read models\n") ||
 		!strings.HasPrefix(o.stderr, "default  tenants  rebuilt, and its old rows are still there") || strings.Count(o.stderr, "\n") != 1 {
 		t.Errorf("repair: status %d, %s%s", o.status, o.stdout, o.stderr)
 	}
 	execute(t, db.OwnerURL, `drop trigger kept on tenants`)
 	s = serve(t, environ)
-	for left := true; left; {
-		if err := pool.QueryRow(t.Context(), `select exists (select from generations where old_rows)
-or (select count(*) from tenants where tenant_id = $1) > 1`, tenantOf(t, pool, "default").UUID()).Scan(&left); err != nil {
-			t.Fatal(err)
-		}
-	}
+	awaitSQL(t, pool, "the old rows are deleted", `select not exists (select from generations where old_rows)
+and (select count(*) from tenants where tenant_id = $1) <= 1`, tenantOf(t, pool, "default").UUID())
 	s.stop()
 }
 
-// building is somebody on another machine who builds a read model of a tenant, until Close.
-func building(t *testing.T, pool *pgxpool.Pool, tenant domain.TenantID, model string) *feed.Builds {
+// startBuild builds a read model of a tenant as a process on another machine does, until
+// Close.
+func startBuild(t *testing.T, pool *pgxpool.Pool, tenant domain.TenantID, model string) *feed.Builds {
 	t.Helper()
 	builds, err := feed.OpenBuilds(t.Context(), pool, tenant, "on-call on quay (docket projections rebuild, process 7)")
 	if err != nil {
@@ -164,8 +163,10 @@ func building(t *testing.T, pool *pgxpool.Pool, tenant domain.TenantID, model st
 	return builds
 }
 
-// Killed at any point under load, a rebuild leaves every tenant old or new, and the
-// next one goes on.
+var kills = flag.Int("rebuild.kills", 3, "how often TestRebuildKilledUnderLoad kills a rebuild")
+
+// A rebuild that is killed at any point under load leaves each read model of a tenant old
+// or new, and the next rebuild resumes it.
 func TestRebuildKilledUnderLoad(t *testing.T) {
 	t.Parallel()
 	db := pgtest.NewDurable(t)
@@ -194,10 +195,10 @@ func TestRebuildKilledUnderLoad(t *testing.T) {
 			default:
 			}
 			made := ann.post("/v1/projects/"+project+"/tasks", object("title", fmt.Sprint("Under load ", i))).want(201)
-			// What was just written is read, whatever the rebuild is at.
+			// A read sees the write before it at any point of the rebuild.
 			target := "/v1/tasks/" + made.text("id") + "?min_seq=" + made.header.Get("Docket-Seq")
 			got := ann.get(target)
-			for got.status == http.StatusServiceUnavailable { // a machine that has too much to do
+			for got.status == http.StatusServiceUnavailable { // on a busy machine
 				got = ann.get(target)
 			}
 			if title := got.want(200).text("title"); title != fmt.Sprint("Under load ", i) {
@@ -206,26 +207,29 @@ func TestRebuildKilledUnderLoad(t *testing.T) {
 		}
 	})
 	killed := 0
-	for killed < 8 {
+	for killed < *kills {
 		cmd := in.command("projections", "rebuild")
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
 		ended := make(chan int, 1)
 		go func() { ended <- wait(cmd) }()
-		// Somewhere between the first build's begin and the last one's end.
-		goal := rand.Int64N(9_000)
-		status, over := 0, false
-		for begun := false; !begun && !over; {
-			if err := pool.QueryRow(t.Context(), sqlBuildAt, tenant.UUID(), goal).Scan(&begun); err != nil {
-				t.Fatal(err)
-			}
+		// Between the begin of the first build and the end of the last.
+		goal := rand.Int64N(int64(30 * changes))
+		over, status := false, 0
+		await(t, "a build comes to its seq, or the rebuild ends", func() bool {
 			select {
 			case status = <-ended:
 				over = true
+				return true
 			default:
 			}
-		}
+			var begun bool
+			if err := pool.QueryRow(t.Context(), sqlBuildAt, tenant.UUID(), goal).Scan(&begun); err != nil {
+				t.Fatal(err)
+			}
+			return begun
+		})
 		if !over {
 			_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 			status = <-ended
@@ -237,11 +241,11 @@ func TestRebuildKilledUnderLoad(t *testing.T) {
 	o := in.run("projections", "rebuild", "--workers", "2")
 	close(stop)
 	load.Wait()
-	if o.status != statusDone {
+	if o.status != cli.StatusDone {
 		t.Fatalf("after %d kills: status %d, %s", killed, o.status, o.stderr)
 	}
 	for _, name := range subscriptionNames() {
-		settled(t, pool, tenant, name)
+		awaitCheckpoint(t, pool, tenant, name)
 	}
 	var tasks, created int
 	if err := pool.QueryRow(t.Context(), `select
@@ -251,12 +255,14 @@ func TestRebuildKilledUnderLoad(t *testing.T) {
 	}
 }
 
-// sqlBuildAt says whether the builds of a tenant ($1) have come to a seq ($2).
+// sqlBuildAt reports whether the builds of a tenant ($1) have come to a seq ($2).
 const sqlBuildAt = `select coalesce(max(c.seq), -1) >= $2 from checkpoints c where c.tenant_id = $1
 and c.generation > coalesce((select g.current from generations g where g.tenant_id = $1 and g.subscription = c.subscription), 1)`
 
-// lengthen makes a log so long that a rebuild of it takes a while: each task of it
-// gets changes.
+// changes is the number of events that lengthen appends for each task.
+const changes = 150
+
+// lengthen appends changes of its tasks to a log, so that a rebuild takes a while.
 func lengthen(t *testing.T, pool *pgxpool.Pool, tenant domain.TenantID) {
 	t.Helper()
 	const sql = `insert into events (tenant_id, seq, stream_type, stream_id, version, type, schema_version, occurred_at, actor_id, command_id, data, meta)
@@ -265,9 +271,9 @@ select $1, h.seq + row_number() over (order by n.n, e.stream_id), e.stream_type,
   json_build_object('task_id', e.data ->> 'task_id', 'project_id', e.data ->> 'project_id', 'project_name', e.data ->> 'project_name',
     'owner_id', e.data ->> 'owner_id', 'title', 'Change ' || n.n, 'assignee_id', null,
     'changes', json_build_array(json_build_object('field', 'title', 'from', 'before', 'to', 'Change ' || n.n))), e.meta
-from events e, generate_series(1, 300) n (n), (select max(seq) as seq, max(occurred_at) as at from events where tenant_id = $1) h
+from events e, generate_series(1, $2) n (n), (select max(seq) as seq, max(occurred_at) as at from events where tenant_id = $1) h
 where e.tenant_id = $1 and e.type = 'task.created'`
-	if _, err := pool.Exec(t.Context(), sql, tenant.UUID()); err != nil {
+	if _, err := pool.Exec(t.Context(), sql, tenant.UUID(), changes); err != nil {
 		t.Fatal(err)
 	}
 }

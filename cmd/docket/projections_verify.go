@@ -1,43 +1,39 @@
 package main
 
 import (
-	"bufio"
 	"context"
+	"docket/projections/rebuild"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
-	"syscall"
-	"time"
 
 	"docket/domain"
+	"docket/internal/cli"
 	"docket/projections"
-	"docket/projections/rebuild"
 
-	"github.com/mattn/go-runewidth"
 	"github.com/spf13/cobra"
 )
 
 func (p *program) verifyCommand() *cobra.Command {
-	var r rebuilding
+	var s selection
 	var repair bool
 	c := &cobra.Command{
 		Use:   "verify",
 		Short: "Compare read models with a fresh fold of the events",
 		Long: `Compare read models with a fresh fold of the events, the activity log among them: all
-of them for all tenants, or those that are named. Every row that differs is named, with
-what it holds and what it should. The API and the subscriptions go on meanwhile, and
-nothing that is read is changed, unless --repair is given: then the fresh rows take the
-place of the old ones, for each read model of a tenant that differs.
+of them for all tenants, or those that are named. The command names each row that
+differs, with what it holds and what it should hold. The API and the subscriptions run
+meanwhile, and nothing that they read is changed, unless --repair is given: then the
+fresh rows replace the old ones of each read model of a tenant that differs.
 
-It gives way to those who use the API, as a rebuild does, unless --full-speed is given.
+Like a rebuild it is throttled to keep the API quick, unless --full-speed is given.
 
-Rows are compared as far as the subscription has come; one that is behind or parked is
-no difference. What an operator skipped is left out of both sides.
+Rows are compared as far as the subscription has come; being behind or parked is no
+difference. Both sides leave out the events that an operator has skipped.
 
 With --json there is a line for each row that differs, one for each read model that
-couldn't be compared, and at the end one with the totals.
+couldn't be compared, and a last one with the totals.
 
 Exit status: 0 all is the same, 1 something differs (repaired or not), 2 something
 couldn't be compared or repaired.
@@ -48,134 +44,123 @@ Read models: ` + strings.Join(projections.Models(), ", ") + ".",
   docket projections verify --json | jq -c 'select(.kind)'`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			v := &verifying{out: bufio.NewWriter(p.stdout), failures: p.stderr, json: r.json}
-			return p.compare(c, r, v.with(repair), v)
+			return p.compare(c, s, p.newVerifyReport(s.json, repair))
 		},
 	}
-	r.flags(c, p)
-	c.Flags().BoolVar(&repair, "repair", false, "have the fresh rows take the place of those that differ")
-	jsonFlag(c, &r.json, "one JSON object for each row that differs, and one with the totals")
+	s.flags(c, p)
+	c.Flags().BoolVar(&repair, "repair", false, "replace the rows of read models that differ by fresh ones")
+	cli.JSONFlag(c, &s.json, "one JSON object for each row that differs, and one with the totals")
 	return c
 }
 
-// comparison tells what a verification finds, and in the end its exit status by an
-// error.
+// comparison reports what a verification finds. end returns the error of the command.
 type comparison interface {
-	begin(names *tenantNames)
+	begin(names *tenantNames) rebuild.Verification
 	end() error
 }
 
-// compare verifies, and tells by to.
-func (p *program) compare(c *cobra.Command, r rebuilding, v rebuild.Verification, to comparison) error {
-	if err := r.check(); err != nil {
+func (p *program) compare(c *cobra.Command, s selection, to comparison) error {
+	if err := s.check(); err != nil {
 		return err
 	}
-	return p.besideWith(c, r.conns(), func(ctx context.Context, pools *pools) error {
-		chosen, err := r.chosen(ctx, pools)
+	return p.withDatabaseConns(c, s.conns(), func(ctx context.Context, pools *pools) error {
+		tenants, err := s.tenantIDs(ctx, pools)
 		if err != nil {
 			return err
 		}
-		to.begin(&tenantNames{ctx: ctx, queries: projections.NewQueries(pools.API, nil)})
-		err = r.rebuilder(p, c, pools).Verify(ctx, chosen, r.models, v)
+		verification := to.begin(newTenantNames(ctx, pools))
+		err = s.rebuilder(p, c, pools).Verify(ctx, tenants, s.models, verification)
 		var (
-			failure *rebuild.VerifyError
-			left    *rebuild.OldRowsError
-			gone    *rebuild.UnreachableError
+			failure     *rebuild.VerifyError
+			unreachable *rebuild.UnreachableError
 		)
-		if errors.As(err, &gone) {
-			_ = to.end() // what was found is written; the rest isn't known
-			return gone
+		if errors.As(err, &unreachable) {
+			_ = to.end() // it writes what was found; the rest isn't known
+			return unreachable
 		}
-		if err != nil && (ctx.Err() != nil || !errors.As(err, &failure) && !errors.As(err, &left)) {
+		if err != nil && (ctx.Err() != nil || !errors.As(err, &failure) && !isOldRows(err)) {
 			return err
 		}
 		return to.end()
 	})
 }
 
-// verifying writes what a verification finds as it is found.
-type verifying struct {
-	out      *bufio.Writer
-	failures io.Writer
-	json     bool
-	names    *tenantNames
-	began    time.Time
-	// tenants are counted; those of one are told one after the other by each worker, so
-	// which have been told has to be kept.
+// verifyReport writes what a verification finds as it is found.
+type verifyReport struct {
+	report
+	repair bool
+	// tenants are those of which a read model is compared: the workers mix them.
 	tenants map[domain.TenantID]bool
-	totals  verified
-	// broken is why nothing more can be written.
-	broken error
+	totals  verifyTotals
 }
 
-// differingRow is what a machine reads of a row that differs.
+func (p *program) newVerifyReport(asJSON, repair bool) *verifyReport {
+	return &verifyReport{report: p.newReport(asJSON), repair: repair, tenants: map[domain.TenantID]bool{}}
+}
+
+func (v *verifyReport) begin(names *tenantNames) rebuild.Verification {
+	v.start(names)
+	return rebuild.Verification{Repair: v.repair, Difference: v.difference, Verdict: v.verdict}
+}
+
+// differingRow is a row that differs, for machines.
 type differingRow struct {
-	TenantID   domain.TenantID    `json:"tenant_id"`
-	Tenant     string             `json:"tenant"`
-	Projection string             `json:"projection"`
-	Key        string             `json:"key"`
-	Kind       rebuild.Kind       `json:"kind"`
-	Columns    []differingColumns `json:"columns"`
+	TenantID   domain.TenantID   `json:"tenant_id"`
+	Tenant     string            `json:"tenant"`
+	Projection string            `json:"projection"`
+	Key        string            `json:"key"`
+	Kind       rebuild.Kind      `json:"kind"`
+	Columns    []differingColumn `json:"columns"`
 }
 
-// differingColumns has null for the side that lacks the row.
-type differingColumns struct {
+// differingColumn has null for the side that lacks the row.
+type differingColumn struct {
 	Column string          `json:"column"`
 	Live   json.RawMessage `json:"live"`
 	Fresh  json.RawMessage `json:"fresh"`
 }
 
-// unverified is what a machine reads of a read model that couldn't be compared.
-type unverified struct {
+// failedLine is a read model that couldn't be compared, for machines.
+type failedLine struct {
 	TenantID   domain.TenantID `json:"tenant_id"`
 	Tenant     string          `json:"tenant"`
 	Projection string          `json:"projection"`
-	// OldRows: it could, and was repaired, and only the rows from before are still there.
+	// OldRows: it is compared and repaired, but its old rows are still there.
 	OldRows bool   `json:"old_rows_left,omitempty"`
 	Error   string `json:"error"`
 }
 
-// verified is the last line that a machine reads.
-type verified struct {
+// verifyTotals is the last line for machines.
+type verifyTotals struct {
 	Tenants int `json:"tenants"`
-	// Verified, Differing, Repaired and Failed count read models of tenants, and OldRows
-	// those repaired ones whose old rows are still there.
+	// Verified, Differing, Repaired and Failed count read models of tenants, OldRows the
+	// repaired ones whose old rows are still there.
 	Verified  int   `json:"verified"`
 	Differing int   `json:"differing"`
 	Repaired  int   `json:"repaired"`
 	OldRows   int   `json:"old_rows"`
 	Failed    int   `json:"failed"`
 	Rows      int64 `json:"rows"`
-	// DifferingRows is how many of them differ.
+	// DifferingRows counts those of Rows that differ.
 	DifferingRows int64 `json:"differing_rows"`
 	// Took is in milliseconds.
 	Took int64 `json:"took_ms"`
 }
 
-// with is what the verification tells it.
-func (v *verifying) with(repair bool) rebuild.Verification {
-	return rebuild.Verification{Repair: repair, Difference: v.difference, Verdict: v.verdict}
-}
-
-func (v *verifying) begin(names *tenantNames) {
-	v.names, v.began, v.tenants = names, time.Now(), map[domain.TenantID]bool{}
-}
-
-func (v *verifying) difference(d rebuild.Difference) {
-	name := v.names.name(d.Tenant)
-	if v.json {
-		row := differingRow{TenantID: d.Tenant, Tenant: name, Projection: d.Model, Key: d.Key, Kind: d.Kind}
-		for _, c := range d.Columns {
-			row.Columns = append(row.Columns, differingColumns{c.Name, c.Live, c.Fresh})
-		}
-		v.keep(writeLineJSON(v.out, row))
+func (v *verifyReport) difference(d rebuild.Difference) {
+	tenant := v.names.name(d.Tenant)
+	if !v.json {
+		v.printf("%s  %s  %s  %s\n", cli.Printable(tenant), d.Model, cli.Printable(d.Key), describe(d))
 		return
 	}
-	_, err := fmt.Fprintf(v.out, "%s  %s  %s  %s\n", printable(name), d.Model, printable(d.Key), describe(d))
-	v.keep(err)
+	row := differingRow{TenantID: d.Tenant, Tenant: tenant, Projection: d.Model, Key: d.Key, Kind: d.Kind}
+	for _, c := range d.Columns {
+		row.Columns = append(row.Columns, differingColumn{c.Name, c.Live, c.Fresh})
+	}
+	v.writeJSON(row)
 }
 
-// describe tells people in what a row differs.
+// describe says in what a row differs.
 func describe(d rebuild.Difference) string {
 	switch d.Kind {
 	case rebuild.Missing:
@@ -185,44 +170,29 @@ func describe(d rebuild.Difference) string {
 	}
 	var columns []string
 	for _, c := range d.Columns {
-		columns = append(columns, fmt.Sprintf("%s %s, should be %s", c.Name, brieflyJSON(c.Live), brieflyJSON(c.Fresh)))
+		columns = append(columns, fmt.Sprintf("%s %s, should be %s", c.Name, shortJSON(c.Live), shortJSON(c.Fresh)))
 	}
 	return "changed: " + strings.Join(columns, "; ")
 }
 
-// brieflyMost is how wide a value is shown.
-const brieflyMost = 60
+// maxShortJSON is the width of a value for people, in columns.
+const maxShortJSON = 60
 
-// brieflyJSON is a value for people: short, and nothing that a terminal obeys.
-func brieflyJSON(value json.RawMessage) string {
-	return runewidth.Truncate(oneLine(printable(string(value))), brieflyMost, "…")
+// shortJSON is a value for people: on one line, cut, without control characters.
+func shortJSON(value json.RawMessage) string {
+	return cli.Truncate(cli.OneLine(cli.Printable(string(value))), maxShortJSON)
 }
 
-func (v *verifying) verdict(d rebuild.Verdict) {
+func (v *verifyReport) verdict(d rebuild.Verdict) {
+	oldRows := isOldRows(d.Err)
 	v.tenants[d.Tenant] = true
-	v.totals.Rows += d.Rows
-	v.totals.DifferingRows += d.Differing
-	if d.Differing > 0 {
-		v.totals.Differing++
-	}
-	if d.Repaired {
-		v.totals.Repaired++
-	}
-	var left *rebuild.OldRowsError
-	if errors.As(d.Err, &left) {
-		v.totals.OldRows++
-	}
-	if d.Err != nil && left == nil {
-		v.totals.Failed++
-	} else {
-		v.totals.Verified++
-	}
-	name := v.names.name(d.Tenant)
+	v.totals.add(d, oldRows)
+	tenant := v.names.name(d.Tenant)
 	if v.json {
 		if d.Err != nil {
-			v.keep(writeLineJSON(v.out, unverified{TenantID: d.Tenant, Tenant: name, Projection: d.Model, OldRows: left != nil, Error: whyNot(d.Err)}))
+			v.writeJSON(failedLine{TenantID: d.Tenant, Tenant: tenant, Projection: d.Model, OldRows: oldRows, Error: causeOf(d.Err)})
 		}
-		v.keep(v.out.Flush())
+		v.flush()
 		return
 	}
 	if d.Differing > 0 {
@@ -230,66 +200,60 @@ func (v *verifying) verdict(d rebuild.Verdict) {
 		if d.Repaired {
 			repaired = ", repaired"
 		}
-		_, err := fmt.Fprintf(v.out, "%s  %s  %d of %d rows differ%s\n", printable(name), d.Model, d.Differing, d.Rows, repaired)
-		v.keep(err)
+		v.printf("%s  %s  %d of %d rows differ%s\n", cli.Printable(tenant), d.Model, d.Differing, d.Rows, repaired)
 	}
-	v.keep(v.out.Flush())
-	switch {
-	case left != nil:
-		fmt.Fprintf(v.failures, "%s  %s  %s: %s\n", printable(name), d.Model, oldRowsLeft, whyNot(d.Err))
-	case d.Err != nil && whyNot(d.Err) == interrupted:
-		fmt.Fprintf(v.failures, "%s  %s  %s\n", printable(name), d.Model, interrupted)
-	case d.Err != nil:
-		fmt.Fprintf(v.failures, "%s  %s  failed: %s\n", printable(name), d.Model, whyNot(d.Err))
+	v.flush() // before the line on standard error
+	if d.Err == nil {
+		return
 	}
-}
-
-// whyNot is why one read model couldn't be compared, without what the line says anyway.
-func whyNot(err error) string {
-	var failure *rebuild.VerifyError
-	if errors.As(err, &failure) {
-		err = failure.Cause
-	}
-	return reason(err)
-}
-
-// unwritten reports whether an error of writing is the worst that can be said. That who
-// reads the output has gone away isn't: the exit status is told another way.
-func unwritten(err error) bool { return err != nil && !errors.Is(err, syscall.EPIPE) }
-
-// keep remembers the first error of writing.
-func (v *verifying) keep(err error) {
-	if v.broken == nil {
-		v.broken = err
+	switch cause := causeOf(d.Err); {
+	case oldRows:
+		v.failf(tenant, d.Model, "%s: %s", oldRowsLeft, cause)
+	case cause == interrupted:
+		v.failf(tenant, d.Model, "%s", interrupted)
+	default:
+		v.failf(tenant, d.Model, "failed: %s", cause)
 	}
 }
 
-// end tells the totals, and what the exit status says.
-func (v *verifying) end() error {
-	took := time.Since(v.began)
+// add counts a verdict, whose error, if oldRows, is only that old rows are still there.
+func (t *verifyTotals) add(d rebuild.Verdict, oldRows bool) {
+	t.Rows += d.Rows
+	t.DifferingRows += d.Differing
+	if d.Differing > 0 {
+		t.Differing++
+	}
+	if d.Repaired {
+		t.Repaired++
+	}
+	if oldRows {
+		t.OldRows++
+	}
+	if d.Err != nil && !oldRows {
+		t.Failed++
+		return
+	}
+	t.Verified++
+}
+
+// end writes the totals and returns the error of the command.
+func (v *verifyReport) end() error {
+	took, ms := v.took()
 	t := &v.totals
-	t.Tenants, t.Took = len(v.tenants), took.Milliseconds()
+	t.Tenants, t.Took = len(v.tenants), ms
 	if v.json {
-		v.keep(writeLineJSON(v.out, t))
+		v.writeJSON(t)
 	} else {
-		_, err := fmt.Fprintf(v.out, "verified %d read models of %d tenants in %s: %d rows, %d differ", t.Verified, t.Tenants,
-			took.Round(time.Millisecond), t.Rows, t.DifferingRows)
-		v.keep(err)
+		v.printf("verified %d read models of %d tenants in %s: %d rows, %d differ", t.Verified, t.Tenants, took, t.Rows, t.DifferingRows)
 		if t.Repaired > 0 {
-			_, err = fmt.Fprintf(v.out, "; repaired %d read models", t.Repaired)
-			v.keep(err)
+			v.printf("; repaired %d read models", t.Repaired)
 		}
-		_, err = fmt.Fprintln(v.out)
-		v.keep(err)
+		v.printf("\n")
 	}
-	v.keep(v.out.Flush())
-	switch {
-	case unwritten(v.broken):
-		return v.broken
-	case t.Failed > 0:
-		return fmt.Errorf("%d read models couldn't be verified", t.Failed)
-	case t.Differing > 0:
-		return errNo
+	v.flush()
+	var answer error
+	if t.Differing > 0 {
+		answer = cli.ErrNo
 	}
-	return v.broken
+	return v.result(t.Failed, "verified", answer)
 }

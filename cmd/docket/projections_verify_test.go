@@ -10,9 +10,9 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"docket/domain"
+	"docket/internal/cli"
 	"docket/internal/pgtest"
 	"docket/projections"
 	"docket/projections/rebuild"
@@ -20,8 +20,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// rowsOf is everything about the read models of all tenants, live and not: rows,
-// checkpoints and generations.
+// rowsOf is all rows, checkpoints and generations of the read models of all tenants.
 func rowsOf(t *testing.T, pool *pgxpool.Pool) string {
 	t.Helper()
 	var parts []string
@@ -35,7 +34,7 @@ func rowsOf(t *testing.T, pool *pgxpool.Pool) string {
 	return all
 }
 
-// last is the last line of what was printed, as JSON.
+// last decodes the last line of the output.
 func (o outcome) last(t *testing.T, to any) {
 	t.Helper()
 	lines := strings.Split(strings.TrimSpace(o.stdout), "\n")
@@ -44,7 +43,7 @@ func (o outcome) last(t *testing.T, to any) {
 	}
 }
 
-// A sound database, a damaged one, dry run and repair, beside a server and without one.
+// Verify, dry run and repair of a sound and a damaged database, with and without a server.
 func TestVerifyCommand(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -61,22 +60,22 @@ func TestVerifyCommand(t *testing.T) {
 			tasks = append(tasks, in.post("/v1/projects/"+project+"/tasks", object("title", "Dredge")).want(201).text("id"))
 		}
 		for _, name := range subscriptionNames() {
-			settled(t, pool, tenantOf(t, pool, slug), name)
+			awaitCheckpoint(t, pool, tenantOf(t, pool, slug), name)
 		}
 	}
 	for _, name := range subscriptionNames() {
-		settled(t, pool, domain.Platform, name)
+		awaitCheckpoint(t, pool, domain.Platform, name)
 	}
 	verify := []string{"projections", "verify"}
 	all := 3 * len(projections.Models())
 
-	var totals verified
+	var totals verifyTotals
 	o := try(t, environ, append(verify, "--json", "--workers", "2")...)
 	o.last(t, &totals)
-	if o.status != statusDone || strings.Count(o.stdout, "\n") != 1 || o.stderr != "" || totals.Tenants != 3 || totals.Verified != all || totals.Rows == 0 || totals.DifferingRows != 0 {
+	if o.status != cli.StatusDone || strings.Count(o.stdout, "\n") != 1 || o.stderr != "" || totals.Tenants != 3 || totals.Verified != all || totals.Rows == 0 || totals.DifferingRows != 0 {
 		t.Errorf("sound: status %d, %s%s", o.status, o.stdout, o.stderr)
 	}
-	if o := try(t, environ, verify...); o.status != statusDone || !strings.HasPrefix(o.stdout, fmt.Sprintf("verified %d read models of 3 tenants in ", all)) ||
+	if o := try(t, environ, verify...); o.status != cli.StatusDone || !strings.HasPrefix(o.stdout, fmt.Sprintf("verified %d read models of 3 tenants in ", all)) ||
 		!strings.HasSuffix(o.stdout, " rows, 0 differ\n") || strings.Count(o.stdout, "\n") != 1 {
 		t.Errorf("sound: status %d, %s%s", o.status, o.stdout, o.stderr)
 	}
@@ -112,7 +111,7 @@ func TestVerifyCommand(t *testing.T) {
 	if d := named[tasks[8]]; d.Kind != rebuild.Missing || string(d.Columns[0].Live) != "null" {
 		t.Errorf("named: %+v", d)
 	}
-	if o.status != statusNo || o.stderr != "" || len(named) != 4 || totals.DifferingRows != 4 || totals.Differing != 2 || totals.Verified != all || totals.Repaired != 0 {
+	if o.status != cli.StatusNo || o.stderr != "" || len(named) != 4 || totals.DifferingRows != 4 || totals.Differing != 2 || totals.Verified != all || totals.Repaired != 0 {
 		t.Errorf("damaged: status %d, %s%s", o.status, o.stdout, o.stderr)
 	}
 	o = try(t, environ, append(verify, "--tenant", "acme", "--projection", "tasks")...)
@@ -125,10 +124,10 @@ func TestVerifyCommand(t *testing.T) {
 			t.Errorf("no %q in %s", want, o.stdout)
 		}
 	}
-	if o.status != statusNo || strings.Contains(o.stdout, "\x1b") {
+	if o.status != cli.StatusNo || strings.Contains(o.stdout, "\x1b") {
 		t.Errorf("status %d, %s", o.status, o.stdout)
 	}
-	if o := try(t, environ, append(verify, "--tenant", "default")...); o.status != statusDone {
+	if o := try(t, environ, append(verify, "--tenant", "default")...); o.status != cli.StatusDone {
 		t.Errorf("the other tenant: status %d, %s", o.status, o.stdout)
 	}
 
@@ -142,16 +141,16 @@ func TestVerifyCommand(t *testing.T) {
 			t.Errorf("no %q in %s", want, o.stdout)
 		}
 	}
-	if o.status != statusDone || o.stderr != "" {
+	if o.status != cli.StatusDone || o.stderr != "" {
 		t.Errorf("dry run: status %d, %s", o.status, o.stderr)
 	}
 	o = try(t, environ, "projections", "rebuild", "--dry-run", "--json", "--tenant", "acme", "--projection", "tasks")
-	var would wouldChange
+	var would dryRunLine
 	if err := json.Unmarshal([]byte(strings.Split(o.stdout, "\n")[0]), &would); err != nil || would.Changed.Rows != 2 || would.Missing.Rows != 1 ||
 		len(would.Columns) != 2 || would.Columns[0].Rows != 2 || would.Columns[0].Samples[1].Key != tasks[7] {
 		t.Errorf("dry run: %v, %s", err, o.stdout)
 	}
-	// One that lacks the last event is compared without it, and that is said.
+	// A read model without the last event is compared without it, and its line says so.
 	move := func(by int) {
 		if _, err := pool.Exec(t.Context(), `update checkpoints set seq = seq + $2 where tenant_id = $1 and subscription = 'members'`,
 			tenantOf(t, pool, "acme").UUID(), by); err != nil {
@@ -161,24 +160,24 @@ func TestVerifyCommand(t *testing.T) {
 	move(-1)
 	behind := []string{"projections", "rebuild", "--dry-run", "--tenant", "acme", "--projection", "members"}
 	o = try(t, environ, append(behind, "--json")...)
-	would = wouldChange{}
-	var dry wouldChangeAll
+	would = dryRunLine{}
+	var dry dryRunTotals
 	o.last(t, &dry)
 	if err := json.Unmarshal([]byte(strings.Split(o.stdout, "\n")[0]), &would); err != nil || would.Seq+1 != would.Head || would.Head < 2 || dry.Behind != 1 {
 		t.Errorf("behind: %v, %s", err, o.stdout)
 	}
 	o = try(t, environ, behind...)
-	if want := fmt.Sprintf("acme  members  nothing would change, as far as event %d of %d: 1 rows\n", would.Seq, would.Head); o.status != statusDone ||
-		!strings.HasPrefix(o.stdout, want) || !strings.HasSuffix(o.stdout, "; 1 read models aren't as far as the log\n") {
+	if want := fmt.Sprintf("acme  members  nothing would change, as far as event %d of %d: 1 rows\n", would.Seq, would.Head); o.status != cli.StatusDone ||
+		!strings.HasPrefix(o.stdout, want) || !strings.HasSuffix(o.stdout, "; 1 read models are behind the log\n") {
 		t.Errorf("behind: status %d, %q, want %q", o.status, o.stdout, want)
 	}
 	move(1)
 	if after := rowsOf(t, pool); after != before {
-		t.Errorf("what only looks has changed\n%s\nto\n%s", before, after)
+		t.Errorf("verify or dry run has changed\n%s\nto\n%s", before, after)
 	}
 
-	// One that another builds couldn't be; the others are repaired.
-	builds := building(t, pool, tenantOf(t, pool, "acme"), "comments")
+	// A read model that another process builds can't be verified; the others are repaired.
+	builds := startBuild(t, pool, tenantOf(t, pool, "acme"), "comments")
 	o = try(t, environ, append(verify, "--repair")...)
 	builds.Close()
 	o.refused(t, "1 read models couldn't be verified")
@@ -188,18 +187,18 @@ func TestVerifyCommand(t *testing.T) {
 	}
 	o = try(t, environ, append(verify, "--repair", "--json")...)
 	o.last(t, &totals)
-	if o.status != statusNo || totals.Repaired != 1 || totals.DifferingRows != 1 {
+	if o.status != cli.StatusNo || totals.Repaired != 1 || totals.DifferingRows != 1 {
 		t.Errorf("repair: status %d, %s%s", o.status, o.stdout, o.stderr)
 	}
-	if o := try(t, environ, verify...); o.status != statusDone {
+	if o := try(t, environ, verify...); o.status != cli.StatusDone {
 		t.Errorf("after the repair: status %d, %s", o.status, o.stdout)
 	}
 	try(t, environ, append(verify, "--tenant", "nonesuch")...).refused(t, `no tenant with the slug or id "nonesuch"`)
 	try(t, environ, "projections", "rebuild", "--dry-run", "--tenant", "nonesuch").refused(t, `no tenant with the slug or id "nonesuch"`)
 }
 
-// What was found before an interruption is told: the verdict on what was in hand writes it
-// out. That is no failure, and the tenant has its name.
+// An interruption prints what was found before it. It is no failure, and the tenant has
+// its name.
 func TestVerifyInterrupted(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -209,27 +208,22 @@ func TestVerifyInterrupted(t *testing.T) {
 	ann := register(t, s.url, "Ann")
 	project := ann.post("/v1/projects", object("name", "Quay")).want(201).text("id")
 	tenant := tenantOf(t, pool, "default")
-	settled(t, pool, tenant, "projects")
+	awaitCheckpoint(t, pool, tenant, "projects")
 	s.stop()
 	if _, err := pool.Exec(t.Context(), `update projects set name = 'x'`); err != nil {
 		t.Fatal(err)
 	}
-	// Every row is compared by the time at which the fresh ones are deleted, and that waits.
+	// A trigger makes the deletion of the fresh rows wait; every row is compared by then.
 	execute(t, db.OwnerURL, `create function waits() returns trigger language plpgsql as $$ begin perform pg_advisory_xact_lock(7); return old; end $$;
 create trigger waits before delete on projects for each row execute function waits();
 create function waits_too() returns trigger language plpgsql as $$ begin perform pg_advisory_xact_lock(7); return new; end $$;
 create trigger waits before insert on members for each row execute function waits_too()`)
 	waiting := func(want bool) {
 		t.Helper()
-		for waits := !want; waits != want; {
-			if err := pool.QueryRow(t.Context(), `select exists (select from pg_locks where locktype = 'advisory' and not granted
-and database = (select oid from pg_database where datname = current_database()))`).Scan(&waits); err != nil {
-				t.Fatal(err)
-			}
-			time.Sleep(2 * time.Millisecond) // who looks without a pause keeps the others from it
-		}
+		awaitSQL(t, pool, fmt.Sprintf("a session waits for the lock: %t", want), `select $1 = exists (select from pg_locks where locktype = 'advisory' and not granted
+and database = (select oid from pg_database where datname = current_database()))`, want)
 	}
-	// run is interrupted once it waits.
+	// run interrupts a command once it waits.
 	run := func(args ...string) outcome {
 		t.Helper()
 		lock, err := pool.Begin(t.Context())
@@ -243,7 +237,7 @@ and database = (select oid from pg_database where datname = current_database()))
 		ctx, interrupt := context.WithCancel(t.Context())
 		defer interrupt()
 		var stdout, stderr bytes.Buffer
-		p := &program{environ: environ, stdout: &stdout, stderr: &stderr, atOnce: context.Background(), onUnsafePostgres: true}
+		p := &program{environ: environ, stdout: &stdout, stderr: &stderr, cutOff: context.Background(), onUnsafePostgres: true}
 		ended := make(chan int)
 		go func() {
 			ended <- p.run(ctx, append([]string{"projections"}, append(args, "--tenant", "default")...))
@@ -259,7 +253,7 @@ and database = (select oid from pg_database where datname = current_database()))
 	}
 	o := run("verify", "--projection", "projects")
 	if !strings.HasPrefix(o.stdout, "default  projects  "+project+"  changed: name ") {
-		t.Errorf("what was found is lost: %s", o.stdout)
+		t.Errorf("the difference is lost: %s", o.stdout)
 	}
 	for _, tc := range []struct {
 		outcome
@@ -267,50 +261,51 @@ and database = (select oid from pg_database where datname = current_database()))
 	}{
 		{o, "default  projects  interrupted\n"},
 		{run("rebuild", "--dry-run", "--projection", "projects"), "default  projects  interrupted\n"},
-		{run("rebuild", "--projection", "members"), "default  members  interrupted; goes on when given again\n"},
+		{run("rebuild", "--projection", "members"), "default  members  interrupted; run the command again to resume it\n"},
 	} {
-		if tc.status != statusCouldNot || tc.stderr != tc.want+"docket: interrupted\n" {
+		if tc.status != cli.StatusFailed || tc.stderr != tc.want+"docket: interrupted\n" {
 			t.Errorf("status %d, %s%s, want %q", tc.status, tc.stdout, tc.stderr, tc.want)
 		}
 	}
 }
 
-// gone is an output whose reader has gone away, as head does when it has read enough.
-type gone struct{ err error }
+// brokenOutput fails at each write, with EPIPE as if its reader, such as head, had closed
+// it.
+type brokenOutput struct{ err error }
 
-func (g gone) Write([]byte) (int, error) { return 0, g.err }
+func (b brokenOutput) Write([]byte) (int, error) { return 0, b.err }
 
-// The exit status says what was found also where nobody reads the output to its end. What
-// couldn't be written for another reason is told as that.
-func TestStatusesWhereNobodyReads(t *testing.T) {
+// The exit status says what was found also if the reader closes the output early. Another
+// error of writing comes first.
+func TestStatusesWithoutAReader(t *testing.T) {
 	t.Parallel()
-	// They are of a verification, a dry run and a rebuild, each of which has found so much.
-	ends := func(to gone, json bool, failed, differing int) []error {
-		out := func() *bufio.Writer { return bufio.NewWriter(to) }
+	// ends are those of a verification, a dry run and a rebuild that have found so much.
+	ends := func(to brokenOutput, json bool, failed, differing int) []error {
+		broken := func() report { return report{out: bufio.NewWriter(to), json: json} }
 		return []error{
-			(&verifying{out: out(), json: json, totals: verified{Failed: failed, Differing: differing}}).end(),
-			(&rehearsal{out: out(), json: json, totals: wouldChangeAll{Failed: failed}}).end(),
-			(&progress{to: to, json: json, failed: failed, left: differing}).end(),
+			(&verifyReport{report: broken(), totals: verifyTotals{Failed: failed, Differing: differing}}).end(),
+			(&dryRun{report: broken(), totals: dryRunTotals{Failed: failed}}).end(),
+			(&rebuildReport{report: broken(), failed: failed, oldRows: differing}).end(),
 		}
 	}
 	full := errors.New("the disk is full")
 	for _, json := range []bool{false, true} {
-		for i, err := range ends(gone{syscall.EPIPE}, json, 1, 1) {
+		for i, err := range ends(brokenOutput{syscall.EPIPE}, json, 1, 1) {
 			if err == nil || errors.Is(err, syscall.EPIPE) || !strings.Contains(err.Error(), "1 read models couldn't be") {
 				t.Errorf("%d, failed: %v", i, err)
 			}
 		}
-		found := ends(gone{syscall.EPIPE}, json, 0, 1)
-		var left *refusal
-		if !errors.Is(found[0], errNo) || !errors.As(found[2], &left) {
+		found := ends(brokenOutput{syscall.EPIPE}, json, 0, 1)
+		var left *cli.Refusal
+		if !errors.Is(found[0], cli.ErrNo) || !errors.As(found[2], &left) {
 			t.Errorf("differing: %v", found)
 		}
-		for i, err := range ends(gone{syscall.EPIPE}, json, 0, 0) {
+		for i, err := range ends(brokenOutput{syscall.EPIPE}, json, 0, 0) {
 			if !errors.Is(err, syscall.EPIPE) {
-				t.Errorf("%d, nothing to tell: %v", i, err)
+				t.Errorf("%d, nothing found: %v", i, err)
 			}
 		}
-		for i, err := range ends(gone{full}, json, 1, 1) {
+		for i, err := range ends(brokenOutput{full}, json, 1, 1) {
 			if !errors.Is(err, full) {
 				t.Errorf("%d, full: %v", i, err)
 			}

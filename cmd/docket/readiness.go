@@ -14,17 +14,17 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// How long a look at the database may take, and for how long its answer serves
-// all who ask: /readyz needs no token.
 const (
-	readyBound = 2 * time.Second
+	// readyTimeout is how long a query of the database may take.
+	readyTimeout = 2 * time.Second
+	// readyEvery is how long its answer is reused: /readyz needs no token.
 	readyEvery = time.Second
 )
 
 // sqlSchema is the newest applied migration.
 const sqlSchema = `SELECT coalesce(max(version_id), 0) FROM goose_db_version WHERE is_applied`
 
-// Why a server isn't ready. Anyone may read these; causes are logged.
+// Why a server isn't ready. These are public; the causes are logged.
 var (
 	errNotServing  = errors.New("starting or stopping")
 	errNoDatabase  = errors.New("the database can't be reached")
@@ -36,46 +36,45 @@ type readiness struct {
 	pool    *pgxpool.Pool
 	log     *slog.Logger
 	serving atomic.Bool
-	// durable says why Postgres mustn't be trusted, or nil.
+	// durable returns why Postgres is not durable, or nil.
 	durable func() error
 
-	mu     sync.Mutex
-	looked time.Time
-	answer error
+	mu      sync.Mutex
+	askedAt time.Time
+	answer  error
 }
 
 func newReadiness(api *pgxpool.Pool, durable func() error, log *slog.Logger) *readiness {
 	return &readiness{pool: api, durable: durable, log: log}
 }
 
-func (r *readiness) begin() { r.serving.Store(true) }
-func (r *readiness) end()   { r.serving.Store(false) }
+func (r *readiness) setServing(is bool) { r.serving.Store(is) }
 
-// check says why the server isn't ready, or nil.
+// check returns why the server isn't ready, or nil.
 func (r *readiness) check(ctx context.Context) error {
 	if !r.serving.Load() {
 		return errNotServing
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if time.Since(r.looked) < readyEvery {
+	if time.Since(r.askedAt) < readyEvery {
 		return r.answer
 	}
-	// Not the caller's deadline alone: who hangs up must not decide for others.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readyBound)
+	// Others share the answer, so a caller that hangs up does not end the query.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readyTimeout)
 	defer cancel()
 	before := r.answer
-	r.answer = r.look(ctx)
-	r.looked = time.Now()
+	r.answer = r.ask(ctx)
+	r.askedAt = time.Now()
 	if r.answer == nil && before != nil {
 		r.log.InfoContext(ctx, "ready again")
 	}
 	return r.answer
 }
 
-// look asks the database. A schema that is newer than this program is fine: a
-// newer release migrated it and is about to take over.
-func (r *readiness) look(ctx context.Context) error {
+// ask queries the database. A schema that is newer than this program is fine: a newer
+// release has migrated it and is about to take over.
+func (r *readiness) ask(ctx context.Context) error {
 	target, err := migrations.Target()
 	if err != nil {
 		return err

@@ -17,28 +17,28 @@ func TestReadiness(t *testing.T) {
 	r := newReadiness(api, func() error { return durable }, slog.New(slog.DiscardHandler))
 	expect := func(want error, when string) {
 		t.Helper()
-		r.looked = time.Time{}
+		r.askedAt = time.Time{}
 		if got := r.check(t.Context()); !errors.Is(got, want) {
 			t.Errorf("%s: %v, want %v", when, got, want)
 		}
 	}
 	expect(errNotServing, "before it serves")
-	r.begin()
+	r.setServing(true)
 	expect(nil, "serving")
 	execute(t, db.OwnerURL, `insert into goose_db_version (version_id, is_applied) values (999, true)`)
 	expect(nil, "migrated by a newer docket")
 	durable = &unsafeError{[]string{"fsync"}}
-	expect(durable, "on a Postgres that may lose what it acknowledged")
+	expect(durable, "on a Postgres that may lose acknowledged commits")
 	durable = nil
 	expect(nil, "when Postgres is safe again")
 	execute(t, db.OwnerURL, `delete from goose_db_version where version_id > 5`)
-	r.looked = time.Now().Add(time.Hour) // however long this test takes
+	r.askedAt = time.Now().Add(time.Hour) // however long this test takes
 	if err := r.check(t.Context()); err != nil {
-		t.Errorf("asked again at once it looked again: %v", err)
+		t.Errorf("it asked again at once: %v", err)
 	}
 	expect(errSchemaMoved, "gone back")
 	api.Close()
 	expect(errNoDatabase, "without a database")
-	r.end()
+	r.setServing(false)
 	expect(errNotServing, "stopping")
 }

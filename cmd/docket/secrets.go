@@ -15,20 +15,18 @@ import (
 	"docket/httpapi"
 )
 
-// keysDir is the directory, inside the data directory, of the secrets that were
-// made there.
+// keysDir is the directory, in the data directory, of the secrets that serve creates.
 const keysDir = "keys"
 
-// secrets are what a server must know and nobody else.
+// secrets are the secrets of a server.
 type secrets struct {
 	SigningKeys []httpapi.SigningKey
 	MasterKey   []byte
-	// SetupCode founds the default tenant from elsewhere than the machine itself;
-	// empty: nobody can.
+	// SetupCode founds the default tenant from another machine; empty: none can.
 	SetupCode string
 }
 
-// secret is one of them: the setting, and how it is made where it is not set.
+// secret is one secret: its setting, and how to create it if that isn't set.
 type secret struct {
 	variable string
 	file     string
@@ -44,9 +42,8 @@ func (s *settings) secrets() []secret {
 	}
 }
 
-// requireSecrets refuses to serve a database of its own without keys of its
-// own: several servers on one database must have the same, and a server that
-// makes new ones at each start logs everybody out.
+// requireSecrets refuses to serve DATABASE_URL without its keys: all servers on one
+// database need the same, and new keys at each start would end all sessions.
 func (s settings) requireSecrets() error {
 	if missing := s.missingSecrets(); len(missing) > 0 {
 		return missing[0]
@@ -54,7 +51,7 @@ func (s settings) requireSecrets() error {
 	return nil
 }
 
-// missingSecrets are all that requireSecrets misses, each a *settingError.
+// missingSecrets are all secrets that requireSecrets misses, each a *settingError.
 func (s settings) missingSecrets() (missing []error) {
 	if s.DatabaseURL == "" {
 		return nil
@@ -68,27 +65,27 @@ func (s settings) missingSecrets() (missing []error) {
 	return missing
 }
 
-// readSecrets completes the settings' secrets with those that are kept in the
-// data directory, making them at the first start, where the Postgres is the
-// private one. The caller holds the lock on the data directory.
+// readSecrets completes the settings' secrets with those in the data directory if the
+// Postgres is the private one, and creates them at the first start. The caller holds the
+// lock on the data directory.
 func (s settings) readSecrets() (secrets, error) {
 	if s.DatabaseURL == "" {
 		for _, secret := range s.secrets() {
 			if *secret.value != "" {
 				continue
 			}
-			kept, err := keep(filepath.Join(s.DataDir, keysDir), secret)
+			value, err := readOrCreateSecret(filepath.Join(s.DataDir, keysDir), secret)
 			if err != nil {
 				return secrets{}, err
 			}
-			*secret.value = kept
+			*secret.value = value
 		}
 	}
 	return s.parseSecrets()
 }
 
-// parseSecrets reads the secrets as they were written. One that is malformed was
-// kept in a file: the settings' own were checked.
+// parseSecrets parses the secrets. A malformed one comes from a file: those of the
+// settings were checked.
 func (s settings) parseSecrets() (secrets, error) {
 	keys, err := parseSigningKeys(s.JWTKeys)
 	if err != nil {
@@ -101,18 +98,18 @@ func (s settings) parseSecrets() (secrets, error) {
 	return secrets{SigningKeys: keys, MasterKey: master, SetupCode: s.SetupCode}, nil
 }
 
-// keep reads a kept secret, making it where there is none.
-func keep(dir string, s secret) (string, error) {
-	value, err := readKept(dir, s)
-	if errors.Is(err, fs.ErrNotExist) {
-		value = s.create()
-		return value, write(dir, s.file, value+"\n")
+// readOrCreateSecret reads a secret from its file, and creates the file if there is none.
+func readOrCreateSecret(dir string, s secret) (string, error) {
+	value, err := readSecret(dir, s)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return value, err
 	}
-	return value, err
+	value = s.create()
+	return value, writeSecret(dir, s.file, value+"\n")
 }
 
-// readKept reads a kept secret; the error is fs.ErrNotExist where there is none.
-func readKept(dir string, s secret) (string, error) {
+// readSecret reads a secret from its file; the error is fs.ErrNotExist if there is none.
+func readSecret(dir string, s secret) (string, error) {
 	path := filepath.Join(dir, s.file)
 	info, err := os.Stat(path)
 	if err != nil {
@@ -125,8 +122,8 @@ func readKept(dir string, s secret) (string, error) {
 	return strings.TrimSpace(string(raw)), err
 }
 
-// write makes a file of mode 0600 that is either whole or absent.
-func write(dir, name, content string) (err error) {
+// writeSecret creates a file of mode 0600, completely or not at all.
+func writeSecret(dir, name, content string) (err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-func TestSecretsAreMadeOnceAndKept(t *testing.T) {
+func TestSecretsAreCreatedOnce(t *testing.T) {
 	t.Parallel()
 	s := settings{DataDir: filepath.Join(t.TempDir(), "data")}
 	first, err := s.readSecrets()
@@ -20,7 +20,7 @@ func TestSecretsAreMadeOnceAndKept(t *testing.T) {
 		t.Errorf("read again: %v; the same: %t", err, reflect.DeepEqual(first, again))
 	}
 	if len(first.SigningKeys) != 1 || len(first.SigningKeys[0].Secret) != minKey || len(first.MasterKey) != minKey || len(first.SetupCode) != 19 {
-		t.Errorf("made %d keys, a master key of %d bytes and the code %q", len(first.SigningKeys), len(first.MasterKey), first.SetupCode)
+		t.Errorf("created %d keys, a master key of %d bytes and the code %q", len(first.SigningKeys), len(first.MasterKey), first.SetupCode)
 	}
 	entries, err := os.ReadDir(filepath.Join(s.DataDir, keysDir))
 	if err != nil || len(entries) != 3 {
@@ -38,7 +38,7 @@ func TestSecretsAreMadeOnceAndKept(t *testing.T) {
 	}
 }
 
-func TestSettingsComeBeforeKeptSecrets(t *testing.T) {
+func TestSettingsTakePrecedenceOverSecretFiles(t *testing.T) {
 	t.Parallel()
 	s := settings{DataDir: t.TempDir(), SetupCode: "open sesame", JWTKeys: "mine:" + key32}
 	got, err := s.readSecrets()
@@ -51,7 +51,7 @@ func TestSettingsComeBeforeKeptSecrets(t *testing.T) {
 	}
 }
 
-func TestADatabaseOfOnesOwnMakesNoFiles(t *testing.T) {
+func TestDatabaseURLCreatesNoFiles(t *testing.T) {
 	t.Parallel()
 	s := settings{DataDir: filepath.Join(t.TempDir(), "data"), DatabaseURL: someURL, JWTKeys: "k:" + key32, MasterKey: key32}
 	got, err := s.readSecrets()
@@ -59,7 +59,7 @@ func TestADatabaseOfOnesOwnMakesNoFiles(t *testing.T) {
 		t.Errorf("%+v, %v", got, err)
 	}
 	if _, err := os.Stat(s.DataDir); !os.IsNotExist(err) {
-		t.Errorf("the data directory was made (%v)", err)
+		t.Errorf("the data directory was created (%v)", err)
 	}
 }
 

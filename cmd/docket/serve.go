@@ -24,13 +24,13 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// What each step of stopping may take at most; see the package's comment.
+// How long the steps of stopping may take; see the package comment.
 const (
-	requestsBound = 20 * time.Second
-	feedBound     = 10 * time.Second
+	requestsTimeout = 20 * time.Second
+	feedTimeout     = 10 * time.Second
 )
 
-// defaultTenant is who a request belongs to that names no tenant.
+// defaultTenant is the tenant of a request that names none.
 var defaultTenant = commands.NewTenant{Name: "Default Org", Slug: "default"}
 
 func (p *program) serveCommand() *cobra.Command {
@@ -39,12 +39,12 @@ func (p *program) serveCommand() *cobra.Command {
 		Short: "Run the API",
 		Long: `Run the API and keep the read models and notifications up to date.
 
-Without DATABASE_URL it starts a private Postgres in the data directory and keeps
-its keys there. With it, DOCKET_JWT_KEYS and DOCKET_MASTER_KEY are needed, and the
-schema must be there: run docket migrate first, or set DOCKET_MIGRATE=true.
+Without DATABASE_URL it starts a private Postgres in the data directory and keeps its
+keys there. With DATABASE_URL it needs DOCKET_JWT_KEYS, DOCKET_MASTER_KEY and the
+schema: run docket migrate first, or set DOCKET_MIGRATE=true.
 
-It ends with SIGINT (Ctrl-C) or SIGTERM, after the requests in work; a second one
-cuts them off.
+SIGINT (Ctrl-C) or SIGTERM stops it after the requests under way; a second signal cuts
+them off.
 
 Environment:
   DATABASE_URL               Postgres 15 to 18; the login appends and runs the subscriptions
@@ -52,11 +52,11 @@ Environment:
   DOCKET_OWNER_DATABASE_URL  the login that migrates (default: DATABASE_URL)
   DOCKET_MIGRATE             true: migrate before serving
   DOCKET_ADDR                where to listen (default 127.0.0.1:8000; port 0: any)
-  DOCKET_OPS_ADDR            where operators find /metrics and /debug/pprof, without a password (default: nowhere)
+  DOCKET_OPS_ADDR            the address of /metrics and /debug/pprof, without a password (default: none)
   DOCKET_DATA_DIR            default $XDG_DATA_HOME/docket; for root /var/lib/docket
   DOCKET_JWT_KEYS            kid:base64 of at least 32 bytes, separated by commas; the first signs
   DOCKET_MASTER_KEY          base64 of at least 32 bytes
-  DOCKET_SETUP_CODE          what founds the default tenant from another machine
+  DOCKET_SETUP_CODE          the code that founds the default tenant from another machine
   DOCKET_ISSUER              the issuer in access tokens (default docket)
   DOCKET_SMTP_URL            smtp://user:password@host:587?from=docket@example.org, or smtps:// (default: e-mail is written to the log)
   DOCKET_EGRESS_ALLOW        networks that webhooks may reach beside public ones, by http too
@@ -77,16 +77,16 @@ Environment:
 	return c
 }
 
-// serveFlags are the flags of serve, and of who asks what serve would do.
+// serveFlags are the flags of serve, and of config check.
 func serveFlags(c *cobra.Command) {
 	c.Flags().String("addr", "", "where to listen, `host:port` (DOCKET_ADDR)")
-	c.Flags().String("ops-addr", "", "where operators find metrics and profiles, `host:port` (DOCKET_OPS_ADDR)")
+	c.Flags().String("ops-addr", "", "the address of metrics and profiles, `host:port` (DOCKET_OPS_ADDR)")
 	c.Flags().Bool("migrate", false, "migrate before serving (DOCKET_MIGRATE)")
 	c.Flags().String("issuer", "", "the issuer in access tokens, a `word` (DOCKET_ISSUER)")
 	c.Flags().String("egress-allow", "", "`networks` that webhooks may reach beside public ones (DOCKET_EGRESS_ALLOW)")
 }
 
-// closers end what was started, the last first.
+// closers stop what was started, in reverse order.
 type closers []func(context.Context) error
 
 func (cs *closers) add(f func(context.Context) error) { *cs = append(*cs, f) }
@@ -99,7 +99,7 @@ func (cs closers) close(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// serve runs a server until ctx ends. Everything it starts it has ended when it
+// serve runs a server until ctx ends. It has stopped everything that it started when it
 // returns.
 func (p *program) serve(ctx context.Context, s settings, log *slog.Logger) (err error) {
 	if err := s.requireSecrets(); err != nil {
@@ -108,9 +108,9 @@ func (p *program) serve(ctx context.Context, s settings, log *slog.Logger) (err 
 	var started closers
 	defer func() {
 		if ctx.Err() != nil {
-			err = nil // who asks to stop a server that is starting isn't told what that broke off
+			err = nil // of a start that the signal has interrupted
 		}
-		err = errors.Join(err, started.close(p.atOnce))
+		err = errors.Join(err, started.close(p.cutOff))
 	}()
 
 	db, err := openDatabase(ctx, s, log)
@@ -161,7 +161,7 @@ func (p *program) serve(ctx context.Context, s settings, log *slog.Logger) (err 
 	}
 	operators := startOperations(operatorsListener, operations(app.handler, metrics, log), log)
 	started.add(operators.stop)
-	// Before any tenant is made here: those are followed from their first event on.
+	// Before the first tenant is created: its subscriptions then begin at its first event.
 	if err := app.feed.Begin(ctx); err != nil {
 		return err
 	}
@@ -179,13 +179,13 @@ func (p *program) serve(ctx context.Context, s settings, log *slog.Logger) (err 
 	started.add(startHousekeeping(app.commands, log).stop)
 	server := startHTTP(listener, app.handler, log)
 	started.add(server.stop)
-	app.ready.begin()
-	started.add(func(context.Context) error { app.ready.end(); return nil })
+	app.ready.setServing(true)
+	started.add(func(context.Context) error { app.ready.setServing(false); return nil })
 	announce(log, listener, founded, secrets.SetupCode)
 
 	select {
 	case <-ctx.Done():
-		log.Info("stopping: the requests in work are answered first; a second signal cuts them off")
+		log.Info("stopping: requests under way are answered first; a second signal cuts them off")
 		return nil
 	case err := <-server.ended:
 		return fmt.Errorf("the HTTP server ended: %w", err)
@@ -193,12 +193,12 @@ func (p *program) serve(ctx context.Context, s settings, log *slog.Logger) (err 
 		return fmt.Errorf("the HTTP server of the operations address ended: %w", err)
 	case err := <-router.ended:
 		return fmt.Errorf("the subscriptions ended: %w", err)
-	case <-db.gone():
+	case <-db.exited():
 		return fmt.Errorf("the private Postgres ended; see postgres.log in %s", s.DataDir)
 	}
 }
 
-// prepareSchema migrates where it may, and refuses a database that doesn't fit.
+// prepareSchema migrates if it may, and refuses a database that does not suit.
 func prepareSchema(ctx context.Context, s settings, d *database, log *slog.Logger) error {
 	if err := checkServer(ctx, d, log); err != nil {
 		return err
@@ -208,7 +208,7 @@ func prepareSchema(ctx context.Context, s settings, d *database, log *slog.Logge
 		if err != nil {
 			return err
 		}
-		if current <= target { // else a newer docket's: requireSchema says so
+		if current <= target { // requireSchema refuses a newer one
 			if err := migrations.Up(ctx, d.Owner, log); err != nil {
 				return err
 			}
@@ -217,7 +217,7 @@ func prepareSchema(ctx context.Context, s settings, d *database, log *slog.Logge
 	return requireSchema(ctx, d)
 }
 
-// app is the server without its outside: everything between the pools and HTTP.
+// app is everything between the pools and HTTP.
 type app struct {
 	store    *eventstore.Store
 	commands *commands.Commands
@@ -230,7 +230,7 @@ type app struct {
 
 func newApp(p *pools, s settings, sec secrets, durable func() error, metrics prometheus.Registerer, log *slog.Logger) (*app, error) {
 	progress := feed.NewPositions(p.API)
-	builds := newBuilds(p.Feed, metrics, log)
+	builds := newBackgroundBuilds(p.Feed, metrics, log)
 	a := &app{builds: builds, feed: newFeed(p.Feed, progress, builds, metrics, log), ready: newReadiness(p.API, durable, log)}
 	a.store = eventstore.New(p.Engine, p.API, a.feed)
 	a.store.Register(metrics)
@@ -260,14 +260,14 @@ func newApp(p *pools, s settings, sec secrets, durable func() error, metrics pro
 	return a, err
 }
 
-// ensureDefaultTenant makes the default tenant where it isn't, and reports
-// whether it has an owner.
+// ensureDefaultTenant creates the default tenant if it is missing, and reports whether it
+// has an owner.
 func (a *app) ensureDefaultTenant(ctx context.Context) (founded bool, err error) {
 	id, err := a.commands.EnsureDefaultTenant(ctx, defaultTenant)
 	if err != nil {
 		return false, fmt.Errorf("default tenant: %w", err)
 	}
-	// From the log: the read model may lag.
+	// The log is read, as the read model may lag.
 	events, err := a.store.Load(ctx, id, domain.Stream(domain.TenantStream, id), 0)
 	if err != nil {
 		return false, err
@@ -281,7 +281,7 @@ func (a *app) ensureDefaultTenant(ctx context.Context) (founded bool, err error)
 	return !t.AwaitsFounder, nil
 }
 
-// announce says where the server is, and how to become the first owner.
+// announce logs the address of the server, and how to become the first owner.
 func announce(log *slog.Logger, l *listener, founded bool, setupCode string) {
 	log.Info("listening", "url", l.url(), "docs", l.url()+"/docs", "version", version())
 	switch {

@@ -24,8 +24,8 @@ import (
 // minKey is the least length of a secret key, in bytes.
 const minKey = 32
 
-// settings are what an operator sets, by environment variables; flags override
-// those that are no secrets (a command line is there for all to read).
+// settings are environment variables. Flags override those that are no secrets: other
+// users can read a command line.
 type settings struct {
 	// The engine's login; empty: a private Postgres in DataDir.
 	DatabaseURL string `env:"DATABASE_URL"`
@@ -37,24 +37,23 @@ type settings struct {
 	Migrate        bool   `env:"DOCKET_MIGRATE"`
 
 	Addr string `env:"DOCKET_ADDR" envDefault:"127.0.0.1:8000"`
-	// Where operators find metrics and profiles; empty: nowhere.
+	// The address of metrics and profiles; empty: none.
 	OpsAddr   string `env:"DOCKET_OPS_ADDR"`
 	Issuer    string `env:"DOCKET_ISSUER" envDefault:"docket"`
 	LogFormat string `env:"DOCKET_LOG_FORMAT"`
 
-	// The mail server; empty: e-mail goes to the log.
+	// The mail server; empty: e-mail is written to the log.
 	SMTPURL string `env:"DOCKET_SMTP_URL"`
-	// Networks that tenant-given addresses may reach beside the public ones.
+	// Networks that tenants' webhooks may reach beside the public ones.
 	EgressAllow []string `env:"DOCKET_EGRESS_ALLOW"`
 
-	// The secrets as they were written; secrets.go completes and reads them.
+	// The secrets as written; secrets.go completes and parses them.
 	JWTKeys   string `env:"DOCKET_JWT_KEYS"`
 	MasterKey string `env:"DOCKET_MASTER_KEY"`
 	SetupCode string `env:"DOCKET_SETUP_CODE"`
 }
 
-// settingError says what is wrong with one setting. Its text never holds the
-// value of a secret.
+// settingError says what is wrong with one setting, without the value of a secret.
 type settingError struct {
 	// Name is the environment variable, or the flag that overrode it.
 	Name    string
@@ -63,8 +62,8 @@ type settingError struct {
 
 func (e *settingError) Error() string { return e.Name + " " + e.Problem }
 
-// readSettings is inspectSettings for one who can't go on with a mistake: the
-// error is the first.
+// readSettings is inspectSettings for a caller that needs valid settings: the error is
+// the first problem.
 func readSettings(environ, flags map[string]string, asRoot bool) (settings, error) {
 	s, problems := inspectSettings(environ, flags, asRoot)
 	if len(problems) > 0 {
@@ -73,9 +72,9 @@ func readSettings(environ, flags map[string]string, asRoot bool) (settings, erro
 	return s, nil
 }
 
-// inspectSettings reads the environment, in which flags (by the variables they
-// stand for) have precedence. asRoot decides where the data is by default. The
-// problems are all mistakes found, each a *settingError.
+// inspectSettings reads the environment; flags, by the variables that they override,
+// take precedence. asRoot decides the default data directory. It returns all problems,
+// each a *settingError.
 func inspectSettings(environ, flags map[string]string, asRoot bool) (s settings, problems []error) {
 	vars := overridden(environ, flags)
 	wrong := func(name, problem string, args ...any) {
@@ -95,8 +94,8 @@ func inspectSettings(environ, flags map[string]string, asRoot bool) (s settings,
 	return s, problems
 }
 
-// overridden is the environment with the flags' values in it. An empty value
-// counts as not set.
+// overridden is the environment with the flags' values in it. An empty value counts as
+// not set.
 func overridden(environ, flags map[string]string) map[string]string {
 	vars := maps.Clone(environ)
 	if vars == nil {
@@ -107,7 +106,7 @@ func overridden(environ, flags map[string]string) map[string]string {
 	return vars
 }
 
-// check looks at each setting by itself.
+// check checks each setting by itself.
 func (s *settings) check(wrong func(name, problem string, args ...any)) {
 	for _, u := range []struct{ name, url string }{
 		{"DATABASE_URL", s.DatabaseURL},
@@ -214,8 +213,8 @@ func parseMasterKey(s string) ([]byte, error) {
 	return key, nil
 }
 
-// defaultDataDir follows the XDG Base Directory Specification, in which a
-// relative XDG_DATA_HOME is to be ignored; empty where there is no home either.
+// defaultDataDir follows the XDG Base Directory Specification, which ignores a relative
+// XDG_DATA_HOME; empty if there is no home either.
 func defaultDataDir(vars map[string]string, asRoot bool) string {
 	switch data, home := vars["XDG_DATA_HOME"], vars["HOME"]; {
 	case asRoot:
@@ -228,8 +227,8 @@ func defaultDataDir(vars map[string]string, asRoot bool) string {
 	return ""
 }
 
-// parseProblem tells what the library found, with the variable's name instead of
-// the field's. Only truth values can fail: all else is text until check reads it.
+// parseProblem reports what the library found, with the variable's name in place of the
+// field's. Only booleans can fail: all else is text until check parses it.
 func parseProblem(err error, wrong func(name, problem string, args ...any)) {
 	var parse env.ParseError
 	if errors.As(err, &parse) {

@@ -6,9 +6,11 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"docket/internal/cli"
 )
 
-// TestKilledServer kills a server as nothing can be caught, and starts the next.
+// TestKilledServer kills a server with SIGKILL, and starts the next.
 func TestKilledServer(t *testing.T) {
 	t.Parallel()
 	for _, by := range osUsers(t) {
@@ -17,7 +19,7 @@ func TestKilledServer(t *testing.T) {
 			in := newInstall(t, by)
 			first := in.serve()
 			ann := register(t, first.url, "Ann")
-			in.settle()
+			in.awaitCheckpoints()
 			before := ann.get("/v1/me").want(200).body
 			first.stop(syscall.SIGKILL, false)
 			left, ok := in.postmaster()
@@ -37,21 +39,21 @@ func TestKilledServer(t *testing.T) {
 	}
 }
 
-// TestSecondServer starts two on one data directory.
+// TestSecondServer starts two servers on one data directory.
 func TestSecondServer(t *testing.T) {
 	t.Parallel()
 	in := newInstall(t, osUsers(t)[0])
 	first := in.serve()
 	o := in.run("serve")
-	if o.status != statusCouldNot || !strings.Contains(o.stderr, "another docket is running on") ||
+	if o.status != cli.StatusFailed || !strings.Contains(o.stderr, "another docket is running on") ||
 		!strings.Contains(o.stderr, " serve, pid "+strconv.Itoa(first.cmd.Process.Pid)+")") {
 		t.Errorf("status %d: %s", o.status, o.stderr)
 	}
 	if strings.Count(o.stderr, "\n") != 1 {
 		t.Errorf("more than a line: %s", o.stderr)
 	}
-	// What needs only the database uses the first one's.
-	if o := in.run("migrate"); o.status != statusDone || !strings.Contains(o.stdout, "nothing to do") {
+	// A command that needs the database only uses the first server's.
+	if o := in.run("migrate"); o.status != cli.StatusDone || !strings.Contains(o.stdout, "nothing to do") {
 		t.Errorf("migrate: status %d: %s%s", o.status, o.stdout, o.stderr)
 	}
 	in.run("migrate", "--down", "--yes").refused(t, "another docket is running on")
@@ -59,7 +61,7 @@ func TestSecondServer(t *testing.T) {
 	first.stopped(first.stop(syscall.SIGINT, false))
 }
 
-// TestPostgresDies ends a server's Postgres under it.
+// TestPostgresDies kills the Postgres of a running server.
 func TestPostgresDies(t *testing.T) {
 	t.Parallel()
 	in := newInstall(t, osUsers(t)[0])
@@ -72,46 +74,46 @@ func TestPostgresDies(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := <-p.ended
-	if o.status != statusCouldNot || !strings.Contains(o.stderr, "docket: the private Postgres ended") {
+	if o.status != cli.StatusFailed || !strings.Contains(o.stderr, "docket: the private Postgres ended") {
 		t.Errorf("status %d: %s", o.status, o.stderr)
 	}
 	again := in.serve()
 	again.stopped(again.stop(syscall.SIGINT, false))
 }
 
-// TestStopWhileStarting asks a server to stop before it listens, at moments that
-// its own log names.
+// TestStopWhileStarting stops a server before it listens, at moments that its log names.
 func TestStopWhileStarting(t *testing.T) {
 	t.Parallel()
-	in := newInstall(t, osUsers(t)[0])
 	for _, moment := range []string{"", "started a private Postgres", "0002_", "0006_"} {
-		cmd := in.command("serve")
-		log, err := cmd.StderrPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		said := readUntil(log, moment)
-		if err := syscall.Kill(cmd.Process.Pid, syscall.SIGINT); err != nil {
-			t.Fatal(err)
-		}
-		said += readUntil(log, "never said")
-		if status := wait(cmd); status != statusDone {
-			// Before the program has begun to listen for signals it can only die.
-			if moment != "" {
-				t.Errorf("stopped at %q: status %d:\n%s", moment, status, said)
-			}
-		}
-		if left := in.processes(); len(left) > 0 {
-			t.Errorf("stopped at %q: processes were left: %v", moment, left)
-		}
-		if moment != "" {
-			if err := os.RemoveAll(in.data); err != nil {
-				t.Fatal(err)
-			}
-		}
+		t.Run(moment, func(t *testing.T) {
+			t.Parallel()
+			stopAt(t, newInstall(t, osUser{}), moment)
+		})
+	}
+}
+
+// stopAt starts a server and stops it when its log has some words; without words at once.
+func stopAt(t *testing.T, in *install, moment string) {
+	t.Helper()
+	cmd := in.command("serve")
+	log, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	text := readUntil(log, moment)
+	if err := syscall.Kill(cmd.Process.Pid, syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	text += readUntil(log, "never logged")
+	// Before the program handles signals the first one ends it.
+	if status := wait(cmd); status != cli.StatusDone && moment != "" {
+		t.Errorf("status %d:\n%s", status, text)
+	}
+	if left := in.processes(); len(left) > 0 {
+		t.Errorf("processes were left: %v", left)
 	}
 }
 
@@ -124,13 +126,13 @@ func TestDataDirThatCannotBeUsed(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := in.run("serve")
-	if o.status != statusCouldNot || !strings.Contains(o.stderr, "can't be used (set DOCKET_DATA_DIR to choose another)") ||
+	if o.status != cli.StatusFailed || !strings.Contains(o.stderr, "can't be used (set DOCKET_DATA_DIR to choose another)") ||
 		strings.Count(o.stderr, "\n") != 1 {
 		t.Errorf("status %d: %s", o.status, o.stderr)
 	}
 }
 
-// readUntil reads a log until a line contains the words, or it ends.
+// readUntil reads a log until a line contains the words, or its end.
 func readUntil(log interface{ Read([]byte) (int, error) }, words string) string {
 	var said strings.Builder
 	one := make([]byte, 1)

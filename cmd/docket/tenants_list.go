@@ -7,12 +7,13 @@ import (
 	"strconv"
 
 	"docket/domain"
+	"docket/internal/cli"
 	"docket/projections"
 
 	"github.com/spf13/cobra"
 )
 
-// tenantsPage is how many tenants are read, and are in memory, at once.
+// tenantsPage is the number of tenants that are read, and are in memory, at a time.
 const tenantsPage = 200
 
 func (p *program) tenantsListCommand() *cobra.Command {
@@ -20,22 +21,22 @@ func (p *program) tenantsListCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "list",
 		Short: "List all tenants",
-		Long: `List all tenants by slug: name, id, whether anybody may register, the number of
-events, and when it was created (UTC). A narrow terminal leaves columns out; with
---json each tenant is one line that has everything.
+		Long: `List all tenants by slug: name, id, whether any user may register, the number of
+events, and when it was created (UTC). A narrow terminal drops columns; with --json
+each tenant is one line with everything.
 
-What is listed comes from the log itself and is never behind.`,
+The list comes from the log itself and is never behind.`,
 		Example: `  docket tenants list
   docket tenants list --json | jq -r .slug`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return p.listTenants(c, asJSON) },
 	}
-	jsonFlag(c, &asJSON, "one JSON object a tenant")
+	cli.JSONFlag(c, &asJSON, "one JSON object a tenant")
 	return c
 }
 
 func (p *program) listTenants(c *cobra.Command, asJSON bool) error {
-	return p.beside(c, func(ctx context.Context, pools *pools) error {
+	return p.withDatabase(c, func(ctx context.Context, pools *pools) error {
 		s := p.screen()
 		out := bufio.NewWriter(s.Writer)
 		s.Writer = out
@@ -43,7 +44,7 @@ func (p *program) listTenants(c *cobra.Command, asJSON bool) error {
 		if asJSON {
 			write = func(page []projections.Listed) error {
 				for _, l := range page {
-					if err := writeLineJSON(out, lineOf(l.Tenant, l.Head)); err != nil {
+					if err := cli.WriteJSON(out, newTenantLine(l.Tenant, l.Head)); err != nil {
 						return err
 					}
 				}
@@ -55,8 +56,8 @@ func (p *program) listTenants(c *cobra.Command, asJSON bool) error {
 	})
 }
 
-// eachTenantsPage reads all tenants, a page at a time; at least one page is
-// written, if an empty one.
+// eachTenantsPage reads all tenants, a page at a time. It writes at least one page,
+// which may be empty.
 func eachTenantsPage(ctx context.Context, q *projections.Queries, write func([]projections.Listed) error) error {
 	after := ""
 	for {
@@ -72,23 +73,23 @@ func eachTenantsPage(ctx context.Context, q *projections.Queries, write func([]p
 }
 
 // tenantsTable writes pages for people.
-func tenantsTable(s screen) func([]projections.Listed) error {
-	t := &table{to: s, columns: []column{
-		{title: "SLUG"}, {title: "NAME", flexible: true}, {title: "ID", spare: 4}, {title: "REGISTRATION", spare: 1},
-		{title: "EVENTS", right: true, spare: 2}, {title: "CREATED", spare: 3},
+func tenantsTable(s cli.Screen) func([]projections.Listed) error {
+	t := &cli.Table{Screen: s, Columns: []cli.Column{
+		{Title: "SLUG"}, {Title: "NAME", Cut: true}, {Title: "ID", Drop: 4}, {Title: "REGISTRATION", Drop: 1},
+		{Title: "EVENTS", Right: true, Drop: 2}, {Title: "CREATED", Drop: 3},
 	}}
 	return func(page []projections.Listed) error {
-		rows := make([][]cell, 0, len(page))
+		rows := make([][]cli.Cell, 0, len(page))
 		for _, l := range page {
-			registration := cell{text: string(l.Tenant.Registration)}
+			registration := cli.Cell{Text: string(l.Tenant.Registration)}
 			if l.Tenant.AwaitsFounder {
-				registration = cell{registration.text + ", no owner yet", yellow}
+				registration = cli.Cell{Text: registration.Text + ", no owner yet", Style: cli.Yellow}
 			}
-			rows = append(rows, []cell{
-				{text: l.Tenant.Slug}, {text: l.Tenant.Name}, {text: l.Tenant.ID.String()}, registration,
-				{text: strconv.FormatInt(l.Head, 10)}, {text: l.Tenant.CreatedAt.UTC().Format("2006-01-02 15:04")},
+			rows = append(rows, []cli.Cell{
+				{Text: l.Tenant.Slug}, {Text: l.Tenant.Name}, {Text: l.Tenant.ID.String()}, registration,
+				{Text: strconv.FormatInt(l.Head, 10)}, {Text: l.Tenant.CreatedAt.UTC().Format("2006-01-02 15:04")},
 			})
 		}
-		return t.write(rows)
+		return t.Write(rows)
 	}
 }

@@ -10,22 +10,23 @@ import (
 
 	"docket/commands"
 	"docket/domain"
+	"docket/internal/cli"
 	"docket/internal/pgtest"
 )
 
-// said checks that a run ended as one whose answer is no, with one line.
-func (o outcome) said(t *testing.T, want string) {
+// answeredNo checks that a run answered no, with one line.
+func (o outcome) answeredNo(t *testing.T, want string) {
 	t.Helper()
-	if o.status != statusNo || o.stdout != "" || !strings.HasPrefix(o.stderr, "docket: ") ||
+	if o.status != cli.StatusNo || o.stdout != "" || !strings.HasPrefix(o.stderr, "docket: ") ||
 		strings.Count(o.stderr, "\n") != 1 || !strings.Contains(o.stderr, want) {
-		t.Errorf("status %d, %q, %q; want %d and a line with %q", o.status, o.stdout, o.stderr, statusNo, want)
+		t.Errorf("status %d, %q, %q; want %d and a line with %q", o.status, o.stdout, o.stderr, cli.StatusNo, want)
 	}
 }
 
 // lines are the JSON objects that a run printed.
 func lines[T any](t *testing.T, o outcome) []T {
 	t.Helper()
-	if o.status != statusDone {
+	if o.status != cli.StatusDone {
 		t.Fatalf("status %d, %q, %q", o.status, o.stdout, o.stderr)
 	}
 	var out []T
@@ -41,7 +42,8 @@ func lines[T any](t *testing.T, o outcome) []T {
 
 func TestTenantsCreate(t *testing.T) {
 	t.Parallel()
-	environ := given(pgtest.New(t), nil)
+	db := pgtest.New(t)
+	environ := given(db, nil)
 	create := func(name, slug, owner string, more ...string) outcome {
 		return try(t, environ, append([]string{"tenants", "create", "--name", name, "--slug", slug, "--owner", owner}, more...)...)
 	}
@@ -50,12 +52,14 @@ func TestTenantsCreate(t *testing.T) {
 	ann := register(t, s.url, "Ann")
 
 	o := create("Acme Ltd", "acme", "ANN@example.org")
-	if o.status != statusDone || !strings.HasPrefix(o.stdout, "created acme (") || o.stderr != "" {
+	if o.status != cli.StatusDone || !strings.HasPrefix(o.stdout, "created acme (") || o.stderr != "" {
 		t.Fatalf("status %d, %q, %q", o.status, o.stdout, o.stderr)
 	}
-	// She is its owner from that moment on, at a server that was running before; and
-	// nobody else comes in.
+	// She is its owner at once, also at a server that was running before; no other user
+	// has access.
 	ann.in("acme").post("/v1/projects", object("name", "Website")).want(http.StatusCreated)
+	pool := db.Engine(t)
+	awaitCheckpoint(t, pool, tenantOf(t, pool, "acme"), "tenants") // the server finds the tenant by its sweep
 	owned := ann.in("acme").get("/v1/admin/tenant").want(http.StatusOK)
 	if owned.text("registration") != "closed" || owned.text("name") != "Acme Ltd" {
 		t.Error(owned.body)
@@ -72,15 +76,15 @@ func TestTenantsCreate(t *testing.T) {
 		t.Errorf("%+v isn't in %+v", made[0], listed)
 	}
 
-	create("Another", "acme", "ann@example.org").said(t, `--slug: another tenant has the slug "acme"`)
-	create("Another", "another", "cleo@example.org").said(t, `--owner: nobody is registered as "cleo@example.org"`)
-	create("Another", "another", "").said(t, `nobody is registered as ""`)
-	create("Another", "An Other", "ann@example.org").said(t, "--slug: ")
-	create("", "-", "ann@example.org").said(t, "--name: ")
-	create("", "-", "ann@example.org").said(t, "; --slug: ")
+	create("Another", "acme", "ann@example.org").answeredNo(t, `--slug: another tenant has the slug "acme"`)
+	create("Another", "another", "cleo@example.org").answeredNo(t, `--owner: no user is registered as "cleo@example.org"`)
+	create("Another", "another", "").answeredNo(t, `no user is registered as ""`)
+	create("Another", "An Other", "ann@example.org").answeredNo(t, "--slug: ")
+	create("", "-", "ann@example.org").answeredNo(t, "--name: ")
+	create("", "-", "ann@example.org").answeredNo(t, "; --slug: ")
 	try(t, environ, "tenants", "create", "--name", "Another", "--slug", "another").refused(t, `"owner" not set`)
 	if after := lines[tenantLine](t, try(t, environ, "tenants", "list", "--json")); len(after) != len(listed) {
-		t.Errorf("what was refused left something: %+v", after)
+		t.Errorf("a refused tenant was created: %+v", after)
 	}
 }
 
@@ -88,7 +92,7 @@ func TestTenantsListPagesThroughAll(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	environ := given(db, nil)
-	if o := try(t, environ, "tenants", "list", "--json"); o.status != statusDone || o.stdout != "" {
+	if o := try(t, environ, "tenants", "list", "--json"); o.status != cli.StatusDone || o.stdout != "" {
 		t.Errorf("of none: status %d, %q, %q", o.status, o.stdout, o.stderr)
 	}
 	s := serve(t, environ)
@@ -98,7 +102,7 @@ func TestTenantsListPagesThroughAll(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmds, err := commandsBeside(&pools{Engine: db.Engine(t), API: db.API(t)})
+	cmds, err := offlineCommands(&pools{Engine: db.Engine(t), API: db.API(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +124,7 @@ func TestTenantsListPagesThroughAll(t *testing.T) {
 	}
 
 	o := try(t, environ, "tenants", "list")
-	if o.status != statusDone || strings.Count(o.stdout, "\n") != len(want)+1 || strings.Count(o.stdout, "SLUG") != 1 {
+	if o.status != cli.StatusDone || strings.Count(o.stdout, "\n") != len(want)+1 || strings.Count(o.stdout, "SLUG") != 1 {
 		t.Errorf("status %d, %d lines: %q", o.status, strings.Count(o.stdout, "\n"), o.stdout[:200])
 	}
 	if strings.Contains(o.stdout, "\x1b") {
@@ -131,12 +135,12 @@ func TestTenantsListPagesThroughAll(t *testing.T) {
 	}
 }
 
-func TestTenantsListSaysWhoHasNoOwner(t *testing.T) {
+func TestTenantsListShowsTenantsWithoutOwner(t *testing.T) {
 	t.Parallel()
 	environ := given(pgtest.New(t), nil)
 	serve(t, environ).stop()
 	o := try(t, environ, "tenants", "list")
-	if o.status != statusDone || !strings.Contains(o.stdout, "open, no owner yet") {
+	if o.status != cli.StatusDone || !strings.Contains(o.stdout, "open, no owner yet") {
 		t.Errorf("status %d, %q, %q", o.status, o.stdout, o.stderr)
 	}
 	if listed := lines[tenantLine](t, try(t, environ, "tenants", "list", "--json")); len(listed) != 1 || !listed[0].AwaitsFounder {
@@ -149,21 +153,21 @@ func TestRebuildForMachines(t *testing.T) {
 	environ := given(pgtest.New(t), nil)
 	serve(t, environ).stop()
 	o := try(t, environ, "projections", "rebuild", "--tenant", "default", "--projection", "tenants", "--projection", "tasks", "--json")
-	models := lines[rebuilt](t, o)
+	models := lines[rebuiltLine](t, o)
 	if len(models) != 3 {
 		t.Fatalf("%q", o.stdout)
 	}
-	told := map[string]bool{}
-	for _, m := range models[:2] { // in the order in which they end
-		told[m.Projection] = true
+	printed := map[string]bool{}
+	for _, m := range models[:2] { // in the order of their end
+		printed[m.Projection] = true
 		if !m.Done || m.Tenant != "default" || m.Events != 1 || m.Error != "" || m.TenantID.IsZero() {
 			t.Errorf("%+v", m)
 		}
 	}
-	if !told["tenants"] || !told["tasks"] {
-		t.Errorf("%v", told)
+	if !printed["tenants"] || !printed["tasks"] {
+		t.Errorf("%v", printed)
 	}
-	if totals := lines[rebuiltAll](t, o)[2]; totals.Rebuilt != 2 || totals.Failed != 0 || totals.Events != 1 { // of the log, not of each model
+	if totals := lines[rebuildTotals](t, o)[2]; totals.Rebuilt != 2 || totals.Failed != 0 || totals.Events != 1 { // of the log, not of each model
 		t.Errorf("%+v", totals)
 	}
 }

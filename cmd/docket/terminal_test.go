@@ -1,19 +1,20 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"io"
 	"os"
 	"strings"
 	"testing"
 
+	"docket/internal/cli"
+
 	"github.com/creack/pty"
 	"github.com/mattn/go-runewidth"
 )
 
-// onTerminal runs the program with a terminal of some columns as its standard
-// output, and gives back what that showed.
+// onTerminal runs the program on a terminal of some columns, and returns the status and
+// what the terminal got.
 func onTerminal(t *testing.T, columns int, environ map[string]string, args ...string) (int, string) {
 	t.Helper()
 	screen, tty, err := pty.Open()
@@ -29,7 +30,7 @@ func onTerminal(t *testing.T, columns int, environ map[string]string, args ...st
 		raw, _ := io.ReadAll(screen) // ends with an error when the last tty is closed
 		shown <- strings.ReplaceAll(string(raw), "\r\n", "\n")
 	}()
-	p := &program{environ: environ, stdout: tty, stderr: io.Discard, atOnce: context.Background()}
+	p := &program{environ: environ, stdout: tty, stderr: io.Discard, cutOff: context.Background()}
 	status := p.run(t.Context(), args)
 	tty.Close()
 	return status, <-shown
@@ -59,7 +60,7 @@ func TestColoursAreForTerminals(t *testing.T) {
 		{"JSON on a terminal", environ(), []string{"config", "check", "--json"}, false},
 	} {
 		status, shown := onTerminal(t, 80, tc.environ, tc.args...)
-		if status != statusDone || strings.Contains(shown, "\x1b[") != tc.colours || shown == "" {
+		if status != cli.StatusDone || strings.Contains(shown, "\x1b[") != tc.colours || shown == "" {
 			t.Errorf("%s: status %d, %q", tc.name, status, shown)
 		}
 	}
@@ -69,20 +70,19 @@ func TestColoursAreForTerminals(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	if s := (&program{stdout: file}).screen(); s.colour || s.width != 0 {
+	if s := (&program{stdout: file}).screen(); s.Colour || s.Width != 0 {
 		t.Errorf("a file: %+v", s)
 	}
 }
 
-// Nothing that a person reads is wider than the terminal, examples apart: those
-// are to be copied.
+// No text for people is wider than the terminal, but for examples, which are copied.
 func TestTextsFitTheTerminal(t *testing.T) {
 	t.Parallel()
 	environ := map[string]string{"DOCKET_DATA_DIR": t.TempDir(), "NO_COLOR": "1"}
 	for _, columns := range []int{60, 80, 120} {
 		for _, args := range []string{"help", "help projections rebuild", "help tenants", "config check --addr 127.0.0.1:8000"} {
 			status, shown := onTerminal(t, columns, environ, strings.Fields(args)...)
-			if status != statusDone {
+			if status != cli.StatusDone {
 				t.Errorf("%s: status %d", args, status)
 			}
 			for line := range strings.Lines(shown) {
@@ -92,43 +92,5 @@ func TestTextsFitTheTerminal(t *testing.T) {
 				}
 			}
 		}
-	}
-}
-
-func TestTable(t *testing.T) {
-	t.Parallel()
-	columns := []column{{title: "SLUG"}, {title: "NAME", flexible: true}, {title: "N", right: true, spare: 1}, {title: "ID", spare: 2}}
-	rows := [][]cell{
-		{{text: "a"}, {text: "東京 and more than fits"}, {text: "1"}, {text: "0123456789"}},
-		{{text: "bcdef"}, {text: "x\ty\x1b[31m"}, {text: "234"}, {text: "9"}},
-	}
-	for _, tc := range []struct {
-		width int
-		want  string
-	}{
-		{0, "SLUG   NAME                       N  ID\na      東京 and more than fits    1  0123456789\nbcdef  x y [31m                 234  9\n"},
-		{40, "SLUG   NAME                N  ID\na      東京 and more t…    1  0123456789\nbcdef  x y [31m          234  9\n"},
-		{30, "SLUG   NAME                  N\na      東京 and more tha…    1\nbcdef  x y [31m            234\n"},
-		{20, "SLUG   NAME\na      東京 and mor…\nbcdef  x y [31m\n"},
-	} {
-		var out bytes.Buffer
-		table := &table{to: screen{Writer: &out, width: tc.width}, columns: columns}
-		if err := table.write(rows); err != nil {
-			t.Fatal(err)
-		}
-		if got := out.String(); got != tc.want {
-			t.Errorf("%d columns:\n%s\nwant\n%s", tc.width, got, tc.want)
-		}
-	}
-	// In parts: one heading, the same columns.
-	var out bytes.Buffer
-	parts := &table{to: screen{Writer: &out}, columns: columns}
-	for _, row := range rows {
-		if err := parts.write([][]cell{row}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if strings.Count(out.String(), "SLUG") != 1 || strings.Count(out.String(), "\n") != 3 {
-		t.Errorf("%q", out.String())
 	}
 }

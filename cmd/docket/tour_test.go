@@ -13,8 +13,8 @@ import (
 	"testing"
 )
 
-// TestTour pastes the README's tour, line by line, into a shell beside a real
-// server: no line fails, and nothing is refused but what the text says is.
+// TestTour pastes the README's tour, line by line, into a shell beside a real server. No
+// line fails, and the server refuses only what the text says.
 func TestTour(t *testing.T) {
 	t.Parallel()
 	for _, needed := range []string{"bash", "curl", "jq"} {
@@ -40,7 +40,7 @@ func TestTour(t *testing.T) {
 		for _, match := range problem.FindAllStringSubmatch(said, -1) {
 			refused = append(refused, match[1])
 		}
-		in.settle() // people are slower than this
+		in.awaitCheckpoints() // people are slower
 	}
 	if want := []string{"insufficient-role", "version-conflict", "last-owner", "not-found"}; !slices.Equal(refused, want) {
 		t.Errorf("refused: %v, want %v", refused, want)
@@ -73,7 +73,7 @@ func tour(t *testing.T) []string {
 	return lines
 }
 
-// shell is a bash that lines are pasted into.
+// shell is a bash that gets lines.
 type shell struct {
 	t   *testing.T
 	in  *os.File
@@ -105,10 +105,10 @@ func newShell(t *testing.T, in *install) *shell {
 	return sh
 }
 
-// ended begins the line that a command's exit status stands on.
+// ended is the prefix of the line with a command's exit status.
 const ended = "tour-line-ended "
 
-// run pastes a line, and returns what was printed and the exit status.
+// run pastes a line, and returns the output and the exit status.
 func (sh *shell) run(line string) (said, status string) {
 	sh.t.Helper()
 	if _, err := fmt.Fprintf(sh.in, "%s\nprintf '\\n%s%%d\\n' $?\n", line, ended); err != nil {

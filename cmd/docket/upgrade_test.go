@@ -11,15 +11,16 @@ import (
 	"syscall"
 	"testing"
 
+	"docket/internal/cli"
 	"docket/internal/pgtest"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// TestUpgradeBesideAnOlderReplica runs this program beside one of a release to
-// come, on one database: the newer writes member.joined in a schema version that
-// the older can't read. The older stays ready, parks nothing, decides nothing on
-// what it can't read, and leaves all of that to the newer.
+// TestUpgradeBesideAnOlderReplica runs this program beside a future release, on one
+// database: the newer writes member.joined in a schema version that the older can't read.
+// The older stays ready, parks nothing, decides nothing on what it can't read, and leaves
+// it to the newer.
 func TestUpgradeBesideAnOlderReplica(t *testing.T) {
 	t.Parallel()
 	up := newUpgrade(t)
@@ -29,13 +30,13 @@ func TestUpgradeBesideAnOlderReplica(t *testing.T) {
 	cem := register(t, older.url, "Cem")
 	cem.delete("/v1/members/" + cem.id).want(204)
 	bob := register(t, newer.url, "Bob")
-	up.settle()
+	up.caughtUp()
 	if got := up.schemaVersions(); !slices.Equal(got, []int{2, 2, 2, 3}) {
 		t.Fatalf("member.joined was written in the schema versions %v", got)
 	}
 	up.whileBothRun(ann.at(older.url), bob.at(older.url), bob.at(newer.url))
 
-	// Without the newer one the older meets what only that can read.
+	// The older is alone with what only the newer can read.
 	stopped(t, newer.stop(syscall.SIGTERM, false))
 	up.rejoin(bob, cem)
 	project := ann.post("/v1/projects", object("name", "Mole")).want(201).text("id")
@@ -46,16 +47,16 @@ func TestUpgradeBesideAnOlderReplica(t *testing.T) {
 	anyone(t, older.url).get("/readyz").want(200)
 	up.commandsOfTheOlder()
 
-	// A newer one comes back and handles it, and the older goes on from there.
+	// A newer one handles it, and the older continues from there.
 	newer = up.newer.serve()
-	up.settle()
+	up.caughtUp()
 	cem.at(newer.url).in("default").get("/v1/projects/" + project).want(200)
-	if o := up.newer.run("projections", "rebuild"); o.status != statusDone {
+	if o := up.newer.run("projections", "rebuild"); o.status != cli.StatusDone {
 		t.Errorf("the newer's rebuild: status %d, %s", o.status, o.stderr)
 	}
 	stopped(t, newer.stop(syscall.SIGTERM, false))
 	ann.patch("/v1/projects/"+project, object("due_date", "2027-01-01")).want(200)
-	up.settle()
+	up.caughtUp()
 	o := older.stop(syscall.SIGTERM, false)
 	stopped(t, o)
 	if !strings.Contains(o.stderr, "left to a newer version") || strings.Contains(o.stderr, "page failed") {
@@ -79,7 +80,7 @@ func newUpgrade(t *testing.T) *upgrade {
 		environ = append(environ, name+"="+value)
 	}
 	release := func(path string) *install {
-		in := newInstall(t, osUser{name: "whoever runs the tests"})
+		in := newInstall(t, osUser{name: "the user of the tests"})
 		in.path, in.environ = path, environ
 		return in
 	}
@@ -91,8 +92,8 @@ func newUpgrade(t *testing.T) *upgrade {
 	return up
 }
 
-// newerSource makes the source of a release to come, in which member.joined has
-// one field and one schema version more. It returns a file for go build -overlay.
+// newerSource writes the source of a future release, in which member.joined has one field
+// and one schema version more. It returns a file for go build -overlay.
 func newerSource(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -125,7 +126,7 @@ func newerSource(t *testing.T) string {
 	return overlay
 }
 
-// whileBothRun has the older's clients see what the newer handled.
+// whileBothRun checks that the older's clients see what the newer handled.
 func (up *upgrade) whileBothRun(annAtOlder, bobAtOlder, bobAtNewer caller) {
 	up.Helper()
 	if got := annAtOlder.get("/v1/members").column("name"); !slices.Equal(got, []string{"Ann", "Bob"}) {
@@ -138,7 +139,7 @@ func (up *upgrade) whileBothRun(annAtOlder, bobAtOlder, bobAtNewer caller) {
 	bobAtOlder.post("/v1/projects", object("name", "x")).refused(503, "overloaded")
 	annAtOlder.patch("/v1/members/"+bobAtOlder.id, object("role", "viewer")).refused(503, "overloaded")
 	annAtOlder.at(bobAtNewer.url).patch("/v1/members/"+bobAtOlder.id, object("role", "manager")).want(200)
-	// It shows the log as it is stored.
+	// The raw log is as stored.
 	versions := annAtOlder.get("/v1/admin/events?limit=200")
 	seen := map[string]int{}
 	for i, kind := range versions.column("type") {
@@ -149,10 +150,10 @@ func (up *upgrade) whileBothRun(annAtOlder, bobAtOlder, bobAtNewer caller) {
 	if want := map[string]int{"2": 2, "3": 1}; !maps.Equal(seen, want) || !strings.Contains(versions.body, `"via":""`) {
 		up.Errorf("the raw log has member.joined in the schema versions %v, want %v", seen, want)
 	}
-	up.settle()
+	up.caughtUp()
 }
 
-// rejoin has one user join as the newer writes it for another.
+// rejoin appends that a user joins, as the newer has written it for another user.
 func (up *upgrade) rejoin(like, who caller) {
 	up.Helper()
 	done, err := up.pool.Exec(context.Background(), `insert into events (tenant_id, seq, stream_type, stream_id, version, type, schema_version,
@@ -166,51 +167,42 @@ where e.stream_id = $1 and e.type = 'member.joined'`, like.id, who.id)
 	}
 }
 
-// olderStops waits until every subscription that the older has alone stands before
-// what it can't read.
+// olderStops waits until every subscription of the older, which is alone, stops before an
+// event that it can't read.
 func (up *upgrade) olderStops() {
 	up.Helper()
-	up.until(`select count(*) = $1 from checkpoints c join events e on e.tenant_id = c.tenant_id and e.seq = c.seq + 1
+	awaitSQL(up, up.pool, "the older stops", `select count(*) = $1 from checkpoints c join events e on e.tenant_id = c.tenant_id and e.seq = c.seq + 1
 where e.type = 'member.joined' and e.schema_version = 3`, len(subscriptions(nil)))
 }
 
-// commandsOfTheOlder are those of its command line.
+// commandsOfTheOlder runs commands of the older program.
 func (up *upgrade) commandsOfTheOlder() {
 	up.Helper()
 	o := up.older.run("projections", "rebuild")
-	if o.status != statusCouldNot || !strings.Contains(o.stderr, "default  members  failed, the old rows are read on: left to a newer docket") {
+	if o.status != cli.StatusFailed || !strings.Contains(o.stderr, "default  members  failed, the old rows stay: left to a newer docket") {
 		up.Errorf("rebuild: status %d, %s", o.status, o.stderr)
 	}
 	if !strings.Contains(o.stdout, "acme  members  done") || strings.Contains(o.stdout, "default  ") {
 		up.Errorf("rebuild: %s", o.stdout)
 	}
 	o = up.older.run("audit", "replay", "--tenant", "default", "--json")
-	if o.status != statusDone || strings.Count(o.stdout, `"schema_version":3`) != 2 {
+	if o.status != cli.StatusDone || strings.Count(o.stdout, `"schema_version":3`) != 2 {
 		up.Errorf("replay: status %d, %s %s", o.status, o.stdout, o.stderr)
 	}
 	o = up.older.run("tenants", "list", "--json")
-	if o.status != statusDone || !strings.Contains(o.stdout, `"default"`) {
+	if o.status != cli.StatusDone || !strings.Contains(o.stdout, `"default"`) {
 		up.Errorf("tenants list: status %d, %s %s", o.status, o.stdout, o.stderr)
 	}
 }
 
-// settle waits until all is read, and fails if anything was parked on the way.
-func (up *upgrade) settle() {
+// caughtUp waits until all logs are handled, and fails if a subscription was parked.
+func (up *upgrade) caughtUp() {
 	up.Helper()
-	up.until(`select (`+strings.TrimSpace(sqlBehind)+`) = 0`, slices.Collect(maps.Keys(subscriptions(nil))))
+	awaitCheckpoints(up, up.pool)
 	var troubled int
 	if err := up.pool.QueryRow(context.Background(), `select count(*) from checkpoints
 where failures > 0 or error is not null or retry_at is not null`).Scan(&troubled); err != nil || troubled > 0 {
-		up.Errorf("%d checkpoints tell of failures, %v", troubled, err)
-	}
-}
-
-func (up *upgrade) until(sql string, args ...any) {
-	up.Helper()
-	for yes := false; !yes; {
-		if err := up.pool.QueryRow(up.Context(), sql, args...).Scan(&yes); err != nil {
-			up.Fatal(err)
-		}
+		up.Errorf("%d checkpoints have failures, %v", troubled, err)
 	}
 }
 
@@ -227,7 +219,7 @@ where type = 'member.joined'`).Scan(&versions); err != nil {
 
 func stopped(t *testing.T, o outcome) {
 	t.Helper()
-	if o.status != statusDone {
+	if o.status != cli.StatusDone {
 		t.Errorf("status %d: %s", o.status, o.stderr)
 	}
 }

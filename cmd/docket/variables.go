@@ -18,8 +18,8 @@ var variables = func() []string {
 	return names
 }()
 
-// flagFor is the flag that overrides a variable. Secrets, and the URLs that
-// hold passwords, have none.
+// flagFor is the flag that overrides a variable. Secrets, and URLs that may hold a
+// password, have none.
 var flagFor = map[string]string{
 	"DOCKET_DATA_DIR":     "--data-dir",
 	"DOCKET_LOG_FORMAT":   "--log-format",
@@ -34,14 +34,14 @@ var flagFor = map[string]string{
 // namespace that has a Service called docket.
 var serviceLink = regexp.MustCompile(`^DOCKET_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT|PORT_\d+_(TCP|UDP)(_(PROTO|PORT|ADDR))?)$`)
 
-// secretVariable reports whether a value must never be shown.
+// secretVariable reports whether a value must never be printed.
 func secretVariable(name string) bool {
 	_, hasFlag := flagFor[name]
 	return !hasFlag
 }
 
-// refuseUnknown refuses DOCKET_ variables that nobody reads: each is a typing
-// error, and without it the server would do something else than it was told.
+// refuseUnknown refuses DOCKET_ variables that are no settings: each is a typing error,
+// and the server would ignore what the operator meant.
 func refuseUnknown(vars map[string]string) (problems []error) {
 	_, inKubernetes := vars["KUBERNETES_SERVICE_HOST"]
 	for _, name := range slices.Sorted(maps.Keys(vars)) {
@@ -60,8 +60,7 @@ func refuseUnknown(vars map[string]string) (problems []error) {
 	return problems
 }
 
-// nearest is the setting that a mistyped name is most like; empty when it is
-// like none.
+// nearest is the setting most similar to a mistyped name; empty if none is similar.
 func nearest(name string) string {
 	best, least := "", 4
 	for _, v := range variables {

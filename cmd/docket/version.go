@@ -7,14 +7,15 @@ import (
 	"strconv"
 	"time"
 
+	"docket/internal/cli"
 	"docket/migrations"
 	"docket/projections"
 
 	"github.com/spf13/cobra"
 )
 
-// apiVersion is the version of the HTTP contract in openapi.json. It is not the
-// program's: a release that changes no route leaves the document as it is.
+// apiVersion is the version of the HTTP contract in openapi.json, not the program's: a
+// release that changes no route leaves the document as it is.
 const apiVersion = "1.0.0"
 
 func (p *program) versionCommand() *cobra.Command {
@@ -22,9 +23,9 @@ func (p *program) versionCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
-		Long: `Print the version of this docket. With --json also the commit it was built from,
-the version of the schema that it needs, and those of its read models' folds: a read
-model whose fold has another version is made anew.`,
+		Long: `Print the version of this docket. With --json also the commit it was built from, the
+version of its schema, and the fold versions of its read models: a read model whose
+rows are of another version is rebuilt.`,
 		Example: `  docket version
   docket version --json`,
 		Args: cobra.NoArgs,
@@ -34,18 +35,18 @@ model whose fold has another version is made anew.`,
 				return err
 			}
 			if asJSON {
-				return writeLineJSON(p.stdout, b)
+				return cli.WriteJSON(p.stdout, b)
 			}
 			_, err = fmt.Fprintf(p.stdout, "docket %s (API %s, schema %d, %s %s)\n", b.Version, b.API, b.Schema, b.Go, b.Platform)
 			return err
 		},
 	}
-	jsonFlag(c, &asJSON, "one JSON object")
+	cli.JSONFlag(c, &asJSON, "one JSON object")
 	return c
 }
 
-// build is what there is to know of this program. Commit, its time and whether
-// the checkout had changes are absent where the program wasn't built from one.
+// build describes this program. Commit, CommitTime and Modified are absent if it wasn't
+// built from a checkout.
 type build struct {
 	Version    string         `json:"version"`
 	Commit     string         `json:"commit,omitempty"`
@@ -72,7 +73,7 @@ func readBuild() (build, error) {
 	return b, err
 }
 
-// stamp takes what the go command noted of the checkout.
+// stamp takes a setting that the go command has recorded of the checkout.
 func (b *build) stamp(key, value string) {
 	switch key {
 	case "vcs.revision":
@@ -88,8 +89,8 @@ func (b *build) stamp(key, value string) {
 	}
 }
 
-// version is that of the module, or of the checkout that the program was built
-// from; "devel" for what was built without either.
+// version is that of the module, or of the checkout that the program was built from;
+// "devel" without either.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok || info.Main.Version == "" || info.Main.Version == "(devel)" {

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"docket/internal/cli"
 	"docket/migrations"
 	"docket/projections"
 )
@@ -19,7 +20,7 @@ func TestVersion(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := try(t, nil, "version")
-	if o.status != statusDone || !strings.HasPrefix(o.stdout, "docket "+version()+" (API "+apiVersion) || strings.Count(o.stdout, "\n") != 1 {
+	if o.status != cli.StatusDone || !strings.HasPrefix(o.stdout, "docket "+version()+" (API "+apiVersion) || strings.Count(o.stdout, "\n") != 1 {
 		t.Errorf("status %d, %q", o.status, o.stdout)
 	}
 	b := lines[build](t, try(t, nil, "version", "--json"))[0]

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"docket/internal/cli"
 	"errors"
 	"fmt"
 	"io"
@@ -13,7 +14,7 @@ import (
 )
 
 func main() {
-	stop, cutOff := onSignals()
+	stop, cutOff := cli.Signals()
 	p := &program{environ: env.ToMap(os.Environ()), stdout: os.Stdout, stderr: os.Stderr, cutOff: cutOff}
 	os.Exit(p.run(stop, os.Args[1:]))
 }
