@@ -8,32 +8,27 @@ import (
 	"time"
 
 	"docket/domain"
+	"docket/httpapi/edge"
 	"docket/projections"
 )
 
-const (
-	asOfParameter = "as_of"
-	// datedHeader is sent where asOfParameter was, and only there.
-	datedHeader = "Docket-As-Of"
-)
-
 // Dated is what every read of projects, tasks, comments and members takes.
-type Dated struct {
-	Positioned
+type AsOfInput struct {
+	edge.Positioned
 	AsOf string `query:"as_of" doc:"A time (RFC 3339) or a seq: what there was then, what was deleted since included. Not in the future, nor with min_seq. Of a time within the last second the answer may still grow; the seq in Docket-As-Of means the same for ever. With a cursor it is sent as it was. Where reading the past takes longer than 5 s, as a list of a very long log may, the answer is 503 overloaded."`
 }
 
 var seqForm = regexp.MustCompile(`^[0-9]+$`)
 
-// parseMoment reads the value of as_of.
-func parseMoment(text string) (m projections.Moment, err error) {
+// parseAsOf reads the value of as_of.
+func parseAsOf(text string) (m projections.Moment, err error) {
 	malformed := domain.Refuse(domain.CodeMalformed, "as_of is neither a time as RFC 3339 has it nor a seq")
 	switch {
 	case seqForm.MatchString(text):
 		if m.Seq, err = strconv.ParseInt(text, 10, 64); err != nil {
 			m.Seq = math.MaxInt64 // which no log comes to
 		}
-	case !timeForm.MatchString(text):
+	case !edge.IsDateTime(text):
 		return m, malformed
 	default:
 		if m.Time, err = time.Parse(time.RFC3339, text); err != nil {
@@ -49,22 +44,22 @@ func parseMoment(text string) (m projections.Moment, err error) {
 // earliest is before every event, and not so early that it would be no time at all.
 var earliest = time.Unix(0, 0)
 
-// datedPlace is where a page of a list of the past ended. The seq stands in it, so that
+// asOfPosition is where a page of a list of the past ended. The seq stands in it, so that
 // a list that was begun as of a time goes on as of the same one, though an append that was
 // under way then has made the time mean a later one.
-type datedPlace struct {
+type asOfPosition struct {
 	AsOf  int64              `json:"as_of"`
 	After projections.Keyset `json:"after"`
 }
 
 // datedPage is what a list starts after and how long it is, and the seq that it is as of;
 // nil where it is of now.
-func (s *Server) datedPage(ctx context.Context, scope domain.Scope, p Paged, d Dated, l listing) (page projections.Page, at *int64, err error) {
+func (s *Server) asOfPage(ctx context.Context, scope domain.Scope, p edge.Paged, d AsOfInput, l edge.Listing) (page projections.Page, at *int64, err error) {
 	if d.AsOf == "" {
 		page, err = s.page(p, l)
 		return page, nil, err
 	}
-	place, err := openCursor[datedPlace](s, p, l)
+	place, err := edge.OpenCursor[asOfPosition](s.cursors, p, l)
 	if err != nil {
 		return page, nil, err
 	}
@@ -78,14 +73,14 @@ func (s *Server) datedPage(ctx context.Context, scope domain.Scope, p Paged, d D
 }
 
 // asOf is the seq that a read asks to be answered as of; nil where it asks for now.
-func (s *Server) asOf(ctx context.Context, scope domain.Scope, d Dated) (*int64, error) {
+func (s *Server) asOf(ctx context.Context, scope domain.Scope, d AsOfInput) (*int64, error) {
 	if d.AsOf == "" {
 		return nil, nil
 	}
 	if d.MinSeq > 0 {
 		return nil, domain.Refuse(domain.CodeUnsupportedCombination, "as_of and min_seq don't go together: the past has seen what it has seen")
 	}
-	m, err := parseMoment(d.AsOf)
+	m, err := parseAsOf(d.AsOf)
 	if err != nil {
 		return nil, err
 	}
@@ -97,16 +92,16 @@ func (s *Server) asOf(ctx context.Context, scope domain.Scope, d Dated) (*int64,
 }
 
 // dated is one resource that has a version, now or as of a seq.
-type dated[T any] struct {
+type asOfItem[T any] struct {
 	ETag string `header:"ETag"`
 	AsOf string `header:"Docket-As-Of" doc:"With as_of: the last seq that the answer has seen."`
 	Body T
 }
 
-// datedList is a list, now or as of a seq.
-type datedList[T any] struct {
+// asOfList is a list, now or as of a seq.
+type asOfList[T any] struct {
 	AsOf string `header:"Docket-As-Of" doc:"With as_of: the last seq that the answer has seen."`
-	Body list[T]
+	Body edge.List[T]
 }
 
 // asOfHeader is the value of Docket-As-Of; none is sent where it is empty.
@@ -117,19 +112,19 @@ func asOfHeader(at *int64) string {
 	return strconv.FormatInt(*at, 10)
 }
 
-// answerDated is answerList for a list that may be as of a seq.
-func answerDated[T, R any](s *Server, l listing, at *int64, items []R, next *projections.Keyset, render func(R) T) (*datedList[T], error) {
+// asOfListResponse is listResponse for a list that may be as of a seq.
+func asOfListResponse[T, R any](s *Server, l edge.Listing, at *int64, items []R, next *projections.Keyset, render func(R) T) (*asOfList[T], error) {
 	var (
-		page *plain[list[T]]
+		page *plain[edge.List[T]]
 		err  error
 	)
 	if at != nil && next != nil {
-		page, err = answerList(s, l, items, &datedPlace{AsOf: *at, After: *next}, render)
+		page, err = listResponse(s, l, items, &asOfPosition{AsOf: *at, After: *next}, render)
 	} else {
-		page, err = answerList(s, l, items, next, render)
+		page, err = listResponse(s, l, items, next, render)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return &datedList[T]{AsOf: asOfHeader(at), Body: page.Body}, nil
+	return &asOfList[T]{AsOf: asOfHeader(at), Body: page.Body}, nil
 }

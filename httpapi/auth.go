@@ -8,6 +8,7 @@ import (
 	"docket/accounts"
 	"docket/commands"
 	"docket/domain"
+	"docket/httpapi/edge"
 )
 
 // UserBody is a user as everyone sees themselves.
@@ -48,47 +49,47 @@ type tokensBody struct {
 }
 
 func registerAuth(s *Server) {
-	registerPublic(s, operation{
+	edge.RegisterPublic(s.router, edge.Operation{
 		Method: http.MethodPost, Path: "/v1/auth/register", ID: "register", Tag: "auth", Resolves: true,
 		Summary: "Become a user and join the tenant", Status: http.StatusCreated,
 		Description: "Makes a user who joins the resolved tenant with its default_role, if its registration is open. The first of the default tenant becomes its owner.",
 		Errors:      []domain.Code{domain.CodeRegistrationClosed, domain.CodeSetupCodeRequired, domain.CodeEmailTaken},
 	}, s.register)
-	registerPublic(s, operation{
+	edge.RegisterPublic(s.router, edge.Operation{
 		Method: http.MethodPost, Path: "/v1/auth/login", ID: "login", Tag: "auth",
 		Summary:     "Get an access token",
 		Description: "A wrong password and an unknown address answer alike.",
 		Errors:      []domain.Code{domain.CodeUnauthenticated},
 	}, s.login)
-	registerPublic(s, operation{
+	edge.RegisterPublic(s.router, edge.Operation{
 		Method: http.MethodPost, Path: "/v1/auth/refresh", ID: "refresh", Tag: "auth",
 		Summary:     "Get the next access token",
 		Description: "A refresh token is good for once. One that comes again ends its whole session.",
 		Errors:      []domain.Code{domain.CodeUnauthenticated},
 	}, s.refresh)
-	registerUser(s, operation{
+	edge.RegisterUser(s.router, edge.Operation{
 		Method: http.MethodPost, Path: "/v1/auth/logout", ID: "logout", Tag: "auth", Status: http.StatusNoContent,
 		Summary: "End the session", Description: "Its tokens are refused from now on.",
 	}, func(ctx context.Context, u domain.UserID, _ *struct{}) (*struct{}, error) {
-		return nil, s.sessions.Logout(ctx, callerOf(ctx).identity.Session, u)
+		return nil, s.sessions.Logout(ctx, edge.CallerOf(ctx).Identity.Session, u)
 	})
 }
 
 func (s *Server) register(ctx context.Context, t domain.TenantID, in *struct {
-	Visit
+	edge.Loopback
 	Body newUserBody
 }) (*struct {
 	Seq  int64 `header:"Docket-Seq" doc:"The tenant's sequence number of the user's joining."`
 	Body UserBody
 }, error) {
-	done, err := s.commands.Register(ctx, t, origin(ctx), commands.Registration{
+	done, err := s.commands.Register(ctx, t, edge.Origin(ctx), commands.Registration{
 		Email: in.Body.Email, Password: in.Body.Password, Name: in.Body.Name,
-		Visitor: commands.Visitor{Local: in.local, SetupCode: in.Body.SetupCode},
+		Visitor: commands.Visitor{Local: in.Local(), SetupCode: in.Body.SetupCode},
 	})
 	if err != nil {
 		return nil, err
 	}
-	s.positions.note(done.State.ID, t, done.Seq)
+	s.positions.Acknowledge(done.State.ID, t, done.Seq)
 	return &struct {
 		Seq  int64 `header:"Docket-Seq" doc:"The tenant's sequence number of the user's joining."`
 		Body UserBody
@@ -112,7 +113,7 @@ func (s *Server) refresh(ctx context.Context, _ domain.TenantID, in *struct{ Bod
 }
 
 func (s *Server) answerTokens(session accounts.Session) (*plain[tokensBody], error) {
-	token, lifetime, err := s.tokens.issue(session.User, session.ID)
+	token, lifetime, err := s.tokens.Issue(session.User, session.ID)
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"docket/domain"
+	"docket/httpapi/edge"
 	"docket/projections"
 )
 
@@ -57,20 +58,20 @@ type projectWeekBody struct {
 
 // CycleFilter is what a report of cycles is about.
 type CycleFilter struct {
-	From      filter[domain.Date]      `query:"from" format:"date" json:"from" doc:"A day of the first week. Alone: 12 weeks from it on."`
-	To        filter[domain.Date]      `query:"to" format:"date" json:"to" doc:"A day of the last week, 53 weeks with the first at most. Alone: 12 weeks up to it. Without both: the last 12 weeks."`
-	ProjectID filter[domain.ProjectID] `query:"project_id" format:"uuid" json:"project_id" doc:"One project's cycles only, in overall and weeks too."`
+	From      edge.Filter[domain.Date]      `query:"from" format:"date" json:"from" doc:"A day of the first week. Alone: 12 weeks from it on."`
+	To        edge.Filter[domain.Date]      `query:"to" format:"date" json:"to" doc:"A day of the last week, 53 weeks with the first at most. Alone: 12 weeks up to it. Without both: the last 12 weeks."`
+	ProjectID edge.Filter[domain.ProjectID] `query:"project_id" format:"uuid" json:"project_id" doc:"One project's cycles only, in overall and weeks too."`
 }
 
-// cyclePlace is where a page of a report ended. The weeks stand in it, so that a
+// cyclePosition is where a page of a report ended. The weeks stand in it, so that a
 // list that was begun on a Sunday goes on with the same ones on Monday.
-type cyclePlace struct {
+type cyclePosition struct {
 	Weeks projections.Weeks  `json:"weeks"`
 	After projections.Keyset `json:"after"`
 }
 
 func registerCycles(s *Server) {
-	registerScoped(s, operation{
+	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodGet, Path: "/v1/reports/cycle-time", ID: "get-cycle-time", Tag: "reports", Action: domain.ReportRead,
 		Summary: "How long projects took to be approved, and to be completed",
 		Description: "Percentiles by week and project. A cycle counts in the week, from Monday in UTC, in which it ended; one that " +
@@ -80,32 +81,32 @@ func registerCycles(s *Server) {
 }
 
 func (s *Server) cycleTimes(ctx context.Context, scope domain.Scope, in *struct {
-	Paged
-	Positioned
+	edge.Paged
+	edge.Positioned
 	CycleFilter
 }) (*plain[cycleTimesBody], error) {
 	weeks, err := in.weeks(s.now())
 	if err != nil {
 		return nil, err
 	}
-	l := listing{Tenant: scope.Tenant(), Route: "get-cycle-time", Filters: in.CycleFilter}
+	l := edge.Listing{Tenant: scope.Tenant(), Route: "get-cycle-time", Filters: in.CycleFilter}
 	page := projections.Page{Limit: in.Limit}
-	place, err := openCursor[cyclePlace](s, in.Paged, l)
+	place, err := edge.OpenCursor[cyclePosition](s.cursors, in.Paged, l)
 	if err != nil {
 		return nil, err
 	}
 	if place != nil {
 		weeks, page.After = place.Weeks, &place.After
 	}
-	times, next, err := s.queries.CycleTimes(ctx, scope, weeks, in.ProjectID.asked(), page, s.fresh(scope, in.Positioned))
+	times, next, err := s.queries.CycleTimes(ctx, scope, weeks, in.ProjectID.Ptr(), page, s.fresh(scope, in.Positioned))
 	if err != nil {
 		return nil, err
 	}
-	var at *cyclePlace
+	var at *cyclePosition
 	if next != nil {
-		at = &cyclePlace{Weeks: weeks, After: *next}
+		at = &cyclePosition{Weeks: weeks, After: *next}
 	}
-	items, err := answerList(s, l, times.Items, at, renderProjectWeek)
+	items, err := listResponse(s, l, times.Items, at, renderProjectWeek)
 	if err != nil {
 		return nil, err
 	}
@@ -132,24 +133,24 @@ func (f CycleFilter) weeks(now time.Time) (projections.Weeks, error) {
 		at, weeks.First = "/from", *from
 	case from == nil:
 		weeks.First = to.AddDate(0, 0, -7*(defaultWeeks-1))
-	case *f.To.asked() < *f.From.asked():
-		return weeks, domain.Invalid(at, wrongRange, "to lies before from")
+	case *f.To.Ptr() < *f.From.Ptr():
+		return weeks, domain.Invalid(at, edge.FieldRange, "to lies before from")
 	default:
 		// Not as a Duration, which three centuries overflow.
 		weeks.First, weeks.Count = *from, int((to.Unix()-from.Unix())/(7*24*3600))+1
 	}
 	switch {
 	case weeks.Count > maxWeeks:
-		return weeks, domain.Invalid(at, wrongRange, "at most %d weeks are reported at once", maxWeeks)
+		return weeks, domain.Invalid(at, edge.FieldRange, "at most %d weeks are reported at once", maxWeeks)
 	case weeks.First.Year() < 1 || weeks.Until().Year() > 9999:
-		return weeks, domain.Invalid(at, wrongRange, "the weeks don't lie in the years 0001 to 9999")
+		return weeks, domain.Invalid(at, edge.FieldRange, "the weeks don't lie in the years 0001 to 9999")
 	}
 	return weeks, nil
 }
 
 // mondayOf is the beginning of the week of a day; nil where none is asked for.
-func mondayOf(f filter[domain.Date]) *time.Time {
-	day := f.asked()
+func mondayOf(f edge.Filter[domain.Date]) *time.Time {
+	day := f.Ptr()
 	if day == nil {
 		return nil
 	}

@@ -23,7 +23,7 @@
 // handler of Go types: thin, it binds, calls one method and maps. Conventions:
 //
 //   - ids are domain ids tagged format:"uuid"; versions go out as ETag: etag(v)
-//     and come in as ifMatch;
+//     and come in as IfMatch;
 //   - a PATCH body has Patch members, with omitzero;
 //   - every member that isn't required says so (required:"false" or omitzero),
 //     and null is refused unless the member is a pointer or nullable:"true";

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"docket/domain"
+	"docket/httpapi/edge"
 	"docket/projections"
 )
 
@@ -22,10 +23,10 @@ type membershipBody struct {
 }
 
 func registerMe(s *Server) {
-	registerUser(s, operation{
+	edge.RegisterUser(s.router, edge.Operation{
 		Method: http.MethodGet, Path: "/v1/me", ID: "get-me", Tag: "me", Summary: "Who am I",
 	}, s.me)
-	registerUser(s, operation{
+	edge.RegisterUser(s.router, edge.Operation{
 		Method: http.MethodPatch, Path: "/v1/me", ID: "edit-me", Tag: "me", Summary: "Change one's name",
 		Description: "The new name reaches the members of each of the user's tenants soon after.",
 		Errors:      commandErrors(),
@@ -33,7 +34,7 @@ func registerMe(s *Server) {
 }
 
 type editMeBody struct {
-	Name Patch[string] `json:"name,omitzero" minLength:"1" maxLength:"200"`
+	Name edge.Patch[string] `json:"name,omitzero" minLength:"1" maxLength:"200"`
 }
 
 func (s *Server) me(ctx context.Context, u domain.UserID, _ *struct{}) (*plain[meBody], error) {
@@ -51,11 +52,11 @@ func (s *Server) me(ctx context.Context, u domain.UserID, _ *struct{}) (*plain[m
 // editMe answers with the memberships of before the command, which it doesn't
 // touch: so an Idempotency-Key can remember them with it.
 func (s *Server) editMe(ctx context.Context, u domain.UserID, in *struct{ Body editMeBody }) (*plain[meBody], error) {
-	memberships, err := aside(ctx, func() ([]membershipBody, error) { return s.membershipsOf(ctx, u) })
+	memberships, err := edge.Recorded(ctx, func() ([]membershipBody, error) { return s.membershipsOf(ctx, u) })
 	if err != nil {
 		return nil, err
 	}
-	done, err := s.commands.Rename(ctx, u, origin(ctx), domain.RenameUser{Name: in.Body.Name.Edit()})
+	done, err := s.commands.Rename(ctx, u, edge.Origin(ctx), domain.RenameUser{Name: in.Body.Name.Edit()})
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +64,7 @@ func (s *Server) editMe(ctx context.Context, u domain.UserID, in *struct{ Body e
 }
 
 func (s *Server) membershipsOf(ctx context.Context, u domain.UserID) ([]membershipBody, error) {
-	list, _, err := s.queries.Memberships(ctx, u, projections.Page{Limit: projections.MaxLimit}, s.positions.all(u))
+	list, _, err := s.queries.Memberships(ctx, u, projections.Page{Limit: projections.MaxLimit}, s.positions.All(u))
 	if err != nil {
 		return nil, err
 	}

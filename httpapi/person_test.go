@@ -80,7 +80,7 @@ func (p person) session() person {
 	p.w.Helper()
 	id := uuid.Must(uuid.NewV7())
 	p.w.beginSession(id, p.id)
-	token, _, err := p.w.server.tokens.issue(p.id, id)
+	token, _, err := p.w.server.tokens.Issue(p.id, id)
 	if err != nil {
 		p.w.Fatal(err)
 	}

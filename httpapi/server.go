@@ -10,6 +10,7 @@ import (
 	"docket/accounts"
 	"docket/commands"
 	"docket/domain"
+	"docket/httpapi/edge"
 	"docket/notify"
 	"docket/projections"
 
@@ -27,7 +28,7 @@ type Config struct {
 	Egress *notify.Egress
 
 	// Keys are those of the access tokens, the first signs.
-	Keys []SigningKey
+	Keys []edge.SigningKey
 	// MasterKey has at least 32 bytes; the keys of cursors are derived from it.
 	MasterKey []byte
 	// Issuer stands in access tokens and must be the same on all replicas.
@@ -44,15 +45,15 @@ type Config struct {
 
 // Server is the HTTP API, an http.Handler.
 type Server struct {
-	router    *router
+	router    *edge.Router
 	commands  *commands.Commands
 	sessions  *accounts.Sessions
 	queries   *projections.Queries
 	inbox     *notify.Inbox
 	egress    *notify.Egress
-	tokens    *tokens
-	cursors   *cursors
-	positions *positions
+	tokens    *edge.Tokens
+	cursors   *edge.Cursors
+	positions *edge.Positions
 	ready     func(context.Context) error
 	now       func() time.Time
 }
@@ -67,15 +68,18 @@ func New(cfg Config) (*Server, error) {
 	}
 	s := &Server{
 		commands: cfg.Commands, sessions: cfg.Sessions, queries: cfg.Queries, inbox: cfg.Inbox, egress: cfg.Egress,
-		positions: newPositions(), ready: cfg.Ready, now: cfg.Now,
+		positions: edge.NewPositions(), ready: cfg.Ready, now: cfg.Now,
 	}
 	var err, keyErr error
-	s.tokens, err = newTokens(cfg.Keys, cfg.Issuer, cfg.Now)
-	s.cursors, keyErr = newCursors(cfg.MasterKey)
-	s.router = newRouter(routerConfig{Logger: cfg.Logger, Version: cfg.Version, Gates: s.gates(), Recall: s.recall, Metrics: cfg.Metrics})
+	s.tokens, err = edge.NewTokens(cfg.Keys, cfg.Issuer, cfg.Now)
+	s.cursors, keyErr = edge.NewCursors(cfg.MasterKey)
 	if err := errors.Join(err, keyErr); err != nil {
 		return nil, err
 	}
+	s.router = edge.New(edge.Config{
+		Logger: cfg.Logger, Version: cfg.Version, Metrics: cfg.Metrics,
+		Commands: cfg.Commands, Sessions: cfg.Sessions, Tokens: s.tokens,
+	})
 	registerAuth(s)
 	registerMe(s)
 	registerTenants(s)
@@ -101,23 +105,14 @@ func New(cfg Config) (*Server, error) {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.router.ServeHTTP(w, r) }
 
 // OpenAPI is the contract, as it is served at /openapi.json.
-func (s *Server) OpenAPI() ([]byte, error) { return s.router.openAPI() }
-
-// origin says where the request's command comes from.
-func origin(ctx context.Context) commands.Origin {
-	o := commands.Origin{RequestID: requestIDFrom(ctx)}
-	if k := keyFrom(ctx); k != nil {
-		o.Key = k.Key
-	}
-	return o
-}
+func (s *Server) OpenAPI() ([]byte, error) { return s.router.OpenAPI() }
 
 // acknowledge notes an accepted command, so that its user reads it back.
 func (s *Server) acknowledge(scope domain.Scope, seq int64) {
-	s.positions.note(scope.Actor().ID, scope.Tenant(), seq)
+	s.positions.Acknowledge(scope.Actor().ID, scope.Tenant(), seq)
 }
 
 // fresh is what a read in this scope has to show.
-func (s *Server) fresh(scope domain.Scope, p Positioned) projections.Fresh {
-	return projections.Fresh{Seq: s.positions.of(scope.Actor().ID, scope.Tenant()), Min: p.MinSeq}
+func (s *Server) fresh(scope domain.Scope, p edge.Positioned) projections.Fresh {
+	return projections.Fresh{Seq: s.positions.Last(scope.Actor().ID, scope.Tenant()), Min: p.MinSeq}
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"docket/domain"
+	"docket/httpapi/edge"
 	"docket/projections"
 )
 
@@ -25,13 +26,13 @@ type lagBody struct {
 }
 
 func registerStats(s *Server) {
-	registerScoped(s, operation{
+	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodGet, Path: "/v1/admin/stats", ID: "get-stats", Tag: "admin", Action: domain.StatsRead,
 		Summary: "What the tenant has, in numbers, and how far its subscriptions are", Description: "What was deleted, or belongs to something deleted, doesn't count.",
 	}, s.stats)
 }
 
-func (s *Server) stats(ctx context.Context, scope domain.Scope, in *struct{ Positioned }) (*plain[statsBody], error) {
+func (s *Server) stats(ctx context.Context, scope domain.Scope, in *struct{ edge.Positioned }) (*plain[statsBody], error) {
 	stats, err := s.queries.Stats(ctx, scope, s.fresh(scope, in.Positioned))
 	if err != nil {
 		return nil, err

@@ -20,6 +20,7 @@ import (
 	"docket/domain"
 	"docket/eventstore"
 	"docket/eventstore/feed"
+	"docket/httpapi/edge"
 	"docket/internal/apitest"
 	"docket/internal/pgtest"
 	"docket/notify"
@@ -78,7 +79,7 @@ func newWorld(t testing.TB) *world {
 	handlers[name] = handler
 
 	w := &world{TB: t, rebuild: projections.NewRebuilder(engine)}
-	master := bytes.Repeat([]byte("m"), minMasterKey)
+	master := bytes.Repeat([]byte("m"), 32)
 	replica := func(events *feed.Feed, progress *feed.Positions) (*Server, *commands.Commands) {
 		t.Helper()
 		store := eventstore.New(engine, api, events)
@@ -105,7 +106,7 @@ func newWorld(t testing.TB) *world {
 			Commands: cmds, Sessions: accounts.NewSessions(engine, passwords, cmds),
 			Queries: queries, Inbox: inbox,
 			Egress: notify.NewEgress(nil),
-			Keys:   []SigningKey{testKey}, MasterKey: master, Issuer: "docket", Version: "test",
+			Keys:   []edge.SigningKey{testKey}, MasterKey: master, Issuer: "docket", Version: "test",
 			Ready: func(context.Context) error { return nil }, Logger: log,
 		})
 		if err != nil {
@@ -153,7 +154,7 @@ from events e where e.tenant_id = $1`, id.UUID(), string(stream.Type), stream.ID
 			t.Fatal(err)
 		}
 	}
-	w.published, w.document = readPublished(t, w.server), readDocument(t, w.server)
+	w.published, w.document = readPublished(t, w.server), apitest.Published(t, w.server)
 	w.events = func() (n int) {
 		t.Helper()
 		if err := engine.QueryRow(context.Background(), `select count(*) from events`).Scan(&n); err != nil {
@@ -184,7 +185,7 @@ from events e where e.tenant_id = $1`, id.UUID(), string(stream.Type), stream.ID
 }
 
 // testKey signs the access tokens of every world.
-var testKey = SigningKey{ID: "k", Secret: bytes.Repeat([]byte("k"), minSigningKey)}
+var testKey = edge.SigningKey{ID: "k", Secret: bytes.Repeat([]byte("k"), 32)}
 
 // runSubscriptions runs them until stop, at the latest until the test ends.
 func runSubscriptions(t testing.TB, events *feed.Feed, handlers map[string]message.NoPublishHandlerFunc, log *slog.Logger) (stop func()) {

@@ -27,7 +27,8 @@ var arrows = map[string][]string{
 	"commands":          {"domain", "eventstore", "eventstore/feed"},
 	"projections":       {"domain", "eventstore", "eventstore/feed", "projections/fulltext"},
 	"notify":            {"domain", "eventstore", "eventstore/feed", "internal/seal"},
-	"httpapi":           {"domain", "accounts", "commands", "projections", "notify"},
+	"httpapi":           {"domain", "accounts", "commands", "projections", "notify", "httpapi/edge"},
+	"httpapi/edge":      {"domain", "commands"},
 	"internal/apitest":  {},
 	"internal/postgres": {},
 	"internal/seal":     {},
@@ -38,7 +39,7 @@ var arrows = map[string][]string{
 	"internal/faults/mutants": {},
 	"internal/released":       {"domain"},
 	"internal/vocabulary":     {},
-	"cmd/docket": {"domain", "eventstore", "eventstore/feed", "accounts", "commands", "projections", "notify", "httpapi",
+	"cmd/docket": {"domain", "eventstore", "eventstore/feed", "accounts", "commands", "projections", "notify", "httpapi", "httpapi/edge",
 		"internal/postgres", "migrations"},
 	"cmd/docketbench": {"domain", "eventstore", "eventstore/feed", "projections", "notify", "internal/postgres", "migrations"},
 
@@ -59,9 +60,9 @@ var testArrows = map[string][]string{
 // confined are the modules of others that only some folders may import, with
 // those folders.
 var confined = map[string][]string{
-	"github.com/gin-gonic/gin":               {"httpapi"},
-	"github.com/danielgtaylor/huma":          {"httpapi"},
-	"github.com/golang-jwt/jwt":              {"httpapi"},
+	"github.com/gin-gonic/gin":               {"httpapi/edge"},
+	"github.com/danielgtaylor/huma":          {"httpapi", "httpapi/edge"},
+	"github.com/golang-jwt/jwt":              {"httpapi/edge"},
 	"github.com/jackc/pgx":                   {"eventstore", "eventstore/feed", "accounts", "projections", "projections/fulltext", "notify", "migrations", "internal/postgres", "internal/pgtest", "cmd/docket", "cmd/docketbench"},
 	"github.com/ThreeDotsLabs/watermill":     {"eventstore/feed", "projections", "notify", "cmd/docket", "cmd/docketbench"},
 	"github.com/ThreeDotsLabs/watermill-sql": {"notify"},
@@ -69,7 +70,7 @@ var confined = map[string][]string{
 	"code.dny.dev/ssrf":                      {"notify"},
 	"github.com/pressly/goose":               {"migrations"},
 	"github.com/pb33f":                       {"internal/apitest"},
-	"github.com/prometheus/client_golang":    {"eventstore", "eventstore/feed", "commands", "httpapi", "cmd/docket"},
+	"github.com/prometheus/client_golang":    {"eventstore", "eventstore/feed", "commands", "httpapi", "httpapi/edge", "cmd/docket"},
 	"github.com/spf13/cobra":                 {"cmd/docket", "cmd/docketbench"},
 	"github.com/caarlos0/env":                {"cmd/docket", "cmd/docketbench"},
 }
@@ -153,7 +154,8 @@ func TestTheTableOfArrowsBites(t *testing.T) {
 		{"notify", "docket/commands", false, false},
 		{"httpapi", "docket/eventstore", false, false},
 		{"httpapi", "github.com/jackc/pgx/v5/pgxpool", false, false},
-		{"httpapi", "github.com/gin-gonic/gin", false, true},
+		{"httpapi/edge", "github.com/gin-gonic/gin", false, true},
+		{"httpapi", "github.com/gin-gonic/gin", false, false},
 		{"domain", "github.com/prometheus/client_golang/prometheus", false, false},
 		{"projections", "github.com/gin-gonic/gin", false, false},
 		{"eventstore", "docket/internal/pgtest", false, false},

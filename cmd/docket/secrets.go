@@ -12,7 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"docket/httpapi"
+	"docket/httpapi/edge"
 )
 
 // keysDir is the directory, inside the data directory, of the secrets that were
@@ -21,7 +21,7 @@ const keysDir = "keys"
 
 // secrets are what a server must know and nobody else.
 type secrets struct {
-	SigningKeys []httpapi.SigningKey
+	SigningKeys []edge.SigningKey
 	MasterKey   []byte
 	// SetupCode founds the default tenant from elsewhere than the machine itself;
 	// empty: nobody can.
