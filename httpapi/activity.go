@@ -63,7 +63,7 @@ type ActivityFilter struct {
 func registerActivity(s *Server) {
 	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodGet, Path: "/v1/admin/activity", ID: "list-activity", Tag: "admin", Action: domain.ActivityRead,
-		Summary: "Who did what, when", Description: "Oldest first.", Errors: []domain.Code{domain.CodeCursorInvalid},
+		Summary: "The activity log", Description: "Oldest first.", Errors: []domain.Code{domain.CodeCursorInvalid},
 	}, s.listActivity)
 }
 
@@ -77,21 +77,21 @@ func (s *Server) listActivity(ctx context.Context, scope domain.Scope, in *struc
 	if err != nil {
 		return nil, err
 	}
-	wanted := projections.ActivityFilter{
+	filter := projections.ActivityFilter{
 		ActorID: in.ActorID.Ptr(), EntityType: in.EntityType.Ptr(), EntityID: in.EntityID.Ptr(),
 		Action: in.Action.Ptr(), From: in.From.Ptr(), To: in.To.Ptr(), AfterSeq: in.AfterSeq,
 	}
 	if after != nil {
-		wanted.AfterSeq = *after
+		filter.AfterSeq = *after
 	}
-	items, more, err := s.queries.Activity(ctx, scope, wanted, in.Limit, s.fresh(scope, in.Positioned))
+	items, more, err := s.queries.Activity(ctx, scope, filter, in.Limit, s.fresh(scope, in.Positioned))
 	if err != nil {
 		return nil, err
 	}
 	return listResponse(s, l, items, lastOf(items, more, func(a projections.Activity) int64 { return a.Seq }), renderActivity)
 }
 
-// lastOf is the position of the last item where there are more.
+// lastOf returns the position of the last item if there are more.
 func lastOf[R, P any](items []R, more bool, position func(R) P) *P {
 	if !more || len(items) == 0 {
 		return nil

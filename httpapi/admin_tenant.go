@@ -22,12 +22,12 @@ type settingsBody struct {
 	Version      int                 `json:"version"`
 }
 
-// configBody is how a tenant's notifications go out, and what its workflow asks for.
+// configBody configures a tenant's notifications and workflow.
 type configBody struct {
 	Channel  domain.Channel  `json:"default_notification_channel" enum:"in_app,email,slack"`
 	Email    emailConfigBody `json:"email"`
 	Slack    slackConfigBody `json:"slack"`
-	FourEyes bool            `json:"four_eyes" doc:"Whether it takes another than who submitted a project to approve it."`
+	FourEyes bool            `json:"four_eyes" doc:"Whether the member who submitted a project may not approve it."`
 }
 
 type emailConfigBody struct {
@@ -35,7 +35,7 @@ type emailConfigBody struct {
 }
 
 type slackConfigBody struct {
-	Set bool `json:"set" doc:"Whether there is an incoming webhook. Its address is a secret, which is never shown."`
+	Set bool `json:"set" doc:"Whether there is an incoming webhook. Its address is a secret and never shown."`
 }
 
 func renderSettings(t domain.Tenant) settingsBody {
@@ -50,8 +50,8 @@ func renderSettings(t domain.Tenant) settingsBody {
 
 type editTenantBody struct {
 	Name         edge.Patch[string]              `json:"name,omitzero" minLength:"1" maxLength:"200"`
-	Registration edge.Patch[domain.Registration] `json:"registration,omitzero" enum:"open,closed" doc:"Whether anyone may join by themselves."`
-	DefaultRole  edge.Patch[domain.Role]         `json:"default_role,omitzero" enum:"manager,member,viewer,auditor" doc:"The role of those who join by themselves."`
+	Registration edge.Patch[domain.Registration] `json:"registration,omitzero" enum:"open,closed" doc:"Whether any user may join without an invitation."`
+	DefaultRole  edge.Patch[domain.Role]         `json:"default_role,omitzero" enum:"manager,member,viewer,auditor" doc:"The role of users who join without an invitation."`
 	Config       edge.Patch[editConfigBody]      `json:"config,omitzero"`
 }
 
@@ -120,13 +120,13 @@ func (s *Server) editTenant(ctx context.Context, scope domain.Scope, in *struct 
 			return nil, domain.Invalid("/config/slack/webhook_url", edge.FieldFormat, "%v", err)
 		}
 	}
-	done, err := s.commands.EditTenant(ctx, scope, edge.Origin(ctx), domain.EditTenant{
+	result, err := s.commands.EditTenant(ctx, scope, edge.Origin(ctx), domain.EditTenant{
 		IfMatch: in.IfMatch.IfMatch, Name: in.Body.Name.Edit(), Registration: in.Body.Registration.Edit(), DefaultRole: in.Body.DefaultRole.Edit(),
 		Channel: config.Channel.Edit(), EmailFrom: config.emailFrom(), FourEyes: config.FourEyes.Edit(),
 	}, webhook)
 	if err != nil {
 		return nil, err
 	}
-	s.acknowledge(scope, done.Seq)
-	return &updated[settingsBody]{ETag: edge.ETag(done.State.Version), Seq: done.Seq, Body: renderSettings(done.State)}, nil
+	s.acknowledge(scope, result.Seq)
+	return &updated[settingsBody]{ETag: edge.ETag(result.State.Version), Seq: result.Seq, Body: renderSettings(result.State)}, nil
 }

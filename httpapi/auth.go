@@ -11,7 +11,7 @@ import (
 	"docket/httpapi/edge"
 )
 
-// UserBody is a user as everyone sees themselves.
+// UserBody is a user as that user sees it.
 type UserBody struct {
 	ID            domain.UserID `json:"id" format:"uuid"`
 	Email         string        `json:"email"`
@@ -28,7 +28,7 @@ type newUserBody struct {
 	Email     string `json:"email" format:"idn-email" maxLength:"254"`
 	Password  string `json:"password" minLength:"8" maxLength:"128"`
 	Name      string `json:"name" minLength:"1" maxLength:"200"`
-	SetupCode string `json:"setup_code,omitzero" maxLength:"200" doc:"What serve printed: the first user of the default tenant needs it, unless they come straight from the machine itself."`
+	SetupCode string `json:"setup_code,omitzero" maxLength:"200" doc:"The code that serve prints. The first user of the default tenant needs it, unless the request comes directly from the same machine."`
 }
 
 type loginBody struct {
@@ -40,7 +40,7 @@ type refreshBody struct {
 	RefreshToken string `json:"refresh_token" maxLength:"200"`
 }
 
-// tokensBody is the answer to a login (RFC 6749, section 5.1).
+// tokensBody is the response to a login (RFC 6749, section 5.1).
 type tokensBody struct {
 	AccessToken  string `json:"access_token"`
 	TokenType    string `json:"token_type" enum:"Bearer"`
@@ -51,25 +51,25 @@ type tokensBody struct {
 func registerAuth(s *Server) {
 	edge.RegisterPublic(s.router, edge.Operation{
 		Method: http.MethodPost, Path: "/v1/auth/register", ID: "register", Tag: "auth", Resolves: true,
-		Summary: "Become a user and join the tenant", Status: http.StatusCreated,
-		Description: "Makes a user who joins the resolved tenant with its default_role, if its registration is open. The first of the default tenant becomes its owner.",
+		Summary: "Register a user in the tenant", Status: http.StatusCreated,
+		Description: "Creates a user who joins the resolved tenant with its default_role, if its registration is open. The first user of the default tenant becomes its owner.",
 		Errors:      []domain.Code{domain.CodeRegistrationClosed, domain.CodeSetupCodeRequired, domain.CodeEmailTaken},
 	}, s.register)
 	edge.RegisterPublic(s.router, edge.Operation{
 		Method: http.MethodPost, Path: "/v1/auth/login", ID: "login", Tag: "auth",
 		Summary:     "Get an access token",
-		Description: "A wrong password and an unknown address answer alike.",
+		Description: "A wrong password and an unknown address get the same answer.",
 		Errors:      []domain.Code{domain.CodeUnauthenticated},
 	}, s.login)
 	edge.RegisterPublic(s.router, edge.Operation{
 		Method: http.MethodPost, Path: "/v1/auth/refresh", ID: "refresh", Tag: "auth",
 		Summary:     "Get the next access token",
-		Description: "A refresh token is good for once. One that comes again ends its whole session.",
+		Description: "A refresh token is valid once. Using it again ends its session.",
 		Errors:      []domain.Code{domain.CodeUnauthenticated},
 	}, s.refresh)
 	edge.RegisterUser(s.router, edge.Operation{
 		Method: http.MethodPost, Path: "/v1/auth/logout", ID: "logout", Tag: "auth", Status: http.StatusNoContent,
-		Summary: "End the session", Description: "Its tokens are refused from now on.",
+		Summary: "End the session", Description: "Its tokens are no longer valid.",
 	}, func(ctx context.Context, u domain.UserID, _ *struct{}) (*struct{}, error) {
 		return nil, s.sessions.Logout(ctx, edge.CallerOf(ctx).Identity.Session, u)
 	})
@@ -82,18 +82,18 @@ func (s *Server) register(ctx context.Context, t domain.TenantID, in *struct {
 	Seq  int64 `header:"Docket-Seq" doc:"The tenant's sequence number of the user's joining."`
 	Body UserBody
 }, error) {
-	done, err := s.commands.Register(ctx, t, edge.Origin(ctx), commands.Registration{
+	result, err := s.commands.Register(ctx, t, edge.Origin(ctx), commands.Registration{
 		Email: in.Body.Email, Password: in.Body.Password, Name: in.Body.Name,
 		Visitor: commands.Visitor{Local: in.Local(), SetupCode: in.Body.SetupCode},
 	})
 	if err != nil {
 		return nil, err
 	}
-	s.positions.Acknowledge(done.State.ID, t, done.Seq)
+	s.positions.Acknowledge(result.State.ID, t, result.Seq)
 	return &struct {
 		Seq  int64 `header:"Docket-Seq" doc:"The tenant's sequence number of the user's joining."`
 		Body UserBody
-	}{done.Seq, renderUser(done.State)}, nil
+	}{result.Seq, renderUser(result.State)}, nil
 }
 
 func (s *Server) login(ctx context.Context, _ domain.TenantID, in *struct{ Body loginBody }) (*plain[tokensBody], error) {
@@ -101,7 +101,7 @@ func (s *Server) login(ctx context.Context, _ domain.TenantID, in *struct{ Body 
 	if err != nil {
 		return nil, err
 	}
-	return s.answerTokens(session)
+	return s.tokensResponse(session)
 }
 
 func (s *Server) refresh(ctx context.Context, _ domain.TenantID, in *struct{ Body refreshBody }) (*plain[tokensBody], error) {
@@ -109,10 +109,10 @@ func (s *Server) refresh(ctx context.Context, _ domain.TenantID, in *struct{ Bod
 	if err != nil {
 		return nil, err
 	}
-	return s.answerTokens(session)
+	return s.tokensResponse(session)
 }
 
-func (s *Server) answerTokens(session accounts.Session) (*plain[tokensBody], error) {
+func (s *Server) tokensResponse(session accounts.Session) (*plain[tokensBody], error) {
 	token, lifetime, err := s.tokens.Issue(session.User, session.ID)
 	if err != nil {
 		return nil, err

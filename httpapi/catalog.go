@@ -11,7 +11,7 @@ import (
 func registerCatalog(s *Server) {
 	edge.RegisterPublic(s.router, edge.Operation{
 		Method: http.MethodGet, Path: "/v1/catalog/projects", ID: "list-catalog", Tag: "projects", Resolves: true,
-		Summary: "A tenant's public projects", Description: "Needs no token. Shows the projects whose visibility is public now: there is neither as_of nor min_seq.",
+		Summary: "A tenant's public projects", Description: "Needs no token. Lists the projects whose visibility is public now; as_of and min_seq are not supported.",
 		Errors: []domain.Code{domain.CodeNotFound, domain.CodeCursorInvalid},
 	}, s.catalog)
 }

@@ -34,7 +34,7 @@ type newCommentBody struct {
 }
 
 type editCommentBody struct {
-	Body edge.Patch[string] `json:"body,omitzero" minLength:"1" maxLength:"4000" doc:"Those who weren't mentioned before are told."`
+	Body edge.Patch[string] `json:"body,omitzero" minLength:"1" maxLength:"4000" doc:"Notifies members who weren't mentioned before."`
 }
 
 type CommentInput struct {
@@ -45,11 +45,11 @@ type CommentInput struct {
 func registerComments(s *Server) {
 	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodGet, Path: "/v1/tasks/{id}/comments", ID: "list-comments", Tag: "comments", Action: domain.CommentRead,
-		Summary: "What was said about a task", Errors: []domain.Code{domain.CodeCursorInvalid},
+		Summary: "The comments of a task", Errors: []domain.Code{domain.CodeCursorInvalid},
 	}, s.listComments)
 	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodPost, Path: "/v1/tasks/{id}/comments", ID: "create-comment", Tag: "comments", Action: domain.CommentCreate,
-		Status: http.StatusCreated, Summary: "Say something about a task", Errors: commandErrors(domain.CodeProjectClosed),
+		Status: http.StatusCreated, Summary: "Comment on a task", Errors: commandErrors(domain.CodeProjectClosed),
 	}, s.createComment)
 	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodGet, Path: "/v1/comments/{id}", ID: "get-comment", Tag: "comments", Action: domain.CommentRead,
@@ -62,7 +62,7 @@ func registerComments(s *Server) {
 	}, s.editComment)
 	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodDelete, Path: "/v1/comments/{id}", ID: "delete-comment", Tag: "comments", Action: domain.CommentDelete,
-		Summary: "Delete a comment", Description: "Members may delete what they said themselves, managers any. The history stays.",
+		Summary: "Delete a comment", Description: "Members may delete their own comments, managers any. The history remains.",
 		Errors: commandErrors(domain.CodeNotYours, domain.CodeProjectClosed),
 	}, s.deleteComment)
 }
@@ -96,13 +96,13 @@ func (s *Server) createComment(ctx context.Context, scope domain.Scope, in *stru
 	ID   domain.TaskID `path:"id" format:"uuid"`
 	Body newCommentBody
 }) (*created[commentBody], error) {
-	done, err := s.commands.CreateComment(ctx, scope, edge.Origin(ctx), in.ID, domain.CreateComment{Body: in.Body.Body})
+	result, err := s.commands.CreateComment(ctx, scope, edge.Origin(ctx), in.ID, domain.CreateComment{Body: in.Body.Body})
 	if err != nil {
 		return nil, err
 	}
-	s.acknowledge(scope, done.Seq)
+	s.acknowledge(scope, result.Seq)
 	return &created[commentBody]{
-		Location: "/v1/comments/" + done.State.ID.String(), ETag: edge.ETag(done.State.Version), Seq: done.Seq, Body: renderComment(done.State),
+		Location: "/v1/comments/" + result.State.ID.String(), ETag: edge.ETag(result.State.Version), Seq: result.Seq, Body: renderComment(result.State),
 	}, nil
 }
 
@@ -130,21 +130,21 @@ func (s *Server) editComment(ctx context.Context, scope domain.Scope, in *struct
 	CommentInput
 	Body editCommentBody
 }) (*updated[commentBody], error) {
-	done, err := s.commands.EditComment(ctx, scope, edge.Origin(ctx), in.ID, domain.EditComment{
+	result, err := s.commands.EditComment(ctx, scope, edge.Origin(ctx), in.ID, domain.EditComment{
 		IfMatch: in.IfMatch.IfMatch, Body: in.Body.Body.Edit(),
 	})
 	if err != nil {
 		return nil, err
 	}
-	s.acknowledge(scope, done.Seq)
-	return &updated[commentBody]{ETag: edge.ETag(done.State.Version), Seq: done.Seq, Body: renderComment(done.State)}, nil
+	s.acknowledge(scope, result.Seq)
+	return &updated[commentBody]{ETag: edge.ETag(result.State.Version), Seq: result.Seq, Body: renderComment(result.State)}, nil
 }
 
 func (s *Server) deleteComment(ctx context.Context, scope domain.Scope, in *CommentInput) (*deleted, error) {
-	done, err := s.commands.DeleteComment(ctx, scope, edge.Origin(ctx), in.ID, domain.DeleteComment{IfMatch: in.IfMatch.IfMatch})
+	result, err := s.commands.DeleteComment(ctx, scope, edge.Origin(ctx), in.ID, domain.DeleteComment{IfMatch: in.IfMatch.IfMatch})
 	if err != nil {
 		return nil, err
 	}
-	s.acknowledge(scope, done.Seq)
-	return &deleted{Seq: done.Seq}, nil
+	s.acknowledge(scope, result.Seq)
+	return &deleted{Seq: result.Seq}, nil
 }

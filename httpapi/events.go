@@ -17,7 +17,7 @@ import (
 
 const ndjsonMediaType = "application/x-ndjson"
 
-// EventBody is an event as it stands in the log.
+// EventBody is an event as stored in the log.
 type EventBody struct {
 	Seq           int64             `json:"seq"`
 	At            time.Time         `json:"at"`
@@ -39,7 +39,7 @@ func renderEvent(e projections.Event) EventBody {
 	}
 }
 
-// historyBody is an event with what it means.
+// historyBody is an event with its summary and changes.
 type historyBody struct {
 	EventBody
 	ActorName string       `json:"actor_name"`
@@ -122,7 +122,7 @@ func eventLines(events []projections.Event) *edge.Raw {
 	return &edge.Raw{ContentType: ndjsonMediaType, Vary: "Accept", Body: lines.Bytes()}
 }
 
-// history is the events of one stream with what they mean.
+// history lists the events of one stream with their summaries.
 func (s *Server) history(ctx context.Context, scope domain.Scope, stream domain.StreamID, p edge.Paged) (*plain[edge.List[historyBody]], error) {
 	l := edge.Listing{Tenant: scope.Tenant(), Route: "history/" + stream.String()}
 	after, err := edge.OpenCursor[int](s.cursors, p, l)

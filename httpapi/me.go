@@ -24,10 +24,10 @@ type membershipBody struct {
 
 func registerMe(s *Server) {
 	edge.RegisterUser(s.router, edge.Operation{
-		Method: http.MethodGet, Path: "/v1/me", ID: "get-me", Tag: "me", Summary: "Who am I",
+		Method: http.MethodGet, Path: "/v1/me", ID: "get-me", Tag: "me", Summary: "The caller",
 	}, s.me)
 	edge.RegisterUser(s.router, edge.Operation{
-		Method: http.MethodPatch, Path: "/v1/me", ID: "edit-me", Tag: "me", Summary: "Change one's name",
+		Method: http.MethodPatch, Path: "/v1/me", ID: "edit-me", Tag: "me", Summary: "Change the caller's name",
 		Description: "The new name reaches the members of each of the user's tenants soon after.",
 		Errors:      commandErrors(),
 	}, s.editMe)
@@ -49,18 +49,18 @@ func (s *Server) me(ctx context.Context, u domain.UserID, _ *struct{}) (*plain[m
 	return &plain[meBody]{meBody{UserBody: renderUser(who), Memberships: memberships}}, nil
 }
 
-// editMe answers with the memberships of before the command, which it doesn't
-// touch: so an Idempotency-Key can remember them with it.
+// editMe answers with the memberships as of before the command, which doesn't change
+// them, so that the idempotency record can include them.
 func (s *Server) editMe(ctx context.Context, u domain.UserID, in *struct{ Body editMeBody }) (*plain[meBody], error) {
 	memberships, err := edge.Recorded(ctx, func() ([]membershipBody, error) { return s.membershipsOf(ctx, u) })
 	if err != nil {
 		return nil, err
 	}
-	done, err := s.commands.Rename(ctx, u, edge.Origin(ctx), domain.RenameUser{Name: in.Body.Name.Edit()})
+	result, err := s.commands.Rename(ctx, u, edge.Origin(ctx), domain.RenameUser{Name: in.Body.Name.Edit()})
 	if err != nil {
 		return nil, err
 	}
-	return &plain[meBody]{meBody{UserBody: renderUser(done.State), Memberships: memberships}}, nil
+	return &plain[meBody]{meBody{UserBody: renderUser(result.State), Memberships: memberships}}, nil
 }
 
 func (s *Server) membershipsOf(ctx context.Context, u domain.UserID) ([]membershipBody, error) {

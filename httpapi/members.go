@@ -41,7 +41,7 @@ type MemberInput struct {
 func registerMembers(s *Server) {
 	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodGet, Path: "/v1/members", ID: "list-members", Tag: "members", Action: domain.MemberRead,
-		Summary: "Who is in the tenant", Errors: []domain.Code{domain.CodeCursorInvalid},
+		Summary: "The tenant's members", Errors: []domain.Code{domain.CodeCursorInvalid},
 	}, s.listMembers)
 	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodPost, Path: "/v1/members", ID: "add-member", Tag: "members", Action: domain.MemberAdd,
@@ -50,7 +50,7 @@ func registerMembers(s *Server) {
 	}, s.addMember)
 	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodPatch, Path: "/v1/members/{user_id}", ID: "change-member", Tag: "members", Action: domain.MemberChange,
-		Summary: "Give a member another role", Errors: commandErrors(domain.CodeLastOwner),
+		Summary: "Change a member's role", Errors: commandErrors(domain.CodeLastOwner),
 	}, s.changeMember)
 	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodDelete, Path: "/v1/members/{user_id}", ID: "remove-member", Tag: "members", Action: domain.MemberRemove,
@@ -58,7 +58,7 @@ func registerMembers(s *Server) {
 	}, s.removeMember)
 }
 
-// commandErrors are the refusals of every command, and some more.
+// commandErrors are the refusals of every command, and more.
 func commandErrors(more ...domain.Code) []domain.Code {
 	return append(more, domain.CodeConcurrentUpdate, domain.CodeOutcomeUnknown)
 }
@@ -88,13 +88,13 @@ func (s *Server) listMembers(ctx context.Context, scope domain.Scope, in *struct
 }
 
 func (s *Server) addMember(ctx context.Context, scope domain.Scope, in *struct{ Body addMemberBody }) (*created[memberBody], error) {
-	done, err := s.commands.AddMember(ctx, scope, edge.Origin(ctx), in.Body.Email, in.Body.Role)
+	result, err := s.commands.AddMember(ctx, scope, edge.Origin(ctx), in.Body.Email, in.Body.Role)
 	if err != nil {
 		return nil, err
 	}
-	s.acknowledge(scope, done.Seq)
+	s.acknowledge(scope, result.Seq)
 	return &created[memberBody]{
-		Location: "/v1/members/" + done.State.UserID.String(), ETag: edge.ETag(done.State.Version), Seq: done.Seq, Body: renderMember(done.State),
+		Location: "/v1/members/" + result.State.UserID.String(), ETag: edge.ETag(result.State.Version), Seq: result.Seq, Body: renderMember(result.State),
 	}, nil
 }
 
@@ -102,21 +102,21 @@ func (s *Server) changeMember(ctx context.Context, scope domain.Scope, in *struc
 	MemberInput
 	Body editMemberBody
 }) (*updated[memberBody], error) {
-	done, err := s.commands.ChangeRole(ctx, scope, edge.Origin(ctx), in.UserID, domain.ChangeRole{
+	result, err := s.commands.ChangeRole(ctx, scope, edge.Origin(ctx), in.UserID, domain.ChangeRole{
 		IfMatch: in.IfMatch.IfMatch, Role: in.Body.Role.Edit(),
 	})
 	if err != nil {
 		return nil, err
 	}
-	s.acknowledge(scope, done.Seq)
-	return &updated[memberBody]{ETag: edge.ETag(done.State.Version), Seq: done.Seq, Body: renderMember(done.State)}, nil
+	s.acknowledge(scope, result.Seq)
+	return &updated[memberBody]{ETag: edge.ETag(result.State.Version), Seq: result.Seq, Body: renderMember(result.State)}, nil
 }
 
 func (s *Server) removeMember(ctx context.Context, scope domain.Scope, in *MemberInput) (*deleted, error) {
-	done, err := s.commands.RemoveMember(ctx, scope, edge.Origin(ctx), in.UserID, domain.RemoveMember{IfMatch: in.IfMatch.IfMatch})
+	result, err := s.commands.RemoveMember(ctx, scope, edge.Origin(ctx), in.UserID, domain.RemoveMember{IfMatch: in.IfMatch.IfMatch})
 	if err != nil {
 		return nil, err
 	}
-	s.acknowledge(scope, done.Seq)
-	return &deleted{Seq: done.Seq}, nil
+	s.acknowledge(scope, result.Seq)
+	return &deleted{Seq: result.Seq}, nil
 }

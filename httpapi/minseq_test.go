@@ -127,7 +127,7 @@ func TestMinSeqOnTwoReplicas(t *testing.T) {
 	w := newWorld(t)
 	c := w.company("acme", "Acme")
 	owner, reader := c.as(domain.Owner), c.as(domain.Owner).session()
-	replicas := []http.Handler{w.twin(), w.twin()}
+	replicas := []http.Handler{w.peer(), w.peer()}
 	lanes := make([]*pairs, 5)
 	for i := range lanes {
 		p := owner.project("Site")

@@ -12,7 +12,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// notificationBody is one thing that the caller is told.
+// notificationBody is a notification of the caller.
 type notificationBody struct {
 	ID         domain.NotificationID `json:"id" format:"uuid"`
 	Kind       notify.Kind           `json:"kind" enum:"task_assigned,project_status_changed,mention,task_commented"`
@@ -37,7 +37,7 @@ func renderNotification(n notify.Notification) notificationBody {
 func registerNotifications(s *Server) {
 	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodGet, Path: "/v1/notifications", ID: "list-notifications", Tag: "notifications", Action: domain.NotificationRead,
-		Summary: "What the caller was told, the newest first", Errors: []domain.Code{domain.CodeCursorInvalid},
+		Summary: "The caller's notifications, newest first", Errors: []domain.Code{domain.CodeCursorInvalid},
 	}, s.listNotifications)
 	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodPost, Path: "/v1/notifications/{id}/read", ID: "read-notification", Tag: "notifications", Action: domain.NotificationMark,
@@ -58,7 +58,7 @@ func registerNotifications(s *Server) {
 func (s *Server) listNotifications(ctx context.Context, scope domain.Scope, in *struct {
 	edge.Paged
 	edge.Positioned
-	Unread bool `query:"unread" doc:"Only those that weren't marked as read."`
+	Unread bool `query:"unread" doc:"Only notifications that are unread."`
 }) (*plain[edge.List[notificationBody]], error) {
 	l := edge.Listing{Tenant: scope.Tenant(), Route: "list-notifications/" + scope.Actor().ID.String(), Filters: in.Unread}
 	after, err := edge.OpenCursor[notify.Position](s.cursors, in.Paged, l)

@@ -64,12 +64,12 @@ type ProjectInput struct {
 func registerProjects(s *Server) {
 	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodGet, Path: "/v1/projects", ID: "list-projects", Tag: "projects", Action: domain.ProjectRead,
-		Summary: "The tenant's projects", Description: searchDoc + " With q there is no sort: together they are refused (unsupported-combination).",
+		Summary: "The tenant's projects", Description: searchDoc + " q and sort can't be combined (unsupported-combination).",
 		Errors: []domain.Code{domain.CodeCursorInvalid, domain.CodeUnsupportedCombination},
 	}, s.listProjects)
 	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodPost, Path: "/v1/projects", ID: "create-project", Tag: "projects", Action: domain.ProjectCreate,
-		Status: http.StatusCreated, Summary: "Make a draft", Errors: commandErrors(),
+		Status: http.StatusCreated, Summary: "Create a project", Errors: commandErrors(),
 	}, s.createProject)
 	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodGet, Path: "/v1/projects/{id}", ID: "get-project", Tag: "projects", Action: domain.ProjectRead,
@@ -77,12 +77,12 @@ func registerProjects(s *Server) {
 	}, s.getProject)
 	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodPatch, Path: "/v1/projects/{id}", ID: "edit-project", Tag: "projects", Action: domain.ProjectEdit,
-		Summary: "Change a project", Description: "Members may change their own drafts and rejected projects, managers any that isn't closed.",
+		Summary: "Change a project", Description: "Members may change their own drafts and rejected projects, managers all that aren't closed.",
 		Errors: commandErrors(domain.CodeNotYours, domain.CodeProjectClosed),
 	}, s.editProject)
 	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodDelete, Path: "/v1/projects/{id}", ID: "delete-project", Tag: "projects", Action: domain.ProjectDelete,
-		Summary: "Delete a project and its tasks", Description: "The history stays.", Errors: commandErrors(),
+		Summary: "Delete a project and its tasks", Description: "The history remains.", Errors: commandErrors(),
 	}, s.deleteProject)
 }
 
@@ -93,7 +93,7 @@ func (s *Server) listProjects(ctx context.Context, scope domain.Scope, in *struc
 	Sort edge.Filter[string] `query:"sort" enum:"created_at,-created_at,updated_at,-updated_at,name,-name" doc:"Without it (and without q) it is created_at."`
 }) (*asOfList[projectBody], error) {
 	if in.Query.Ptr() != nil && in.Sort.Ptr() != nil {
-		return nil, domain.Refuse(domain.CodeUnsupportedCombination, "q and sort don't go together: what is found has an order of its own")
+		return nil, domain.Refuse(domain.CodeUnsupportedCombination, "q can't be combined with sort: search results are sorted by rank")
 	}
 	if err := refuseAsOfSearch(in.Query, in.AsOfInput); err != nil {
 		return nil, err
@@ -109,7 +109,7 @@ func (s *Server) listProjects(ctx context.Context, scope domain.Scope, in *struc
 	}
 	by, descending := strings.CutPrefix(sort, "-")
 	order := projections.ProjectOrder{By: projections.ProjectSort(by), Descending: descending}
-	wanted := projections.ProjectFilter{
+	filter := projections.ProjectFilter{
 		Query: in.Query.Ptr(), Status: in.Status.Ptr(), OwnerID: in.OwnerID.Ptr(), Visibility: in.Visibility.Ptr(),
 	}
 	var (
@@ -117,9 +117,9 @@ func (s *Server) listProjects(ctx context.Context, scope domain.Scope, in *struc
 		next  *projections.Keyset
 	)
 	if at != nil {
-		items, next, err = s.queries.ProjectsAsOf(ctx, scope, wanted, order, page, *at)
+		items, next, err = s.queries.ProjectsAsOf(ctx, scope, filter, order, page, *at)
 	} else {
-		items, next, err = s.queries.Projects(ctx, scope, wanted, order, page, s.fresh(scope, in.Positioned))
+		items, next, err = s.queries.Projects(ctx, scope, filter, order, page, s.fresh(scope, in.Positioned))
 	}
 	if err != nil {
 		return nil, err
@@ -128,15 +128,15 @@ func (s *Server) listProjects(ctx context.Context, scope domain.Scope, in *struc
 }
 
 func (s *Server) createProject(ctx context.Context, scope domain.Scope, in *struct{ Body newProjectBody }) (*created[projectBody], error) {
-	done, err := s.commands.CreateProject(ctx, scope, edge.Origin(ctx), domain.CreateProject{
+	result, err := s.commands.CreateProject(ctx, scope, edge.Origin(ctx), domain.CreateProject{
 		Name: in.Body.Name, Description: in.Body.Description, Visibility: in.Body.Visibility, DueDate: in.Body.DueDate,
 	})
 	if err != nil {
 		return nil, err
 	}
-	s.acknowledge(scope, done.Seq)
+	s.acknowledge(scope, result.Seq)
 	return &created[projectBody]{
-		Location: "/v1/projects/" + done.State.ID.String(), ETag: edge.ETag(done.State.Version), Seq: done.Seq, Body: renderProject(done.State),
+		Location: "/v1/projects/" + result.State.ID.String(), ETag: edge.ETag(result.State.Version), Seq: result.Seq, Body: renderProject(result.State),
 	}, nil
 }
 
@@ -164,22 +164,22 @@ func (s *Server) editProject(ctx context.Context, scope domain.Scope, in *struct
 	ProjectInput
 	Body editProjectBody
 }) (*updated[projectBody], error) {
-	done, err := s.commands.EditProject(ctx, scope, edge.Origin(ctx), in.ID, domain.EditProject{
+	result, err := s.commands.EditProject(ctx, scope, edge.Origin(ctx), in.ID, domain.EditProject{
 		IfMatch: in.IfMatch.IfMatch, Name: in.Body.Name.Edit(), Description: in.Body.Description.Nullable(),
 		Visibility: in.Body.Visibility.Edit(), DueDate: in.Body.DueDate.Nullable(), OwnerID: in.Body.OwnerID.Edit(),
 	})
 	if err != nil {
 		return nil, err
 	}
-	s.acknowledge(scope, done.Seq)
-	return &updated[projectBody]{ETag: edge.ETag(done.State.Version), Seq: done.Seq, Body: renderProject(done.State)}, nil
+	s.acknowledge(scope, result.Seq)
+	return &updated[projectBody]{ETag: edge.ETag(result.State.Version), Seq: result.Seq, Body: renderProject(result.State)}, nil
 }
 
 func (s *Server) deleteProject(ctx context.Context, scope domain.Scope, in *ProjectInput) (*deleted, error) {
-	done, err := s.commands.DeleteProject(ctx, scope, edge.Origin(ctx), in.ID, domain.DeleteProject{IfMatch: in.IfMatch.IfMatch})
+	result, err := s.commands.DeleteProject(ctx, scope, edge.Origin(ctx), in.ID, domain.DeleteProject{IfMatch: in.IfMatch.IfMatch})
 	if err != nil {
 		return nil, err
 	}
-	s.acknowledge(scope, done.Seq)
-	return &deleted{Seq: done.Seq}, nil
+	s.acknowledge(scope, result.Seq)
+	return &deleted{Seq: result.Seq}, nil
 }

@@ -5,7 +5,7 @@ import (
 	"docket/projections"
 )
 
-// made is the answer to a command that made something.
+// created is the response to a command that created a resource.
 type created[T any] struct {
 	Location string `header:"Location"`
 	ETag     string `header:"ETag"`
@@ -13,30 +13,30 @@ type created[T any] struct {
 	Body     T
 }
 
-// changed is the answer to a command that changed something.
+// updated is the response to a command that updated a resource.
 type updated[T any] struct {
 	ETag string `header:"ETag"`
 	Seq  int64  `header:"Docket-Seq" doc:"The tenant's sequence number of the command's last event; of the resource's last where nothing changed."`
 	Body T
 }
 
-// gone is the answer to a command that ended something.
+// deleted is the response to a command that deleted a resource.
 type deleted struct {
 	Seq int64 `header:"Docket-Seq" doc:"The tenant's sequence number of the command's last event."`
 }
 
-// read is one resource that has a version.
+// item is one resource that has a version.
 type item[T any] struct {
 	ETag string `header:"ETag"`
 	Body T
 }
 
-// plain is an answer without a version.
+// plain is a response without a version.
 type plain[T any] struct {
 	Body T
 }
 
-// page is what a list of rows starts after, and how long it is.
+// page returns the page of a list that is sorted by a keyset.
 func (s *Server) page(p edge.Paged, l edge.Listing) (projections.Page, error) {
 	after, err := edge.OpenCursor[projections.Keyset](s.cursors, p, l)
 	return projections.Page{Limit: p.Limit, After: after}, err

@@ -9,7 +9,7 @@ import (
 	"docket/projections"
 )
 
-// statsBody is what a tenant has, in numbers.
+// statsBody are a tenant's totals.
 type statsBody struct {
 	Members       int64            `json:"members"`
 	Projects      map[string]int64 `json:"projects" doc:"By status; every status is there."`
@@ -22,13 +22,13 @@ type statsBody struct {
 
 type lagBody struct {
 	Name string `json:"name"`
-	Lag  int64  `json:"lag" doc:"How many events it hasn't read yet."`
+	Lag  int64  `json:"lag" doc:"The number of events it hasn't processed."`
 }
 
 func registerStats(s *Server) {
 	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodGet, Path: "/v1/admin/stats", ID: "get-stats", Tag: "admin", Action: domain.StatsRead,
-		Summary: "What the tenant has, in numbers, and how far its subscriptions are", Description: "What was deleted, or belongs to something deleted, doesn't count.",
+		Summary: "The tenant's totals and the lag of its subscriptions", Description: "Deleted resources and what belongs to them aren't counted.",
 	}, s.stats)
 }
 

@@ -12,7 +12,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// summaryBody is how a project stands.
+// summaryBody is a project's summary.
 type summaryBody struct {
 	ProjectID    domain.ProjectID   `json:"project_id" format:"uuid"`
 	Status       domain.Status      `json:"status" enum:"draft,submitted,rejected,approved,active,on_hold,completed,cancelled,archived"`
@@ -38,7 +38,7 @@ type lastActivityBody struct {
 func registerSummaries(s *Server) {
 	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodGet, Path: "/v1/projects/{id}/summary", ID: "get-project-summary", Tag: "reports", Action: domain.ReportRead,
-		Summary: "How a project stands", Description: "Its tasks by status, its last activity, and the time it has spent in each status.",
+		Summary: "A project's summary", Description: "Its tasks by status, its last activity, and the time it has spent in each status.",
 	}, s.projectSummary)
 }
 

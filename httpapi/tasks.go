@@ -62,8 +62,8 @@ type TaskFilter struct {
 	Label      edge.Filter[string]            `query:"label" maxLength:"50"`
 }
 
-// asked is the filter as queries take it, and as cursors are bound to it.
-func (f TaskFilter) asked(caller domain.UserID) projections.TaskFilter {
+// query is the filter for queries and cursors.
+func (f TaskFilter) query(caller domain.UserID) projections.TaskFilter {
 	return projections.TaskFilter{
 		Query: f.Query.Ptr(), Status: f.Status.Ptr(), AssigneeID: f.AssigneeID.Ptr().of(caller), Priority: f.Priority.Ptr(), Label: f.Label.Ptr(),
 	}
@@ -87,7 +87,7 @@ func registerTasks(s *Server) {
 	}, s.listProjectTasks)
 	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodPost, Path: "/v1/projects/{id}/tasks", ID: "create-task", Tag: "tasks", Action: domain.TaskCreate,
-		Status: http.StatusCreated, Summary: "Make a task", Errors: commandErrors(domain.CodeProjectClosed),
+		Status: http.StatusCreated, Summary: "Create a task", Errors: commandErrors(domain.CodeProjectClosed),
 	}, s.createTask)
 	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodGet, Path: "/v1/tasks/{id}", ID: "get-task", Tag: "tasks", Action: domain.TaskRead,
@@ -99,7 +99,7 @@ func registerTasks(s *Server) {
 	}, s.editTask)
 	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodDelete, Path: "/v1/tasks/{id}", ID: "delete-task", Tag: "tasks", Action: domain.TaskDelete,
-		Summary: "Delete a task", Description: "Members may delete tasks that they made, managers any. The history stays.",
+		Summary: "Delete a task", Description: "Members may delete tasks that they created, managers any. The history remains.",
 		Errors: commandErrors(domain.CodeNotYours, domain.CodeProjectClosed),
 	}, s.deleteTask)
 }
@@ -110,12 +110,12 @@ func (s *Server) listTasks(ctx context.Context, scope domain.Scope, in *struct {
 	TaskFilter
 	DueBefore edge.Filter[domain.Date] `query:"due_before" format:"date" doc:"Only what is due before this day."`
 }) (*asOfList[taskBody], error) {
-	wanted := in.TaskFilter.asked(scope.Actor().ID)
-	wanted.DueBefore = in.DueBefore.Ptr()
+	filter := in.TaskFilter.query(scope.Actor().ID)
+	filter.DueBefore = in.DueBefore.Ptr()
 	if err := refuseAsOfSearch(in.Query, in.AsOfInput); err != nil {
 		return nil, err
 	}
-	return s.answerTasks(ctx, scope, in.Paged, in.AsOfInput, "list-tasks", wanted)
+	return s.tasksResponse(ctx, scope, in.Paged, in.AsOfInput, "list-tasks", filter)
 }
 
 func (s *Server) listProjectTasks(ctx context.Context, scope domain.Scope, in *struct {
@@ -124,16 +124,16 @@ func (s *Server) listProjectTasks(ctx context.Context, scope domain.Scope, in *s
 	TaskFilter
 	ID domain.ProjectID `path:"id" format:"uuid"`
 }) (*asOfList[taskBody], error) {
-	wanted := in.TaskFilter.asked(scope.Actor().ID)
-	wanted.ProjectID = &in.ID
+	filter := in.TaskFilter.query(scope.Actor().ID)
+	filter.ProjectID = &in.ID
 	if err := refuseAsOfSearch(in.Query, in.AsOfInput); err != nil {
 		return nil, err
 	}
-	return s.answerTasks(ctx, scope, in.Paged, in.AsOfInput, "list-project-tasks", wanted)
+	return s.tasksResponse(ctx, scope, in.Paged, in.AsOfInput, "list-project-tasks", filter)
 }
 
-func (s *Server) answerTasks(ctx context.Context, scope domain.Scope, p edge.Paged, d AsOfInput, route string, wanted projections.TaskFilter) (*asOfList[taskBody], error) {
-	l := edge.Listing{Tenant: scope.Tenant(), Route: route, Filters: wanted, AsOf: d.AsOf}
+func (s *Server) tasksResponse(ctx context.Context, scope domain.Scope, p edge.Paged, d AsOfInput, route string, filter projections.TaskFilter) (*asOfList[taskBody], error) {
+	l := edge.Listing{Tenant: scope.Tenant(), Route: route, Filters: filter, AsOf: d.AsOf}
 	page, at, err := s.asOfPage(ctx, scope, p, d, l)
 	if err != nil {
 		return nil, err
@@ -143,9 +143,9 @@ func (s *Server) answerTasks(ctx context.Context, scope domain.Scope, p edge.Pag
 		next  *projections.Keyset
 	)
 	if at != nil {
-		items, next, err = s.queries.TasksAsOf(ctx, scope, wanted, page, *at)
+		items, next, err = s.queries.TasksAsOf(ctx, scope, filter, page, *at)
 	} else {
-		items, next, err = s.queries.Tasks(ctx, scope, wanted, page, s.fresh(scope, d.Positioned))
+		items, next, err = s.queries.Tasks(ctx, scope, filter, page, s.fresh(scope, d.Positioned))
 	}
 	if err != nil {
 		return nil, err
@@ -157,16 +157,16 @@ func (s *Server) createTask(ctx context.Context, scope domain.Scope, in *struct 
 	ID   domain.ProjectID `path:"id" format:"uuid"`
 	Body newTaskBody
 }) (*created[taskBody], error) {
-	done, err := s.commands.CreateTask(ctx, scope, edge.Origin(ctx), in.ID, domain.CreateTask{
+	result, err := s.commands.CreateTask(ctx, scope, edge.Origin(ctx), in.ID, domain.CreateTask{
 		Title: in.Body.Title, Description: in.Body.Description, Priority: in.Body.Priority,
 		AssigneeID: in.Body.AssigneeID, Labels: in.Body.Labels, DueDate: in.Body.DueDate,
 	})
 	if err != nil {
 		return nil, err
 	}
-	s.acknowledge(scope, done.Seq)
+	s.acknowledge(scope, result.Seq)
 	return &created[taskBody]{
-		Location: "/v1/tasks/" + done.State.ID.String(), ETag: edge.ETag(done.State.Version), Seq: done.Seq, Body: renderTask(done.State),
+		Location: "/v1/tasks/" + result.State.ID.String(), ETag: edge.ETag(result.State.Version), Seq: result.Seq, Body: renderTask(result.State),
 	}, nil
 }
 
@@ -194,7 +194,7 @@ func (s *Server) editTask(ctx context.Context, scope domain.Scope, in *struct {
 	TaskInput
 	Body editTaskBody
 }) (*updated[taskBody], error) {
-	done, err := s.commands.EditTask(ctx, scope, edge.Origin(ctx), in.ID, domain.EditTask{
+	result, err := s.commands.EditTask(ctx, scope, edge.Origin(ctx), in.ID, domain.EditTask{
 		IfMatch: in.IfMatch.IfMatch, Title: in.Body.Title.Edit(), Description: in.Body.Description.Nullable(),
 		Status: in.Body.Status.Edit(), Priority: in.Body.Priority.Edit(), AssigneeID: in.Body.AssigneeID.Nullable(),
 		Labels: in.Body.Labels.Edit(), DueDate: in.Body.DueDate.Nullable(),
@@ -202,15 +202,15 @@ func (s *Server) editTask(ctx context.Context, scope domain.Scope, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	s.acknowledge(scope, done.Seq)
-	return &updated[taskBody]{ETag: edge.ETag(done.State.Version), Seq: done.Seq, Body: renderTask(done.State)}, nil
+	s.acknowledge(scope, result.Seq)
+	return &updated[taskBody]{ETag: edge.ETag(result.State.Version), Seq: result.Seq, Body: renderTask(result.State)}, nil
 }
 
 func (s *Server) deleteTask(ctx context.Context, scope domain.Scope, in *TaskInput) (*deleted, error) {
-	done, err := s.commands.DeleteTask(ctx, scope, edge.Origin(ctx), in.ID, domain.DeleteTask{IfMatch: in.IfMatch.IfMatch})
+	result, err := s.commands.DeleteTask(ctx, scope, edge.Origin(ctx), in.ID, domain.DeleteTask{IfMatch: in.IfMatch.IfMatch})
 	if err != nil {
 		return nil, err
 	}
-	s.acknowledge(scope, done.Seq)
-	return &deleted{Seq: done.Seq}, nil
+	s.acknowledge(scope, result.Seq)
+	return &deleted{Seq: result.Seq}, nil
 }

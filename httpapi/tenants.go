@@ -33,7 +33,7 @@ type newTenantBody struct {
 func registerTenants(s *Server) {
 	edge.RegisterUser(s.router, edge.Operation{
 		Method: http.MethodPost, Path: "/v1/tenants", ID: "create-tenant", Tag: "tenants", Status: http.StatusCreated,
-		Summary: "Make a tenant", Description: "The caller becomes its owner. It takes no registrations until an owner opens it.",
+		Summary: "Create a tenant", Description: "The caller becomes its owner. Its registration is closed until an owner opens it.",
 		Errors: []domain.Code{domain.CodeSlugTaken},
 	}, s.createTenant)
 	edge.RegisterUser(s.router, edge.Operation{
@@ -49,13 +49,13 @@ func registerTenants(s *Server) {
 }
 
 func (s *Server) createTenant(ctx context.Context, u domain.UserID, in *struct{ Body newTenantBody }) (*created[tenantBody], error) {
-	done, err := s.commands.CreateTenant(ctx, u, edge.Origin(ctx), commands.NewTenant{Name: in.Body.Name, Slug: in.Body.Slug})
+	result, err := s.commands.CreateTenant(ctx, u, edge.Origin(ctx), commands.NewTenant{Name: in.Body.Name, Slug: in.Body.Slug})
 	if err != nil {
 		return nil, err
 	}
-	s.positions.Acknowledge(u, done.State.ID, done.Seq)
+	s.positions.Acknowledge(u, result.State.ID, result.Seq)
 	return &created[tenantBody]{
-		Location: "/v1/tenants", ETag: edge.ETag(done.State.Version), Seq: done.Seq, Body: renderTenant(done.State, domain.Owner),
+		Location: "/v1/tenants", ETag: edge.ETag(result.State.Version), Seq: result.Seq, Body: renderTenant(result.State, domain.Owner),
 	}, nil
 }
 
@@ -74,10 +74,10 @@ func (s *Server) listTenants(ctx context.Context, u domain.UserID, in *struct{ e
 
 func (s *Server) joinTenant(ctx context.Context, u domain.UserID, in *struct{ edge.Loopback }) (*updated[memberBody], error) {
 	t := edge.CallerOf(ctx).Tenant
-	done, err := s.commands.Join(ctx, t, u, edge.Origin(ctx), commands.Visitor{Local: in.Local()})
+	result, err := s.commands.Join(ctx, t, u, edge.Origin(ctx), commands.Visitor{Local: in.Local()})
 	if err != nil {
 		return nil, err
 	}
-	s.positions.Acknowledge(u, t, done.Seq)
-	return &updated[memberBody]{ETag: edge.ETag(done.State.Version), Seq: done.Seq, Body: renderMember(done.State)}, nil
+	s.positions.Acknowledge(u, t, result.Seq)
+	return &updated[memberBody]{ETag: edge.ETag(result.State.Version), Seq: result.Seq, Body: renderMember(result.State)}, nil
 }

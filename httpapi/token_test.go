@@ -193,5 +193,5 @@ func TestForgedTokens(t *testing.T) {
 	}
 	// RFC 7235: the scheme has no case. RFC 6750: a token in the query isn't looked at.
 	ann.get("/v1/me", "Authorization", "bEARER "+whole).want(200)
-	w.nobody().get("/v1/me?access_token=" + whole).refused(domain.CodeUnauthenticated)
+	w.anonymous().get("/v1/me?access_token=" + whole).refused(domain.CodeUnauthenticated)
 }

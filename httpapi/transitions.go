@@ -23,12 +23,12 @@ type stepBody struct {
 func registerTransitions(s *Server) {
 	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodPost, Path: "/v1/projects/{id}/transitions", ID: "move-project", Tag: "projects", Action: domain.ProjectTransition,
-		Summary: "Take a project along the workflow", Description: "Members may move their own projects, as far as the table lets them. In a tenant with four eyes whoever submitted a project can't approve it.",
+		Summary: "Move a project to another status", Description: "Members may move their own projects, as far as the workflow allows. In a tenant with four_eyes the member who submitted a project can't approve it.",
 		Errors: commandErrors(domain.CodeNotYours, domain.CodeInvalidTransition),
 	}, s.moveProject)
 	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodGet, Path: "/v1/projects/{id}/transitions", ID: "list-transitions", Tag: "projects", Action: domain.ProjectRead,
-		Summary: "Where a project can go from here", Description: "A few items at most, without pages: next_cursor is null.",
+		Summary: "The transitions from a project's status", Description: "A few items at most, without pages: next_cursor is null.",
 	}, s.listTransitions)
 }
 
@@ -36,14 +36,14 @@ func (s *Server) moveProject(ctx context.Context, scope domain.Scope, in *struct
 	ProjectInput
 	Body moveBody
 }) (*updated[projectBody], error) {
-	done, err := s.commands.MoveProject(ctx, scope, edge.Origin(ctx), in.ID, domain.MoveProject{
+	result, err := s.commands.MoveProject(ctx, scope, edge.Origin(ctx), in.ID, domain.MoveProject{
 		IfMatch: in.IfMatch.IfMatch, To: in.Body.To, Comment: in.Body.Comment,
 	})
 	if err != nil {
 		return nil, err
 	}
-	s.acknowledge(scope, done.Seq)
-	return &updated[projectBody]{ETag: edge.ETag(done.State.Version), Seq: done.Seq, Body: renderProject(done.State)}, nil
+	s.acknowledge(scope, result.Seq)
+	return &updated[projectBody]{ETag: edge.ETag(result.State.Version), Seq: result.Seq, Body: renderProject(result.State)}, nil
 }
 
 func (s *Server) listTransitions(ctx context.Context, scope domain.Scope, in *struct {

@@ -15,7 +15,7 @@ type userOrMe struct {
 
 const me = "me"
 
-// of is the user's id, which for me is the caller's; nil where none is asked for.
+// of returns the user's id, which for me is the caller's; nil without a filter.
 func (u *userOrMe) of(caller domain.UserID) *domain.UserID {
 	switch {
 	case u == nil:
@@ -26,7 +26,7 @@ func (u *userOrMe) of(caller domain.UserID) *domain.UserID {
 	return &u.id
 }
 
-// UnmarshalText reads an id or me.
+// UnmarshalText parses an id or me.
 func (u *userOrMe) UnmarshalText(text []byte) error {
 	if u.me = string(text) == me; u.me {
 		return nil
@@ -34,7 +34,7 @@ func (u *userOrMe) UnmarshalText(text []byte) error {
 	return u.id.UnmarshalText(text)
 }
 
-// Schema is what check holds the text against.
+// Schema describes the parameter in OpenAPI.
 func (u userOrMe) Schema(huma.Registry) *huma.Schema {
 	return &huma.Schema{
 		Type: huma.TypeString, Pattern: "^(" + me + "|" + edge.UUIDPattern + ")$",

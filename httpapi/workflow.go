@@ -60,7 +60,7 @@ func workflowTable() workflowBody {
 	return w
 }
 
-// mermaid draws the table; a project begins in its first status.
+// mermaid draws the table; a project starts in the first status.
 func mermaid() string {
 	var b strings.Builder
 	b.WriteString("stateDiagram-v2\n")

@@ -46,9 +46,9 @@ type world struct {
 	// replica makes another Server, which shares nothing with the first but the
 	// database.
 	replica func() *Server
-	// twin makes another Server with subscriptions of its own, as another process
+	// peer makes another Server with subscriptions of its own, as another process
 	// would run them: it skips what they have no use for.
-	twin func() *Server
+	peer func() *Server
 	// stop stops the subscriptions; resume runs them again, as another process would.
 	stop, resume func()
 	// beginSession makes a user's session, as a login does.
@@ -80,13 +80,14 @@ func newWorld(t testing.TB) *world {
 
 	w := &world{TB: t, rebuild: projections.NewRebuilder(engine)}
 	master := bytes.Repeat([]byte("m"), 32)
+	// All replicas share the passwords: making them hashes one, which is slow.
+	passwords, err := accounts.NewPasswords(engine)
+	if err != nil {
+		t.Fatal(err)
+	}
 	replica := func(events *feed.Feed, progress *feed.Positions) (*Server, *commands.Commands) {
 		t.Helper()
 		store := eventstore.New(engine, api, events)
-		passwords, err := accounts.NewPasswords(engine)
-		if err != nil {
-			t.Fatal(err)
-		}
 		secrets, err := notify.NewSecrets(engine, master)
 		if err != nil {
 			t.Fatal(err)
@@ -120,7 +121,7 @@ func newWorld(t testing.TB) *world {
 		s, _ := replica(nil, feed.NewPositions(api))
 		return s
 	}
-	w.twin = func() *Server {
+	w.peer = func() *Server {
 		feeds, progress := feeds, feed.NewPositions(api)
 		feeds.Pool, feeds.Interests = db.Engine(t), projections.Interests()
 		feeds.Interests[notify.SubscriptionName] = notify.Interest()

@@ -9,27 +9,26 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humagin"
 )
 
-// Accepted is the input of an operation that answers in more than one media type.
+// Accept is the input of an operation with more than one media type.
 type Accept struct {
 	ranges string
 }
 
-// Resolve reads Accept, whose list may be spread over several lines.
+// Resolve reads the header Accept, which may have several lines.
 func (a *Accept) Resolve(ctx huma.Context) []error {
 	a.ranges = strings.Join(humagin.Unwrap(ctx).Request.Header.Values("Accept"), ",")
 	return nil
 }
 
-// prefers reports whether the client would rather have a media type than the
-// operation's usual one (RFC 9110, section 12.5.1). Who likes both alike, or
-// neither, gets the usual one.
+// Prefers reports whether the client prefers a media type to the operation's usual
+// one (RFC 9110, section 12.5.1). The usual one wins a tie.
 func (a Accept) Prefers(offered, usual string) bool {
 	return a.quality(offered) > a.quality(usual)
 }
 
-// quality is the weight of the most specific media range that a type fits, from
-// 0 to 1; 0 where none does. A range that can't be read is passed over, and
-// parameters other than q aren't looked at.
+// quality returns the weight, from 0 to 1, of the most specific media range that
+// matches a type; 0 if none does. It ignores malformed ranges and parameters other
+// than q.
 func (a Accept) quality(mediaType string) float64 {
 	kind, _, _ := strings.Cut(mediaType, "/")
 	best, weight := 0, 0.0
@@ -61,8 +60,8 @@ func (a Accept) quality(mediaType string) float64 {
 	return weight
 }
 
-// document is the output of an operation whose answer isn't the JSON of a Go
-// value; operation.Content says in OpenAPI what it is.
+// Raw is the output of an operation whose answer isn't the JSON of a Go value;
+// Operation.Content documents it.
 type Raw struct {
 	ContentType string `header:"Content-Type" hidden:"true"`
 	Vary        string `header:"Vary" hidden:"true"`

@@ -15,20 +15,19 @@ import (
 	"docket/domain"
 )
 
-// statusClientGone is what the access log has, after nginx's example, where the
-// client hung up: nobody saw the answer, and it is no failure of the server.
+// statusClientGone is the status in the access log, as in nginx's, of a request whose
+// client disconnected before the answer. It is no failure of the server.
 const statusClientGone = 499
 
-// accessLog counts each request and writes one line for it: method, route pattern, status, bytes,
-// duration and request id. Never the path itself, a header or a body: they may
-// hold secrets, and a pattern is what one counts by. An unknown path has the
-// route "none".
+// accessLog counts each request and logs one line: method, route pattern, status,
+// bytes, duration and request id. It never logs the path, a header or a body, which
+// may hold secrets. An unknown path has the route "none".
 func accessLog(log *slog.Logger, m *metrics) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		start := time.Now()
 		m.inFlight.Inc()
-		// Handlers replace the request's context by one with a deadline; only
-		// this one says whether the client is still there.
+		// Handlers replace the request's context by one with a deadline; only this
+		// one ends when the client disconnects.
 		ctx := c.Request.Context()
 		completed := false
 		defer func() {
@@ -59,7 +58,7 @@ func accessLog(log *slog.Logger, m *metrics) gin.HandlerFunc {
 	}
 }
 
-// loggedMethod keeps what a client invents as a method out of the log.
+// loggedMethod replaces methods that a client invents by "other".
 func loggedMethod(method string) string {
 	switch method {
 	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch,
@@ -69,9 +68,9 @@ func loggedMethod(method string) string {
 	return "other"
 }
 
-// recovery answers a panic with the problem "internal" and logs its value and
-// stack. Where the answer has begun it ends the connection instead, so that no
-// client takes a part for the whole.
+// recovery answers a panic with the problem "internal" and logs its value and stack.
+// If the answer has begun, it closes the connection instead, so that the client
+// doesn't take a part of the answer for all of it.
 func recovery(log *slog.Logger) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		headers := c.Writer.Header().Clone()
@@ -91,8 +90,8 @@ func recovery(log *slog.Logger) gin.HandlerFunc {
 			if c.Writer.Written() {
 				panic(http.ErrAbortHandler)
 			}
-			// What the handler had already set, such as an ETag, isn't true of
-			// the problem that is answered instead.
+			// Headers that the handler has set, such as ETag, don't describe the
+			// problem.
 			clear(c.Writer.Header())
 			maps.Copy(c.Writer.Header(), headers)
 			writeProblem(c, newProblem(&domain.Error{Code: domain.CodeInternal}, requestIDFrom(c.Request.Context())))

@@ -20,12 +20,12 @@ import (
 const (
 	maxBody = 1 << 20 // bytes
 
-	// bodyTimeout is how long a body may take to arrive. It is a network's
-	// time, not the handler's, so the operation's deadline doesn't serve.
+	// bodyTimeout bounds the arrival of a body. It is network time, so it is
+	// separate from the operation's deadline.
 	bodyTimeout = 15 * time.Second
 
-	// drainTimeout is how long net/http may wait for the rest of a body that is
-	// left unread, so that the client gets to read the answer.
+	// drainTimeout is how long net/http may wait for the rest of an unread body,
+	// so that the client can read the answer.
 	drainTimeout = 5 * time.Second
 
 	JSONMediaType  = "application/json"
@@ -34,10 +34,10 @@ const (
 	bodyKey = "docket.body"
 )
 
-// readBody is the middleware that reads the whole body of an operation that has
-// one, once: 413 above 1 MiB, 415 for what isn't JSON, 400 for what breaks off.
-// It runs after the gates, so that a stranger's bytes aren't read. An operation
-// without a body ignores one.
+// readBody is the middleware that reads the whole body of an operation that has one:
+// 413 above 1 MiB, 415 if it isn't JSON, 400 if it is incomplete. It runs after the
+// gates, so that the server reads no body of an unauthorized caller. An operation
+// without a body ignores it.
 func (r *Router) readBody(ctx huma.Context, next func(huma.Context)) {
 	op := ctx.Operation()
 	if op.RequestBody == nil {
@@ -52,7 +52,7 @@ func (r *Router) readBody(ctx huma.Context, next func(huma.Context)) {
 	switch {
 	case err != nil:
 	case len(body) == 0 && op.RequestBody.Required:
-		err = domain.Refuse(domain.CodeMalformed, "a body is needed")
+		err = domain.Refuse(domain.CodeMalformed, "a body is required")
 	case len(body) > 0:
 		err = checkMediaType(c.Request)
 	}
@@ -64,7 +64,7 @@ func (r *Router) readBody(ctx huma.Context, next func(huma.Context)) {
 	next(ctx)
 }
 
-// bodyOf is the body as it came; nil where the operation has none.
+// bodyOf returns the body as received; nil if the operation has none.
 func bodyOf(ctx huma.Context) []byte {
 	body, _ := humagin.Unwrap(ctx).Get(bodyKey)
 	bytes, _ := body.([]byte)
@@ -75,12 +75,12 @@ func (r *Router) receive(c *gin.Context) ([]byte, error) {
 	if c.Request.ContentLength > maxBody {
 		return nil, &domain.Error{Code: domain.CodePayloadTooLarge}
 	}
-	// Not every writer has a connection behind it: tests' recorders don't.
+	// A writer without a connection, such as a test's recorder, returns an error.
 	connection := http.NewResponseController(c.Writer)
 	_ = connection.SetReadDeadline(time.Now().Add(r.bodyTimeout))
 	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, maxBody))
 	if err == nil {
-		// All is read. A deadline that passed now would end the request's context.
+		// A read deadline that passes later would cancel the request's context.
 		_ = connection.SetReadDeadline(time.Time{})
 	}
 	var tooLarge *http.MaxBytesError
@@ -90,14 +90,14 @@ func (r *Router) receive(c *gin.Context) ([]byte, error) {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return nil, domain.Refuse(domain.CodeMalformed, "the body didn't arrive within %s", r.bodyTimeout)
 	case err != nil:
-		return nil, domain.Refuse(domain.CodeMalformed, "the body broke off")
+		return nil, domain.Refuse(domain.CodeMalformed, "the body is incomplete")
 	}
 	return body, nil
 }
 
-// leaveBody ends the connection after an answer to a request whose body nobody
-// has read to its end: the answer doesn't wait for the rest, and who never sends
-// it holds the connection no longer than drainTimeout.
+// leaveBody closes the connection after an answer to a request whose body is unread:
+// the answer doesn't wait for the rest, and a client that never sends the rest holds
+// the connection no longer than drainTimeout.
 func leaveBody(c *gin.Context) {
 	if _, read := c.Get(bodyKey); read || c.Request.ContentLength == 0 {
 		return
@@ -108,7 +108,7 @@ func leaveBody(c *gin.Context) {
 
 // checkMediaType accepts application/json, and for PATCH also
 // application/merge-patch+json (RFC 7396), in UTF-8 and without content coding.
-// A body without Content-Type is refused: what it is can't be guessed.
+// A body without Content-Type is refused.
 func checkMediaType(req *http.Request) error {
 	accepted := "application/json"
 	if req.Method == http.MethodPatch {

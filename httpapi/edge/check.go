@@ -16,11 +16,11 @@ import (
 	"docket/domain"
 )
 
-// errNowhere is the answer for paths that lead nowhere, and for ids that aren't.
+// errNowhere answers unknown paths and ids that can't be one.
 var errNowhere = domain.Refuse(domain.CodeNotFound, "there is nothing at this address")
 
-// check is the last middleware before Huma binds the input. It holds the whole
-// request against the operation's contract, in the contract's order:
+// check is the last middleware before Huma binds the input. It checks the request
+// against the operation's contract, in the contract's order:
 //
 //   - 400 malformed: a query string or header that can't be read, a body that
 //     isn't one JSON text;
@@ -28,12 +28,12 @@ var errNowhere = domain.Refuse(domain.CodeNotFound, "there is nothing at this ad
 //   - 422 validation-failed: everything wrong with query parameters and body
 //     members, together; a parameter's pointer is / and its name;
 //   - 404 not-found: a path parameter that can't be one, such as an id that is
-//     no UUID. It names nothing, like an id that is nobody's.
+//     no UUID. It is answered like an unknown id.
 //
 // A query parameter without a value (?status=) is refused: as a filter it would
-// answer nothing or too much. So is one that is sent twice, since only one of them
-// could be obeyed. What is wrong with a cursor is 400 cursor-invalid, which
-// cursors.open says; and of an as_of 400 malformed, which parseAsOf says.
+// match nothing or too much. So is a repeated one, since only one value could be
+// obeyed. Handlers check cursors (400 cursor-invalid, Cursors.Open) and as_of (400
+// malformed).
 func (r *Router) check(ctx huma.Context, next func(huma.Context)) {
 	c, op := humagin.Unwrap(ctx), ctx.Operation()
 	query, err := checkQueryNames(op, c.Request.URL.RawQuery)
@@ -87,15 +87,15 @@ func checkQueryNames(op *huma.Operation, raw string) (url.Values, error) {
 		}
 	}
 	if len(unknown) > 0 {
-		// Only the first by name: a client could send thousands.
+		// Names only the first: a client could send thousands.
 		first := slices.Min(unknown)
-		return nil, domain.Refuse(domain.CodeUnknownParameter, "%s isn't a query parameter here", first[:min(len(first), maxPointer)])
+		return nil, domain.Refuse(domain.CodeUnknownParameter, "%s isn't a query parameter of this operation", first[:min(len(first), maxPointer)])
 	}
 	return query, nil
 }
 
-// checkHeaders looks at the headers that the operation declares. What is wrong
-// with one is 400: a header is no member that a pointer could point at.
+// checkHeaders checks the headers that the operation declares. An invalid one is
+// 400, because no pointer can name a header.
 func checkHeaders(op *huma.Operation, header http.Header) error {
 	for p := range parametersIn(op, "header") {
 		values := header.Values(p.Name)
@@ -115,7 +115,7 @@ func checkHeaders(op *huma.Operation, header http.Header) error {
 			continue
 		}
 		if len(values) > 1 {
-			return domain.Refuse(domain.CodeMalformed, "the header %s stands twice", p.Name)
+			return domain.Refuse(domain.CodeMalformed, "the header %s is duplicated", p.Name)
 		}
 		var found findings
 		checkParameter(&found, p.Schema, "", values[0])
@@ -133,9 +133,9 @@ func checkQuery(op *huma.Operation, query url.Values) findings {
 		values := query[p.Name]
 		switch {
 		case len(values) > 1:
-			found.add(at, FieldDuplicate, "the parameter stands twice")
+			found.add(at, FieldDuplicate, "the parameter is duplicated")
 		case len(values) == 1 && values[0] == "":
-			found.add(at, FieldTooShort, "the parameter needs a value")
+			found.add(at, FieldTooShort, "the parameter must have a value")
 		case len(values) == 1 && (p.Name == cursorParameter || p.Name == asOfParameter):
 		case len(values) == 1:
 			checkParameter(&found, p.Schema, at, values[0])
@@ -162,32 +162,32 @@ var (
 	numberForm  = regexp.MustCompile(`^-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?$`)
 )
 
-// checkParameter checks a parameter's text as its schema says: what a parameter
-// of several values (a list) has between commas, booleans as true and false.
+// checkParameter checks a parameter's text against its schema: the items of a list
+// are separated by commas, booleans are true and false.
 func checkParameter(f *findings, s *huma.Schema, at jsontext.Pointer, text string) {
 	switch s.Type {
 	case huma.TypeInteger:
 		if !integerForm.MatchString(text) {
-			f.add(at, FieldType, "an integer is wanted here")
+			f.add(at, FieldType, "must be an integer")
 			return
 		}
 		checkNumber(f, s, at, text)
 	case huma.TypeNumber:
 		if !numberForm.MatchString(text) || !sensibleNumber(text) {
-			f.add(at, FieldType, "a number is wanted here")
+			f.add(at, FieldType, "must be a number")
 			return
 		}
 		checkNumber(f, s, at, text)
 	case huma.TypeBoolean:
 		if text != "true" && text != "false" {
-			f.add(at, FieldType, "true or false is wanted here")
+			f.add(at, FieldType, "must be true or false")
 		}
 	case huma.TypeArray:
 		items := strings.Split(text, ",")
 		checkCount(f, s, at, len(items))
 		for i, item := range items {
 			if s.UniqueItems && slices.Contains(items[:i], item) {
-				f.add(at, FieldDuplicate, "a value stands twice")
+				f.add(at, FieldDuplicate, "a value is duplicated")
 				return
 			}
 			checkParameter(f, s.Items, at, item)
@@ -197,9 +197,9 @@ func checkParameter(f *findings, s *huma.Schema, at jsontext.Pointer, text strin
 	}
 }
 
-// refusalFromDetails is for what Huma finds although check didn't: text that a
-// Go type refuses to be read from. Huma's locations are body, query.name,
-// path.name and header.name.
+// refusalFromDetails maps errors that Huma finds after check: text that a Go type
+// can't be parsed from. Huma's locations are body, query.name, path.name and
+// header.name.
 func refusalFromDetails(errs []error) *domain.Error {
 	var found findings
 	var header string

@@ -9,16 +9,15 @@ import (
 	"github.com/google/uuid"
 )
 
-// requireConventions panics for an input or output type whose OpenAPI schema
-// would say something else than what is read and written. Huma can't know these
-// four things, and a forgotten tag is found by no test of a handler:
+// requireConventions panics for an input or output type whose OpenAPI schema would
+// differ from what is read and written. Huma can't know these four rules, and no test
+// of a handler finds a forgotten tag:
 //
 //   - an id is documented as any string without format:"uuid";
 //   - a pointer to an id goes out as null, but isn't documented as nullable
 //     without the tag (Huma takes pointers to arrays for arrays);
-//   - an embedded struct with an unexported name is passed over, and so are the
-//     parameters in it;
-//   - a Patch is documented, and asked for, as required without omitzero.
+//   - an embedded struct with an unexported name is ignored with its parameters;
+//   - a Patch without omitzero is documented, and checked, as required.
 func requireConventions(operation string, t reflect.Type) {
 	walkConventions(operation, t, map[reflect.Type]bool{})
 }
@@ -40,7 +39,7 @@ func walkConventions(operation string, t reflect.Type, seen map[reflect.Type]boo
 	for i := range t.NumField() {
 		f := t.Field(i)
 		wrong := func(want string) {
-			panic(fmt.Sprintf("httpapi: %s: %s.%s needs %s", operation, t, f.Name, want))
+			panic(fmt.Sprintf("edge: %s: %s.%s needs %s", operation, t, f.Name, want))
 		}
 		if f.Anonymous && !f.IsExported() {
 			wrong("an exported name")

@@ -20,34 +20,34 @@ const (
 
 	cursorParameter = "cursor"
 
-	// minMasterKey is the least length, in bytes, of a secret to derive from.
+	// minMasterKey is the minimal length of the master key, in bytes.
 	minMasterKey = 32
 )
 
-// cursors seals and opens the cursors of all lists. A cursor is
+// Cursors seals and opens the cursors of all lists. A cursor is
 //
 //	base64url(version ‖ HMAC(key, version ‖ SHA-256(listing) ‖ position) ‖ position)
 //
-// The position (the sort values of the last item) can be read by whoever got
-// that item anyway, and changed by nobody. The listing isn't in the cursor but
-// under its HMAC: with another tenant, filter or order it doesn't open.
+// The position (the sort values of the last item) is readable, since the client got
+// that item, but it can't be changed. The HMAC covers the listing, so a cursor doesn't
+// open with another tenant, filter or order.
 type Cursors struct{ key []byte }
 
-// listing is what a cursor is bound to. limit isn't: a client may change it
-// from page to page. min_seq isn't either.
+// Listing is what a cursor is bound to. It has no limit and no min_seq: a client may
+// change them between pages.
 type Listing struct {
 	Tenant  domain.TenantID `json:"tenant"`
 	Route   string          `json:"route"`   // the operation's id
 	Filters any             `json:"filters"` // any JSON value, the same for the same filters
 	Sort    string          `json:"sort"`
-	// AsOf is when the list is as of, as the client wrote it; empty for now.
+	// AsOf is the as_of parameter as the client wrote it; empty for now.
 	AsOf string `json:"as_of,omitzero"`
 }
 
 // NewCursors derives the key from a master key of at least 32 bytes.
 func NewCursors(master []byte) (*Cursors, error) {
 	if len(master) < minMasterKey {
-		return nil, fmt.Errorf("a key for cursors needs %d bytes or more, got %d", minMasterKey, len(master))
+		return nil, fmt.Errorf("the master key must have at least %d bytes, has %d", minMasterKey, len(master))
 	}
 	key, err := hkdf.Key(sha256.New, master, nil, "docket cursor v1", sha256.Size)
 	if err != nil {
@@ -56,7 +56,7 @@ func NewCursors(master []byte) (*Cursors, error) {
 	return &Cursors{key: key}, nil
 }
 
-// seal makes the cursor that continues the listing after position, a JSON value.
+// Seal returns the cursor that continues the listing after position, a JSON value.
 func (c *Cursors) Seal(l Listing, position any) (string, error) {
 	payload, err := json.Marshal(position, json.Deterministic(true))
 	if err != nil {
@@ -70,10 +70,10 @@ func (c *Cursors) Seal(l Listing, position any) (string, error) {
 	return base64.RawURLEncoding.EncodeToString(append(token, payload...)), nil
 }
 
-// open fills position from a cursor that seal made for the same listing; any
-// other is CodeCursorInvalid, also one whose position has another shape now.
+// Open fills position from a cursor that Seal made for the same listing. For any other
+// cursor it returns CodeCursorInvalid, also for one of an older shape of the position.
 func (c *Cursors) Open(l Listing, cursor string, position any) error {
-	invalid := domain.Refuse(domain.CodeCursorInvalid, "the cursor isn't one of this list with these filters and this order")
+	invalid := domain.Refuse(domain.CodeCursorInvalid, "the cursor doesn't belong to this list with these filters and this order")
 	// Go's decoder skips line breaks, which would give one position many cursors.
 	if len(cursor) > maxCursor || strings.ContainsAny(cursor, "\r\n") {
 		return invalid

@@ -18,11 +18,10 @@ import (
 	"github.com/swaggest/swgui/v5/static"
 )
 
-// The docs page is Swagger UI from swgui's embedded files, without swgui's own
-// handler: its page has inline scripts, and its file server is one more module.
-// With the page's script as a file of its own the policy needs no exception, and
-// nothing is loaded from, or sent to, anywhere but this server. (Swagger UI sets
-// styles through the DOM, which the policy doesn't restrict; data: is for its icons.)
+// The docs page is Swagger UI from swgui's embedded files. swgui's own handler isn't
+// used: its page has inline scripts, which the policy forbids. The page loads from,
+// and sends to, this server only. (Swagger UI sets styles through the DOM, which the
+// policy allows; data: is for its icons.)
 const (
 	docsPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; " +
 		"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -39,7 +38,7 @@ const (
 <script src="docs/docket.js" defer></script>
 </html>
 `
-	// Addresses are relative, so that the page also works below a proxy's path.
+	// Addresses are relative, so that the page works below a proxy's path.
 	docsScript = `"use strict";
 SwaggerUIBundle({
   url: "openapi.json",
@@ -76,7 +75,7 @@ func registerDocs(r *Router) {
 	}
 }
 
-// asset is one file of the docs page, compressed where that pays.
+// asset is one file of the docs page.
 type asset struct {
 	name    string
 	etag    string
@@ -108,7 +107,7 @@ var assetTypes = map[string]string{
 
 func (a asset) serve(c *gin.Context) {
 	c.Header("Content-Type", assetTypes[path.Ext(a.name)])
-	c.Header("Cache-Control", "no-cache") // may be kept, and is asked for again by its ETag
+	c.Header("Cache-Control", "no-cache") // cached, and revalidated by ETag
 	c.Header("ETag", a.etag)
 	body := a.body
 	if a.gzipped {

@@ -11,14 +11,14 @@ import (
 
 const ifMatchHeader = "If-Match"
 
-// etag is the strong entity tag of a version (RFC 9110, section 8.8.3).
+// ETag is the strong entity tag of a version (RFC 9110, section 8.8.3).
 func ETag(version int) string { return `"` + strconv.Itoa(version) + `"` }
 
-// IfMatch is the If-Match header of an operation that honours one:
+// IfMatch is the If-Match header of an operation:
 //
-//	IfMatch IfMatch `header:"If-Match"`
+//	IfMatch edge.IfMatch `header:"If-Match"`
 //
-// A header that can't be read never gets here: check answers 400.
+// check has refused a malformed header with 400.
 type IfMatch struct{ domain.IfMatch }
 
 // UnmarshalText reads the header's value, its lines joined by commas.
@@ -36,10 +36,10 @@ func (m IfMatch) Schema(huma.Registry) *huma.Schema {
 
 var errIfMatch = domain.Refuse(domain.CodeMalformed, `If-Match must be "*" or a list of entity tags such as "3"`)
 
-// parseIfMatch reads If-Match (RFC 9110, section 13.1.1): "*", or entity tags
-// separated by commas. "*" is met by anything that exists, and so asks for
-// nothing more. Weak tags never match, nor do tags that aren't a version; both
-// are fine to read. CodeMalformed is for what isn't a list of entity tags.
+// parseIfMatch parses If-Match (RFC 9110, section 13.1.1): "*", or entity tags
+// separated by commas. "*" matches everything that exists and sets no condition. Weak
+// tags and tags that aren't a version are valid and never match. Anything else is
+// CodeMalformed.
 func parseIfMatch(value string) (domain.IfMatch, error) {
 	if strings.Trim(value, " \t") == "*" {
 		return domain.IfMatch{}, nil
@@ -66,8 +66,8 @@ func parseIfMatch(value string) (domain.IfMatch, error) {
 	return domain.IfVersion(versions...), nil
 }
 
-// cutOpaque splits off a quoted opaque tag: visible characters but the quote,
-// and what is beyond ASCII.
+// cutOpaque splits off a quoted opaque tag: visible characters except the quote, and
+// characters beyond ASCII.
 func cutOpaque(s string) (opaque, after string, ok bool) {
 	if s == "" || s[0] != '"' {
 		return "", "", false

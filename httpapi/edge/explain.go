@@ -14,7 +14,7 @@ import (
 	"docket/domain"
 )
 
-// problemEntry is one code as GET /problems explains it.
+// problemEntry is one code in GET /problems.
 type problemEntry struct {
 	Type        string `json:"type" doc:"The type member of problems with this code."`
 	Code        string `json:"code"`
@@ -30,7 +30,7 @@ func explain(code domain.Code) problemEntry {
 	return problemEntry{problemType(code), string(code), kind.Status, kind.Title, kind.Explanation}
 }
 
-// explainAll is every code, by status and then by name.
+// explainAll returns every code, by status and then by name.
 func explainAll() List[problemEntry] {
 	var all List[problemEntry]
 	for code := range problemKinds {
@@ -45,7 +45,7 @@ func explainAll() List[problemEntry] {
 	return all
 }
 
-// problemPage is for the browser of someone who clicks on a type.
+// problemPage is the HTML for browsers that open a problem's type.
 var problemPage = template.Must(template.New("problems").Parse(`<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -57,7 +57,7 @@ var problemPage = template.Must(template.New("problems").Parse(`<!doctype html>
 {{end}}</html>
 `))
 
-// explanation renders entries as HTML where the client prefers it, else as JSON.
+// explanation renders entries as HTML if the client prefers it, else as JSON.
 func explanation(accepted Accept, value any, entries ...problemEntry) (*Raw, error) {
 	out := &Raw{Vary: "Accept", ContentType: "application/json"}
 	var err error
@@ -71,14 +71,14 @@ func explanation(accepted Accept, value any, entries ...problemEntry) (*Raw, err
 	return out, err
 }
 
-// registerProblems adds the routes that resolve a problem's type.
+// registerProblems adds the routes that problem types point to.
 func registerProblems(r *Router) {
 	content := func(s *huma.Schema) map[string]*huma.MediaType {
 		return map[string]*huma.MediaType{"application/json": {Schema: s}, "text/html": {}}
 	}
 	register(r, Operation{
 		Method: http.MethodGet, Path: "/problems", ID: "list-problems", Tag: "service", access: public,
-		Summary: "What each problem code means", Description: "All of them, without pages: next_cursor is null.",
+		Summary: "All problem codes", Description: "The list has one page: next_cursor is null.",
 		Content: content(SchemaOf[List[problemEntry]](r)),
 	}, func(_ context.Context, in *struct{ Accept }) (*Raw, error) {
 		all := explainAll()
@@ -86,7 +86,7 @@ func registerProblems(r *Router) {
 	})
 	register(r, Operation{
 		Method: http.MethodGet, Path: "/problems/{code}", ID: "get-problem", Tag: "service", access: public,
-		Summary: "What one problem code means",
+		Summary: "One problem code",
 		Content: content(SchemaOf[problemEntry](r)),
 		Errors:  []domain.Code{domain.CodeNotFound},
 	}, func(_ context.Context, in *struct {

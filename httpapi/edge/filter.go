@@ -8,18 +8,18 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// filter is a query parameter that narrows a list:
+// Filter is an optional query parameter that narrows a list:
 //
-//	OwnerID filter[domain.UserID] `query:"owner_id" format:"uuid" json:"owner_id"`
+//	OwnerID edge.Filter[domain.UserID] `query:"owner_id" format:"uuid" json:"owner_id"`
 //
-// A plain T can't tell what is absent from what is zero. With it the nil UUID,
-// which is nobody's, would ask for everybody's.
+// A plain T can't distinguish an absent parameter from a zero value: the nil UUID, which
+// matches no row, would match all.
 type Filter[T any] struct {
 	value T
 	set   bool
 }
 
-// asked is the value, or nil where the parameter is absent.
+// Ptr returns the value, or nil if the parameter is absent.
 func (f Filter[T]) Ptr() *T {
 	if !f.set {
 		return nil
@@ -27,12 +27,12 @@ func (f Filter[T]) Ptr() *T {
 	return &f.value
 }
 
-// Receiver is where Huma puts what it has read.
+// Receiver is where Huma stores the parsed value.
 func (f *Filter[T]) Receiver() reflect.Value {
 	return reflect.ValueOf(&f.value).Elem()
 }
 
-// OnParamSet is called for parameters that are there.
+// OnParamSet is called for parameters that are present.
 func (f *Filter[T]) OnParamSet(set bool, _ any) { f.set = set }
 
 // MarshalJSONTo writes the value or null: cursors are bound to it.
@@ -40,7 +40,7 @@ func (f Filter[T]) MarshalJSONTo(enc *jsontext.Encoder) error {
 	return json.MarshalEncode(enc, f.Ptr())
 }
 
-// isFilter is what the conventions look into (conventions.go).
+// isFilter is the value's type, for conventions.go.
 func (f Filter[T]) isFilter() reflect.Type { return typeOf[T]() }
 
 // Schema is T's.

@@ -10,34 +10,34 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humagin"
 )
 
-// The headers that name a tenant, and the slug of those who name none.
+// The headers that name a tenant, and the slug of the tenant without them.
 const (
 	tenantIDHeader   = "X-Tenant-ID"
 	tenantSlugHeader = "X-Tenant-Slug"
 	defaultSlug      = "default"
 )
 
-// scopeAttempts is how often a read is made again because the caller's
-// membership changed under it.
+// scopeAttempts is how often a read runs if the caller's membership changes during
+// it.
 const scopeAttempts = 3
 
 type gateKey struct{}
 
-// caller is what the gates found out: it goes with the request from them to
-// RegisterUser and RegisterScoped, and no further.
+// Caller is what the gates have verified about the sender of a request. It travels in
+// the request's context to the handler.
 type Caller struct {
 	Identity Identity
-	Tenant   domain.TenantID // zero where the name leads to no tenant
+	Tenant   domain.TenantID // zero if the headers name no existing tenant
 	Scope    domain.Scope
 }
 
 func CallerOf(ctx context.Context) *Caller { return ctx.Value(gateKey{}).(*Caller) }
 
-// gates run in the contract's order: authentication, tenant, role.
+// standardGates are authentication, tenant and role, in the contract's order.
 func (r *Router) standardGates() huma.Middlewares {
-	gate := func(enter func(huma.Context, Operation, *Caller) error) middleware {
+	gate := func(check func(huma.Context, Operation, *Caller) error) middleware {
 		return func(ctx huma.Context, next func(huma.Context)) {
-			if err := enter(ctx, operationOf(ctx), CallerOf(ctx.Context())); err != nil {
+			if err := check(ctx, operationOf(ctx), CallerOf(ctx.Context())); err != nil {
 				r.refuse(ctx, err)
 				return
 			}
@@ -50,14 +50,14 @@ func (r *Router) standardGates() huma.Middlewares {
 	return huma.Middlewares{begin, gate(r.authenticate), gate(r.resolveTenant), gate(r.admit)}
 }
 
-// authenticate reads the bearer token of an operation that wants one (RFC 6750).
+// authenticate verifies the bearer token (RFC 6750) unless the operation is public.
 func (r *Router) authenticate(ctx huma.Context, op Operation, c *Caller) (err error) {
 	if op.access == public {
 		return nil
 	}
 	values := humagin.Unwrap(ctx).Request.Header.Values("Authorization")
 	if len(values) != 1 {
-		return domain.Refuse(domain.CodeUnauthenticated, "an access token is needed: Authorization: Bearer …")
+		return domain.Refuse(domain.CodeUnauthenticated, "an access token is required: Authorization: Bearer …")
 	}
 	scheme, token, _ := strings.Cut(values[0], " ")
 	if !strings.EqualFold(scheme, "Bearer") {
@@ -69,8 +69,8 @@ func (r *Router) authenticate(ctx huma.Context, op Operation, c *Caller) (err er
 	return r.sessions.Check(ctx.Context(), c.Identity.Session, c.Identity.User)
 }
 
-// isSlug reports whether a tenant could have this slug. (Every request asks; a
-// regular expression took a twentieth of its time.)
+// isSlug reports whether s has the form of a slug. It runs for every request; a regular
+// expression took a twentieth of a request's time.
 func isSlug(s string) bool {
 	if len(s) < domain.MinSlug || len(s) > domain.MaxSlug || s[0] == '-' || s[len(s)-1] == '-' {
 		return false
@@ -83,9 +83,8 @@ func isSlug(s string) bool {
 	return true
 }
 
-// resolveTenant finds the tenant that the headers name, for an operation that
-// has one. A name that leads nowhere is no error yet: what it means depends on
-// the operation.
+// resolveTenant finds the tenant that the headers name, for an operation that needs
+// one. An unknown tenant is no error yet: its meaning depends on the operation.
 func (r *Router) resolveTenant(ctx huma.Context, op Operation, c *Caller) error {
 	if op.access != tenant && !op.Resolves {
 		return nil
@@ -93,7 +92,7 @@ func (r *Router) resolveTenant(ctx huma.Context, op Operation, c *Caller) error 
 	header := humagin.Unwrap(ctx).Request.Header
 	ids, slugs := header.Values(tenantIDHeader), header.Values(tenantSlugHeader)
 	if len(ids) > 1 || len(slugs) > 1 {
-		return domain.Refuse(domain.CodeTenantInvalid, "a tenant header stands twice")
+		return domain.Refuse(domain.CodeTenantInvalid, "a tenant header is duplicated")
 	}
 	var named domain.TenantID
 	if len(ids) == 1 {
@@ -127,20 +126,20 @@ func (r *Router) resolveTenant(ctx huma.Context, op Operation, c *Caller) error 
 	return nil
 }
 
-// admit verifies the membership and the least role that the operation asks for.
-// A refusal is made from the membership's stream, never from a cache.
+// admit verifies the membership and the minimal role of the operation. Before it
+// refuses, it reads the membership's stream, never only the cache.
 func (r *Router) admit(ctx huma.Context, op Operation, c *Caller) error {
 	if op.access != tenant {
 		return nil
 	}
-	err := r.enter(ctx.Context(), op, c, false)
+	err := r.verifyMembership(ctx.Context(), op, c, false)
 	if domain.CodeOf(err) == domain.CodeInsufficientRole {
-		err = r.enter(ctx.Context(), op, c, true)
+		err = r.verifyMembership(ctx.Context(), op, c, true)
 	}
 	return err
 }
 
-func (r *Router) enter(ctx context.Context, op Operation, c *Caller, fresh bool) error {
+func (r *Router) verifyMembership(ctx context.Context, op Operation, c *Caller, fresh bool) error {
 	if c.Tenant.IsZero() {
 		return domain.TenantAccessDenied()
 	}

@@ -16,8 +16,8 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humagin"
 )
 
-// The headers of draft-ietf-httpapi-idempotency-key-header. The second is ours:
-// it tells a client that the answer is an earlier one.
+// The header of draft-ietf-httpapi-idempotency-key-header, and our own header that
+// marks a replay.
 const (
 	idempotencyHeader = "Idempotency-Key"
 	replayedHeader    = "Idempotency-Replayed"
@@ -26,20 +26,20 @@ const (
 
 type keyKey struct{}
 
-// keyed is an Idempotency-Key with the answer that it is for.
+// keyed is the Idempotency-Key of a request.
 type keyed struct {
 	*commands.Key
-	replayed func() // says so in the answer's headers
+	replayed func() // marks the answer as a replay
 }
 
-// keyFrom is the request's Idempotency-Key, nil without one.
+// keyFrom returns the request's Idempotency-Key; nil without one.
 func keyFrom(ctx context.Context) *keyed {
 	k, _ := ctx.Value(keyKey{}).(*keyed)
 	return k
 }
 
-// takesKey reports whether an operation honours Idempotency-Key: every command
-// but those of /v1/auth, whose answers hold tokens.
+// takesKey reports whether an operation honours Idempotency-Key: every command except
+// those of /v1/auth, whose answers hold tokens.
 func (op Operation) takesKey() bool {
 	return op.access != public && op.Method != http.MethodGet && !strings.HasPrefix(op.Path, "/v1/auth/")
 }
@@ -52,15 +52,15 @@ func withIdempotencyKey(op Operation) Operation {
 	least, most := 1, maxIdempotencyKey
 	op.Params = append(op.Params, &huma.Param{Name: idempotencyHeader, In: "header",
 		Schema: &huma.Schema{Type: huma.TypeString, MinLength: &least, MaxLength: &most},
-		Description: "The same key with the same request is answered the same again, for 30 days, with " + replayedHeader + ": true; " +
-			"the command has one effect. Remembered are acceptances, 403, 404, 409 and 412 (but concurrent-update, after which nothing was decided)."})
+		Description: "For 30 days the same key with the same request gets the same answer, with " + replayedHeader + ": true; " +
+			"the command has one effect. Successes, 403, 404, 409 (except concurrent-update) and 412 are recorded."})
 	op.Errors = append(op.Errors, domain.CodeIdempotencyKeyReused, domain.CodeOutcomeUnknown)
 	return op
 }
 
-// replay is the middleware that answers a request whose key was answered before.
-// It runs between the gates and the checks of the contract. A refusal is written
-// as it was; an acceptance is made again by the handler, from the state of then.
+// replay is the middleware that answers a request whose key has an idempotency record.
+// It runs between the gates and the checks of the contract. It writes a recorded
+// refusal unchanged; the handler renders a success again from the recorded version.
 func (r *Router) replay(ctx huma.Context, next func(huma.Context)) {
 	op := operationOf(ctx)
 	header := humagin.Unwrap(ctx).Request.Header
@@ -70,13 +70,13 @@ func (r *Router) replay(ctx huma.Context, next func(huma.Context)) {
 		return
 	}
 	if len(values) > 1 || len(values[0]) == 0 || len(values[0]) > maxIdempotencyKey {
-		r.refuse(ctx, domain.Refuse(domain.CodeMalformed, "%s is wanted once, with 1 to %d characters", idempotencyHeader, maxIdempotencyKey))
+		r.refuse(ctx, domain.Refuse(domain.CodeMalformed, "%s must be sent once, with 1 to %d characters", idempotencyHeader, maxIdempotencyKey))
 		return
 	}
 	c := CallerOf(ctx.Context())
 	k := &keyed{
 		Key: &commands.Key{
-			Tenant:      c.Scope.Tenant(), // without a scope: the platform, where no stranger's key burdens a tenant
+			Tenant:      c.Scope.Tenant(), // the platform without a scope, so that no tenant stores the keys of non-members
 			Hash:        hashOf(c.Tenant.String(), c.Identity.User.String(), op.ID, values[0]),
 			Fingerprint: fingerprint(ctx),
 		},
@@ -86,36 +86,36 @@ func (r *Router) replay(ctx huma.Context, next func(huma.Context)) {
 		r.refuse(ctx, err)
 		return
 	}
-	if err := r.stillAdmitted(ctx.Context(), op, k); err != nil {
+	if err := r.checkReplayAccess(ctx.Context(), op, k); err != nil {
 		r.refuse(ctx, err)
 		return
 	}
 	if refusal := k.Refusal(); refusal != nil {
 		k.replayed()
-		writeProblem(humagin.Unwrap(ctx), recalled(refusal))
+		writeProblem(humagin.Unwrap(ctx), replayedProblem(refusal))
 		return
 	}
 	next(huma.WithValue(ctx, keyKey{}, k))
 }
 
-// stillAdmitted looks at the membership's stream before an earlier answer is given
-// again: the gates may have gone by memory, and nothing after them looks.
-func (r *Router) stillAdmitted(ctx context.Context, op Operation, k *keyed) error {
+// checkReplayAccess reads the membership's stream before a replay: the gates may have
+// used the cache, and a replay skips the later checks.
+func (r *Router) checkReplayAccess(ctx context.Context, op Operation, k *keyed) error {
 	if op.access != tenant || !k.Replayed() {
 		return nil
 	}
-	return r.enter(ctx, op, CallerOf(ctx), true)
+	return r.verifyMembership(ctx, op, CallerOf(ctx), true)
 }
 
-// fingerprint is the hash of what makes a request the same: what it asks of what,
-// in which tenant, and on which condition.
+// fingerprint is the request fingerprint: a hash of method, target, body, tenant and
+// If-Match.
 func fingerprint(ctx huma.Context) [32]byte {
 	req := humagin.Unwrap(ctx).Request
 	return hashOf(req.Method, req.URL.EscapedPath(), req.URL.RawQuery,
 		strings.Join(req.Header.Values(ifMatchHeader), ","), req.Header.Get(tenantIDHeader), req.Header.Get(tenantSlugHeader), string(bodyOf(ctx)))
 }
 
-// hashOf is the SHA-256 of some strings, each with its length before it.
+// hashOf is the SHA-256 of strings, each prefixed by its length.
 func hashOf(parts ...string) [32]byte {
 	var all []byte
 	for _, p := range parts {
@@ -125,8 +125,9 @@ func hashOf(parts ...string) [32]byte {
 	return sha256.Sum256(all)
 }
 
-// remembering makes a handler's answer the one that its key is for.
-func remembering[I, O any](r *Router, op Operation, handle func(context.Context, *I) (*O, error)) func(context.Context, *I) (*O, error) {
+// withIdempotency wraps a handler so that the request's key records or replays its
+// answer.
+func withIdempotency[I, O any](r *Router, op Operation, handle func(context.Context, *I) (*O, error)) func(context.Context, *I) (*O, error) {
 	return func(ctx context.Context, in *I) (*O, error) {
 		k := keyFrom(ctx)
 		if k == nil {
@@ -139,11 +140,11 @@ func remembering[I, O any](r *Router, op Operation, handle func(context.Context,
 		out, err := handle(ctx, in)
 		if !k.Replayed() && !k.Kept() {
 			var keepErr error
-			if err, keepErr = r.keep(ctx, op, k, err); keepErr != nil {
+			if err, keepErr = r.record(ctx, op, k, err); keepErr != nil {
 				return nil, keepErr
 			}
 			switch {
-			case k.Bodyless(): // a twin was accepted meanwhile
+			case k.Bodyless(): // a concurrent request with this key was accepted
 				out, err = nil, nil
 			case k.Replayed() && k.Refusal() == nil:
 				out, err = handle(ctx, in)
@@ -154,14 +155,14 @@ func remembering[I, O any](r *Router, op Operation, handle func(context.Context,
 		}
 		k.replayed()
 		if refusal := k.Refusal(); refusal != nil {
-			return nil, recalled(refusal)
+			return nil, replayedProblem(refusal)
 		}
 		return out, err
 	}
 }
 
-// aside is a part of an answer that no stream holds: what was answered before under
-// the request's key, else what make makes, which is remembered with the command.
+// Recorded returns a part of an answer that no stream holds: the recorded part in a
+// replay, else the result of make, which is recorded with the command.
 func Recorded[T any](ctx context.Context, make func() (T, error)) (T, error) {
 	k := keyFrom(ctx)
 	if k != nil && k.Replayed() {
@@ -176,10 +177,10 @@ func Recorded[T any](ctx context.Context, make func() (T, error)) (T, error) {
 	return part, err
 }
 
-// keep remembers what no append has brought: a refusal, or an answer without a
-// body. answer is err in the form in which it is remembered. What the gates would
-// have refused, had they known, is as little remembered as if they had.
-func (r *Router) keep(ctx context.Context, op Operation, k *keyed, err error) (answer, failed error) {
+// record stores an answer that no append has stored: a refusal, or an answer without a
+// body. answer is err in its recorded form. A refusal that the gates make with the
+// current membership is not recorded.
+func (r *Router) record(ctx context.Context, op Operation, k *keyed, err error) (answer, failed error) {
 	if err == nil {
 		return nil, r.commands.Keep(ctx, k.Key, nil)
 	}
@@ -193,7 +194,7 @@ func (r *Router) keep(ctx context.Context, op Operation, k *keyed, err error) (a
 	case p.Status != http.StatusForbidden && p.Status != http.StatusNotFound && p.Status != http.StatusConflict && p.Status != http.StatusPreconditionFailed:
 		return p, nil
 	}
-	if gate := r.gate(ctx, op, p); gate != nil {
+	if gate := r.gateRefusal(ctx, op, p); gate != nil {
 		return gate, nil
 	}
 	body, err := p.MarshalJSON()
@@ -203,25 +204,24 @@ func (r *Router) keep(ctx context.Context, op Operation, k *keyed, err error) (a
 	return p, r.commands.Keep(ctx, k.Key, body)
 }
 
-// gate is the refusal of the gates, were they asked again now, for a problem that
-// may be theirs.
-func (r *Router) gate(ctx context.Context, op Operation, p *problem) error {
+// gateRefusal runs the last gate again for a problem that it may have caused.
+func (r *Router) gateRefusal(ctx context.Context, op Operation, p *problem) error {
 	if op.access != tenant || p.Code != domain.CodeInsufficientRole && p.Code != domain.CodeTenantAccessDenied {
 		return nil
 	}
-	return r.enter(ctx, op, CallerOf(ctx), true)
+	return r.verifyMembership(ctx, op, CallerOf(ctx), true)
 }
 
-// recalled is a problem as it was answered before.
-func recalled(body json.RawMessage) *problem {
+// replayedProblem is the problem of an idempotency record.
+func replayedProblem(body json.RawMessage) *problem {
 	p := &problem{written: body}
 	if err := json.Unmarshal(body, p); err != nil {
-		panic(err) // it was made by MarshalJSON, and Postgres has kept it as JSON
+		panic(err) // MarshalJSON wrote it, and Postgres stores it as JSON
 	}
 	return p
 }
 
-// origin says where the request's command comes from.
+// Origin is the origin of the request's command: its request id and key.
 func Origin(ctx context.Context) commands.Origin {
 	o := commands.Origin{RequestID: requestIDFrom(ctx)}
 	if k := keyFrom(ctx); k != nil {

@@ -15,19 +15,17 @@ import (
 	"docket/domain"
 )
 
-// Limits of the JSON that is read at all.
+// Limits of accepted JSON.
 const (
 	maxDepth    = 32  // levels of arrays and objects
 	maxNumber   = 32  // characters of a number
 	maxExponent = 308 // of a number: a float64's range
 )
 
-// checkJSON reports whether body is one JSON text (RFC 8259) that can have only
-// one meaning: CodeMalformed where it isn't JSON, isn't UTF-8, has an unpaired
-// surrogate, names a member twice, has something after its end, nests deeper
-// than 32 levels or has a number that is longer than 32 characters or beyond a
-// float64. (A number of eight characters, 1e131000, becomes 131,001 characters
-// in a jsonb column.)
+// checkJSON returns CodeMalformed unless body is one unambiguous JSON text (RFC 8259).
+// It refuses invalid UTF-8, unpaired surrogates, duplicate members, trailing data,
+// more than 32 levels, and numbers longer than 32 characters or beyond a float64. (A
+// jsonb column would store 1e131000 as 131,001 characters.)
 func checkJSON(body []byte) error {
 	dec := jsontext.NewDecoder(bytes.NewBuffer(body))
 	for {
@@ -42,10 +40,10 @@ func checkJSON(body []byte) error {
 				dec.InputOffset()-int64(len(token.String())))
 		}
 		if dec.StackDepth() == 0 {
-			// The top-level value is complete. A jsontext decoder would go on to
-			// a next one; all that may follow here is white space.
+			// The value is complete. A jsontext decoder would read a next one; only
+			// white space may follow.
 			if rest := bytes.Trim(body[dec.InputOffset():], " \t\r\n"); len(rest) > 0 {
-				return domain.Refuse(domain.CodeMalformed, "something follows the JSON at byte %d", dec.InputOffset())
+				return domain.Refuse(domain.CodeMalformed, "unexpected data after the JSON at byte %d", dec.InputOffset())
 			}
 			return nil
 		}
@@ -56,7 +54,7 @@ func malformedJSON(err error) error {
 	var syntax *jsontext.SyntacticError
 	switch {
 	case errors.Is(err, jsontext.ErrDuplicateName) && errors.As(err, &syntax):
-		return domain.Refuse(domain.CodeMalformed, "the JSON names a member twice: %s", shortPointer(syntax.JSONPointer))
+		return domain.Refuse(domain.CodeMalformed, "the JSON has a duplicate member: %s", shortPointer(syntax.JSONPointer))
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return domain.Refuse(domain.CodeMalformed, "the JSON ends too early")
 	case errors.As(err, &syntax):
@@ -65,8 +63,7 @@ func malformedJSON(err error) error {
 	return err
 }
 
-// sensibleNumber looks at the text, because a value tells too little: 1e-131000
-// is simply 0.
+// sensibleNumber checks the text of a number, since the value of 1e-131000 is 0.
 func sensibleNumber(number string) bool {
 	if len(number) > maxNumber {
 		return false
@@ -81,8 +78,8 @@ func sensibleNumber(number string) bool {
 	return err == nil
 }
 
-// jsonAPI is Huma's API with our JSON. Answers are JSON whatever Accept says;
-// an operation that has more to offer reads the header itself.
+// jsonAPI is Huma's API with our JSON. Answers are JSON regardless of Accept; an
+// operation with other media types reads the header (Accept).
 type jsonAPI struct{ huma.API }
 
 // Negotiate always chooses JSON.
@@ -107,8 +104,8 @@ func WriteJSON(w io.Writer, v any) {
 	_, _ = w.Write(body) // fails only where the client has gone
 }
 
-// Unmarshal reads a body that check has found fit. It would refuse unknown,
-// repeated and differently cased members by itself.
+// Unmarshal parses a body that check has accepted. It also refuses unknown, repeated
+// and differently cased members.
 func (jsonAPI) Unmarshal(_ string, data []byte, v any) error {
 	return json.Unmarshal(data, v, json.RejectUnknownMembers(true))
 }

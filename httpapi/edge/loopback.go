@@ -8,16 +8,16 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humagin"
 )
 
-// Visit is the input of an operation that asks where a caller comes from.
+// Loopback is the input of an operation that distinguishes local callers.
 type Loopback struct {
 	local bool
 }
 
-// Local reports whether the request comes straight from the machine itself.
+// Local reports whether the request comes directly from this machine.
 func (v Loopback) Local() bool { return v.local }
 
-// Resolve finds out whether the request comes straight from the machine itself:
-// from a loopback address, and not through a proxy that would hide another.
+// Resolve checks that the request comes from a loopback address and not through a
+// proxy.
 func (v *Loopback) Resolve(ctx huma.Context) []error {
 	v.local = fromLoopback(humagin.Unwrap(ctx).Request)
 	return nil

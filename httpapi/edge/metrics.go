@@ -7,29 +7,29 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
-// requestBuckets are durations of requests, in seconds. Reads that wait for what
-// was written end after 2 s, everything but a stream after defaultTimeout.
+// requestBuckets are durations of requests, in seconds. A read-your-writes wait ends
+// after 2 s, everything but a stream after defaultTimeout.
 var requestBuckets = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 15}
 
-// statuses are the values of the label "status": a class, or that nobody
-// waited for the answer.
+// statuses are the values of the label "status": a class, or "gone" for a client
+// that disconnected.
 var statuses = [...]string{"1xx", "2xx", "3xx", "4xx", "5xx", goneClass: "gone"}
 
 const goneClass = 5 // position in statuses
 
-// route is what Gin matched: the pattern, never a path, which a client could
-// make more of without end.
+// route is the pattern that Gin matched. It is never a path: clients could invent
+// any number of them.
 type route struct{ method, pattern string }
 
-// metrics is what a Server counts, by operation.
+// metrics are the metrics of a Router, by operation.
 type metrics struct {
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
 	inFlight prometheus.Gauge
 
 	routes map[route]*routeMetrics
-	// none is for paths and methods that there aren't, other for routes that are no
-	// operations, such as the files of the docs page.
+	// none is for unknown paths and methods, other for routes that are no operations,
+	// such as the files of the docs page.
 	none, other *routeMetrics
 }
 
@@ -39,7 +39,7 @@ type routeMetrics struct {
 	seconds  prometheus.Observer // nil for an answer without end
 }
 
-// newMetrics makes them; registered nowhere where r is nil.
+// newMetrics registers the metrics with r; nil registers none.
 func newMetrics(r prometheus.Registerer) *metrics {
 	with := promauto.With(r)
 	m := &metrics{
@@ -55,7 +55,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	return m
 }
 
-// of makes the metrics of an operation.
+// of returns the metrics of an operation.
 func (m *metrics) of(id string, timed bool) *routeMetrics {
 	r := &routeMetrics{}
 	for i, status := range statuses {
@@ -67,8 +67,8 @@ func (m *metrics) of(id string, timed bool) *routeMetrics {
 	return r
 }
 
-// served counts an answer; one that broke off, completed false, as a failure
-// whatever status it began with.
+// served counts an answer. An incomplete one (completed false) is a failure whatever
+// status it began with.
 func (m *metrics) served(method, pattern string, status int, completed bool, took time.Duration) {
 	r, ok := m.routes[route{method, pattern}]
 	switch {

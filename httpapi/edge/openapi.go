@@ -19,20 +19,19 @@ import (
 // bearer is the name of the one security scheme in OpenAPI.
 const bearer = "bearer"
 
-// tags are the chapters of the OpenAPI document, in their order.
+// tags are the chapters of the OpenAPI document, in order.
 var tags = []*huma.Tag{
 	{Name: "auth", Description: "Registering, logging in, sessions."},
-	{Name: "me", Description: "The caller, whatever the tenant."},
+	{Name: "me", Description: "The caller, in every tenant."},
 	{Name: "tenants", Description: "Tenants and joining them."},
-	{Name: "members", Description: "Who is in a tenant, with which role."},
+	{Name: "members", Description: "The members of a tenant and their roles."},
 	{Name: "projects", Description: "Projects and their workflow."},
 	{Name: "tasks"},
 	{Name: "comments"},
 	{Name: "notifications"},
 	{Name: "admin", Description: "Settings, activity and the raw log of a tenant."},
-	{Name: "audit", Description: "Proofs that the log is whole."},
-	{Name: "reports", Description: "What projects add up to."},
-	{Name: "service", Description: "What the server says of itself."},
+	{Name: "reports", Description: "Reports on projects."},
+	{Name: "service", Description: "The server itself: health, problems, documentation."},
 }
 
 func contract(version string) *huma.OpenAPI {
@@ -41,7 +40,7 @@ func contract(version string) *huma.OpenAPI {
 		Info: &huma.Info{
 			Title:       "Docket",
 			Version:     version,
-			Description: "Projects and tasks of many tenants, and the record of every change. Errors are problem documents (RFC 9457) whose type the server explains.",
+			Description: "Projects and tasks of many tenants, and the record of every change. Errors are problem documents (RFC 9457); GET /problems explains their types.",
 			License:     &huma.License{Name: "MIT", Identifier: "MIT"},
 		},
 		Servers: []*huma.Server{{URL: "/"}},
@@ -57,13 +56,13 @@ func contract(version string) *huma.OpenAPI {
 	}
 }
 
-// schemaName is Huma's name for a type, without the Body that ours end in.
+// schemaName is Huma's name for a type without the suffix Body.
 func schemaName(t reflect.Type, hint string) string {
 	return strings.TrimSuffix(huma.DefaultSchemaNamer(t, hint), "Body")
 }
 
-// document renders the OpenAPI document, indented, the same bytes for the same
-// operations. It is served as it is committed.
+// document renders the OpenAPI document, indented; the same operations give the
+// same bytes.
 func (r *Router) document() ([]byte, error) {
 	body, err := json.MarshalIndent(r.api.OpenAPI(), "", "  ")
 	if err != nil {
@@ -84,9 +83,9 @@ func registerOpenAPI(r *Router) {
 	})
 }
 
-// completeOperation is Huma's hook for an operation whose parameters and body
-// are known: it adds the second media type of PATCH and the problems, and says which
-// headers are always sent.
+// completeOperation is Huma's hook that runs once an operation's parameters and body
+// are known. It adds the second media type of PATCH and the problems, and marks the
+// headers that are always sent.
 func completeOperation(o *huma.OpenAPI, h *huma.Operation) {
 	op := h.Metadata[operationKey].(Operation)
 	for _, p := range h.Parameters {
@@ -109,7 +108,7 @@ func completeOperation(o *huma.OpenAPI, h *huma.Operation) {
 	for _, code := range codesOf(op, h) {
 		kind, known := problemKinds[code]
 		if !known {
-			panic("httpapi: " + op.ID + ": unknown code " + string(code))
+			panic("edge: " + op.ID + ": unknown code " + string(code))
 		}
 		byStatus[kind.Status] = append(byStatus[kind.Status], code)
 	}
@@ -126,7 +125,7 @@ func completeOperation(o *huma.OpenAPI, h *huma.Operation) {
 	}
 }
 
-// codesOf is every refusal an operation can answer with, sorted, each once.
+// codesOf returns the codes of all refusals of an operation, sorted and unique.
 func codesOf(op Operation, h *huma.Operation) []domain.Code {
 	codes := append(slices.Clone(op.Errors), domain.CodeUnknownParameter, domain.CodeMalformed,
 		domain.CodeInternal, domain.CodeOverloaded)
@@ -156,7 +155,7 @@ func codesOf(op Operation, h *huma.Operation) []domain.Code {
 	return slices.Compact(codes)
 }
 
-// SchemaOf is the schema of T in the router's document.
+// SchemaOf returns the schema of T in the router's document.
 func SchemaOf[T any](r *Router) *huma.Schema {
 	return r.api.OpenAPI().Components.Schemas.Schema(typeOf[T](), true, "")
 }

@@ -13,61 +13,58 @@ import (
 	"docket/domain"
 )
 
-// access says who may call an operation at all. There is no default: register
-// panics where it is missing.
+// access is who may call an operation. There is no default: register panics if it
+// is missing.
 type access string
 
 const (
 	public access = "public" // anyone
-	user   access = "user"   // whoever has a valid token
+	user   access = "user"   // callers with a valid token
 	tenant access = "tenant" // members of the resolved tenant whose role has Action
 )
 
-// operation is what a route is: its contract, and who may call it.
+// Operation is a route: its contract and its access rules.
 type Operation struct {
 	Method, Path         string
 	ID                   string // unique, kebab-case; generated clients name methods after it
 	Summary, Description string
 	Tag                  string // one of tags
 	access               access
-	Action               domain.Action // with tenant access: what the role rules call it
-	Resolves             bool          // the headers' tenant is found, though no membership in it is asked for
+	Action               domain.Action // of the role rules; with tenant access only
+	Resolves             bool          // resolves the headers' tenant without requiring a membership
 
 	// Status of success; 0 is 200 with a body in the output, else 204.
 	Status int
-	// Errors are the refusals beyond those that follow from the rest: the
-	// access, parameters and a body bring their own.
+	// Errors are the refusals that don't follow from the access, the parameters
+	// and the body.
 	Errors []domain.Code
-	// Params are documented and checked beside those of the input type. They
-	// are for what the gates read.
+	// Params are documented and checked in addition to those of the input type;
+	// the gates read them.
 	Params []*huma.Param
-	// Content says what an answer is that isn't the JSON of the output's Body.
+	// Content documents an answer that isn't the JSON of the output's Body.
 	Content map[string]*huma.MediaType
-	// Streams is for answers without end: no deadline, and no HEAD.
+	// Streams marks an endless answer: no deadline and no HEAD.
 	Streams bool
 }
 
 const operationKey = "docket.operation"
 
-// operationOf is the operation that a middleware runs for.
+// operationOf returns the operation that a middleware runs for.
 func operationOf(ctx huma.Context) Operation {
 	return ctx.Operation().Metadata[operationKey].(Operation)
 }
 
-// register adds an operation to the router and to the OpenAPI document. It
-// panics for one that is inconsistent, so that the server doesn't start.
-//
-// Of a request it runs, in this order: the deadline, the router's gates
-// (authentication, tenant, role), reading the body, the answer that is remembered,
-// the checks of the contract (check.go), Huma's binding, the handler. Whatever error the handler returns goes through problemFrom.
+// register adds an operation to the router and to the OpenAPI document. It panics
+// for an inconsistent operation, so that the server doesn't start. The package
+// comment draws the order in which its middleware runs.
 func register[I, O any](r *Router, op Operation, handler func(context.Context, *I) (*O, error)) {
 	switch {
 	case op.access != public && op.access != user && op.access != tenant:
-		panic("httpapi: " + op.ID + ": who may call it isn't said")
+		panic("edge: " + op.ID + ": access is missing")
 	case (op.access == tenant) != (op.Action != ""):
-		panic("httpapi: " + op.ID + ": an action goes with tenant access, and only with it")
+		panic("edge: " + op.ID + ": tenant access needs an action, and only tenant access has one")
 	case op.ID == "" || op.Summary == "" || !slices.ContainsFunc(tags, func(t *huma.Tag) bool { return t.Name == op.Tag }):
-		panic("httpapi: " + op.Method + " " + op.Path + ": id, summary and one of the tags are needed")
+		panic("edge: " + op.Method + " " + op.Path + ": id, summary and a known tag are required")
 	}
 	h := huma.Operation{
 		Method:        op.Method,
@@ -83,7 +80,7 @@ func register[I, O any](r *Router, op Operation, handler func(context.Context, *
 		Extensions:    map[string]any{"x-docket-access": string(op.access)},
 		Middlewares:   slices.Concat(huma.Middlewares{r.deadline}, r.gates, huma.Middlewares{r.readBody}, r.recall, huma.Middlewares{r.check}),
 
-		// readBody and check do all of this, with codes and pointers.
+		// readBody and check do this, with codes and pointers.
 		MaxBodyBytes:       -1,
 		BodyReadTimeout:    -1,
 		SkipValidateParams: true,
@@ -113,9 +110,9 @@ func register[I, O any](r *Router, op Operation, handler func(context.Context, *
 	})
 }
 
-// deadline bounds the time a handler, and every query it makes, may take. For an
-// answer without end it also lifts what bounds the connection (http.Server's
-// ReadTimeout and WriteTimeout): the handler sets a deadline for each write.
+// deadline bounds the time of a handler and its queries. For an endless answer it
+// instead removes the connection's deadlines (http.Server's ReadTimeout and
+// WriteTimeout); the handler sets a deadline for each write.
 func (r *Router) deadline(ctx huma.Context, next func(huma.Context)) {
 	if operationOf(ctx).Streams {
 		connection := http.NewResponseController(humagin.Unwrap(ctx).Writer)

@@ -1,18 +1,18 @@
 package edge
 
-// list is every list's body.
+// List is the body of every list.
 type List[T any] struct {
 	Items      []T     `json:"items"`
 	NextCursor *string `json:"next_cursor" doc:"The cursor of the next page; null on the last."`
 }
 
-// Paged is what every list with pages takes.
+// Paged is the input of every list with pages.
 type Paged struct {
 	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"How many items at most."`
 	Cursor string `query:"cursor" doc:"The next_cursor of the page before."`
 }
 
-// OpenCursor is the position of a list's cursor, nil where the list begins.
+// OpenCursor returns the position of a list's cursor; nil without a cursor.
 func OpenCursor[P any](c *Cursors, p Paged, l Listing) (*P, error) {
 	if p.Cursor == "" {
 		return nil, nil

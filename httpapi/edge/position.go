@@ -11,25 +11,25 @@ import (
 
 const (
 	asOfParameter = "as_of"
-	// asOfHeaderName is sent where asOfParameter was, and only there.
+	// asOfHeaderName is sent if and only if the request has asOfParameter.
 	asOfHeaderName = "Docket-As-Of"
 )
 
-// minSeqParameter is what brings an operation the refusals of Positioned.
+// minSeqParameter adds the refusals of Positioned to an operation.
 const minSeqParameter = "min_seq"
 
-// Positioned is what every read of a tenant's read models takes but the catalog: who
-// reads that has written nothing, and needn't know how long the log is.
+// Positioned is the input of every read of a tenant's read models except the public
+// catalog, which must not reveal the log's length.
 type Positioned struct {
-	MinSeq int64 `query:"min_seq" minimum:"0" doc:"A seq that the answer must have seen, such as the Docket-Seq of a command: waits up to 2 s for it."`
+	MinSeq int64 `query:"min_seq" minimum:"0" doc:"A seq that the answer must include, such as the Docket-Seq of a command; the read waits for it up to 2 s."`
 }
 
-// usersKept is how many users' last positions are remembered. Who is forgotten
-// reads what there is, as with several replicas.
+// usersKept is how many users' positions are kept. A user whose position was evicted
+// may read an older state, as with several replicas.
 const usersKept = 100_000
 
-// positions remembers, per user and tenant, the last seq that this replica
-// acknowledged, so that the user reads their own writes.
+// Positions holds, per user and tenant, the last seq that this replica acknowledged, so
+// that users read their own writes.
 type Positions struct {
 	mu    sync.Mutex
 	users *lru.Cache[domain.UserID, map[domain.TenantID]int64]
@@ -43,7 +43,7 @@ func NewPositions() *Positions {
 	return &Positions{users: users}
 }
 
-// note remembers an acknowledged command.
+// Acknowledge records the seq of an accepted command.
 func (p *Positions) Acknowledge(u domain.UserID, t domain.TenantID, seq int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -55,7 +55,7 @@ func (p *Positions) Acknowledge(u domain.UserID, t domain.TenantID, seq int64) {
 	known[t] = max(known[t], seq)
 }
 
-// of is the user's last seq in a tenant, 0 where none is known.
+// Last returns the user's last seq in a tenant; 0 if unknown.
 func (p *Positions) Last(u domain.UserID, t domain.TenantID) int64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -63,7 +63,7 @@ func (p *Positions) Last(u domain.UserID, t domain.TenantID) int64 {
 	return known[t]
 }
 
-// all are the user's last seqs in every tenant.
+// All returns the user's last seq in every tenant.
 func (p *Positions) All(u domain.UserID) map[domain.TenantID]int64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()

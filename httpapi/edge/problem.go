@@ -19,8 +19,8 @@ import (
 
 const problemMediaType = "application/problem+json"
 
-// problem is an answer that refuses (RFC 9457). It is a huma.StatusError with
-// headers, so that Huma writes it as it stands.
+// problem is the answer to a refused request (RFC 9457). It is a huma.StatusError
+// with headers, which Huma writes unchanged.
 type problem struct {
 	Type      string              `json:"type" format:"uri-reference" example:"/problems/not-found" doc:"Where the code is explained."`
 	Title     string              `json:"title"`
@@ -30,15 +30,15 @@ type problem struct {
 	RequestID string              `json:"request_id"`
 	Errors    []domain.FieldError `json:"errors,omitempty" doc:"With validation-failed: what is wrong where."`
 
-	// Members are the further members that single codes have.
+	// Members are the additional members of some codes.
 	Members map[string]any `json:"-"`
 
-	// written, if not nil, is the problem as it was answered before.
+	// written, if not nil, is the body of the problem that is replayed.
 	written []byte
 }
 
-// newProblem dresses a refusal as the table says. A code that isn't in the
-// table, and the code "internal", show nothing of what the refusal holds.
+// newProblem renders a refusal as the problem table says. Unknown codes and
+// "internal" show nothing of the refusal's content.
 func newProblem(refusal *domain.Error, requestID string) *problem {
 	kind, known := problemKinds[refusal.Code]
 	if !known || refusal.Code == domain.CodeInternal {
@@ -61,16 +61,14 @@ func newProblem(refusal *domain.Error, requestID string) *problem {
 	return p
 }
 
-// problemFrom turns any error into the problem that the client gets. The second
-// result says that the error is none of the refusals a client may read: its text
-// isn't in the problem, and the caller has to log it.
+// problemFrom returns the problem for an error. unexpected reports that the error is
+// not a refusal that a client may read: the problem hides its text and the caller
+// must log it.
 //
-// An event that a newer version of Docket wrote, and this one can't read, is
-// "overloaded" too: nothing was done, and by then another replica may answer. No
-// decision is ever made without it.
-//
-// A deadline that passed, or a request that was given up, is "overloaded": the
-// commands answer "outcome-unknown" themselves where an append was under way.
+// An event of a newer version of Docket, which this replica can't read, is
+// "overloaded": nothing was done, and a newer replica may answer the next attempt.
+// So is a deadline that passed or a canceled request; commands return
+// "outcome-unknown" themselves if an append was in flight.
 func problemFrom(err error, requestID string) (p *problem, unexpected bool) {
 	var refusal *domain.Error
 	switch {
@@ -83,12 +81,12 @@ func problemFrom(err error, requestID string) (p *problem, unexpected bool) {
 		p = newProblem(refusal, requestID)
 		return p, p.Code == domain.CodeInternal
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		return newProblem(domain.Refuse(domain.CodeOverloaded, "the request took too long and was given up"), requestID), false
+		return newProblem(domain.Refuse(domain.CodeOverloaded, "the request took too long and was canceled"), requestID), false
 	}
 	return newProblem(&domain.Error{Code: domain.CodeInternal}, requestID), true
 }
 
-// Error is the code and the detail.
+// Error returns the code and the detail.
 func (p *problem) Error() string { return string(p.Code) + ": " + p.Detail }
 
 // GetStatus makes a problem a huma.StatusError.
@@ -97,7 +95,7 @@ func (p *problem) GetStatus() int { return p.Status }
 // ContentType makes Huma label a problem as one.
 func (p *problem) ContentType(string) string { return problemMediaType }
 
-// GetHeaders are the headers that belong to the code: WWW-Authenticate (RFC
+// GetHeaders returns the headers of the code: WWW-Authenticate (RFC
 // 6750, section 3) and Retry-After.
 func (p *problem) GetHeaders() http.Header {
 	h := http.Header{}
@@ -113,8 +111,8 @@ func (p *problem) GetHeaders() http.Header {
 	return h
 }
 
-// MarshalJSON writes the standard members in their order and then the further
-// ones by name, none of which can stand in a standard one's place.
+// MarshalJSON writes the standard members in order and then the additional ones by
+// name; none of them can replace a standard one.
 func (p *problem) MarshalJSON() ([]byte, error) {
 	if p.written != nil {
 		return p.written, nil
@@ -138,7 +136,7 @@ func (p *problem) MarshalJSON() ([]byte, error) {
 	return slices.Concat(standard[:len(standard)-1], []byte{','}, rest[1:]), nil
 }
 
-// TransformSchema documents the further members.
+// TransformSchema documents the additional members.
 func (p *problem) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
 	for name, doc := range map[string]string{
 		"required_role":   "With insufficient-role: the least role that would do.",
@@ -158,8 +156,8 @@ func (p *problem) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema 
 	return s
 }
 
-// writeProblem answers with the problem and ends the chain. A header that a
-// middleware has set before, such as a limiter's Retry-After, stays.
+// writeProblem answers with the problem and ends the chain. It keeps headers that an
+// earlier middleware has set.
 func writeProblem(c *gin.Context, p *problem) {
 	for name, values := range p.GetHeaders() {
 		if c.Writer.Header().Get(name) == "" {
@@ -175,13 +173,13 @@ func writeProblem(c *gin.Context, p *problem) {
 	c.Abort()
 }
 
-// refuse answers with the problem of err from a middleware, which returns after
-// it without calling the next.
+// refuse answers with the problem of err. The calling middleware returns after it
+// without calling next.
 func (r *Router) refuse(ctx huma.Context, err error) {
 	writeProblem(humagin.Unwrap(ctx), r.problem(ctx.Context(), err))
 }
 
-// problem is problemFrom with the log line for what a client may not read.
+// problem is problemFrom that also logs errors that the client may not read.
 func (r *Router) problem(ctx context.Context, err error) *problem {
 	p, unexpected := problemFrom(err, requestIDFrom(ctx))
 	if unexpected {
@@ -189,15 +187,15 @@ func (r *Router) problem(ctx context.Context, err error) *problem {
 			slog.Any("error", err), slog.String("request_id", p.RequestID))
 	}
 	if errors.Is(err, domain.ErrUnknownEvent) {
-		r.log.LogAttrs(ctx, slog.LevelWarn, "request left to a newer version",
+		r.log.LogAttrs(ctx, slog.LevelWarn, "request needs a newer version",
 			slog.Any("error", err), slog.String("request_id", p.RequestID))
 	}
 	return p
 }
 
-// humaProblem stands in for huma.NewErrorWithContext: whatever Huma itself
-// refuses comes out as our problem. Nearly everything is checked before Huma
-// looks (check.go); this is for what is left, and for errors of resolvers.
+// humaProblem replaces huma.NewErrorWithContext, so that Huma's own refusals are
+// problems. check.go refuses nearly everything before; the rest are errors of parsing
+// and of resolvers.
 func humaProblem(ctx huma.Context, status int, msg string, errs ...error) huma.StatusError {
 	requestID := ""
 	if ctx != nil {

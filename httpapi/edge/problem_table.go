@@ -2,7 +2,7 @@ package edge
 
 import "docket/domain"
 
-// problemKind is what all problems with one code have in common.
+// problemKind is what all problems with one code share.
 type problemKind struct {
 	Status      int
 	Title       string
@@ -11,8 +11,8 @@ type problemKind struct {
 	RetryAfter int
 }
 
-// problems gives each code its status, title and explanation. It is the only
-// place where a code of the domain meets HTTP; the order is the statuses'.
+// problemKinds maps each code to its status, title and explanation. It is the only
+// place that maps domain codes to HTTP; the order is that of the statuses.
 var problemKinds = map[domain.Code]problemKind{
 	domain.CodeMalformed: {Status: 400, Title: "Malformed request",
 		Explanation: "The request can't be read: the body isn't the JSON it should be (or names a member twice, isn't valid UTF-8, nests too deep, has an absurd number, is missing), or the query string or a header is malformed. The detail says what and where. Nothing was done."},
@@ -27,23 +27,21 @@ var problemKinds = map[domain.Code]problemKind{
 	domain.CodeUnsupportedCombination: {Status: 400, Title: "Unsupported combination",
 		Explanation: "Each of the parameters is fine, but not together, or not now: as_of can't be combined with q or lie in the future, min_seq can't lie above the log's head or go with as_of."},
 	domain.CodeUnauthenticated: {Status: 401, Title: "Not authenticated",
-		Explanation: "The operation needs an access token in the Authorization header (Bearer), and there was none, or one that isn't valid here, or the credentials were wrong. Log in to get one."},
+		Explanation: "The operation needs a valid access token in the Authorization header (Bearer), or the credentials are wrong. Log in to get a token."},
 	domain.CodeTokenExpired: {Status: 401, Title: "Token expired",
-		Explanation: "The token was valid and isn't any more. Refresh it, or log in again."},
+		Explanation: "The token has expired. Refresh it, or log in again."},
 	domain.CodeTenantAccessDenied: {Status: 403, Title: "No access to this tenant",
-		Explanation: "The tenant doesn't exist or you are no member of it; which of the two isn't said."},
+		Explanation: "The tenant doesn't exist or you are not a member of it."},
 	domain.CodeInsufficientRole: {Status: 403, Title: "Insufficient role",
-		Explanation: "Your role in this tenant doesn't allow this: your_role is what you have, required_role the least that would do."},
+		Explanation: "Your role in this tenant doesn't allow this: your_role is your role, required_role the minimal one."},
 	domain.CodeNotYours: {Status: 403, Title: "Not yours",
-		Explanation: "Your role allows this only for what is your own: a project that you own, a task that you created."},
-	domain.CodeTenantSuspended: {Status: 403, Title: "Tenant suspended",
-		Explanation: "The operator has suspended this tenant."},
+		Explanation: "Your role allows this only for your own resources: a project that you own, a task that you created."},
 	domain.CodeRegistrationClosed: {Status: 403, Title: "Registration closed",
-		Explanation: "The tenant doesn't take members who invite themselves; nobody was registered. An owner can open the registration or add you."},
+		Explanation: "The tenant takes no registrations; no user was created. An owner can open the registration or add you."},
 	domain.CodeSetupCodeRequired: {Status: 403, Title: "Setup code required",
 		Explanation: "The first user of a new installation becomes its owner, and must show the setup code that the server printed when it started."},
 	domain.CodeNotFound: {Status: 404, Title: "Not found",
-		Explanation: "There is nothing at this address that you could see: the path is unknown, the id isn't one, or what it names doesn't exist in this tenant."},
+		Explanation: "The path is unknown, the id is malformed, or the resource doesn't exist in this tenant."},
 	domain.CodeMethodNotAllowed: {Status: 405, Title: "Method not allowed",
 		Explanation: "The path exists, but not with this method. The Allow header lists the methods it has."},
 	domain.CodeInvalidTransition: {Status: 409, Title: "Invalid transition",
@@ -55,13 +53,13 @@ var problemKinds = map[domain.Code]problemKind{
 	domain.CodeAlreadyMember: {Status: 409, Title: "Already a member",
 		Explanation: "The user is a member of this tenant already."},
 	domain.CodeLastOwner: {Status: 409, Title: "Last owner",
-		Explanation: "A tenant always has an owner. Make someone else owner first."},
+		Explanation: "A tenant must have an owner. Make another member owner first."},
 	domain.CodeProjectClosed: {Status: 409, Title: "Project closed",
 		Explanation: "The project is completed, cancelled or archived: it, its tasks and their comments can be read, not written."},
 	domain.CodeConcurrentUpdate: {Status: 409, Title: "Concurrent update",
-		Explanation: "Others changed the same thing at the same time, again and again. Nothing was done; try again."},
+		Explanation: "Concurrent requests kept changing the same resource. Nothing was done; try again."},
 	domain.CodeVersionConflict: {Status: 412, Title: "Version conflict",
-		Explanation: "If-Match names another version than the present one, which is current_version. Read again, then decide again."},
+		Explanation: "If-Match doesn't match the present version, which is current_version. Read the resource again before you retry."},
 	domain.CodePayloadTooLarge: {Status: 413, Title: "Payload too large",
 		Explanation: "The body is larger than 1 MiB."},
 	domain.CodeUnsupportedMediaType: {Status: 415, Title: "Unsupported media type",
@@ -70,14 +68,12 @@ var problemKinds = map[domain.Code]problemKind{
 		Explanation: "The request can be read, but something in it isn't allowed. Each of errors has a pointer (a JSON pointer into the body, or / and the name of a query parameter), a stable code and a detail for people."},
 	domain.CodeIdempotencyKeyReused: {Status: 422, Title: "Idempotency key reused",
 		Explanation: "The Idempotency-Key was used before with another request. A new request needs a new key."},
-	domain.CodeRateLimited: {Status: 429, Title: "Too many requests", RetryAfter: 1,
-		Explanation: "You asked too often. Wait as long as Retry-After says, in seconds."},
 	domain.CodeInternal: {Status: 500, Title: "Internal error",
 		Explanation: "The server failed; the cause is in its log under the request_id."},
 	domain.CodeReadModelLagging: {Status: 503, Title: "Read model lagging", RetryAfter: 1,
-		Explanation: "The read model hasn't come so far in the log yet that this could be read. Try again after Retry-After seconds."},
+		Explanation: "The read model hasn't processed the log up to the requested position yet. Try again after Retry-After seconds."},
 	domain.CodeOverloaded: {Status: 503, Title: "Overloaded", RetryAfter: 1,
-		Explanation: "The server has too much to do and did nothing of this, or a read took too long; or, while Docket is being upgraded, this replica met what only a newer one can read. Try again after Retry-After seconds."},
+		Explanation: "The server is overloaded and did nothing, or a read took too long, or, during an upgrade of Docket, this replica can't read an event of a newer one. Try again after Retry-After seconds."},
 	domain.CodeOutcomeUnknown: {Status: 503, Title: "Outcome unknown", RetryAfter: 1,
-		Explanation: "The database went away before it said whether the change is kept: it may or may not have been carried out. Look before you repeat it."},
+		Explanation: "The connection to the database failed before the commit was confirmed: the change may or may not have been made. Read before you repeat it."},
 }

@@ -9,8 +9,8 @@ import (
 	"docket/domain"
 )
 
-// RegisterPublic adds an operation that needs no token. The tenant is zero
-// unless the operation resolves one, and where the name leads to none.
+// RegisterPublic adds an operation without a token. The handler's tenant is zero unless
+// the operation resolves an existing one.
 func RegisterPublic[I, O any](r *Router, op Operation, handle func(context.Context, domain.TenantID, *I) (*O, error)) {
 	op.access = public
 	register(r, withTenantHeaders(op), func(ctx context.Context, in *I) (*O, error) {
@@ -18,26 +18,26 @@ func RegisterPublic[I, O any](r *Router, op Operation, handle func(context.Conte
 	})
 }
 
-// RegisterUser adds an operation of a user, whatever their memberships.
+// RegisterUser adds an operation of a user, independent of memberships.
 func RegisterUser[I, O any](r *Router, op Operation, handle func(context.Context, domain.UserID, *I) (*O, error)) {
 	op.access = user
-	register(r, withIdempotencyKey(withTenantHeaders(op)), remembering(r, op, func(ctx context.Context, in *I) (*O, error) {
+	register(r, withIdempotencyKey(withTenantHeaders(op)), withIdempotency(r, op, func(ctx context.Context, in *I) (*O, error) {
 		return handle(ctx, CallerOf(ctx).Identity.User, in)
 	}))
 }
 
-// RegisterScoped adds an operation of a tenant's members, and makes a read
-// again where the membership changed under it.
+// RegisterScoped adds an operation of a tenant's members. It runs the handler again if
+// the membership changed during a read.
 func RegisterScoped[I, O any](r *Router, op Operation, handle func(context.Context, domain.Scope, *I) (*O, error)) {
 	op.access = tenant
-	register(r, withIdempotencyKey(withTenantHeaders(op)), remembering(r, op, func(ctx context.Context, in *I) (*O, error) {
+	register(r, withIdempotencyKey(withTenantHeaders(op)), withIdempotency(r, op, func(ctx context.Context, in *I) (*O, error) {
 		c := CallerOf(ctx)
 		for range scopeAttempts {
 			out, err := handle(ctx, c.Scope, in)
 			if !errors.Is(err, domain.ErrScopeStale) {
 				return out, err
 			}
-			if err := r.enter(ctx, op, c, true); err != nil {
+			if err := r.verifyMembership(ctx, op, c, true); err != nil {
 				return nil, err
 			}
 		}

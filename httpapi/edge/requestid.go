@@ -14,10 +14,10 @@ const (
 
 type requestIDKey struct{}
 
-// identify gives the request an id: the client's own where it is 1 to 128
-// visible ASCII characters, else a new UUIDv7. The answer carries it in
-// X-Request-ID. An unfit one is replaced, not refused: it is a matter of
-// tracing, and whatever is taken over ends up in logs and in the activity log.
+// identify gives the request an id: the client's X-Request-ID if it has 1 to 128
+// visible ASCII characters, else a new UUIDv7. The answer carries it. An invalid id is
+// replaced, not refused, because it serves tracing only; a valid one is written to
+// logs and to the activity log.
 func identify(c *gin.Context) {
 	id := c.GetHeader(requestIDHeader)
 	if !validRequestID(id) {
@@ -39,8 +39,8 @@ func validRequestID(id string) bool {
 	return true
 }
 
-// requestIDFrom is the id that identify gave the request, or "" outside one. It
-// is tracing, and so the one value that a request's context carries.
+// requestIDFrom returns the id that identify gave the request, or "" outside a
+// request.
 func requestIDFrom(ctx context.Context) string {
 	id, _ := ctx.Value(requestIDKey{}).(string)
 	return id

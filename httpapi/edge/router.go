@@ -18,17 +18,17 @@ import (
 	"docket/domain"
 )
 
-// middleware is Huma's: it answers itself (router.refuse) or calls next.
+// middleware is Huma's: it answers the request (Router.refuse) or calls next.
 type middleware = func(ctx huma.Context, next func(huma.Context))
 
-// Config is what the edge needs to know.
+// Config configures a Router.
 type Config struct {
 	Logger  *slog.Logger
 	Version string // of the API, in OpenAPI
 
-	// Commands resolve tenants, admit members and keep idempotency records.
+	// Commands resolves tenants, verifies memberships and keeps idempotency records.
 	Commands *commands.Commands
-	// Sessions says whether a token's session still exists.
+	// Sessions checks that a token's session still exists.
 	Sessions Sessions
 	// Tokens verifies access tokens.
 	Tokens *Tokens
@@ -36,12 +36,12 @@ type Config struct {
 	// Timeout bounds an operation that doesn't stream; 0 is 15 s.
 	Timeout time.Duration
 
-	// Metrics is where the router registers what it counts; nowhere if nil.
+	// Metrics is the registry of the router's metrics; nil registers none.
 	Metrics prometheus.Registerer
 }
 
-// router is the edge: Gin for routing, Huma for the contract, and everything
-// about HTTP that isn't a resource.
+// Router serves the operations that are registered with it, as an http.Handler. Gin
+// routes requests, Huma holds the contract.
 type Router struct {
 	engine  *gin.Engine
 	api     huma.API
@@ -59,13 +59,13 @@ type Router struct {
 	bodyTimeout time.Duration
 }
 
-// Sessions is what the router needs of the sessions.
+// Sessions checks the sessions of access tokens.
 type Sessions interface {
 	// Check returns CodeUnauthenticated unless the session exists and is the user's.
 	Check(ctx context.Context, session uuid.UUID, user domain.UserID) error
 }
 
-// New makes a router with the operations that explain problems, the OpenAPI
+// New returns a Router with the operations that explain problems, the OpenAPI
 // document and the docs page.
 func New(cfg Config) *Router {
 	r := newRouter(cfg)
@@ -74,7 +74,7 @@ func New(cfg Config) *Router {
 	return r
 }
 
-// bare is a router without gates.
+// newRouter returns a Router without gates and replay.
 func newRouter(cfg Config) *Router {
 	setGlobals()
 	r := &Router{engine: gin.New(), log: cfg.Logger, timeout: cfg.Timeout, bodyTimeout: bodyTimeout, metrics: newMetrics(cfg.Metrics),
@@ -83,22 +83,22 @@ func newRouter(cfg Config) *Router {
 		r.timeout = defaultTimeout
 	}
 
-	// The request's context is the handlers' context: without it a client that
-	// hangs up, and every deadline, would stop nothing.
+	// Handlers get the request's context, so that deadlines and a client that
+	// disconnects cancel their work.
 	r.engine.ContextWithFallback = true
-	// A redirect to a similar path would take X-Forwarded-Prefix on faith.
+	// A redirect to a similar path would trust X-Forwarded-Prefix.
 	r.engine.RedirectTrailingSlash = false
 	r.engine.RedirectFixedPath = false
 	r.engine.HandleMethodNotAllowed = true
-	// An encoded slash belongs to a name; it doesn't begin another segment.
+	// An encoded slash is part of a segment and doesn't end it.
 	r.engine.UseRawPath = true
-	_ = r.engine.SetTrustedProxies(nil) // no header says who the client is; without a name to parse it can't fail
+	_ = r.engine.SetTrustedProxies(nil) // trusts no header about the client's address; nil can't fail
 	r.engine.Use(identify, accessLog(r.log, r.metrics), standardHeaders, recovery(r.log))
 	r.engine.NoRoute(func(c *gin.Context) {
 		writeProblem(c, newProblem(errNowhere, requestIDFrom(c.Request.Context())))
 	})
 	r.engine.NoMethod(func(c *gin.Context) {
-		writeProblem(c, newProblem(domain.Refuse(domain.CodeMethodNotAllowed, "this address has the methods %s",
+		writeProblem(c, newProblem(domain.Refuse(domain.CodeMethodNotAllowed, "this address supports %s",
 			c.Writer.Header().Get("Allow")), requestIDFrom(c.Request.Context())))
 	})
 
@@ -115,11 +115,11 @@ func newRouter(cfg Config) *Router {
 // ServeHTTP makes the router an http.Handler.
 func (r *Router) ServeHTTP(w http.ResponseWriter, req *http.Request) { r.engine.ServeHTTP(w, req) }
 
-// OpenAPI is the contract, as it is served at /openapi.json.
+// OpenAPI returns the document that is served at /openapi.json.
 func (r *Router) OpenAPI() ([]byte, error) { return r.openAPI() }
 
-// setGlobals sets what Gin and Huma keep in package variables, before the first
-// schema is made.
+// setGlobals sets the package variables of Gin and Huma. It runs before the first
+// schema is built.
 var setGlobals = sync.OnceFunc(func() {
 	gin.SetMode(gin.ReleaseMode)
 	huma.DefaultArrayNullable = false
@@ -130,8 +130,8 @@ var setGlobals = sync.OnceFunc(func() {
 	}
 })
 
-// standardHeaders go with every answer; the docs page replaces the policy.
-// Strict-Transport-Security is the business of whatever ends TLS before us.
+// standardHeaders sets the headers of every answer; the docs page replaces the
+// policy. The proxy that terminates TLS sends Strict-Transport-Security.
 func standardHeaders(c *gin.Context) {
 	c.Header("Cache-Control", "no-store")
 	c.Header("X-Content-Type-Options", "nosniff")
@@ -140,8 +140,8 @@ func standardHeaders(c *gin.Context) {
 	c.Header("Cross-Origin-Resource-Policy", "same-origin")
 }
 
-// adapter is humagin's, but that what answers GET answers HEAD as well (RFC
-// 9110, section 9.1); net/http leaves the body out.
+// adapter is humagin's adapter that also answers HEAD for every GET operation (RFC
+// 9110, section 9.1); net/http drops the body.
 type adapter struct {
 	*gin.Engine
 	metrics *metrics

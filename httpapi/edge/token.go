@@ -15,47 +15,47 @@ import (
 )
 
 const (
-	// tokenLifetime is how long an access token is good for.
+	// tokenLifetime is how long an access token is valid.
 	tokenLifetime = 15 * time.Minute
 	// tokenLeeway is how far two replicas' clocks may be apart.
 	tokenLeeway = 30 * time.Second
 	// tokenType keeps other kinds of tokens from being used as access tokens (RFC 9068).
 	tokenType = "at+jwt"
-	// tokenAudience is who the tokens are for.
+	// tokenAudience is the audience of the tokens.
 	tokenAudience = "docket-api"
-	// tokensKept is how many verified tokens are remembered, each of some 500 bytes.
+	// tokensKept is how many verified tokens are cached, each of some 500 bytes.
 	tokensKept = 10_000
-	// minSigningKey is the least length, in bytes, of an HS256 key (RFC 7518, section 3.2).
+	// minSigningKey is the minimal length, in bytes, of an HS256 key (RFC 7518, section 3.2).
 	minSigningKey = 32
 )
 
-// SigningKey is a key for access tokens. ID stands in the tokens' header, so
-// that keys can be rotated: the first signs, all verify.
+// SigningKey is a key for access tokens. ID is the kid in the tokens' header, so that
+// keys can be rotated: the first signs, all verify.
 type SigningKey struct {
 	ID     string
 	Secret []byte
 }
 
-// tokens issues and verifies access tokens: JWT by HS256 and nothing else.
+// Tokens issues and verifies access tokens: JWT with HS256 and nothing else.
 type Tokens struct {
 	signing SigningKey
 	keys    map[string][]byte
 	issuer  string
 	now     func() time.Time
 	parser  *jwt.Parser
-	// verified are tokens that were found good, and whose they are: a busy client
-	// sends the same one thousands of times.
+	// verified caches valid tokens with their identity: a busy client sends the
+	// same token thousands of times.
 	verified *lru.Cache[string, Identity]
 }
 
-// claims are all there is in a token: it names a user and a session, never a
-// role or a tenant.
+// claims are the claims of a token. It names a user and a session, never a role or a
+// tenant.
 type claims struct {
 	jwt.RegisteredClaims
 	Session string `json:"sid"`
 }
 
-// identity is who calls.
+// Identity is the user, the session and the expiry of an access token.
 type Identity struct {
 	User    domain.UserID
 	Session uuid.UUID
@@ -64,7 +64,7 @@ type Identity struct {
 
 func NewTokens(keys []SigningKey, issuer string, now func() time.Time) (*Tokens, error) {
 	if len(keys) == 0 {
-		return nil, errors.New("at least one signing key is needed")
+		return nil, errors.New("at least one signing key is required")
 	}
 	t := &Tokens{signing: keys[0], keys: map[string][]byte{}, issuer: issuer, now: now}
 	for _, k := range keys {
@@ -91,7 +91,7 @@ func NewTokens(keys []SigningKey, issuer string, now func() time.Time) (*Tokens,
 	return t, nil
 }
 
-// issue makes an access token and says for how long it is good.
+// Issue returns a new access token and its lifetime.
 func (t *Tokens) Issue(u domain.UserID, session uuid.UUID) (string, time.Duration, error) {
 	id, err := uuid.NewRandom()
 	if err != nil {
@@ -114,14 +114,13 @@ func (t *Tokens) Issue(u domain.UserID, session uuid.UUID) (string, time.Duratio
 	return signed, tokenLifetime, nil
 }
 
-// compactForm is three parts of base64url. Asked before the parser, which takes
-// a line break at the end.
+// compactForm is three parts of base64url. It is checked first because the parser
+// accepts a line break at the end.
 var compactForm = regexp.MustCompile(`^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$`)
 
-// verify reads a token. Errors: CodeTokenExpired, CodeUnauthenticated.
-//
-// A token that was good once is good until it expires: the keys don't change while
-// the server runs, and whether the session still is there others ask.
+// Verify returns the identity of a token, or CodeTokenExpired or CodeUnauthenticated.
+// A token that was valid once stays valid until it expires: the keys don't change
+// while the server runs, and the gates check the session separately.
 func (t *Tokens) Verify(token string) (Identity, error) {
 	if who, ok := t.verified.Get(token); ok && t.now().Before(who.Expires) {
 		return who, nil
@@ -157,8 +156,8 @@ func (t *Tokens) read(token string) (Identity, error) {
 	return Identity{User: domain.UserID(user), Session: session, Expires: c.ExpiresAt.Time}, nil
 }
 
-// keyOf finds the key that a token names among ours, and refuses every other
-// kind of token and every extension that we would have to understand (RFC 8725).
+// keyOf returns the key that a token names. It refuses other kinds of tokens and
+// critical extensions (RFC 8725).
 func (t *Tokens) keyOf(token *jwt.Token) (any, error) {
 	if token.Header["typ"] != tokenType {
 		return nil, errors.New("not an access token")
@@ -174,7 +173,7 @@ func (t *Tokens) keyOf(token *jwt.Token) (any, error) {
 	return key, nil
 }
 
-// ParseSigningKey reads "kid:base64", standard alphabet, with or without padding.
+// ParseSigningKey parses "kid:base64", standard alphabet, with or without padding.
 func ParseSigningKey(s string) (SigningKey, error) {
 	for i := range len(s) {
 		if s[i] != ':' {

@@ -13,17 +13,17 @@ import (
 	"docket/domain"
 )
 
-// The codes of what can be wrong with a member or a parameter. They are part of
-// the HTTP contract; the domain uses the same words for its own checks.
+// The codes of field errors. They are part of the HTTP contract; the domain uses the
+// same words for its own checks.
 const (
-	FieldRequired   = "required"   // it must be there
-	FieldUnknown    = "unknown"    // nothing of this name is known here, in this case
+	FieldRequired   = "required"   // missing
+	FieldUnknown    = "unknown"    // no member or parameter of this name, in this case
 	FieldType       = "type"       // null, or of another JSON type
 	FieldCharacters = "characters" // control characters other than newline and tab
 	FieldTooShort   = "too_short"  // characters of a text, items of a list
 	FieldTooLong    = "too_long"
 	FieldFormat     = "format" // not a date, UUID, e-mail address …
-	FieldEnum       = "enum"   // not one of the values there are
+	FieldEnum       = "enum"   // not one of the listed values
 	FieldRange      = "range"  // a number too small or too large
 	FieldDuplicate  = "duplicate"
 )
@@ -33,7 +33,7 @@ const (
 	maxPointer  = 200 // bytes of a pointer in an answer
 )
 
-// findings is what is wrong with a request, in the order of the request.
+// findings are the field errors of a request, in the order of the request.
 type findings []domain.FieldError
 
 func (f *findings) add(at jsontext.Pointer, code, format string, args ...any) {
@@ -49,8 +49,8 @@ func (f findings) err() error {
 	return &domain.Error{Code: domain.CodeValidationFailed, Detail: "the request has invalid fields", Fields: f}
 }
 
-// shortPointer is the pointer, or where it is too long to be sent back (the
-// name of an unknown member may have a megabyte) that of what it is in.
+// shortPointer returns the pointer, or its nearest parent that is short enough to be
+// sent back: the name of an unknown member may have a megabyte.
 func shortPointer(at jsontext.Pointer) string {
 	for len(at) > maxPointer {
 		at = at.Parent()
@@ -58,20 +58,18 @@ func shortPointer(at jsontext.Pointer) string {
 	return string(at)
 }
 
-// shape walks a body beside its schema.
+// shape walks a body and its schema in parallel.
 //
-// Huma has a validator too. It takes null for every optional member, whatever
-// the schema says; it loses its place after a member with a dot in its name;
-// it reports in random order, in words without codes and with the values. So
-// the walk is ours, and Huma's part is the schema and the formats.
+// Huma's own validator accepts null for every optional member, reports wrong places
+// after a member with a dot in its name, and reports in random order, without codes
+// and with the values. Only its schemas and formats are used.
 type shape struct {
 	schemas huma.Registry
 	dec     *jsontext.Decoder
 	found   findings
 }
 
-// checkShape reports what in body, which checkJSON has found to be JSON,
-// doesn't fit the schema.
+// checkShape returns where body, which is JSON (checkJSON), doesn't fit the schema.
 func checkShape(schemas huma.Registry, s *huma.Schema, body []byte) findings {
 	c := shape{schemas: schemas, dec: jsontext.NewDecoder(strings.NewReader(string(body)))}
 	if err := c.value(s, ""); err != nil {
@@ -84,7 +82,7 @@ func (c *shape) value(s *huma.Schema, at jsontext.Pointer) error {
 	s = resolve(c.schemas, s)
 	kind := c.dec.PeekKind()
 	if !fits(kind, s) {
-		c.found.add(at, FieldType, "%s is wanted here", typeName(s))
+		c.found.add(at, FieldType, "must be %s", typeName(s))
 		return c.dec.SkipValue()
 	}
 	switch kind {
@@ -120,7 +118,7 @@ func (c *shape) object(s *huma.Schema, at jsontext.Pointer) error {
 		seen[name] = true
 		member, known := memberSchema(s, name)
 		if !known {
-			c.found.add(at.AppendToken(name), FieldUnknown, "there is no such member here")
+			c.found.add(at.AppendToken(name), FieldUnknown, "there is no such member")
 			if err := c.dec.SkipValue(); err != nil {
 				return err
 			}
@@ -158,7 +156,7 @@ func (c *shape) array(s *huma.Schema, at jsontext.Pointer) error {
 				return err
 			}
 			if seen[string(text)] {
-				c.found.add(item, FieldDuplicate, "this stands in the list already")
+				c.found.add(item, FieldDuplicate, "the item is duplicated")
 			}
 			seen[string(text)] = true
 			checkText(&c.found, resolve(c.schemas, s.Items), item, string(text))
@@ -173,7 +171,8 @@ func (c *shape) array(s *huma.Schema, at jsontext.Pointer) error {
 	return err
 }
 
-// memberSchema is what an object's schema says of a member; nil is anything.
+// memberSchema returns the schema of an object's member (nil allows anything) and
+// whether the member is known.
 func memberSchema(s *huma.Schema, name string) (*huma.Schema, bool) {
 	if member, ok := s.Properties[name]; ok {
 		return member, true
@@ -226,8 +225,8 @@ func typeName(s *huma.Schema) string {
 	return name
 }
 
-// requireCheckable panics for a schema with keywords that the checks don't
-// know, so that none stands in the contract without being kept.
+// requireCheckable panics for a schema with a keyword that the checks ignore, so that
+// the contract promises nothing that isn't enforced.
 func requireCheckable(schemas huma.Registry, s *huma.Schema, seen map[*huma.Schema]bool) {
 	s = resolve(schemas, s)
 	if seen[s] {
@@ -237,7 +236,7 @@ func requireCheckable(schemas huma.Registry, s *huma.Schema, seen map[*huma.Sche
 	if s.OneOf != nil || s.AnyOf != nil || s.AllOf != nil || s.Not != nil || s.Const != nil || s.Discriminator != nil ||
 		s.ExclusiveMinimum != nil || s.ExclusiveMaximum != nil || s.MultipleOf != nil || s.MinProperties != nil ||
 		s.MaxProperties != nil || len(s.DependentRequired) > 0 {
-		panic("httpapi: a request's schema uses a keyword that validation.go doesn't check: " + s.Description)
+		panic("edge: a request's schema uses a keyword that validation.go doesn't check: " + s.Description)
 	}
 	if s.Items != nil {
 		requireCheckable(schemas, s.Items, seen)

@@ -14,8 +14,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// The checks of single values, the same for members of a body and for
-// parameters. Each reports at most one thing per value.
+// The checks of single values, shared by members of a body and parameters. Each
+// reports at most one error per value.
 
 func checkCharacters(f *findings, at jsontext.Pointer, text string) bool {
 	forbidden := func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' }
@@ -33,13 +33,13 @@ func checkText(f *findings, s *huma.Schema, at jsontext.Pointer, text string) {
 	n := utf8.RuneCountInString(text)
 	switch {
 	case s.MinLength != nil && n < *s.MinLength:
-		f.add(at, FieldTooShort, "at least %d characters are needed", *s.MinLength)
+		f.add(at, FieldTooShort, "must have at least %d characters", *s.MinLength)
 	case s.MaxLength != nil && n > *s.MaxLength:
-		f.add(at, FieldTooLong, "at most %d characters are allowed, these are %d", *s.MaxLength, n)
+		f.add(at, FieldTooLong, "must have at most %d characters, has %d", *s.MaxLength, n)
 	case len(s.Enum) > 0 && !slices.Contains(s.Enum, any(text)):
-		f.add(at, FieldEnum, "one of %s is wanted", enumNames(s))
+		f.add(at, FieldEnum, "must be one of %s", enumNames(s))
 	case !formatFits(s, text):
-		f.add(at, FieldFormat, "%s is wanted here", formatName(s))
+		f.add(at, FieldFormat, "must be %s", formatName(s))
 	}
 }
 
@@ -55,14 +55,14 @@ const UUIDPattern = `[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}`
 
 var canonicalUUID = regexp.MustCompile("^" + UUIDPattern + "$")
 
-// timeForm is RFC 3339's; Go takes 9:00 and an offset of +24:60 as well.
+// timeForm is the form of RFC 3339; Go also parses 9:00 and an offset of +24:60.
 var timeForm = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$`)
 
 // IsDateTime reports whether text is a time as RFC 3339 writes it.
 func IsDateTime(text string) bool { return timeForm.MatchString(text) }
 
-// formatFits checks format and pattern. A UUID has one spelling here: not the
-// URN, the braces or the bare hexadecimal that Huma takes for one as well.
+// formatFits checks format and pattern. A UUID has 36 characters; Huma would also
+// accept a URN, braces and bare hexadecimal.
 func formatFits(s *huma.Schema, text string) bool {
 	if s.Format == "uuid" && !canonicalUUID.MatchString(text) || s.Format == "date-time" && !timeForm.MatchString(text) {
 		return false
@@ -78,7 +78,7 @@ func formatFits(s *huma.Schema, text string) bool {
 var formatNames = map[string]string{
 	"uuid":      "a UUID of 36 characters",
 	"date":      "a date as YYYY-MM-DD",
-	"date-time": "a time as RFC 3339 has it",
+	"date-time": "a time as in RFC 3339",
 	"email":     "an e-mail address",
 	"idn-email": "an e-mail address",
 	"uri":       "an absolute URI",
@@ -99,14 +99,14 @@ func formatName(s *huma.Schema) string {
 func checkCount(f *findings, s *huma.Schema, at jsontext.Pointer, n int) {
 	switch {
 	case s.MinItems != nil && n < *s.MinItems:
-		f.add(at, FieldTooShort, "at least %d items are needed", *s.MinItems)
+		f.add(at, FieldTooShort, "must have at least %d items", *s.MinItems)
 	case s.MaxItems != nil && n > *s.MaxItems:
-		f.add(at, FieldTooLong, "at most %d items are allowed, these are %d", *s.MaxItems, n)
+		f.add(at, FieldTooLong, "must have at most %d items, has %d", *s.MaxItems, n)
 	}
 }
 
-// checkNumber takes an integer only as digits: 1.0 and 1e3 are integers for
-// JSON Schema, but not for every reader of JSON.
+// checkNumber accepts an integer only as digits: 1.0 and 1e3 are integers for JSON
+// Schema, but not for every JSON parser.
 func checkNumber(f *findings, s *huma.Schema, at jsontext.Pointer, number string) {
 	value, err := strconv.ParseFloat(number, 64)
 	if s.Type == huma.TypeInteger {
@@ -115,7 +115,7 @@ func checkNumber(f *findings, s *huma.Schema, at jsontext.Pointer, number string
 			bits = 32
 		}
 		if strings.ContainsAny(number, ".eE") {
-			f.add(at, FieldType, "an integer is wanted here")
+			f.add(at, FieldType, "must be an integer")
 			return
 		}
 		_, err = strconv.ParseInt(number, 10, bits)
@@ -129,11 +129,11 @@ func checkNumber(f *findings, s *huma.Schema, at jsontext.Pointer, number string
 	}
 	switch {
 	case value < low || value > high:
-		f.add(at, FieldRange, "%s is wanted here", rangeName(s))
+		f.add(at, FieldRange, "must be %s", rangeName(s))
 	case err != nil:
 		f.add(at, FieldRange, "the number is too large")
 	case len(s.Enum) > 0 && !slices.Contains(s.Enum, any(value)):
-		f.add(at, FieldEnum, "one of %s is wanted", enumNames(s))
+		f.add(at, FieldEnum, "must be one of %s", enumNames(s))
 	}
 }
 
