@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"docket/domain"
+	"docket/httpapi/edge"
 	"docket/projections"
 
 	"github.com/google/uuid"
@@ -50,47 +51,47 @@ func renderActivity(a projections.Activity) activityBody {
 }
 
 type ActivityFilter struct {
-	ActorID    filter[domain.UserID]     `query:"actor_id" format:"uuid" json:"actor_id"`
-	EntityType filter[domain.StreamType] `query:"entity_type" enum:"tenant,member,project,task,comment,subscription" json:"entity_type"`
-	EntityID   filter[uuid.UUID]         `query:"entity_id" format:"uuid" json:"entity_id"`
-	Action     filter[string]            `query:"action" maxLength:"100" json:"action" doc:"An event type, such as task.created."`
-	From       filter[time.Time]         `query:"from" format:"date-time" json:"from" doc:"The earliest time, itself included."`
-	To         filter[time.Time]         `query:"to" format:"date-time" json:"to" doc:"The first time left out."`
-	AfterSeq   int64                     `query:"after_seq" minimum:"0" json:"after_seq" doc:"Only what comes after this seq."`
+	ActorID    edge.Filter[domain.UserID]     `query:"actor_id" format:"uuid" json:"actor_id"`
+	EntityType edge.Filter[domain.StreamType] `query:"entity_type" enum:"tenant,member,project,task,comment,subscription" json:"entity_type"`
+	EntityID   edge.Filter[uuid.UUID]         `query:"entity_id" format:"uuid" json:"entity_id"`
+	Action     edge.Filter[string]            `query:"action" maxLength:"100" json:"action" doc:"An event type, such as task.created."`
+	From       edge.Filter[time.Time]         `query:"from" format:"date-time" json:"from" doc:"The earliest time, itself included."`
+	To         edge.Filter[time.Time]         `query:"to" format:"date-time" json:"to" doc:"The first time left out."`
+	AfterSeq   int64                          `query:"after_seq" minimum:"0" json:"after_seq" doc:"Only what comes after this seq."`
 }
 
 func registerActivity(s *Server) {
-	registerScoped(s, operation{
+	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodGet, Path: "/v1/admin/activity", ID: "list-activity", Tag: "admin", Action: domain.ActivityRead,
-		Summary: "Who did what, when", Description: "Oldest first.", Errors: []domain.Code{domain.CodeCursorInvalid},
+		Summary: "The activity log", Description: "Oldest first.", Errors: []domain.Code{domain.CodeCursorInvalid},
 	}, s.listActivity)
 }
 
 func (s *Server) listActivity(ctx context.Context, scope domain.Scope, in *struct {
-	Paged
-	Positioned
+	edge.Paged
+	edge.Positioned
 	ActivityFilter
-}) (*plain[list[activityBody]], error) {
-	l := listing{Tenant: scope.Tenant(), Route: "list-activity", Filters: in.ActivityFilter}
-	after, err := openCursor[int64](s, in.Paged, l)
+}) (*plain[edge.List[activityBody]], error) {
+	l := edge.Listing{Tenant: scope.Tenant(), Route: "list-activity", Filters: in.ActivityFilter}
+	after, err := edge.OpenCursor[int64](s.cursors, in.Paged, l)
 	if err != nil {
 		return nil, err
 	}
-	wanted := projections.ActivityFilter{
-		ActorID: in.ActorID.asked(), EntityType: in.EntityType.asked(), EntityID: in.EntityID.asked(),
-		Action: in.Action.asked(), From: in.From.asked(), To: in.To.asked(), AfterSeq: in.AfterSeq,
+	filter := projections.ActivityFilter{
+		ActorID: in.ActorID.Ptr(), EntityType: in.EntityType.Ptr(), EntityID: in.EntityID.Ptr(),
+		Action: in.Action.Ptr(), From: in.From.Ptr(), To: in.To.Ptr(), AfterSeq: in.AfterSeq,
 	}
 	if after != nil {
-		wanted.AfterSeq = *after
+		filter.AfterSeq = *after
 	}
-	items, more, err := s.queries.Activity(ctx, scope, wanted, in.Limit, s.fresh(scope, in.Positioned))
+	items, more, err := s.queries.Activity(ctx, scope, filter, in.Limit, s.fresh(scope, in.Positioned))
 	if err != nil {
 		return nil, err
 	}
-	return answerList(s, l, items, lastOf(items, more, func(a projections.Activity) int64 { return a.Seq }), renderActivity)
+	return listResponse(s, l, items, lastOf(items, more, func(a projections.Activity) int64 { return a.Seq }), renderActivity)
 }
 
-// lastOf is the position of the last item where there are more.
+// lastOf returns the position of the last item if there are more.
 func lastOf[R, P any](items []R, more bool, position func(R) P) *P {
 	if !more || len(items) == 0 {
 		return nil

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"docket/domain"
+	"docket/httpapi/edge"
 )
 
 // settingsBody is a tenant as its owners see it.
@@ -21,12 +22,12 @@ type settingsBody struct {
 	Version      int                 `json:"version"`
 }
 
-// configBody is how a tenant's notifications go out, and what its workflow asks for.
+// configBody configures a tenant's notifications and workflow.
 type configBody struct {
 	Channel  domain.Channel  `json:"default_notification_channel" enum:"in_app,email,slack"`
 	Email    emailConfigBody `json:"email"`
 	Slack    slackConfigBody `json:"slack"`
-	FourEyes bool            `json:"four_eyes" doc:"Whether it takes another than who submitted a project to approve it."`
+	FourEyes bool            `json:"four_eyes" doc:"Whether the member who submitted a project may not approve it."`
 }
 
 type emailConfigBody struct {
@@ -34,7 +35,7 @@ type emailConfigBody struct {
 }
 
 type slackConfigBody struct {
-	Set bool `json:"set" doc:"Whether there is an incoming webhook. Its address is a secret, which is never shown."`
+	Set bool `json:"set" doc:"Whether there is an incoming webhook. Its address is a secret and never shown."`
 }
 
 func renderSettings(t domain.Tenant) settingsBody {
@@ -48,29 +49,29 @@ func renderSettings(t domain.Tenant) settingsBody {
 }
 
 type editTenantBody struct {
-	Name         Patch[string]              `json:"name,omitzero" minLength:"1" maxLength:"200"`
-	Registration Patch[domain.Registration] `json:"registration,omitzero" enum:"open,closed" doc:"Whether anyone may join by themselves."`
-	DefaultRole  Patch[domain.Role]         `json:"default_role,omitzero" enum:"manager,member,viewer,auditor" doc:"The role of those who join by themselves."`
-	Config       Patch[editConfigBody]      `json:"config,omitzero"`
+	Name         edge.Patch[string]              `json:"name,omitzero" minLength:"1" maxLength:"200"`
+	Registration edge.Patch[domain.Registration] `json:"registration,omitzero" enum:"open,closed" doc:"Whether any user may join without an invitation."`
+	DefaultRole  edge.Patch[domain.Role]         `json:"default_role,omitzero" enum:"manager,member,viewer,auditor" doc:"The role of users who join without an invitation."`
+	Config       edge.Patch[editConfigBody]      `json:"config,omitzero"`
 }
 
 type editConfigBody struct {
-	Channel  Patch[domain.Channel]      `json:"default_notification_channel,omitzero" enum:"in_app,email,slack" doc:"How members are notified; slack needs its webhook."`
-	Email    Patch[editEmailConfigBody] `json:"email,omitzero"`
-	Slack    Patch[editSlackConfigBody] `json:"slack,omitzero"`
-	FourEyes Patch[bool]                `json:"four_eyes,omitzero"`
+	Channel  edge.Patch[domain.Channel]      `json:"default_notification_channel,omitzero" enum:"in_app,email,slack" doc:"How members are notified; slack needs its webhook."`
+	Email    edge.Patch[editEmailConfigBody] `json:"email,omitzero"`
+	Slack    edge.Patch[editSlackConfigBody] `json:"slack,omitzero"`
+	FourEyes edge.Patch[bool]                `json:"four_eyes,omitzero"`
 }
 
 // Null for the whole clears what is in it.
 type editEmailConfigBody struct {
-	_    struct{}      `nullable:"true"`
-	From Patch[string] `json:"from,omitzero" format:"idn-email" maxLength:"254" nullable:"true"`
+	_    struct{}           `nullable:"true"`
+	From edge.Patch[string] `json:"from,omitzero" format:"idn-email" maxLength:"254" nullable:"true"`
 }
 
 // Null for the whole clears what is in it.
 type editSlackConfigBody struct {
-	_          struct{}      `nullable:"true"`
-	WebhookURL Patch[string] `json:"webhook_url,omitzero" format:"uri" maxLength:"2048" nullable:"true" doc:"https, in a public network. It is written and never shown."`
+	_          struct{}           `nullable:"true"`
+	WebhookURL edge.Patch[string] `json:"webhook_url,omitzero" format:"uri" maxLength:"2048" nullable:"true" doc:"https, in a public network. It is written and never shown."`
 }
 
 // emailFrom is the edit of the sender.
@@ -90,42 +91,42 @@ func (c editConfigBody) slackWebhook() domain.Edit[*string] {
 }
 
 func registerAdminTenant(s *Server) {
-	registerScoped(s, operation{
+	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodGet, Path: "/v1/admin/tenant", ID: "get-tenant", Tag: "admin", Action: domain.TenantRead,
 		Summary: "The tenant's settings", Errors: []domain.Code{domain.CodeReadModelLagging},
 	}, s.getTenant)
-	registerScoped(s, operation{
+	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodPatch, Path: "/v1/admin/tenant", ID: "edit-tenant", Tag: "admin", Action: domain.TenantEdit,
 		Summary: "Change the tenant's settings", Errors: commandErrors(),
 	}, s.editTenant)
 }
 
-func (s *Server) getTenant(ctx context.Context, scope domain.Scope, in *struct{ Positioned }) (*read[settingsBody], error) {
+func (s *Server) getTenant(ctx context.Context, scope domain.Scope, in *struct{ edge.Positioned }) (*item[settingsBody], error) {
 	t, err := s.queries.Tenant(ctx, scope, s.fresh(scope, in.Positioned))
 	if err != nil {
 		return nil, err
 	}
-	return &read[settingsBody]{ETag: etag(t.Version), Body: renderSettings(t)}, nil
+	return &item[settingsBody]{ETag: edge.ETag(t.Version), Body: renderSettings(t)}, nil
 }
 
 func (s *Server) editTenant(ctx context.Context, scope domain.Scope, in *struct {
-	IfMatch ifMatch `header:"If-Match"`
+	IfMatch edge.IfMatch `header:"If-Match"`
 	Body    editTenantBody
-}) (*changed[settingsBody], error) {
+}) (*updated[settingsBody], error) {
 	config := in.Body.Config.Value
 	webhook := config.slackWebhook()
 	if webhook.Value != nil {
 		if err := s.egress.Check(*webhook.Value); err != nil {
-			return nil, domain.Invalid("/config/slack/webhook_url", wrongFormat, "%v", err)
+			return nil, domain.Invalid("/config/slack/webhook_url", edge.FieldFormat, "%v", err)
 		}
 	}
-	done, err := s.commands.EditTenant(ctx, scope, origin(ctx), domain.EditTenant{
+	result, err := s.commands.EditTenant(ctx, scope, edge.Origin(ctx), domain.EditTenant{
 		IfMatch: in.IfMatch.IfMatch, Name: in.Body.Name.Edit(), Registration: in.Body.Registration.Edit(), DefaultRole: in.Body.DefaultRole.Edit(),
 		Channel: config.Channel.Edit(), EmailFrom: config.emailFrom(), FourEyes: config.FourEyes.Edit(),
 	}, webhook)
 	if err != nil {
 		return nil, err
 	}
-	s.acknowledge(scope, done.Seq)
-	return &changed[settingsBody]{ETag: etag(done.State.Version), Seq: done.Seq, Body: renderSettings(done.State)}, nil
+	s.acknowledge(scope, result.Seq)
+	return &updated[settingsBody]{ETag: edge.ETag(result.State.Version), Seq: result.Seq, Body: renderSettings(result.State)}, nil
 }

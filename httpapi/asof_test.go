@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"docket/domain"
+	"docket/httpapi/edge"
 )
 
 // history is a company in which things were made, changed and deleted, with what was
@@ -170,13 +171,13 @@ func TestCursorsKeepToTheirSeq(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	begun := listing{Tenant: l.id, Route: "list-projects", Filters: ProjectFilter{}, Sort: "created_at", AsOf: at.Query().Get("as_of")}
-	var place datedPlace
-	if err := w.server.cursors.open(begun, *as[page](first).NextCursor, &place); err != nil || place.AsOf != head {
+	begun := edge.Listing{Tenant: l.id, Route: "list-projects", Filters: ProjectFilter{}, Sort: "created_at", AsOf: at.Query().Get("as_of")}
+	var place asOfPosition
+	if err := w.server.cursors.Open(begun, *as[page](first).NextCursor, &place); err != nil || place.AsOf != head {
 		t.Fatalf("the cursor is as of %d: %v", place.AsOf, err)
 	}
 	place.AsOf-- // what the time meant before the last append came
-	cursor, err := w.server.cursors.seal(begun, place)
+	cursor, err := w.server.cursors.Seal(begun, place)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,9 +8,10 @@ import (
 	"docket/accounts"
 	"docket/commands"
 	"docket/domain"
+	"docket/httpapi/edge"
 )
 
-// UserBody is a user as everyone sees themselves.
+// UserBody is a user as that user sees it.
 type UserBody struct {
 	ID            domain.UserID `json:"id" format:"uuid"`
 	Email         string        `json:"email"`
@@ -27,7 +28,7 @@ type newUserBody struct {
 	Email     string `json:"email" format:"idn-email" maxLength:"254"`
 	Password  string `json:"password" minLength:"8" maxLength:"128"`
 	Name      string `json:"name" minLength:"1" maxLength:"200"`
-	SetupCode string `json:"setup_code,omitzero" maxLength:"200" doc:"What serve printed: the first user of the default tenant needs it, unless they come straight from the machine itself."`
+	SetupCode string `json:"setup_code,omitzero" maxLength:"200" doc:"The code that serve prints. The first user of the default tenant needs it, unless the request comes directly from the same machine."`
 }
 
 type loginBody struct {
@@ -39,7 +40,7 @@ type refreshBody struct {
 	RefreshToken string `json:"refresh_token" maxLength:"200"`
 }
 
-// tokensBody is the answer to a login (RFC 6749, section 5.1).
+// tokensBody is the response to a login (RFC 6749, section 5.1).
 type tokensBody struct {
 	AccessToken  string `json:"access_token"`
 	TokenType    string `json:"token_type" enum:"Bearer"`
@@ -48,51 +49,51 @@ type tokensBody struct {
 }
 
 func registerAuth(s *Server) {
-	registerPublic(s, operation{
+	edge.RegisterPublic(s.router, edge.Operation{
 		Method: http.MethodPost, Path: "/v1/auth/register", ID: "register", Tag: "auth", Resolves: true,
-		Summary: "Become a user and join the tenant", Status: http.StatusCreated,
-		Description: "Makes a user who joins the resolved tenant with its default_role, if its registration is open. The first of the default tenant becomes its owner.",
+		Summary: "Register a user in the tenant", Status: http.StatusCreated,
+		Description: "Creates a user who joins the resolved tenant with its default_role, if its registration is open. The first user of the default tenant becomes its owner.",
 		Errors:      []domain.Code{domain.CodeRegistrationClosed, domain.CodeSetupCodeRequired, domain.CodeEmailTaken},
 	}, s.register)
-	registerPublic(s, operation{
+	edge.RegisterPublic(s.router, edge.Operation{
 		Method: http.MethodPost, Path: "/v1/auth/login", ID: "login", Tag: "auth",
 		Summary:     "Get an access token",
-		Description: "A wrong password and an unknown address answer alike.",
+		Description: "A wrong password and an unknown address get the same answer.",
 		Errors:      []domain.Code{domain.CodeUnauthenticated},
 	}, s.login)
-	registerPublic(s, operation{
+	edge.RegisterPublic(s.router, edge.Operation{
 		Method: http.MethodPost, Path: "/v1/auth/refresh", ID: "refresh", Tag: "auth",
 		Summary:     "Get the next access token",
-		Description: "A refresh token is good for once. One that comes again ends its whole session.",
+		Description: "A refresh token is valid once. Using it again ends its session.",
 		Errors:      []domain.Code{domain.CodeUnauthenticated},
 	}, s.refresh)
-	registerUser(s, operation{
+	edge.RegisterUser(s.router, edge.Operation{
 		Method: http.MethodPost, Path: "/v1/auth/logout", ID: "logout", Tag: "auth", Status: http.StatusNoContent,
-		Summary: "End the session", Description: "Its tokens are refused from now on.",
+		Summary: "End the session", Description: "Its tokens are no longer valid.",
 	}, func(ctx context.Context, u domain.UserID, _ *struct{}) (*struct{}, error) {
-		return nil, s.sessions.Logout(ctx, callerOf(ctx).identity.Session, u)
+		return nil, s.sessions.Logout(ctx, edge.CallerOf(ctx).Identity.Session, u)
 	})
 }
 
 func (s *Server) register(ctx context.Context, t domain.TenantID, in *struct {
-	Visit
+	edge.Loopback
 	Body newUserBody
 }) (*struct {
 	Seq  int64 `header:"Docket-Seq" doc:"The tenant's sequence number of the user's joining."`
 	Body UserBody
 }, error) {
-	done, err := s.commands.Register(ctx, t, origin(ctx), commands.Registration{
+	result, err := s.commands.Register(ctx, t, edge.Origin(ctx), commands.Registration{
 		Email: in.Body.Email, Password: in.Body.Password, Name: in.Body.Name,
-		Registrant: commands.Registrant{Local: in.local, SetupCode: in.Body.SetupCode},
+		Registrant: commands.Registrant{Local: in.Local(), SetupCode: in.Body.SetupCode},
 	})
 	if err != nil {
 		return nil, err
 	}
-	s.positions.note(done.State.ID, t, done.Seq)
+	s.positions.Acknowledge(result.State.ID, t, result.Seq)
 	return &struct {
 		Seq  int64 `header:"Docket-Seq" doc:"The tenant's sequence number of the user's joining."`
 		Body UserBody
-	}{done.Seq, renderUser(done.State)}, nil
+	}{result.Seq, renderUser(result.State)}, nil
 }
 
 func (s *Server) login(ctx context.Context, _ domain.TenantID, in *struct{ Body loginBody }) (*plain[tokensBody], error) {
@@ -100,7 +101,7 @@ func (s *Server) login(ctx context.Context, _ domain.TenantID, in *struct{ Body 
 	if err != nil {
 		return nil, err
 	}
-	return s.answerTokens(session)
+	return s.tokensResponse(session)
 }
 
 func (s *Server) refresh(ctx context.Context, _ domain.TenantID, in *struct{ Body refreshBody }) (*plain[tokensBody], error) {
@@ -108,11 +109,11 @@ func (s *Server) refresh(ctx context.Context, _ domain.TenantID, in *struct{ Bod
 	if err != nil {
 		return nil, err
 	}
-	return s.answerTokens(session)
+	return s.tokensResponse(session)
 }
 
-func (s *Server) answerTokens(session accounts.Session) (*plain[tokensBody], error) {
-	token, lifetime, err := s.tokens.issue(session.User, session.ID)
+func (s *Server) tokensResponse(session accounts.Session) (*plain[tokensBody], error) {
+	token, lifetime, err := s.tokens.Issue(session.User, session.ID)
 	if err != nil {
 		return nil, err
 	}

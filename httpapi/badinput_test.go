@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"docket/domain"
+	"docket/httpapi/edge"
+	"docket/internal/apitest"
 )
 
 // badBody is a body that an operation must refuse.
@@ -191,7 +193,7 @@ func TestBadBodies(t *testing.T) {
 				t.Errorf("%s: %s: %s: got %d %s\n%.300s", e.ID, bad.name, wrong, a.Code, a.Body, bad.body)
 				continue
 			}
-			pointed := slices.ContainsFunc(a.problem().Errors, func(f domain.FieldError) bool { return f.Pointer == bad.pointer })
+			pointed := slices.ContainsFunc(a.problem().Errors, func(f apitest.FieldError) bool { return f.Pointer == bad.pointer })
 			if bad.code == domain.CodeValidationFailed && !pointed {
 				t.Errorf("%s: %s: nothing points at %q: %s", e.ID, bad.name, bad.pointer, a.Body)
 			}
@@ -204,7 +206,7 @@ func TestBadBodies(t *testing.T) {
 		req := owner.request(e.Method, target, tooLarge)
 		req.ContentLength = -1 // as with chunked coding
 		owner.do(req).refused(domain.CodePayloadTooLarge)
-		owner.send(e.Method, target, "", "Content-Type", jsonMediaType).refused(domain.CodeMalformed)
+		owner.send(e.Method, target, "", "Content-Type", edge.JSONMediaType).refused(domain.CodeMalformed)
 		good := w.published.exampleBody(e, member)
 		for _, media := range []string{
 			"", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/jsonp", "application/problem+json",

@@ -8,9 +8,53 @@ import (
 	"net/http/httptest"
 	"strconv"
 	"strings"
+	"sync"
+	"time"
 
 	"docket/domain"
+	"docket/httpapi/edge"
+	"docket/internal/apitest"
 )
+
+// The names and values of the contract, as clients write them.
+const (
+	tenantIDHeader    = "X-Tenant-ID"
+	tenantSlugHeader  = "X-Tenant-Slug"
+	requestIDHeader   = "X-Request-ID"
+	idempotencyHeader = "Idempotency-Key"
+	replayedHeader    = "Idempotency-Replayed"
+	problemMediaType  = "application/problem+json"
+	patchMediaType    = "application/merge-patch+json"
+	asOfParameter     = "as_of"
+	minSeqParameter   = "min_seq"
+	defaultSlug       = "default"
+	maxBody           = 1 << 20
+	tokenLifetime     = 15 * time.Minute
+)
+
+// problemStatuses are the statuses of the codes, as GET /problems lists them.
+var problemStatuses = sync.OnceValue(func() map[domain.Code]int {
+	s, err := New(Config{Keys: []edge.SigningKey{testKey}, MasterKey: make([]byte, 32)})
+	if err != nil {
+		panic(err)
+	}
+	rec := httptest.NewRecorder()
+	s.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/problems", nil))
+	var all struct {
+		Items []struct {
+			Code   domain.Code
+			Status int
+		}
+	}
+	if err := json.Unmarshal(rec.Body.Bytes(), &all); err != nil {
+		panic(err)
+	}
+	statuses := map[domain.Code]int{}
+	for _, kind := range all.Items {
+		statuses[kind.Code] = kind.Status
+	}
+	return statuses
+})
 
 // answer is what came back, held against the contract when it came.
 type answer struct {
@@ -67,7 +111,7 @@ func (p person) request(method, target, body string, header ...string) *http.Req
 
 // do sends a request as it is.
 func (p person) do(req *http.Request) *answer {
-	rec := exchange(p.w, p.w.document, p.server, req)
+	rec := apitest.Send(p.w, p.w.document, p.server, req)
 	a := &answer{ResponseRecorder: rec, w: p.w, call: req.Method + " " + req.URL.RequestURI()}
 	if all := fmt.Sprint(a.Body, a.Header()); p.mustNotSee != "" && strings.Contains(strings.ToLower(all), p.mustNotSee) {
 		a.w.Errorf("%s: %q is none of the caller's business: %s", a.call, p.mustNotSee, all)
@@ -86,7 +130,7 @@ func (a *answer) want(status int) *answer {
 
 // refused fails the test unless this is a whole problem with the code, and with
 // the further members of it: name, value, name, value … as JSON.
-func (a *answer) refused(code domain.Code, members ...string) answered {
+func (a *answer) refused(code domain.Code, members ...string) apitest.Problem {
 	a.w.Helper()
 	if wrong := a.isnt(code, members...); wrong != "" {
 		a.w.Fatalf("%s: got %d, %s: %s", a.call, a.Code, wrong, a.Body)
@@ -100,7 +144,7 @@ func (a *answer) isnt(code domain.Code, members ...string) string {
 	if p := a.problem(); p.Code != string(code) {
 		return "want " + string(code)
 	}
-	wantProblem(a.w, a.ResponseRecorder, problems[code].Status, code)
+	apitest.WantProblem(a.w, a.ResponseRecorder, problemStatuses()[code], code)
 	var all map[string]json.RawMessage
 	a.decode(&all)
 	for i := 0; i < len(members); i += 2 {
@@ -125,8 +169,8 @@ func (a *answer) invalid(fields ...string) {
 }
 
 // problem is the body where it is a problem; else its code is empty.
-func (a *answer) problem() answered {
-	var p answered
+func (a *answer) problem() apitest.Problem {
+	var p apitest.Problem
 	if a.Header().Get("Content-Type") == problemMediaType {
 		a.decode(&p)
 	}
@@ -166,7 +210,7 @@ func as[T any](a *answer) T {
 // items is a list's page.
 func items[T any](a *answer) []T {
 	a.w.Helper()
-	return as[list[T]](a.want(200)).Items
+	return as[edge.List[T]](a.want(200)).Items
 }
 
 func jsonOf(v any) string {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"docket/domain"
+	"docket/httpapi/edge"
 	"docket/projections"
 )
 
@@ -33,46 +34,46 @@ type newCommentBody struct {
 }
 
 type editCommentBody struct {
-	Body Patch[string] `json:"body,omitzero" minLength:"1" maxLength:"4000" doc:"Those who weren't mentioned before are told."`
+	Body edge.Patch[string] `json:"body,omitzero" minLength:"1" maxLength:"4000" doc:"Notifies members who weren't mentioned before."`
 }
 
 type CommentInput struct {
 	ID      domain.CommentID `path:"id" format:"uuid"`
-	IfMatch ifMatch          `header:"If-Match"`
+	IfMatch edge.IfMatch     `header:"If-Match"`
 }
 
 func registerComments(s *Server) {
-	registerScoped(s, operation{
+	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodGet, Path: "/v1/tasks/{id}/comments", ID: "list-comments", Tag: "comments", Action: domain.CommentRead,
-		Summary: "What was said about a task", Errors: []domain.Code{domain.CodeCursorInvalid},
+		Summary: "The comments of a task", Errors: []domain.Code{domain.CodeCursorInvalid},
 	}, s.listComments)
-	registerScoped(s, operation{
+	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodPost, Path: "/v1/tasks/{id}/comments", ID: "create-comment", Tag: "comments", Action: domain.CommentCreate,
-		Status: http.StatusCreated, Summary: "Say something about a task", Errors: commandErrors(domain.CodeProjectClosed),
+		Status: http.StatusCreated, Summary: "Comment on a task", Errors: commandErrors(domain.CodeProjectClosed),
 	}, s.createComment)
-	registerScoped(s, operation{
+	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodGet, Path: "/v1/comments/{id}", ID: "get-comment", Tag: "comments", Action: domain.CommentRead,
 		Summary: "One comment",
 	}, s.getComment)
-	registerScoped(s, operation{
+	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodPatch, Path: "/v1/comments/{id}", ID: "edit-comment", Tag: "comments", Action: domain.CommentEdit,
 		Summary: "Change a comment", Description: "Only its author may.",
 		Errors: commandErrors(domain.CodeNotYours, domain.CodeProjectClosed),
 	}, s.editComment)
-	registerScoped(s, operation{
+	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodDelete, Path: "/v1/comments/{id}", ID: "delete-comment", Tag: "comments", Action: domain.CommentDelete,
-		Summary: "Delete a comment", Description: "Members may delete what they said themselves, managers any. The history stays.",
+		Summary: "Delete a comment", Description: "Members may delete their own comments, managers any. The history remains.",
 		Errors: commandErrors(domain.CodeNotYours, domain.CodeProjectClosed),
 	}, s.deleteComment)
 }
 
 func (s *Server) listComments(ctx context.Context, scope domain.Scope, in *struct {
-	Paged
-	Dated
+	edge.Paged
+	AsOfInput
 	ID domain.TaskID `path:"id" format:"uuid"`
-}) (*datedList[commentBody], error) {
-	l := listing{Tenant: scope.Tenant(), Route: "list-comments/" + in.ID.String(), AsOf: in.AsOf}
-	page, at, err := s.datedPage(ctx, scope, in.Paged, in.Dated, l)
+}) (*asOfList[commentBody], error) {
+	l := edge.Listing{Tenant: scope.Tenant(), Route: "list-comments/" + in.ID.String(), AsOf: in.AsOf}
+	page, at, err := s.asOfPage(ctx, scope, in.Paged, in.AsOfInput, l)
 	if err != nil {
 		return nil, err
 	}
@@ -88,28 +89,28 @@ func (s *Server) listComments(ctx context.Context, scope domain.Scope, in *struc
 	if err != nil {
 		return nil, err
 	}
-	return answerDated(s, l, at, items, next, renderComment)
+	return asOfListResponse(s, l, at, items, next, renderComment)
 }
 
 func (s *Server) createComment(ctx context.Context, scope domain.Scope, in *struct {
 	ID   domain.TaskID `path:"id" format:"uuid"`
 	Body newCommentBody
-}) (*made[commentBody], error) {
-	done, err := s.commands.CreateComment(ctx, scope, origin(ctx), in.ID, domain.CreateComment{Body: in.Body.Body})
+}) (*created[commentBody], error) {
+	result, err := s.commands.CreateComment(ctx, scope, edge.Origin(ctx), in.ID, domain.CreateComment{Body: in.Body.Body})
 	if err != nil {
 		return nil, err
 	}
-	s.acknowledge(scope, done.Seq)
-	return &made[commentBody]{
-		Location: "/v1/comments/" + done.State.ID.String(), ETag: etag(done.State.Version), Seq: done.Seq, Body: renderComment(done.State),
+	s.acknowledge(scope, result.Seq)
+	return &created[commentBody]{
+		Location: "/v1/comments/" + result.State.ID.String(), ETag: edge.ETag(result.State.Version), Seq: result.Seq, Body: renderComment(result.State),
 	}, nil
 }
 
 func (s *Server) getComment(ctx context.Context, scope domain.Scope, in *struct {
-	Dated
+	AsOfInput
 	ID domain.CommentID `path:"id" format:"uuid"`
-}) (*dated[commentBody], error) {
-	at, err := s.asOf(ctx, scope, in.Dated)
+}) (*asOfItem[commentBody], error) {
+	at, err := s.asOf(ctx, scope, in.AsOfInput)
 	if err != nil {
 		return nil, err
 	}
@@ -122,28 +123,28 @@ func (s *Server) getComment(ctx context.Context, scope domain.Scope, in *struct 
 	if err != nil {
 		return nil, err
 	}
-	return &dated[commentBody]{ETag: etag(c.Version), AsOf: asOfHeader(at), Body: renderComment(c)}, nil
+	return &asOfItem[commentBody]{ETag: edge.ETag(c.Version), AsOf: asOfHeader(at), Body: renderComment(c)}, nil
 }
 
 func (s *Server) editComment(ctx context.Context, scope domain.Scope, in *struct {
 	CommentInput
 	Body editCommentBody
-}) (*changed[commentBody], error) {
-	done, err := s.commands.EditComment(ctx, scope, origin(ctx), in.ID, domain.EditComment{
+}) (*updated[commentBody], error) {
+	result, err := s.commands.EditComment(ctx, scope, edge.Origin(ctx), in.ID, domain.EditComment{
 		IfMatch: in.IfMatch.IfMatch, Body: in.Body.Body.Edit(),
 	})
 	if err != nil {
 		return nil, err
 	}
-	s.acknowledge(scope, done.Seq)
-	return &changed[commentBody]{ETag: etag(done.State.Version), Seq: done.Seq, Body: renderComment(done.State)}, nil
+	s.acknowledge(scope, result.Seq)
+	return &updated[commentBody]{ETag: edge.ETag(result.State.Version), Seq: result.Seq, Body: renderComment(result.State)}, nil
 }
 
-func (s *Server) deleteComment(ctx context.Context, scope domain.Scope, in *CommentInput) (*gone, error) {
-	done, err := s.commands.DeleteComment(ctx, scope, origin(ctx), in.ID, domain.DeleteComment{IfMatch: in.IfMatch.IfMatch})
+func (s *Server) deleteComment(ctx context.Context, scope domain.Scope, in *CommentInput) (*deleted, error) {
+	result, err := s.commands.DeleteComment(ctx, scope, edge.Origin(ctx), in.ID, domain.DeleteComment{IfMatch: in.IfMatch.IfMatch})
 	if err != nil {
 		return nil, err
 	}
-	s.acknowledge(scope, done.Seq)
-	return &gone{Seq: done.Seq}, nil
+	s.acknowledge(scope, result.Seq)
+	return &deleted{Seq: result.Seq}, nil
 }

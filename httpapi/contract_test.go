@@ -5,14 +5,16 @@ import (
 	"encoding/json"
 	"os"
 	"testing"
+
+	"docket/httpapi/edge"
 )
 
 // newContract is a Server that knows its routes and has nothing behind them.
 func newContract(t testing.TB, version string) *Server {
 	t.Helper()
 	s, err := New(Config{
-		Keys:      []SigningKey{{ID: "k", Secret: bytes.Repeat([]byte("k"), minSigningKey)}},
-		MasterKey: bytes.Repeat([]byte("m"), minMasterKey), Issuer: "docket", Version: version,
+		Keys:      []edge.SigningKey{{ID: "k", Secret: bytes.Repeat([]byte("k"), 32)}},
+		MasterKey: bytes.Repeat([]byte("m"), 32), Issuer: "docket", Version: version,
 	})
 	if err != nil {
 		t.Fatal(err)

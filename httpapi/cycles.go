@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"docket/domain"
+	"docket/httpapi/edge"
 	"docket/projections"
 )
 
@@ -15,12 +16,12 @@ const (
 	maxWeeks     = 53
 )
 
-// cycleTimesBody is a report of how long cycles took: a list with pages, and what
-// is the same on each of them.
+// cycleTimesBody is a report of cycle times: a list with pages, and totals that are the
+// same on each page.
 type cycleTimesBody struct {
 	From       domain.Date       `json:"from" format:"date" doc:"The Monday of the first week."`
 	To         domain.Date       `json:"to" format:"date" doc:"The Sunday of the last week."`
-	Overall    cyclesBody        `json:"overall" doc:"All weeks together, of all projects, or of the one that is asked for."`
+	Overall    cyclesBody        `json:"overall" doc:"All weeks together, of all projects or of the requested one."`
 	Weeks      []cycleWeekBody   `json:"weeks" doc:"The same by week; every week is there."`
 	Items      []projectWeekBody `json:"items" doc:"The weeks in which a project ended a cycle, by week and project."`
 	NextCursor *string           `json:"next_cursor" doc:"The cursor of the next page; null on the last."`
@@ -32,7 +33,7 @@ type cyclesBody struct {
 	ActiveToCompleted   cycleStatsBody `json:"active_to_completed" doc:"From activation to completion, with every stay on hold; reopened, a project begins another."`
 }
 
-// cycleStatsBody is how long cycles took, in seconds.
+// cycleStatsBody are percentiles of cycle times, in seconds.
 type cycleStatsBody struct {
 	Count int64    `json:"count"`
 	P50   *float64 `json:"p50" doc:"In seconds, as the other percentiles; null where there was none."`
@@ -41,7 +42,7 @@ type cycleStatsBody struct {
 	P95   *float64 `json:"p95"`
 }
 
-// cycleWeekBody is one week of all projects, or of the one that is asked for.
+// cycleWeekBody is one week of all projects, or of the requested one.
 type cycleWeekBody struct {
 	Week   domain.Date `json:"week" format:"date" doc:"Its Monday."`
 	Cycles cyclesBody  `json:"cycles"`
@@ -55,24 +56,24 @@ type projectWeekBody struct {
 	Cycles      cyclesBody       `json:"cycles"`
 }
 
-// CycleFilter is what a report of cycles is about.
+// CycleFilter selects the weeks and the project of a report.
 type CycleFilter struct {
-	From      filter[domain.Date]      `query:"from" format:"date" json:"from" doc:"A day of the first week. Alone: 12 weeks from it on."`
-	To        filter[domain.Date]      `query:"to" format:"date" json:"to" doc:"A day of the last week, 53 weeks with the first at most. Alone: 12 weeks up to it. Without both: the last 12 weeks."`
-	ProjectID filter[domain.ProjectID] `query:"project_id" format:"uuid" json:"project_id" doc:"One project's cycles only, in overall and weeks too."`
+	From      edge.Filter[domain.Date]      `query:"from" format:"date" json:"from" doc:"A day of the first week. Alone: 12 weeks from it on."`
+	To        edge.Filter[domain.Date]      `query:"to" format:"date" json:"to" doc:"A day of the last week, 53 weeks with the first at most. Alone: 12 weeks up to it. Without both: the last 12 weeks."`
+	ProjectID edge.Filter[domain.ProjectID] `query:"project_id" format:"uuid" json:"project_id" doc:"One project's cycles only, in overall and weeks too."`
 }
 
-// cyclePlace is where a page of a report ended. The weeks stand in it, so that a
-// list that was begun on a Sunday goes on with the same ones on Monday.
-type cyclePlace struct {
+// cyclePosition is where a page of a report ended. It contains the weeks, so that a list
+// whose first page was read on Sunday continues with the same weeks on Monday.
+type cyclePosition struct {
 	Weeks projections.Weeks  `json:"weeks"`
 	After projections.Keyset `json:"after"`
 }
 
 func registerCycles(s *Server) {
-	registerScoped(s, operation{
+	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodGet, Path: "/v1/reports/cycle-time", ID: "get-cycle-time", Tag: "reports", Action: domain.ReportRead,
-		Summary: "How long projects took to be approved, and to be completed",
+		Summary: "Cycle times: from submission to approval, from activation to completion",
 		Description: "Percentiles by week and project. A cycle counts in the week, from Monday in UTC, in which it ended; one that " +
 			"was cancelled never, nor those of deleted projects. Of each project the last 100 cycles count, both kinds together.",
 		Errors: []domain.Code{domain.CodeCursorInvalid},
@@ -80,32 +81,32 @@ func registerCycles(s *Server) {
 }
 
 func (s *Server) cycleTimes(ctx context.Context, scope domain.Scope, in *struct {
-	Paged
-	Positioned
+	edge.Paged
+	edge.Positioned
 	CycleFilter
 }) (*plain[cycleTimesBody], error) {
 	weeks, err := in.weeks(s.now())
 	if err != nil {
 		return nil, err
 	}
-	l := listing{Tenant: scope.Tenant(), Route: "get-cycle-time", Filters: in.CycleFilter}
+	l := edge.Listing{Tenant: scope.Tenant(), Route: "get-cycle-time", Filters: in.CycleFilter}
 	page := projections.Page{Limit: in.Limit}
-	place, err := openCursor[cyclePlace](s, in.Paged, l)
+	place, err := edge.OpenCursor[cyclePosition](s.cursors, in.Paged, l)
 	if err != nil {
 		return nil, err
 	}
 	if place != nil {
 		weeks, page.After = place.Weeks, &place.After
 	}
-	times, next, err := s.queries.CycleTimes(ctx, scope, weeks, in.ProjectID.asked(), page, s.fresh(scope, in.Positioned))
+	times, next, err := s.queries.CycleTimes(ctx, scope, weeks, in.ProjectID.Ptr(), page, s.fresh(scope, in.Positioned))
 	if err != nil {
 		return nil, err
 	}
-	var at *cyclePlace
+	var at *cyclePosition
 	if next != nil {
-		at = &cyclePlace{Weeks: weeks, After: *next}
+		at = &cyclePosition{Weeks: weeks, After: *next}
 	}
-	items, err := answerList(s, l, times.Items, at, renderProjectWeek)
+	items, err := listResponse(s, l, times.Items, at, renderProjectWeek)
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +120,7 @@ func (s *Server) cycleTimes(ctx context.Context, scope domain.Scope, in *struct 
 	return &plain[cycleTimesBody]{b}, nil
 }
 
-// weeks are the ones asked for.
+// weeks returns the requested weeks.
 func (f CycleFilter) weeks(now time.Time) (projections.Weeks, error) {
 	from, to := mondayOf(f.From), mondayOf(f.To)
 	if from == nil && to == nil {
@@ -132,30 +133,30 @@ func (f CycleFilter) weeks(now time.Time) (projections.Weeks, error) {
 		at, weeks.First = "/from", *from
 	case from == nil:
 		weeks.First = to.AddDate(0, 0, -7*(defaultWeeks-1))
-	case *f.To.asked() < *f.From.asked():
-		return weeks, domain.Invalid(at, wrongRange, "to lies before from")
+	case *f.To.Ptr() < *f.From.Ptr():
+		return weeks, domain.Invalid(at, edge.FieldRange, "to is before from")
 	default:
-		// Not as a Duration, which three centuries overflow.
+		// A Duration would overflow after three centuries.
 		weeks.First, weeks.Count = *from, int((to.Unix()-from.Unix())/(7*24*3600))+1
 	}
 	switch {
 	case weeks.Count > maxWeeks:
-		return weeks, domain.Invalid(at, wrongRange, "at most %d weeks are reported at once", maxWeeks)
+		return weeks, domain.Invalid(at, edge.FieldRange, "a report has at most %d weeks", maxWeeks)
 	case weeks.First.Year() < 1 || weeks.Until().Year() > 9999:
-		return weeks, domain.Invalid(at, wrongRange, "the weeks don't lie in the years 0001 to 9999")
+		return weeks, domain.Invalid(at, edge.FieldRange, "the weeks must be in the years 0001 to 9999")
 	}
 	return weeks, nil
 }
 
-// mondayOf is the beginning of the week of a day; nil where none is asked for.
-func mondayOf(f filter[domain.Date]) *time.Time {
-	day := f.asked()
+// mondayOf returns the Monday of a day's week; nil without a day.
+func mondayOf(f edge.Filter[domain.Date]) *time.Time {
+	day := f.Ptr()
 	if day == nil {
 		return nil
 	}
 	at, err := time.Parse(time.DateOnly, string(*day))
 	if err != nil {
-		panic("httpapi: a date that check has let through: " + err.Error())
+		panic("httpapi: a date that check has accepted: " + err.Error())
 	}
 	monday := projections.Monday(at)
 	return &monday

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"docket/domain"
+	"docket/httpapi/edge"
 	"docket/projections"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -16,7 +17,7 @@ import (
 
 const ndjsonMediaType = "application/x-ndjson"
 
-// EventBody is an event as it stands in the log.
+// EventBody is an event as stored in the log.
 type EventBody struct {
 	Seq           int64             `json:"seq"`
 	At            time.Time         `json:"at"`
@@ -38,7 +39,7 @@ func renderEvent(e projections.Event) EventBody {
 	}
 }
 
-// historyBody is an event with what it means.
+// historyBody is an event with its summary and changes.
 type historyBody struct {
 	EventBody
 	ActorName string       `json:"actor_name"`
@@ -51,45 +52,44 @@ func renderHistory(h projections.HistoryItem) historyBody {
 }
 
 func registerEvents(s *Server) {
-	schemas := s.router.api.OpenAPI().Components.Schemas
-	registerScoped(s, operation{
+	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodGet, Path: "/v1/admin/events", ID: "list-events", Tag: "admin", Action: domain.EventRead,
 		Summary: "The raw log", Description: "Oldest first. With Accept: " + ndjsonMediaType + " one event a line, and after_seq to go on.",
 		Errors: []domain.Code{domain.CodeCursorInvalid},
 		Content: map[string]*huma.MediaType{
-			jsonMediaType:   {Schema: schemas.Schema(typeOf[list[EventBody]](), true, "")},
-			ndjsonMediaType: {Schema: schemas.Schema(typeOf[EventBody](), true, "")},
+			edge.JSONMediaType: {Schema: edge.SchemaOf[edge.List[EventBody]](s.router)},
+			ndjsonMediaType:    {Schema: edge.SchemaOf[EventBody](s.router)},
 		},
 	}, s.listEvents)
-	registerScoped(s, operation{
+	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodGet, Path: "/v1/projects/{id}/history", ID: "list-project-history", Tag: "projects", Action: domain.ProjectRead,
 		Summary: "A project's events, oldest first", Description: "Also of a project that was deleted.",
 		Errors: []domain.Code{domain.CodeCursorInvalid},
 	}, func(ctx context.Context, scope domain.Scope, in *struct {
-		Paged
+		edge.Paged
 		ID domain.ProjectID `path:"id" format:"uuid"`
-	}) (*plain[list[historyBody]], error) {
+	}) (*plain[edge.List[historyBody]], error) {
 		return s.history(ctx, scope, domain.Stream(domain.ProjectStream, in.ID), in.Paged)
 	})
-	registerScoped(s, operation{
+	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodGet, Path: "/v1/tasks/{id}/history", ID: "list-task-history", Tag: "tasks", Action: domain.TaskRead,
 		Summary: "A task's events, oldest first", Description: "Also of a task that was deleted.",
 		Errors: []domain.Code{domain.CodeCursorInvalid},
 	}, func(ctx context.Context, scope domain.Scope, in *struct {
-		Paged
+		edge.Paged
 		ID domain.TaskID `path:"id" format:"uuid"`
-	}) (*plain[list[historyBody]], error) {
+	}) (*plain[edge.List[historyBody]], error) {
 		return s.history(ctx, scope, domain.Stream(domain.TaskStream, in.ID), in.Paged)
 	})
 }
 
 func (s *Server) listEvents(ctx context.Context, scope domain.Scope, in *struct {
-	Paged
-	Accepted
+	edge.Paged
+	edge.Accept
 	AfterSeq int64 `query:"after_seq" minimum:"0" doc:"Only what comes after this seq."`
-}) (*document, error) {
-	l := listing{Tenant: scope.Tenant(), Route: "list-events", Filters: in.AfterSeq}
-	position, err := openCursor[int64](s, in.Paged, l)
+}) (*edge.Raw, error) {
+	l := edge.Listing{Tenant: scope.Tenant(), Route: "list-events", Filters: in.AfterSeq}
+	position, err := edge.OpenCursor[int64](s.cursors, in.Paged, l)
 	if err != nil {
 		return nil, err
 	}
@@ -101,33 +101,31 @@ func (s *Server) listEvents(ctx context.Context, scope domain.Scope, in *struct 
 	if err != nil {
 		return nil, err
 	}
-	if in.prefers(ndjsonMediaType, jsonMediaType) {
-		return eventLines(events)
+	if in.Prefers(ndjsonMediaType, edge.JSONMediaType) {
+		return eventLines(events), nil
 	}
-	page, err := answerList(s, l, events, lastOf(events, more, func(e projections.Event) int64 { return e.Seq }), renderEvent)
+	page, err := listResponse(s, l, events, lastOf(events, more, func(e projections.Event) int64 { return e.Seq }), renderEvent)
 	if err != nil {
 		return nil, err
 	}
 	var body bytes.Buffer
-	err = jsonAPI{}.Marshal(&body, jsonMediaType, page.Body)
-	return &document{ContentType: jsonMediaType, Vary: "Accept", Body: body.Bytes()}, err
+	edge.WriteJSON(&body, page.Body)
+	return &edge.Raw{ContentType: edge.JSONMediaType, Vary: "Accept", Body: body.Bytes()}, nil
 }
 
-func eventLines(events []projections.Event) (*document, error) {
+func eventLines(events []projections.Event) *edge.Raw {
 	var lines bytes.Buffer
 	for _, e := range events {
-		if err := (jsonAPI{}).Marshal(&lines, ndjsonMediaType, renderEvent(e)); err != nil {
-			return nil, err
-		}
+		edge.WriteJSON(&lines, renderEvent(e))
 		lines.WriteByte('\n')
 	}
-	return &document{ContentType: ndjsonMediaType, Vary: "Accept", Body: lines.Bytes()}, nil
+	return &edge.Raw{ContentType: ndjsonMediaType, Vary: "Accept", Body: lines.Bytes()}
 }
 
-// history is the events of one stream with what they mean.
-func (s *Server) history(ctx context.Context, scope domain.Scope, stream domain.StreamID, p Paged) (*plain[list[historyBody]], error) {
-	l := listing{Tenant: scope.Tenant(), Route: "history/" + stream.String()}
-	after, err := openCursor[int](s, p, l)
+// history lists the events of one stream with their summaries.
+func (s *Server) history(ctx context.Context, scope domain.Scope, stream domain.StreamID, p edge.Paged) (*plain[edge.List[historyBody]], error) {
+	l := edge.Listing{Tenant: scope.Tenant(), Route: "history/" + stream.String()}
+	after, err := edge.OpenCursor[int](s.cursors, p, l)
 	if err != nil {
 		return nil, err
 	}
@@ -138,5 +136,5 @@ func (s *Server) history(ctx context.Context, scope domain.Scope, stream domain.
 	if err != nil {
 		return nil, err
 	}
-	return answerList(s, l, items, lastOf(items, more, func(h projections.HistoryItem) int { return h.Version }), renderHistory)
+	return listResponse(s, l, items, lastOf(items, more, func(h projections.HistoryItem) int { return h.Version }), renderHistory)
 }

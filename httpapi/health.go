@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"docket/domain"
+	"docket/httpapi/edge"
 )
 
 type healthBody struct {
@@ -12,14 +13,14 @@ type healthBody struct {
 }
 
 func registerHealth(s *Server) {
-	registerPublic(s, operation{
-		Method: http.MethodGet, Path: "/healthz", ID: "healthz", Tag: "service", Summary: "Is the process alive",
+	edge.RegisterPublic(s.router, edge.Operation{
+		Method: http.MethodGet, Path: "/healthz", ID: "healthz", Tag: "service", Summary: "Liveness",
 	}, func(context.Context, domain.TenantID, *struct{}) (*plain[healthBody], error) {
 		return &plain[healthBody]{healthBody{"ok"}}, nil
 	})
-	registerPublic(s, operation{
-		Method: http.MethodGet, Path: "/readyz", ID: "readyz", Tag: "service", Summary: "Can it serve",
-		Description: "503 while it starts or stops, while the database can't be reached, and while it might lose what it has acknowledged.",
+	edge.RegisterPublic(s.router, edge.Operation{
+		Method: http.MethodGet, Path: "/readyz", ID: "readyz", Tag: "service", Summary: "Readiness",
+		Description: "503 while the server starts or stops, while the database is unreachable, and while acknowledged changes might be lost.",
 	}, func(ctx context.Context, _ domain.TenantID, _ *struct{}) (*plain[healthBody], error) {
 		if err := s.ready(ctx); err != nil {
 			return nil, domain.Refuse(domain.CodeOverloaded, "not ready: %s", err)

@@ -10,10 +10,11 @@ import (
 	"time"
 
 	"docket/domain"
+	"docket/httpapi/edge"
 )
 
 // page is a list's page whose items are kept as they came.
-type page = list[json.RawMessage]
+type page = edge.List[json.RawMessage]
 
 // readAll follows the cursors of a list to its end, calling between after each
 // page but the last.

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"docket/domain"
+	"docket/httpapi/edge"
 	"docket/projections"
 )
 
@@ -22,18 +23,18 @@ type membershipBody struct {
 }
 
 func registerMe(s *Server) {
-	registerUser(s, operation{
-		Method: http.MethodGet, Path: "/v1/me", ID: "get-me", Tag: "me", Summary: "Who am I",
+	edge.RegisterUser(s.router, edge.Operation{
+		Method: http.MethodGet, Path: "/v1/me", ID: "get-me", Tag: "me", Summary: "The caller",
 	}, s.me)
-	registerUser(s, operation{
-		Method: http.MethodPatch, Path: "/v1/me", ID: "edit-me", Tag: "me", Summary: "Change one's name",
+	edge.RegisterUser(s.router, edge.Operation{
+		Method: http.MethodPatch, Path: "/v1/me", ID: "edit-me", Tag: "me", Summary: "Change the caller's name",
 		Description: "The new name reaches the members of each of the user's tenants soon after.",
 		Errors:      commandErrors(),
 	}, s.editMe)
 }
 
 type editMeBody struct {
-	Name Patch[string] `json:"name,omitzero" minLength:"1" maxLength:"200"`
+	Name edge.Patch[string] `json:"name,omitzero" minLength:"1" maxLength:"200"`
 }
 
 func (s *Server) me(ctx context.Context, u domain.UserID, _ *struct{}) (*plain[meBody], error) {
@@ -48,22 +49,22 @@ func (s *Server) me(ctx context.Context, u domain.UserID, _ *struct{}) (*plain[m
 	return &plain[meBody]{meBody{UserBody: renderUser(who), Memberships: memberships}}, nil
 }
 
-// editMe answers with the memberships of before the command, which it doesn't
-// touch: so an Idempotency-Key can remember them with it.
+// editMe answers with the memberships as of before the command, which doesn't change
+// them, so that the idempotency record can include them.
 func (s *Server) editMe(ctx context.Context, u domain.UserID, in *struct{ Body editMeBody }) (*plain[meBody], error) {
-	memberships, err := aside(ctx, func() ([]membershipBody, error) { return s.membershipsOf(ctx, u) })
+	memberships, err := edge.Recorded(ctx, func() ([]membershipBody, error) { return s.membershipsOf(ctx, u) })
 	if err != nil {
 		return nil, err
 	}
-	done, err := s.commands.Rename(ctx, u, origin(ctx), domain.RenameUser{Name: in.Body.Name.Edit()})
+	result, err := s.commands.Rename(ctx, u, edge.Origin(ctx), domain.RenameUser{Name: in.Body.Name.Edit()})
 	if err != nil {
 		return nil, err
 	}
-	return &plain[meBody]{meBody{UserBody: renderUser(done.State), Memberships: memberships}}, nil
+	return &plain[meBody]{meBody{UserBody: renderUser(result.State), Memberships: memberships}}, nil
 }
 
 func (s *Server) membershipsOf(ctx context.Context, u domain.UserID) ([]membershipBody, error) {
-	list, _, err := s.queries.Memberships(ctx, u, projections.Page{Limit: projections.MaxLimit}, s.positions.all(u))
+	list, _, err := s.queries.Memberships(ctx, u, projections.Page{Limit: projections.MaxLimit}, s.positions.All(u))
 	if err != nil {
 		return nil, err
 	}

@@ -65,7 +65,7 @@ func TestRenamingReachesEveryTenant(t *testing.T) {
 	ann.patch("/v1/me", `{"name":null}`).invalid("/name type")
 	ann.patch("/v1/me", `{"name":" "}`).invalid("/name too_short")
 	ann.patch("/v1/me", `{"email":"x@example.org"}`).invalid("/email unknown")
-	w.nobody().patch("/v1/me", `{"name":"x"}`).refused(domain.CodeUnauthenticated)
+	w.anonymous().patch("/v1/me", `{"name":"x"}`).refused(domain.CodeUnauthenticated)
 	w.renamed()
 	if w.events() != before {
 		t.Error("a change of nothing, or a refusal, is an event")

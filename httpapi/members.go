@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"docket/domain"
+	"docket/httpapi/edge"
 	"docket/projections"
 )
 
@@ -29,45 +30,45 @@ type addMemberBody struct {
 }
 
 type editMemberBody struct {
-	Role Patch[domain.Role] `json:"role,omitzero" enum:"owner,manager,member,viewer,auditor"`
+	Role edge.Patch[domain.Role] `json:"role,omitzero" enum:"owner,manager,member,viewer,auditor"`
 }
 
 type MemberInput struct {
 	UserID  domain.UserID `path:"user_id" format:"uuid"`
-	IfMatch ifMatch       `header:"If-Match"`
+	IfMatch edge.IfMatch  `header:"If-Match"`
 }
 
 func registerMembers(s *Server) {
-	registerScoped(s, operation{
+	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodGet, Path: "/v1/members", ID: "list-members", Tag: "members", Action: domain.MemberRead,
-		Summary: "Who is in the tenant", Errors: []domain.Code{domain.CodeCursorInvalid},
+		Summary: "The tenant's members", Errors: []domain.Code{domain.CodeCursorInvalid},
 	}, s.listMembers)
-	registerScoped(s, operation{
+	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodPost, Path: "/v1/members", ID: "add-member", Tag: "members", Action: domain.MemberAdd,
 		Status: http.StatusCreated, Summary: "Add a registered user",
 		Errors: commandErrors(domain.CodeAlreadyMember),
 	}, s.addMember)
-	registerScoped(s, operation{
+	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodPatch, Path: "/v1/members/{user_id}", ID: "change-member", Tag: "members", Action: domain.MemberChange,
-		Summary: "Give a member another role", Errors: commandErrors(domain.CodeLastOwner),
+		Summary: "Change a member's role", Errors: commandErrors(domain.CodeLastOwner),
 	}, s.changeMember)
-	registerScoped(s, operation{
+	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodDelete, Path: "/v1/members/{user_id}", ID: "remove-member", Tag: "members", Action: domain.MemberRemove,
 		Summary: "Remove a member, or leave", Errors: commandErrors(domain.CodeLastOwner),
 	}, s.removeMember)
 }
 
-// commandErrors are the refusals of every command, and some more.
+// commandErrors are the refusals of every command, and more.
 func commandErrors(more ...domain.Code) []domain.Code {
 	return append(more, domain.CodeConcurrentUpdate, domain.CodeOutcomeUnknown)
 }
 
 func (s *Server) listMembers(ctx context.Context, scope domain.Scope, in *struct {
-	Paged
-	Dated
-}) (*datedList[memberBody], error) {
-	l := listing{Tenant: scope.Tenant(), Route: "list-members", AsOf: in.AsOf}
-	page, at, err := s.datedPage(ctx, scope, in.Paged, in.Dated, l)
+	edge.Paged
+	AsOfInput
+}) (*asOfList[memberBody], error) {
+	l := edge.Listing{Tenant: scope.Tenant(), Route: "list-members", AsOf: in.AsOf}
+	page, at, err := s.asOfPage(ctx, scope, in.Paged, in.AsOfInput, l)
 	if err != nil {
 		return nil, err
 	}
@@ -83,39 +84,39 @@ func (s *Server) listMembers(ctx context.Context, scope domain.Scope, in *struct
 	if err != nil {
 		return nil, err
 	}
-	return answerDated(s, l, at, items, next, renderMember)
+	return asOfListResponse(s, l, at, items, next, renderMember)
 }
 
-func (s *Server) addMember(ctx context.Context, scope domain.Scope, in *struct{ Body addMemberBody }) (*made[memberBody], error) {
-	done, err := s.commands.AddMember(ctx, scope, origin(ctx), in.Body.Email, in.Body.Role)
+func (s *Server) addMember(ctx context.Context, scope domain.Scope, in *struct{ Body addMemberBody }) (*created[memberBody], error) {
+	result, err := s.commands.AddMember(ctx, scope, edge.Origin(ctx), in.Body.Email, in.Body.Role)
 	if err != nil {
 		return nil, err
 	}
-	s.acknowledge(scope, done.Seq)
-	return &made[memberBody]{
-		Location: "/v1/members/" + done.State.UserID.String(), ETag: etag(done.State.Version), Seq: done.Seq, Body: renderMember(done.State),
+	s.acknowledge(scope, result.Seq)
+	return &created[memberBody]{
+		Location: "/v1/members/" + result.State.UserID.String(), ETag: edge.ETag(result.State.Version), Seq: result.Seq, Body: renderMember(result.State),
 	}, nil
 }
 
 func (s *Server) changeMember(ctx context.Context, scope domain.Scope, in *struct {
 	MemberInput
 	Body editMemberBody
-}) (*changed[memberBody], error) {
-	done, err := s.commands.ChangeRole(ctx, scope, origin(ctx), in.UserID, domain.ChangeRole{
+}) (*updated[memberBody], error) {
+	result, err := s.commands.ChangeRole(ctx, scope, edge.Origin(ctx), in.UserID, domain.ChangeRole{
 		IfMatch: in.IfMatch.IfMatch, Role: in.Body.Role.Edit(),
 	})
 	if err != nil {
 		return nil, err
 	}
-	s.acknowledge(scope, done.Seq)
-	return &changed[memberBody]{ETag: etag(done.State.Version), Seq: done.Seq, Body: renderMember(done.State)}, nil
+	s.acknowledge(scope, result.Seq)
+	return &updated[memberBody]{ETag: edge.ETag(result.State.Version), Seq: result.Seq, Body: renderMember(result.State)}, nil
 }
 
-func (s *Server) removeMember(ctx context.Context, scope domain.Scope, in *MemberInput) (*gone, error) {
-	done, err := s.commands.RemoveMember(ctx, scope, origin(ctx), in.UserID, domain.RemoveMember{IfMatch: in.IfMatch.IfMatch})
+func (s *Server) removeMember(ctx context.Context, scope domain.Scope, in *MemberInput) (*deleted, error) {
+	result, err := s.commands.RemoveMember(ctx, scope, edge.Origin(ctx), in.UserID, domain.RemoveMember{IfMatch: in.IfMatch.IfMatch})
 	if err != nil {
 		return nil, err
 	}
-	s.acknowledge(scope, done.Seq)
-	return &gone{Seq: done.Seq}, nil
+	s.acknowledge(scope, result.Seq)
+	return &deleted{Seq: result.Seq}, nil
 }

@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"docket/domain"
+	"docket/httpapi/edge"
 )
 
 // pair is a write through one replica and then a read, by somebody else, through
@@ -90,7 +91,7 @@ func (l *pairs) kinds(n int) map[string]pair {
 				return fmt.Sprint(wrote.Code, wrote.Body)
 			}
 			read := after(wrote, r, "/v1/members?limit=200")
-			if read.Code != 200 || !slices.ContainsFunc(as[list[memberBody]](read).Items, func(m memberBody) bool { return m.UserID == l.member && m.Role == role }) {
+			if read.Code != 200 || !slices.ContainsFunc(as[edge.List[memberBody]](read).Items, func(m memberBody) bool { return m.UserID == l.member && m.Role == role }) {
 				return fmt.Sprint(read.Code, read.Body)
 			}
 			return ""
@@ -126,7 +127,7 @@ func TestMinSeqOnTwoReplicas(t *testing.T) {
 	w := newWorld(t)
 	c := w.company("acme", "Acme")
 	owner, reader := c.as(domain.Owner), c.as(domain.Owner).session()
-	replicas := []http.Handler{w.twin(), w.twin()}
+	replicas := []http.Handler{w.peer(), w.peer()}
 	lanes := make([]*pairs, 5)
 	for i := range lanes {
 		p := owner.project("Site")

@@ -6,12 +6,13 @@ import (
 	"time"
 
 	"docket/domain"
+	"docket/httpapi/edge"
 	"docket/notify"
 
 	"github.com/google/uuid"
 )
 
-// notificationBody is one thing that the caller is told.
+// notificationBody is a notification of the caller.
 type notificationBody struct {
 	ID         domain.NotificationID `json:"id" format:"uuid"`
 	Kind       notify.Kind           `json:"kind" enum:"task_assigned,project_status_changed,mention,task_commented"`
@@ -34,11 +35,11 @@ func renderNotification(n notify.Notification) notificationBody {
 }
 
 func registerNotifications(s *Server) {
-	registerScoped(s, operation{
+	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodGet, Path: "/v1/notifications", ID: "list-notifications", Tag: "notifications", Action: domain.NotificationRead,
-		Summary: "What the caller was told, the newest first", Errors: []domain.Code{domain.CodeCursorInvalid},
+		Summary: "The caller's notifications, newest first", Errors: []domain.Code{domain.CodeCursorInvalid},
 	}, s.listNotifications)
-	registerScoped(s, operation{
+	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodPost, Path: "/v1/notifications/{id}/read", ID: "read-notification", Tag: "notifications", Action: domain.NotificationMark,
 		Status: http.StatusNoContent, Summary: "Mark a notification as read",
 	}, func(ctx context.Context, scope domain.Scope, in *struct {
@@ -46,7 +47,7 @@ func registerNotifications(s *Server) {
 	}) (*struct{}, error) {
 		return nil, s.inbox.MarkRead(ctx, scope, in.ID)
 	})
-	registerScoped(s, operation{
+	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodPost, Path: "/v1/notifications/read-all", ID: "read-all-notifications", Tag: "notifications", Action: domain.NotificationMark,
 		Status: http.StatusNoContent, Summary: "Mark all of the caller's notifications as read",
 	}, func(ctx context.Context, scope domain.Scope, _ *struct{}) (*struct{}, error) {
@@ -55,12 +56,12 @@ func registerNotifications(s *Server) {
 }
 
 func (s *Server) listNotifications(ctx context.Context, scope domain.Scope, in *struct {
-	Paged
-	Positioned
-	Unread bool `query:"unread" doc:"Only those that weren't marked as read."`
-}) (*plain[list[notificationBody]], error) {
-	l := listing{Tenant: scope.Tenant(), Route: "list-notifications/" + scope.Actor().ID.String(), Filters: in.Unread}
-	after, err := openCursor[notify.Position](s, in.Paged, l)
+	edge.Paged
+	edge.Positioned
+	Unread bool `query:"unread" doc:"Only notifications that are unread."`
+}) (*plain[edge.List[notificationBody]], error) {
+	l := edge.Listing{Tenant: scope.Tenant(), Route: "list-notifications/" + scope.Actor().ID.String(), Filters: in.Unread}
+	after, err := edge.OpenCursor[notify.Position](s.cursors, in.Paged, l)
 	if err != nil {
 		return nil, err
 	}
@@ -72,5 +73,5 @@ func (s *Server) listNotifications(ctx context.Context, scope domain.Scope, in *
 	if err != nil {
 		return nil, err
 	}
-	return answerList(s, l, items, next, renderNotification)
+	return listResponse(s, l, items, next, renderNotification)
 }

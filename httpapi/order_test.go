@@ -97,7 +97,7 @@ func TestOrderOfChecks(t *testing.T) {
 		before := w.events()
 		for i, step := range c.steps {
 			step.mend(&r)
-			p := w.nobody()
+			p := w.anonymous()
 			p.token = r.token
 			for name, value := range r.header {
 				p = p.with(name, value)

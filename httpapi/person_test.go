@@ -26,8 +26,8 @@ type person struct {
 	mustNotSee string
 }
 
-// nobody has no token.
-func (w *world) nobody() person { return person{w: w, server: w.server} }
+// anonymous is a caller without a token.
+func (w *world) anonymous() person { return person{w: w, server: w.server} }
 
 // user makes a user of the default tenant who is logged in. Only the hashing of
 // a password, which takes longer than all the rest, is left to the tests of
@@ -60,9 +60,9 @@ func (w *world) signUp(name string) person {
 	return p.login()
 }
 
-// named is nobody with a name and an address that nobody else has.
+// named is an anonymous caller with a name and an address that nobody else has.
 func (w *world) named(name string) person {
-	p := w.nobody()
+	p := w.anonymous()
 	p.name = name
 	p.email = fmt.Sprintf("%s.%d@example.org", strings.ReplaceAll(strings.ToLower(name), " ", "."), w.persons.Add(1))
 	return p
@@ -80,7 +80,7 @@ func (p person) session() person {
 	p.w.Helper()
 	id := uuid.Must(uuid.NewV7())
 	p.w.beginSession(id, p.id)
-	token, _, err := p.w.server.tokens.issue(p.id, id)
+	token, _, err := p.w.server.tokens.Issue(p.id, id)
 	if err != nil {
 		p.w.Fatal(err)
 	}

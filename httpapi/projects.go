@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"docket/domain"
+	"docket/httpapi/edge"
 	"docket/projections"
 )
 
@@ -41,109 +42,109 @@ type newProjectBody struct {
 }
 
 type editProjectBody struct {
-	Name        Patch[string]            `json:"name,omitzero" minLength:"1" maxLength:"200"`
-	Description Patch[string]            `json:"description,omitzero" maxLength:"4000" nullable:"true"`
-	Visibility  Patch[domain.Visibility] `json:"visibility,omitzero" enum:"private,public"`
-	DueDate     Patch[domain.Date]       `json:"due_date,omitzero" format:"date" nullable:"true"`
-	OwnerID     Patch[domain.UserID]     `json:"owner_id,omitzero" format:"uuid" doc:"Of a member who isn't viewer or auditor."`
+	Name        edge.Patch[string]            `json:"name,omitzero" minLength:"1" maxLength:"200"`
+	Description edge.Patch[string]            `json:"description,omitzero" maxLength:"4000" nullable:"true"`
+	Visibility  edge.Patch[domain.Visibility] `json:"visibility,omitzero" enum:"private,public"`
+	DueDate     edge.Patch[domain.Date]       `json:"due_date,omitzero" format:"date" nullable:"true"`
+	OwnerID     edge.Patch[domain.UserID]     `json:"owner_id,omitzero" format:"uuid" doc:"Of a member who isn't viewer or auditor."`
 }
 
 type ProjectFilter struct {
-	Query      filter[string]            `query:"q" minLength:"1" maxLength:"200" doc:"A search in names and descriptions." json:"q"`
-	Status     filter[domain.Status]     `query:"status" enum:"draft,submitted,rejected,approved,active,on_hold,completed,cancelled,archived" json:"status"`
-	OwnerID    filter[domain.UserID]     `query:"owner_id" format:"uuid" json:"owner_id"`
-	Visibility filter[domain.Visibility] `query:"visibility" enum:"private,public" json:"visibility"`
+	Query      edge.Filter[string]            `query:"q" minLength:"1" maxLength:"200" doc:"A search in names and descriptions." json:"q"`
+	Status     edge.Filter[domain.Status]     `query:"status" enum:"draft,submitted,rejected,approved,active,on_hold,completed,cancelled,archived" json:"status"`
+	OwnerID    edge.Filter[domain.UserID]     `query:"owner_id" format:"uuid" json:"owner_id"`
+	Visibility edge.Filter[domain.Visibility] `query:"visibility" enum:"private,public" json:"visibility"`
 }
 
 type ProjectInput struct {
 	ID      domain.ProjectID `path:"id" format:"uuid"`
-	IfMatch ifMatch          `header:"If-Match"`
+	IfMatch edge.IfMatch     `header:"If-Match"`
 }
 
 func registerProjects(s *Server) {
-	registerScoped(s, operation{
+	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodGet, Path: "/v1/projects", ID: "list-projects", Tag: "projects", Action: domain.ProjectRead,
-		Summary: "The tenant's projects", Description: searchDoc + " With q there is no sort: together they are refused (unsupported-combination).",
+		Summary: "The tenant's projects", Description: searchDoc + " q and sort can't be combined (unsupported-combination).",
 		Errors: []domain.Code{domain.CodeCursorInvalid, domain.CodeUnsupportedCombination},
 	}, s.listProjects)
-	registerScoped(s, operation{
+	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodPost, Path: "/v1/projects", ID: "create-project", Tag: "projects", Action: domain.ProjectCreate,
-		Status: http.StatusCreated, Summary: "Make a draft", Errors: commandErrors(),
+		Status: http.StatusCreated, Summary: "Create a project", Errors: commandErrors(),
 	}, s.createProject)
-	registerScoped(s, operation{
+	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodGet, Path: "/v1/projects/{id}", ID: "get-project", Tag: "projects", Action: domain.ProjectRead,
 		Summary: "One project",
 	}, s.getProject)
-	registerScoped(s, operation{
+	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodPatch, Path: "/v1/projects/{id}", ID: "edit-project", Tag: "projects", Action: domain.ProjectEdit,
-		Summary: "Change a project", Description: "Members may change their own drafts and rejected projects, managers any that isn't closed.",
+		Summary: "Change a project", Description: "Members may change their own drafts and rejected projects, managers all that aren't closed.",
 		Errors: commandErrors(domain.CodeNotYours, domain.CodeProjectClosed),
 	}, s.editProject)
-	registerScoped(s, operation{
+	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodDelete, Path: "/v1/projects/{id}", ID: "delete-project", Tag: "projects", Action: domain.ProjectDelete,
-		Summary: "Delete a project and its tasks", Description: "The history stays.", Errors: commandErrors(),
+		Summary: "Delete a project and its tasks", Description: "The history remains.", Errors: commandErrors(),
 	}, s.deleteProject)
 }
 
 func (s *Server) listProjects(ctx context.Context, scope domain.Scope, in *struct {
-	Paged
-	Dated
+	edge.Paged
+	AsOfInput
 	ProjectFilter
-	Sort filter[string] `query:"sort" enum:"created_at,-created_at,updated_at,-updated_at,name,-name" doc:"Without it (and without q) it is created_at."`
-}) (*datedList[projectBody], error) {
-	if in.Query.set && in.Sort.set {
-		return nil, domain.Refuse(domain.CodeUnsupportedCombination, "q and sort don't go together: what is found has an order of its own")
+	Sort edge.Filter[string] `query:"sort" enum:"created_at,-created_at,updated_at,-updated_at,name,-name" doc:"Without it (and without q) it is created_at."`
+}) (*asOfList[projectBody], error) {
+	if in.Query.Ptr() != nil && in.Sort.Ptr() != nil {
+		return nil, domain.Refuse(domain.CodeUnsupportedCombination, "q can't be combined with sort: search results are sorted by rank")
 	}
-	if err := refuseDatedSearch(in.Query, in.Dated); err != nil {
+	if err := refuseAsOfSearch(in.Query, in.AsOfInput); err != nil {
 		return nil, err
 	}
 	sort := string(projections.ByCreated)
-	if in.Sort.set {
-		sort = in.Sort.value
+	if in.Sort.Ptr() != nil {
+		sort = *in.Sort.Ptr()
 	}
-	l := listing{Tenant: scope.Tenant(), Route: "list-projects", Filters: in.ProjectFilter, Sort: sort, AsOf: in.AsOf}
-	page, at, err := s.datedPage(ctx, scope, in.Paged, in.Dated, l)
+	l := edge.Listing{Tenant: scope.Tenant(), Route: "list-projects", Filters: in.ProjectFilter, Sort: sort, AsOf: in.AsOf}
+	page, at, err := s.asOfPage(ctx, scope, in.Paged, in.AsOfInput, l)
 	if err != nil {
 		return nil, err
 	}
 	by, descending := strings.CutPrefix(sort, "-")
 	order := projections.ProjectOrder{By: projections.ProjectSort(by), Descending: descending}
-	wanted := projections.ProjectFilter{
-		Query: in.Query.asked(), Status: in.Status.asked(), OwnerID: in.OwnerID.asked(), Visibility: in.Visibility.asked(),
+	filter := projections.ProjectFilter{
+		Query: in.Query.Ptr(), Status: in.Status.Ptr(), OwnerID: in.OwnerID.Ptr(), Visibility: in.Visibility.Ptr(),
 	}
 	var (
 		items []domain.Project
 		next  *projections.Keyset
 	)
 	if at != nil {
-		items, next, err = s.queries.ProjectsAsOf(ctx, scope, wanted, order, page, *at)
+		items, next, err = s.queries.ProjectsAsOf(ctx, scope, filter, order, page, *at)
 	} else {
-		items, next, err = s.queries.Projects(ctx, scope, wanted, order, page, s.fresh(scope, in.Positioned))
+		items, next, err = s.queries.Projects(ctx, scope, filter, order, page, s.fresh(scope, in.Positioned))
 	}
 	if err != nil {
 		return nil, err
 	}
-	return answerDated(s, l, at, items, next, renderProject)
+	return asOfListResponse(s, l, at, items, next, renderProject)
 }
 
-func (s *Server) createProject(ctx context.Context, scope domain.Scope, in *struct{ Body newProjectBody }) (*made[projectBody], error) {
-	done, err := s.commands.CreateProject(ctx, scope, origin(ctx), domain.CreateProject{
+func (s *Server) createProject(ctx context.Context, scope domain.Scope, in *struct{ Body newProjectBody }) (*created[projectBody], error) {
+	result, err := s.commands.CreateProject(ctx, scope, edge.Origin(ctx), domain.CreateProject{
 		Name: in.Body.Name, Description: in.Body.Description, Visibility: in.Body.Visibility, DueDate: in.Body.DueDate,
 	})
 	if err != nil {
 		return nil, err
 	}
-	s.acknowledge(scope, done.Seq)
-	return &made[projectBody]{
-		Location: "/v1/projects/" + done.State.ID.String(), ETag: etag(done.State.Version), Seq: done.Seq, Body: renderProject(done.State),
+	s.acknowledge(scope, result.Seq)
+	return &created[projectBody]{
+		Location: "/v1/projects/" + result.State.ID.String(), ETag: edge.ETag(result.State.Version), Seq: result.Seq, Body: renderProject(result.State),
 	}, nil
 }
 
 func (s *Server) getProject(ctx context.Context, scope domain.Scope, in *struct {
-	Dated
+	AsOfInput
 	ID domain.ProjectID `path:"id" format:"uuid"`
-}) (*dated[projectBody], error) {
-	at, err := s.asOf(ctx, scope, in.Dated)
+}) (*asOfItem[projectBody], error) {
+	at, err := s.asOf(ctx, scope, in.AsOfInput)
 	if err != nil {
 		return nil, err
 	}
@@ -156,29 +157,29 @@ func (s *Server) getProject(ctx context.Context, scope domain.Scope, in *struct 
 	if err != nil {
 		return nil, err
 	}
-	return &dated[projectBody]{ETag: etag(p.Version), AsOf: asOfHeader(at), Body: renderProject(p)}, nil
+	return &asOfItem[projectBody]{ETag: edge.ETag(p.Version), AsOf: asOfHeader(at), Body: renderProject(p)}, nil
 }
 
 func (s *Server) editProject(ctx context.Context, scope domain.Scope, in *struct {
 	ProjectInput
 	Body editProjectBody
-}) (*changed[projectBody], error) {
-	done, err := s.commands.EditProject(ctx, scope, origin(ctx), in.ID, domain.EditProject{
+}) (*updated[projectBody], error) {
+	result, err := s.commands.EditProject(ctx, scope, edge.Origin(ctx), in.ID, domain.EditProject{
 		IfMatch: in.IfMatch.IfMatch, Name: in.Body.Name.Edit(), Description: in.Body.Description.Nullable(),
 		Visibility: in.Body.Visibility.Edit(), DueDate: in.Body.DueDate.Nullable(), OwnerID: in.Body.OwnerID.Edit(),
 	})
 	if err != nil {
 		return nil, err
 	}
-	s.acknowledge(scope, done.Seq)
-	return &changed[projectBody]{ETag: etag(done.State.Version), Seq: done.Seq, Body: renderProject(done.State)}, nil
+	s.acknowledge(scope, result.Seq)
+	return &updated[projectBody]{ETag: edge.ETag(result.State.Version), Seq: result.Seq, Body: renderProject(result.State)}, nil
 }
 
-func (s *Server) deleteProject(ctx context.Context, scope domain.Scope, in *ProjectInput) (*gone, error) {
-	done, err := s.commands.DeleteProject(ctx, scope, origin(ctx), in.ID, domain.DeleteProject{IfMatch: in.IfMatch.IfMatch})
+func (s *Server) deleteProject(ctx context.Context, scope domain.Scope, in *ProjectInput) (*deleted, error) {
+	result, err := s.commands.DeleteProject(ctx, scope, edge.Origin(ctx), in.ID, domain.DeleteProject{IfMatch: in.IfMatch.IfMatch})
 	if err != nil {
 		return nil, err
 	}
-	s.acknowledge(scope, done.Seq)
-	return &gone{Seq: done.Seq}, nil
+	s.acknowledge(scope, result.Seq)
+	return &deleted{Seq: result.Seq}, nil
 }

@@ -119,14 +119,14 @@ func TestProjectsWalk(t *testing.T) {
 func TestWorkflow(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	table := as[workflowBody](w.nobody().get("/v1/workflow").want(200))
+	table := as[workflowBody](w.anonymous().get("/v1/workflow").want(200))
 	if len(table.Statuses) != 9 || table.Statuses[0] != (statusBody{domain.Draft, false, false}) || table.Statuses[8] != (statusBody{domain.Archived, true, true}) {
 		t.Errorf("%+v", table.Statuses)
 	}
 	if len(table.Transitions) != 20 || table.Transitions[0] != (transitionRule{domain.Draft, domain.Submitted, domain.Member}) {
 		t.Errorf("%+v", table.Transitions)
 	}
-	diagram := w.nobody().get("/v1/workflow", "Accept", "text/vnd.mermaid").want(200)
+	diagram := w.anonymous().get("/v1/workflow", "Accept", "text/vnd.mermaid").want(200)
 	if diagram.Header().Get("Content-Type") != "text/vnd.mermaid; charset=utf-8" {
 		t.Error(diagram.Header())
 	}
@@ -157,12 +157,12 @@ func TestCatalog(t *testing.T) {
 		{tenantIDHeader, acme.String()}:   "Acme's public",
 		{"Authorization", "Bearer rusty"}: "public", // not asked for, not looked at
 	} {
-		got := items[projectBody](w.nobody().get("/v1/catalog/projects", header[:]...))
+		got := items[projectBody](w.anonymous().get("/v1/catalog/projects", header[:]...))
 		if len(got) != 1 || got[0].Name != want {
 			t.Errorf("%v: %+v", header, got)
 		}
 	}
-	w.nobody().get("/v1/catalog/projects", tenantSlugHeader, "nowhere").refused(domain.CodeNotFound)
-	w.nobody().get("/v1/catalog/projects", tenantIDHeader, ann.id.String()).refused(domain.CodeNotFound)
-	w.nobody().get("/v1/catalog/projects", tenantIDHeader, "00000000-0000-0000-0000-000000000000").refused(domain.CodeTenantInvalid)
+	w.anonymous().get("/v1/catalog/projects", tenantSlugHeader, "nowhere").refused(domain.CodeNotFound)
+	w.anonymous().get("/v1/catalog/projects", tenantIDHeader, ann.id.String()).refused(domain.CodeNotFound)
+	w.anonymous().get("/v1/catalog/projects", tenantIDHeader, "00000000-0000-0000-0000-000000000000").refused(domain.CodeTenantInvalid)
 }

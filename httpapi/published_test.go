@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"docket/httpapi/edge"
 )
 
 // published is the OpenAPI document as the server emits it: what a client knows.
@@ -92,7 +94,7 @@ func (e *endpoint) body() *jsonSchema {
 	if e.RequestBody == nil {
 		return nil
 	}
-	return e.RequestBody.Content[jsonMediaType].Schema
+	return e.RequestBody.Content[edge.JSONMediaType].Schema
 }
 
 // jsonSchema is what the document uses of JSON Schema. A keyword that isn't here

@@ -21,9 +21,9 @@ func (w *world) visit(v visit, email string) *answer {
 	if v.code != "" {
 		body["setup_code"] = v.code
 	}
-	req := w.nobody().request(http.MethodPost, "/v1/auth/register", jsonOf(body), v.headers...)
+	req := w.anonymous().request(http.MethodPost, "/v1/auth/register", jsonOf(body), v.headers...)
 	req.RemoteAddr = v.from
-	return w.nobody().do(req)
+	return w.anonymous().do(req)
 }
 
 // The first of the default tenant becomes its owner, and must come straight from
@@ -54,7 +54,7 @@ func TestFounder(t *testing.T) {
 			t.Errorf("%s: got %d %s", name, a.Code, a.Body)
 		}
 	}
-	w.nobody().post("/v1/auth/login", jsonOf(map[string]any{"email": "a@example.org", "password": password})).refused(domain.CodeUnauthenticated)
+	w.anonymous().post("/v1/auth/login", jsonOf(map[string]any{"email": "a@example.org", "password": password})).refused(domain.CodeUnauthenticated)
 	if w.events() != before {
 		t.Error("a refused founder left an event")
 	}
@@ -63,7 +63,7 @@ func TestFounder(t *testing.T) {
 	w.visit(visit{from: "192.0.2.1:4000"}, "second@example.org").want(201)
 	w.visit(visit{from: "127.0.0.1:4000", code: setupCode}, "third@example.org").want(201)
 	for email, role := range map[string]domain.Role{"founder@example.org": domain.Owner, "second@example.org": domain.Member, "third@example.org": domain.Member} {
-		p := w.nobody()
+		p := w.anonymous()
 		p.email = email
 		if got := as[meBody](p.login().get("/v1/me").want(200)).Memberships; len(got) != 1 || got[0].Role != role {
 			t.Errorf("%s: %+v", email, got)
@@ -83,14 +83,14 @@ func TestRegistrationIsClosed(t *testing.T) {
 	acme := as[tenantBody](owner.post("/v1/tenants", `{"name":"Acme","slug":"acme"}`).want(201)).ID
 	body := jsonOf(map[string]any{"email": "new@example.org", "password": password, "name": "New"})
 	before := w.events()
-	want := w.nobody().in(acme).post("/v1/auth/register", body)
+	want := w.anonymous().in(acme).post("/v1/auth/register", body)
 	want.refused(domain.CodeRegistrationClosed)
 	for name, a := range map[string]*answer{
-		"closed, by slug":        w.nobody().post("/v1/auth/register", body, tenantSlugHeader, "acme"),
-		"unknown, by id":         w.nobody().post("/v1/auth/register", body, tenantIDHeader, random()),
-		"unknown, by slug":       w.nobody().post("/v1/auth/register", body, tenantSlugHeader, "there-is-none"),
-		"closed, a known e-mail": w.nobody().in(acme).post("/v1/auth/register", jsonOf(map[string]any{"email": owner.email, "password": password, "name": "New"})),
-		"closed, with the code":  w.nobody().in(acme).post("/v1/auth/register", body[:len(body)-1]+`,"setup_code":"`+setupCode+`"}`),
+		"closed, by slug":        w.anonymous().post("/v1/auth/register", body, tenantSlugHeader, "acme"),
+		"unknown, by id":         w.anonymous().post("/v1/auth/register", body, tenantIDHeader, random()),
+		"unknown, by slug":       w.anonymous().post("/v1/auth/register", body, tenantSlugHeader, "there-is-none"),
+		"closed, a known e-mail": w.anonymous().in(acme).post("/v1/auth/register", jsonOf(map[string]any{"email": owner.email, "password": password, "name": "New"})),
+		"closed, with the code":  w.anonymous().in(acme).post("/v1/auth/register", body[:len(body)-1]+`,"setup_code":"`+setupCode+`"}`),
 	} {
 		if a.Code != want.Code || a.anonymous() != want.anonymous() {
 			t.Errorf("%s: %d %s, want %s", name, a.Code, a.Body, want.Body)
@@ -109,18 +109,18 @@ func TestRegistrationIsClosed(t *testing.T) {
 		t.Errorf("%d events", n)
 	}
 	// Nobody was registered: the address is free.
-	w.nobody().post("/v1/auth/login", jsonOf(map[string]any{"email": "new@example.org", "password": password})).refused(domain.CodeUnauthenticated)
-	w.nobody().post("/v1/auth/register", body).want(201)
+	w.anonymous().post("/v1/auth/login", jsonOf(map[string]any{"email": "new@example.org", "password": password})).refused(domain.CodeUnauthenticated)
+	w.anonymous().post("/v1/auth/register", body).want(201)
 }
 
 func TestEmails(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	register := func(email string) *answer {
-		return w.nobody().post("/v1/auth/register", jsonOf(map[string]any{"email": email, "password": password, "name": "Name"}))
+		return w.anonymous().post("/v1/auth/register", jsonOf(map[string]any{"email": email, "password": password, "name": "Name"}))
 	}
 	login := func(email, password string) *answer {
-		return w.nobody().post("/v1/auth/login", jsonOf(map[string]any{"email": email, "password": password}))
+		return w.anonymous().post("/v1/auth/login", jsonOf(map[string]any{"email": email, "password": password}))
 	}
 	if u := as[UserBody](register("Ann.Straße@Example.org").want(201)); u.Email != "Ann.Straße@Example.org" {
 		t.Errorf("%+v", u) // as it was written
@@ -134,7 +134,7 @@ func TestEmails(t *testing.T) {
 	wrong.refused(domain.CodeUnauthenticated)
 	for name, a := range map[string]*answer{
 		"unknown":         login("nobody@example.org", password),
-		"no address":      login("nobody", password),
+		"no address":      login("anonymous", password),
 		"an empty one":    login("", password),
 		"a long password": login("ann.strasse@example.org", fmt.Sprintf("%0200d", 1)),
 		"an empty one 2":  login("ann.strasse@example.org", ""),
@@ -146,13 +146,13 @@ func TestEmails(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{"1234567", "", fmt.Sprintf("%0129d", 1), `with\u0000nul`, `with\nbreak`} {
-		w.nobody().post("/v1/auth/register", `{"email":"b@example.org","name":"B","password":"`+bad+`"}`).refused(domain.CodeValidationFailed)
+		w.anonymous().post("/v1/auth/register", `{"email":"b@example.org","name":"B","password":"`+bad+`"}`).refused(domain.CodeValidationFailed)
 	}
 	if w.events() != before {
 		t.Error("something that was refused left an event")
 	}
 	// Characters are counted, not bytes.
-	w.nobody().post("/v1/auth/register", `{"email":"c@example.org","name":"C","password":"`+fmt.Sprintf("%0127d", 1)+`ä"}`).want(201)
+	w.anonymous().post("/v1/auth/register", `{"email":"c@example.org","name":"C","password":"`+fmt.Sprintf("%0127d", 1)+`ä"}`).want(201)
 	login("c@example.org", fmt.Sprintf("%0127d", 1)+"ä").want(200)
 }
 
@@ -165,7 +165,7 @@ func TestOneAddressOnce(t *testing.T) {
 	codes := make(chan int, 6)
 	before := w.events()
 	for i := range cap(codes) {
-		p := w.nobody()
+		p := w.anonymous()
 		if i%2 == 0 {
 			p = p.at(other)
 		}
@@ -198,10 +198,10 @@ func TestSessions(t *testing.T) {
 		return p, tokens.RefreshToken
 	}
 	refresh := func(token string) *answer {
-		return w.nobody().post("/v1/auth/refresh", jsonOf(map[string]any{"refresh_token": token}))
+		return w.anonymous().post("/v1/auth/refresh", jsonOf(map[string]any{"refresh_token": token}))
 	}
 	login := func() *answer {
-		return w.nobody().post("/v1/auth/login", jsonOf(map[string]any{"email": ann.email, "password": password}))
+		return w.anonymous().post("/v1/auth/login", jsonOf(map[string]any{"email": ann.email, "password": password}))
 	}
 	first, one := session(login())
 	second, two := session(refresh(one))

@@ -197,7 +197,7 @@ func TestEveryOperationByEveryRole(t *testing.T) {
 			t.Errorf("%s isn't published", row.op)
 			continue
 		}
-		callers := map[string]person{"nobody": w.nobody().in(s.id), "stranger": s.stranger}
+		callers := map[string]person{"anonymous": w.anonymous().in(s.id), "stranger": s.stranger}
 		for role, p := range s.staff {
 			callers[string(role)] = p
 		}
@@ -219,9 +219,9 @@ func TestEveryOperationByEveryRole(t *testing.T) {
 	}
 }
 
-// judge is what is wrong with the answer to a caller: "nobody", "stranger", or a role.
+// judge is what is wrong with the answer to a caller: "anonymous", "stranger", or a role.
 func (row roleRow) judge(caller string, a *answer) string {
-	may := row.may == "anyone" || row.may == "users" && caller != "nobody" || slices.Contains(strings.Fields(row.may), caller)
+	may := row.may == "anyone" || row.may == "users" && caller != "anonymous" || slices.Contains(strings.Fields(row.may), caller)
 	role := domain.Role(caller)
 	other, special := row.other[role]
 	switch {
@@ -229,7 +229,7 @@ func (row roleRow) judge(caller string, a *answer) string {
 		return "may"
 	case may:
 		return ""
-	case caller == "nobody":
+	case caller == "anonymous":
 		return a.isnt(domain.CodeUnauthenticated)
 	case caller == "stranger":
 		return a.isnt(domain.CodeTenantAccessDenied)

@@ -1,17 +1,20 @@
 package httpapi
 
-import "docket/domain"
+import (
+	"docket/domain"
+	"docket/httpapi/edge"
+)
 
-// searchDoc is what the operations with a parameter q say of it.
-const searchDoc = "With q what matches a search: all of its words, \"words in quotes\" one after the other, one or another, -word not. " +
-	"The last word, where nothing follows it, stands for all that begin with it, with or without a *; an or where nothing follows it is left out. Case and width don't count. " +
-	"What matches comes in the order of its rank, a title before a description, equals by the newest; where thousands match, the newest first. " +
-	"A q without any word finds nothing. Not with as_of: together they are refused (unsupported-combination)."
+// searchDoc documents the parameter q.
+const searchDoc = "With q only what matches a search: all of its words, \"words in quotes\" as a phrase, one or another, -word excluded. " +
+	"If nothing follows the last word, it matches as a prefix, with or without a *; a trailing or is ignored. Case and width are ignored. " +
+	"Results are sorted by rank, a title before a description, equal ranks by the newest; if thousands match, the newest first. " +
+	"A q without a word finds nothing. q and as_of can't be combined (unsupported-combination)."
 
-// refuseDatedSearch is the refusal of a search in the past, which no index knows.
-func refuseDatedSearch(q filter[string], d Dated) error {
-	if q.set && d.AsOf != "" {
-		return domain.Refuse(domain.CodeUnsupportedCombination, "q and as_of don't go together: only what there is now is searched")
+// refuseAsOfSearch refuses a search as of a seq: the index knows the current state only.
+func refuseAsOfSearch(q edge.Filter[string], d AsOfInput) error {
+	if q.Ptr() != nil && d.AsOf != "" {
+		return domain.Refuse(domain.CodeUnsupportedCombination, "q can't be combined with as_of: a search reads the current state only")
 	}
 	return nil
 }

@@ -10,33 +10,34 @@ import (
 	"docket/accounts"
 	"docket/commands"
 	"docket/domain"
+	"docket/httpapi/edge"
 	"docket/notify"
 	"docket/projections"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Config is what a Server is made of. All but Now and Logger is needed to serve;
+// Config configures a Server. Serving needs everything but Logger, Metrics and Now;
 // the contract alone (OpenAPI) needs only the keys.
 type Config struct {
 	Commands *commands.Commands
 	Sessions *accounts.Sessions
 	Queries  *projections.Queries
 	Inbox    *notify.Inbox
-	// Egress judges the addresses that tenants give.
+	// Egress checks the addresses that tenants configure.
 	Egress *notify.Egress
 
-	// Keys are those of the access tokens, the first signs.
-	Keys []SigningKey
-	// MasterKey has at least 32 bytes; the keys of cursors are derived from it.
+	// Keys are the keys of the access tokens; the first signs.
+	Keys []edge.SigningKey
+	// MasterKey has at least 32 bytes; the key of the cursors is derived from it.
 	MasterKey []byte
-	// Issuer stands in access tokens and must be the same on all replicas.
+	// Issuer is the issuer of access tokens, the same on all replicas.
 	Issuer  string
 	Version string
 	Logger  *slog.Logger
-	// Metrics is where the Server registers what it counts; nowhere if nil.
+	// Metrics is the registry of the Server's metrics; nil registers none.
 	Metrics prometheus.Registerer
-	// Ready says why the server can't serve, or nil.
+	// Ready returns why the server can't serve, or nil.
 	Ready func(context.Context) error
 	// Now is the clock of tokens; time.Now if nil.
 	Now func() time.Time
@@ -44,20 +45,21 @@ type Config struct {
 
 // Server is the HTTP API, an http.Handler.
 type Server struct {
-	router    *router
+	router    *edge.Router
 	commands  *commands.Commands
 	sessions  *accounts.Sessions
 	queries   *projections.Queries
 	inbox     *notify.Inbox
 	egress    *notify.Egress
-	tokens    *tokens
-	cursors   *cursors
-	positions *positions
+	tokens    *edge.Tokens
+	cursors   *edge.Cursors
+	positions *edge.Positions
 	ready     func(context.Context) error
 	now       func() time.Time
 }
 
-// New makes a Server. It fails on keys that are too short or named twice.
+// New returns a Server, or an error for keys that are too short or whose id is not
+// unique.
 func New(cfg Config) (*Server, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
@@ -67,15 +69,18 @@ func New(cfg Config) (*Server, error) {
 	}
 	s := &Server{
 		commands: cfg.Commands, sessions: cfg.Sessions, queries: cfg.Queries, inbox: cfg.Inbox, egress: cfg.Egress,
-		positions: newPositions(), ready: cfg.Ready, now: cfg.Now,
+		positions: edge.NewPositions(), ready: cfg.Ready, now: cfg.Now,
 	}
 	var err, keyErr error
-	s.tokens, err = newTokens(cfg.Keys, cfg.Issuer, cfg.Now)
-	s.cursors, keyErr = newCursors(cfg.MasterKey)
-	s.router = newRouter(routerConfig{Logger: cfg.Logger, Version: cfg.Version, Gates: s.gates(), Recall: s.recall, Metrics: cfg.Metrics})
+	s.tokens, err = edge.NewTokens(cfg.Keys, cfg.Issuer, cfg.Now)
+	s.cursors, keyErr = edge.NewCursors(cfg.MasterKey)
 	if err := errors.Join(err, keyErr); err != nil {
 		return nil, err
 	}
+	s.router = edge.New(edge.Config{
+		Logger: cfg.Logger, Version: cfg.Version, Metrics: cfg.Metrics,
+		Commands: cfg.Commands, Sessions: cfg.Sessions, Tokens: s.tokens,
+	})
 	registerAuth(s)
 	registerMe(s)
 	registerTenants(s)
@@ -100,24 +105,15 @@ func New(cfg Config) (*Server, error) {
 // ServeHTTP makes a Server an http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.router.ServeHTTP(w, r) }
 
-// OpenAPI is the contract, as it is served at /openapi.json.
-func (s *Server) OpenAPI() ([]byte, error) { return s.router.openAPI() }
+// OpenAPI returns the document that is served at /openapi.json.
+func (s *Server) OpenAPI() ([]byte, error) { return s.router.OpenAPI() }
 
-// origin says where the request's command comes from.
-func origin(ctx context.Context) commands.Origin {
-	o := commands.Origin{RequestID: requestIDFrom(ctx)}
-	if k := keyFrom(ctx); k != nil {
-		o.Key = k.Key
-	}
-	return o
-}
-
-// acknowledge notes an accepted command, so that its user reads it back.
+// acknowledge records an accepted command, so that its user reads their own writes.
 func (s *Server) acknowledge(scope domain.Scope, seq int64) {
-	s.positions.note(scope.Actor().ID, scope.Tenant(), seq)
+	s.positions.Acknowledge(scope.Actor().ID, scope.Tenant(), seq)
 }
 
-// fresh is what a read in this scope has to show.
-func (s *Server) fresh(scope domain.Scope, p Positioned) projections.Fresh {
-	return projections.Fresh{Seq: s.positions.of(scope.Actor().ID, scope.Tenant()), Min: p.MinSeq}
+// fresh returns the positions that a read in this scope must include.
+func (s *Server) fresh(scope domain.Scope, p edge.Positioned) projections.Fresh {
+	return projections.Fresh{Seq: s.positions.Last(scope.Actor().ID, scope.Tenant()), Min: p.MinSeq}
 }

@@ -5,10 +5,11 @@ import (
 	"net/http"
 
 	"docket/domain"
+	"docket/httpapi/edge"
 	"docket/projections"
 )
 
-// statsBody is what a tenant has, in numbers.
+// statsBody are a tenant's totals.
 type statsBody struct {
 	Members       int64            `json:"members"`
 	Projects      map[string]int64 `json:"projects" doc:"By status; every status is there."`
@@ -21,17 +22,17 @@ type statsBody struct {
 
 type lagBody struct {
 	Name string `json:"name"`
-	Lag  int64  `json:"lag" doc:"How many events it hasn't read yet."`
+	Lag  int64  `json:"lag" doc:"The number of events it hasn't processed."`
 }
 
 func registerStats(s *Server) {
-	registerScoped(s, operation{
+	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodGet, Path: "/v1/admin/stats", ID: "get-stats", Tag: "admin", Action: domain.StatsRead,
-		Summary: "What the tenant has, in numbers, and how far its subscriptions are", Description: "What was deleted, or belongs to something deleted, doesn't count.",
+		Summary: "The tenant's totals and the lag of its subscriptions", Description: "Deleted resources and what belongs to them aren't counted.",
 	}, s.stats)
 }
 
-func (s *Server) stats(ctx context.Context, scope domain.Scope, in *struct{ Positioned }) (*plain[statsBody], error) {
+func (s *Server) stats(ctx context.Context, scope domain.Scope, in *struct{ edge.Positioned }) (*plain[statsBody], error) {
 	stats, err := s.queries.Stats(ctx, scope, s.fresh(scope, in.Positioned))
 	if err != nil {
 		return nil, err

@@ -6,12 +6,13 @@ import (
 	"time"
 
 	"docket/domain"
+	"docket/httpapi/edge"
 	"docket/projections"
 
 	"github.com/google/uuid"
 )
 
-// summaryBody is how a project stands.
+// summaryBody is a project's summary.
 type summaryBody struct {
 	ProjectID    domain.ProjectID   `json:"project_id" format:"uuid"`
 	Status       domain.Status      `json:"status" enum:"draft,submitted,rejected,approved,active,on_hold,completed,cancelled,archived"`
@@ -35,14 +36,14 @@ type lastActivityBody struct {
 }
 
 func registerSummaries(s *Server) {
-	registerScoped(s, operation{
+	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodGet, Path: "/v1/projects/{id}/summary", ID: "get-project-summary", Tag: "reports", Action: domain.ReportRead,
-		Summary: "How a project stands", Description: "Its tasks by status, its last activity, and the time it has spent in each status.",
+		Summary: "A project's summary", Description: "Its tasks by status, its last activity, and the time it has spent in each status.",
 	}, s.projectSummary)
 }
 
 func (s *Server) projectSummary(ctx context.Context, scope domain.Scope, in *struct {
-	Positioned
+	edge.Positioned
 	ID domain.ProjectID `path:"id" format:"uuid"`
 }) (*plain[summaryBody], error) {
 	sum, err := s.queries.ProjectSummary(ctx, scope, in.ID, s.fresh(scope, in.Positioned))

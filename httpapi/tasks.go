@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"docket/domain"
+	"docket/httpapi/edge"
 	"docket/projections"
 )
 
@@ -44,96 +45,96 @@ type newTaskBody struct {
 }
 
 type editTaskBody struct {
-	Title       Patch[string]            `json:"title,omitzero" minLength:"1" maxLength:"200"`
-	Description Patch[string]            `json:"description,omitzero" maxLength:"4000" nullable:"true"`
-	Status      Patch[domain.TaskStatus] `json:"status,omitzero" enum:"todo,in_progress,done"`
-	Priority    Patch[domain.Priority]   `json:"priority,omitzero" enum:"low,normal,high,urgent"`
-	AssigneeID  Patch[domain.UserID]     `json:"assignee_id,omitzero" format:"uuid" nullable:"true"`
-	Labels      Patch[[]string]          `json:"labels,omitzero" maxItems:"20" uniqueItems:"true" maxLength:"50" nullable:"true"`
-	DueDate     Patch[domain.Date]       `json:"due_date,omitzero" format:"date" nullable:"true"`
+	Title       edge.Patch[string]            `json:"title,omitzero" minLength:"1" maxLength:"200"`
+	Description edge.Patch[string]            `json:"description,omitzero" maxLength:"4000" nullable:"true"`
+	Status      edge.Patch[domain.TaskStatus] `json:"status,omitzero" enum:"todo,in_progress,done"`
+	Priority    edge.Patch[domain.Priority]   `json:"priority,omitzero" enum:"low,normal,high,urgent"`
+	AssigneeID  edge.Patch[domain.UserID]     `json:"assignee_id,omitzero" format:"uuid" nullable:"true"`
+	Labels      edge.Patch[[]string]          `json:"labels,omitzero" maxItems:"20" uniqueItems:"true" maxLength:"50" nullable:"true"`
+	DueDate     edge.Patch[domain.Date]       `json:"due_date,omitzero" format:"date" nullable:"true"`
 }
 
 type TaskFilter struct {
-	Query      filter[string]            `query:"q" minLength:"1" maxLength:"200" doc:"A search in titles, descriptions and labels."`
-	Status     filter[domain.TaskStatus] `query:"status" enum:"todo,in_progress,done"`
-	AssigneeID filter[userOrMe]          `query:"assignee_id" doc:"A user's id; me is the caller's."`
-	Priority   filter[domain.Priority]   `query:"priority" enum:"low,normal,high,urgent"`
-	Label      filter[string]            `query:"label" maxLength:"50"`
+	Query      edge.Filter[string]            `query:"q" minLength:"1" maxLength:"200" doc:"A search in titles, descriptions and labels."`
+	Status     edge.Filter[domain.TaskStatus] `query:"status" enum:"todo,in_progress,done"`
+	AssigneeID edge.Filter[userOrMe]          `query:"assignee_id" doc:"A user's id; me is the caller's."`
+	Priority   edge.Filter[domain.Priority]   `query:"priority" enum:"low,normal,high,urgent"`
+	Label      edge.Filter[string]            `query:"label" maxLength:"50"`
 }
 
-// asked is the filter as queries take it, and as cursors are bound to it.
-func (f TaskFilter) asked(caller domain.UserID) projections.TaskFilter {
+// query is the filter for queries and cursors.
+func (f TaskFilter) query(caller domain.UserID) projections.TaskFilter {
 	return projections.TaskFilter{
-		Query: f.Query.asked(), Status: f.Status.asked(), AssigneeID: f.AssigneeID.asked().of(caller), Priority: f.Priority.asked(), Label: f.Label.asked(),
+		Query: f.Query.Ptr(), Status: f.Status.Ptr(), AssigneeID: f.AssigneeID.Ptr().of(caller), Priority: f.Priority.Ptr(), Label: f.Label.Ptr(),
 	}
 }
 
 type TaskInput struct {
 	ID      domain.TaskID `path:"id" format:"uuid"`
-	IfMatch ifMatch       `header:"If-Match"`
+	IfMatch edge.IfMatch  `header:"If-Match"`
 }
 
 func registerTasks(s *Server) {
-	registerScoped(s, operation{
+	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodGet, Path: "/v1/tasks", ID: "list-tasks", Tag: "tasks", Action: domain.TaskRead,
 		Summary: "The tasks of all projects", Description: "With assignee_id=me the caller's own. " + searchDoc,
 		Errors: []domain.Code{domain.CodeCursorInvalid, domain.CodeUnsupportedCombination},
 	}, s.listTasks)
-	registerScoped(s, operation{
+	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodGet, Path: "/v1/projects/{id}/tasks", ID: "list-project-tasks", Tag: "tasks", Action: domain.TaskRead,
 		Summary: "A project's tasks", Description: searchDoc,
 		Errors: []domain.Code{domain.CodeCursorInvalid, domain.CodeUnsupportedCombination},
 	}, s.listProjectTasks)
-	registerScoped(s, operation{
+	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodPost, Path: "/v1/projects/{id}/tasks", ID: "create-task", Tag: "tasks", Action: domain.TaskCreate,
-		Status: http.StatusCreated, Summary: "Make a task", Errors: commandErrors(domain.CodeProjectClosed),
+		Status: http.StatusCreated, Summary: "Create a task", Errors: commandErrors(domain.CodeProjectClosed),
 	}, s.createTask)
-	registerScoped(s, operation{
+	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodGet, Path: "/v1/tasks/{id}", ID: "get-task", Tag: "tasks", Action: domain.TaskRead,
 		Summary: "One task",
 	}, s.getTask)
-	registerScoped(s, operation{
+	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodPatch, Path: "/v1/tasks/{id}", ID: "edit-task", Tag: "tasks", Action: domain.TaskEdit,
 		Summary: "Change a task", Errors: commandErrors(domain.CodeProjectClosed),
 	}, s.editTask)
-	registerScoped(s, operation{
+	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodDelete, Path: "/v1/tasks/{id}", ID: "delete-task", Tag: "tasks", Action: domain.TaskDelete,
-		Summary: "Delete a task", Description: "Members may delete tasks that they made, managers any. The history stays.",
+		Summary: "Delete a task", Description: "Members may delete tasks that they created, managers any. The history remains.",
 		Errors: commandErrors(domain.CodeNotYours, domain.CodeProjectClosed),
 	}, s.deleteTask)
 }
 
 func (s *Server) listTasks(ctx context.Context, scope domain.Scope, in *struct {
-	Paged
-	Dated
+	edge.Paged
+	AsOfInput
 	TaskFilter
-	DueBefore filter[domain.Date] `query:"due_before" format:"date" doc:"Only what is due before this day."`
-}) (*datedList[taskBody], error) {
-	wanted := in.TaskFilter.asked(scope.Actor().ID)
-	wanted.DueBefore = in.DueBefore.asked()
-	if err := refuseDatedSearch(in.Query, in.Dated); err != nil {
+	DueBefore edge.Filter[domain.Date] `query:"due_before" format:"date" doc:"Only what is due before this day."`
+}) (*asOfList[taskBody], error) {
+	filter := in.TaskFilter.query(scope.Actor().ID)
+	filter.DueBefore = in.DueBefore.Ptr()
+	if err := refuseAsOfSearch(in.Query, in.AsOfInput); err != nil {
 		return nil, err
 	}
-	return s.answerTasks(ctx, scope, in.Paged, in.Dated, "list-tasks", wanted)
+	return s.tasksResponse(ctx, scope, in.Paged, in.AsOfInput, "list-tasks", filter)
 }
 
 func (s *Server) listProjectTasks(ctx context.Context, scope domain.Scope, in *struct {
-	Paged
-	Dated
+	edge.Paged
+	AsOfInput
 	TaskFilter
 	ID domain.ProjectID `path:"id" format:"uuid"`
-}) (*datedList[taskBody], error) {
-	wanted := in.TaskFilter.asked(scope.Actor().ID)
-	wanted.ProjectID = &in.ID
-	if err := refuseDatedSearch(in.Query, in.Dated); err != nil {
+}) (*asOfList[taskBody], error) {
+	filter := in.TaskFilter.query(scope.Actor().ID)
+	filter.ProjectID = &in.ID
+	if err := refuseAsOfSearch(in.Query, in.AsOfInput); err != nil {
 		return nil, err
 	}
-	return s.answerTasks(ctx, scope, in.Paged, in.Dated, "list-project-tasks", wanted)
+	return s.tasksResponse(ctx, scope, in.Paged, in.AsOfInput, "list-project-tasks", filter)
 }
 
-func (s *Server) answerTasks(ctx context.Context, scope domain.Scope, p Paged, d Dated, route string, wanted projections.TaskFilter) (*datedList[taskBody], error) {
-	l := listing{Tenant: scope.Tenant(), Route: route, Filters: wanted, AsOf: d.AsOf}
-	page, at, err := s.datedPage(ctx, scope, p, d, l)
+func (s *Server) tasksResponse(ctx context.Context, scope domain.Scope, p edge.Paged, d AsOfInput, route string, filter projections.TaskFilter) (*asOfList[taskBody], error) {
+	l := edge.Listing{Tenant: scope.Tenant(), Route: route, Filters: filter, AsOf: d.AsOf}
+	page, at, err := s.asOfPage(ctx, scope, p, d, l)
 	if err != nil {
 		return nil, err
 	}
@@ -142,38 +143,38 @@ func (s *Server) answerTasks(ctx context.Context, scope domain.Scope, p Paged, d
 		next  *projections.Keyset
 	)
 	if at != nil {
-		items, next, err = s.queries.TasksAsOf(ctx, scope, wanted, page, *at)
+		items, next, err = s.queries.TasksAsOf(ctx, scope, filter, page, *at)
 	} else {
-		items, next, err = s.queries.Tasks(ctx, scope, wanted, page, s.fresh(scope, d.Positioned))
+		items, next, err = s.queries.Tasks(ctx, scope, filter, page, s.fresh(scope, d.Positioned))
 	}
 	if err != nil {
 		return nil, err
 	}
-	return answerDated(s, l, at, items, next, renderTask)
+	return asOfListResponse(s, l, at, items, next, renderTask)
 }
 
 func (s *Server) createTask(ctx context.Context, scope domain.Scope, in *struct {
 	ID   domain.ProjectID `path:"id" format:"uuid"`
 	Body newTaskBody
-}) (*made[taskBody], error) {
-	done, err := s.commands.CreateTask(ctx, scope, origin(ctx), in.ID, domain.CreateTask{
+}) (*created[taskBody], error) {
+	result, err := s.commands.CreateTask(ctx, scope, edge.Origin(ctx), in.ID, domain.CreateTask{
 		Title: in.Body.Title, Description: in.Body.Description, Priority: in.Body.Priority,
 		AssigneeID: in.Body.AssigneeID, Labels: in.Body.Labels, DueDate: in.Body.DueDate,
 	})
 	if err != nil {
 		return nil, err
 	}
-	s.acknowledge(scope, done.Seq)
-	return &made[taskBody]{
-		Location: "/v1/tasks/" + done.State.ID.String(), ETag: etag(done.State.Version), Seq: done.Seq, Body: renderTask(done.State),
+	s.acknowledge(scope, result.Seq)
+	return &created[taskBody]{
+		Location: "/v1/tasks/" + result.State.ID.String(), ETag: edge.ETag(result.State.Version), Seq: result.Seq, Body: renderTask(result.State),
 	}, nil
 }
 
 func (s *Server) getTask(ctx context.Context, scope domain.Scope, in *struct {
-	Dated
+	AsOfInput
 	ID domain.TaskID `path:"id" format:"uuid"`
-}) (*dated[taskBody], error) {
-	at, err := s.asOf(ctx, scope, in.Dated)
+}) (*asOfItem[taskBody], error) {
+	at, err := s.asOf(ctx, scope, in.AsOfInput)
 	if err != nil {
 		return nil, err
 	}
@@ -186,14 +187,14 @@ func (s *Server) getTask(ctx context.Context, scope domain.Scope, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	return &dated[taskBody]{ETag: etag(t.Version), AsOf: asOfHeader(at), Body: renderTask(t)}, nil
+	return &asOfItem[taskBody]{ETag: edge.ETag(t.Version), AsOf: asOfHeader(at), Body: renderTask(t)}, nil
 }
 
 func (s *Server) editTask(ctx context.Context, scope domain.Scope, in *struct {
 	TaskInput
 	Body editTaskBody
-}) (*changed[taskBody], error) {
-	done, err := s.commands.EditTask(ctx, scope, origin(ctx), in.ID, domain.EditTask{
+}) (*updated[taskBody], error) {
+	result, err := s.commands.EditTask(ctx, scope, edge.Origin(ctx), in.ID, domain.EditTask{
 		IfMatch: in.IfMatch.IfMatch, Title: in.Body.Title.Edit(), Description: in.Body.Description.Nullable(),
 		Status: in.Body.Status.Edit(), Priority: in.Body.Priority.Edit(), AssigneeID: in.Body.AssigneeID.Nullable(),
 		Labels: in.Body.Labels.Edit(), DueDate: in.Body.DueDate.Nullable(),
@@ -201,15 +202,15 @@ func (s *Server) editTask(ctx context.Context, scope domain.Scope, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	s.acknowledge(scope, done.Seq)
-	return &changed[taskBody]{ETag: etag(done.State.Version), Seq: done.Seq, Body: renderTask(done.State)}, nil
+	s.acknowledge(scope, result.Seq)
+	return &updated[taskBody]{ETag: edge.ETag(result.State.Version), Seq: result.Seq, Body: renderTask(result.State)}, nil
 }
 
-func (s *Server) deleteTask(ctx context.Context, scope domain.Scope, in *TaskInput) (*gone, error) {
-	done, err := s.commands.DeleteTask(ctx, scope, origin(ctx), in.ID, domain.DeleteTask{IfMatch: in.IfMatch.IfMatch})
+func (s *Server) deleteTask(ctx context.Context, scope domain.Scope, in *TaskInput) (*deleted, error) {
+	result, err := s.commands.DeleteTask(ctx, scope, edge.Origin(ctx), in.ID, domain.DeleteTask{IfMatch: in.IfMatch.IfMatch})
 	if err != nil {
 		return nil, err
 	}
-	s.acknowledge(scope, done.Seq)
-	return &gone{Seq: done.Seq}, nil
+	s.acknowledge(scope, result.Seq)
+	return &deleted{Seq: result.Seq}, nil
 }

@@ -7,6 +7,7 @@ import (
 
 	"docket/commands"
 	"docket/domain"
+	"docket/httpapi/edge"
 	"docket/projections"
 )
 
@@ -30,16 +31,16 @@ type newTenantBody struct {
 }
 
 func registerTenants(s *Server) {
-	registerUser(s, operation{
+	edge.RegisterUser(s.router, edge.Operation{
 		Method: http.MethodPost, Path: "/v1/tenants", ID: "create-tenant", Tag: "tenants", Status: http.StatusCreated,
-		Summary: "Make a tenant", Description: "The caller becomes its owner. It takes no registrations until an owner opens it.",
+		Summary: "Create a tenant", Description: "The caller becomes its owner. Its registration is closed until an owner opens it.",
 		Errors: []domain.Code{domain.CodeSlugTaken},
 	}, s.createTenant)
-	registerUser(s, operation{
+	edge.RegisterUser(s.router, edge.Operation{
 		Method: http.MethodGet, Path: "/v1/tenants", ID: "list-tenants", Tag: "tenants", Summary: "The caller's tenants",
 		Description: "In the order of joining.", Errors: []domain.Code{domain.CodeCursorInvalid},
 	}, s.listTenants)
-	registerUser(s, operation{
+	edge.RegisterUser(s.router, edge.Operation{
 		Method: http.MethodPost, Path: "/v1/tenants/join", ID: "join-tenant", Tag: "tenants", Resolves: true, Status: http.StatusCreated,
 		Summary: "Join a tenant that takes registrations",
 		Errors: []domain.Code{domain.CodeRegistrationClosed, domain.CodeSetupCodeRequired, domain.CodeAlreadyMember,
@@ -47,36 +48,36 @@ func registerTenants(s *Server) {
 	}, s.joinTenant)
 }
 
-func (s *Server) createTenant(ctx context.Context, u domain.UserID, in *struct{ Body newTenantBody }) (*made[tenantBody], error) {
-	done, err := s.commands.CreateTenant(ctx, u, origin(ctx), commands.NewTenant{Name: in.Body.Name, Slug: in.Body.Slug})
+func (s *Server) createTenant(ctx context.Context, u domain.UserID, in *struct{ Body newTenantBody }) (*created[tenantBody], error) {
+	result, err := s.commands.CreateTenant(ctx, u, edge.Origin(ctx), commands.NewTenant{Name: in.Body.Name, Slug: in.Body.Slug})
 	if err != nil {
 		return nil, err
 	}
-	s.positions.note(u, done.State.ID, done.Seq)
-	return &made[tenantBody]{
-		Location: "/v1/tenants", ETag: etag(done.State.Version), Seq: done.Seq, Body: renderTenant(done.State, domain.Owner),
+	s.positions.Acknowledge(u, result.State.ID, result.Seq)
+	return &created[tenantBody]{
+		Location: "/v1/tenants", ETag: edge.ETag(result.State.Version), Seq: result.Seq, Body: renderTenant(result.State, domain.Owner),
 	}, nil
 }
 
-func (s *Server) listTenants(ctx context.Context, u domain.UserID, in *struct{ Paged }) (*plain[list[tenantBody]], error) {
-	l := listing{Route: "list-tenants/" + u.String()}
+func (s *Server) listTenants(ctx context.Context, u domain.UserID, in *struct{ edge.Paged }) (*plain[edge.List[tenantBody]], error) {
+	l := edge.Listing{Route: "list-tenants/" + u.String()}
 	page, err := s.page(in.Paged, l)
 	if err != nil {
 		return nil, err
 	}
-	items, next, err := s.queries.Memberships(ctx, u, page, s.positions.all(u))
+	items, next, err := s.queries.Memberships(ctx, u, page, s.positions.All(u))
 	if err != nil {
 		return nil, err
 	}
-	return answerList(s, l, items, next, func(m projections.UserTenant) tenantBody { return renderTenant(m.Tenant, m.Role) })
+	return listResponse(s, l, items, next, func(m projections.UserTenant) tenantBody { return renderTenant(m.Tenant, m.Role) })
 }
 
-func (s *Server) joinTenant(ctx context.Context, u domain.UserID, in *struct{ Visit }) (*changed[memberBody], error) {
-	t := callerOf(ctx).tenant
-	done, err := s.commands.Join(ctx, t, u, origin(ctx), commands.Registrant{Local: in.local})
+func (s *Server) joinTenant(ctx context.Context, u domain.UserID, in *struct{ edge.Loopback }) (*updated[memberBody], error) {
+	t := edge.CallerOf(ctx).Tenant
+	result, err := s.commands.Join(ctx, t, u, edge.Origin(ctx), commands.Registrant{Local: in.Local()})
 	if err != nil {
 		return nil, err
 	}
-	s.positions.note(u, t, done.Seq)
-	return &changed[memberBody]{ETag: etag(done.State.Version), Seq: done.Seq, Body: renderMember(done.State)}, nil
+	s.positions.Acknowledge(u, t, result.Seq)
+	return &updated[memberBody]{ETag: edge.ETag(result.State.Version), Seq: result.Seq, Body: renderMember(result.State)}, nil
 }

@@ -68,7 +68,7 @@ func TestUsersAndTenants(t *testing.T) {
 	}
 	cem.in(bobs.ID).post("/v1/tenants/join", "").refused(domain.CodeAlreadyMember)
 	// One who registers there becomes a member there, and of no other tenant.
-	dana := w.nobody().in(bobs.ID)
+	dana := w.anonymous().in(bobs.ID)
 	dana.email = "dana@example.org"
 	dana.post("/v1/auth/register", `{"email":"dana@example.org","password":"`+password+`","name":"Dana"}`).want(201)
 	if got := as[meBody](dana.login().get("/v1/me").want(200)).Memberships; len(got) != 1 || got[0].Slug != "bobs-2" || got[0].Name != "Bob & Co" || got[0].Role != domain.Viewer {

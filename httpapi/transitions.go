@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"docket/domain"
+	"docket/httpapi/edge"
 )
 
 type moveBody struct {
@@ -20,35 +21,35 @@ type stepBody struct {
 }
 
 func registerTransitions(s *Server) {
-	registerScoped(s, operation{
+	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodPost, Path: "/v1/projects/{id}/transitions", ID: "move-project", Tag: "projects", Action: domain.ProjectTransition,
-		Summary: "Take a project along the workflow", Description: "Members may move their own projects, as far as the table lets them. In a tenant with four eyes whoever submitted a project can't approve it.",
+		Summary: "Move a project to another status", Description: "Members may move their own projects, as far as the workflow allows. In a tenant with four_eyes the member who submitted a project can't approve it.",
 		Errors: commandErrors(domain.CodeNotYours, domain.CodeInvalidTransition),
 	}, s.moveProject)
-	registerScoped(s, operation{
+	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodGet, Path: "/v1/projects/{id}/transitions", ID: "list-transitions", Tag: "projects", Action: domain.ProjectRead,
-		Summary: "Where a project can go from here", Description: "A few items at most, without pages: next_cursor is null.",
+		Summary: "The transitions from a project's status", Description: "A few items at most, without pages: next_cursor is null.",
 	}, s.listTransitions)
 }
 
 func (s *Server) moveProject(ctx context.Context, scope domain.Scope, in *struct {
 	ProjectInput
 	Body moveBody
-}) (*changed[projectBody], error) {
-	done, err := s.commands.MoveProject(ctx, scope, origin(ctx), in.ID, domain.MoveProject{
+}) (*updated[projectBody], error) {
+	result, err := s.commands.MoveProject(ctx, scope, edge.Origin(ctx), in.ID, domain.MoveProject{
 		IfMatch: in.IfMatch.IfMatch, To: in.Body.To, Comment: in.Body.Comment,
 	})
 	if err != nil {
 		return nil, err
 	}
-	s.acknowledge(scope, done.Seq)
-	return &changed[projectBody]{ETag: etag(done.State.Version), Seq: done.Seq, Body: renderProject(done.State)}, nil
+	s.acknowledge(scope, result.Seq)
+	return &updated[projectBody]{ETag: edge.ETag(result.State.Version), Seq: result.Seq, Body: renderProject(result.State)}, nil
 }
 
 func (s *Server) listTransitions(ctx context.Context, scope domain.Scope, in *struct {
-	Positioned
+	edge.Positioned
 	ID domain.ProjectID `path:"id" format:"uuid"`
-}) (*plain[list[stepBody]], error) {
+}) (*plain[edge.List[stepBody]], error) {
 	p, err := s.queries.Project(ctx, scope, in.ID, s.fresh(scope, in.Positioned))
 	if err != nil {
 		return nil, err
@@ -57,7 +58,7 @@ func (s *Server) listTransitions(ctx context.Context, scope domain.Scope, in *st
 	if err != nil {
 		return nil, err
 	}
-	out := &plain[list[stepBody]]{Body: list[stepBody]{Items: []stepBody{}}}
+	out := &plain[edge.List[stepBody]]{Body: edge.List[stepBody]{Items: []stepBody{}}}
 	for _, t := range domain.TransitionsFrom(p.Status) {
 		out.Body.Items = append(out.Body.Items, stepBody{To: t.To, MinRole: t.Least, Allowed: p.MayMove(scope.Actor(), t, settings.FourEyes)})
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"docket/domain"
+	"docket/httpapi/edge"
 
 	"github.com/danielgtaylor/huma/v2"
 )
@@ -33,18 +34,18 @@ type transitionRule struct {
 }
 
 func registerWorkflow(s *Server) {
-	schema := s.router.api.OpenAPI().Components.Schemas.Schema(typeOf[workflowBody](), true, "")
-	registerPublic(s, operation{
+	schema := edge.SchemaOf[workflowBody](s.router)
+	edge.RegisterPublic(s.router, edge.Operation{
 		Method: http.MethodGet, Path: "/v1/workflow", ID: "get-workflow", Tag: "projects",
 		Summary:     "The workflow of projects",
 		Description: "With Accept: " + mermaidMediaType + " as a Mermaid state diagram.",
-		Content:     map[string]*huma.MediaType{jsonMediaType: {Schema: schema}, mermaidMediaType: {}},
-	}, func(_ context.Context, _ domain.TenantID, in *struct{ Accepted }) (*document, error) {
-		if in.prefers(mermaidMediaType, jsonMediaType) {
-			return &document{ContentType: mermaidMediaType + "; charset=utf-8", Vary: "Accept", Body: []byte(mermaid())}, nil
+		Content:     map[string]*huma.MediaType{edge.JSONMediaType: {Schema: schema}, mermaidMediaType: {}},
+	}, func(_ context.Context, _ domain.TenantID, in *struct{ edge.Accept }) (*edge.Raw, error) {
+		if in.Prefers(mermaidMediaType, edge.JSONMediaType) {
+			return &edge.Raw{ContentType: mermaidMediaType + "; charset=utf-8", Vary: "Accept", Body: []byte(mermaid())}, nil
 		}
 		body, err := json.Marshal(workflowTable())
-		return &document{ContentType: jsonMediaType, Vary: "Accept", Body: body}, err
+		return &edge.Raw{ContentType: edge.JSONMediaType, Vary: "Accept", Body: body}, err
 	})
 }
 
@@ -59,7 +60,7 @@ func workflowTable() workflowBody {
 	return w
 }
 
-// mermaid draws the table; a project begins in its first status.
+// mermaid draws the table; a project starts in the first status.
 func mermaid() string {
 	var b strings.Builder
 	b.WriteString("stateDiagram-v2\n")

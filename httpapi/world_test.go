@@ -3,6 +3,7 @@ package httpapi
 import (
 	"bytes"
 	"context"
+	"docket/projections/rebuild"
 	"log/slog"
 	"maps"
 	"sync"
@@ -20,11 +21,11 @@ import (
 	"docket/domain"
 	"docket/eventstore"
 	"docket/eventstore/feed"
+	"docket/httpapi/edge"
 	"docket/internal/apitest"
 	"docket/internal/pgtest"
 	"docket/notify"
 	"docket/projections"
-	"docket/projections/rebuild"
 )
 
 const (
@@ -46,9 +47,9 @@ type world struct {
 	// replica makes another Server, which shares nothing with the first but the
 	// database.
 	replica func() *Server
-	// twin makes another Server with subscriptions of its own, as another process
+	// peer makes another Server with subscriptions of its own, as another process
 	// would run them: it skips what they have no use for.
-	twin func() *Server
+	peer func() *Server
 	// stop stops the subscriptions; resume runs them again, as another process would.
 	stop, resume func()
 	// beginSession makes a user's session, as a login does.
@@ -79,14 +80,15 @@ func newWorld(t testing.TB) *world {
 	handlers[name] = handler
 
 	w := &world{TB: t, rebuild: rebuild.New(engine)}
-	master := bytes.Repeat([]byte("m"), minMasterKey)
+	master := bytes.Repeat([]byte("m"), 32)
+	// All replicas share the passwords: making them hashes one, which is slow.
+	passwords, err := accounts.NewPasswords(engine)
+	if err != nil {
+		t.Fatal(err)
+	}
 	replica := func(events *feed.Feed, progress *feed.Positions) (*Server, *commands.Commands) {
 		t.Helper()
 		store := eventstore.New(engine, api, events)
-		passwords, err := accounts.NewPasswords(engine)
-		if err != nil {
-			t.Fatal(err)
-		}
 		secrets, err := notify.NewSecrets(engine, master)
 		if err != nil {
 			t.Fatal(err)
@@ -106,7 +108,7 @@ func newWorld(t testing.TB) *world {
 			Commands: cmds, Sessions: accounts.NewSessions(engine, passwords, cmds),
 			Queries: queries, Inbox: inbox,
 			Egress: notify.NewEgress(nil),
-			Keys:   []SigningKey{testKey}, MasterKey: master, Issuer: "docket", Version: "test",
+			Keys:   []edge.SigningKey{testKey}, MasterKey: master, Issuer: "docket", Version: "test",
 			Ready: func(context.Context) error { return nil }, Logger: log,
 		})
 		if err != nil {
@@ -120,7 +122,7 @@ func newWorld(t testing.TB) *world {
 		s, _ := replica(nil, feed.NewPositions(api))
 		return s
 	}
-	w.twin = func() *Server {
+	w.peer = func() *Server {
 		feeds, progress := feeds, feed.NewPositions(api)
 		feeds.Pool, feeds.Interests = db.Engine(t), projections.Interests()
 		feeds.Interests[notify.SubscriptionName] = notify.Interest()
@@ -154,7 +156,7 @@ from events e where e.tenant_id = $1`, id.UUID(), string(stream.Type), stream.ID
 			t.Fatal(err)
 		}
 	}
-	w.published, w.document = readPublished(t, w.server), readDocument(t, w.server)
+	w.published, w.document = readPublished(t, w.server), apitest.Published(t, w.server)
 	w.events = func() (n int) {
 		t.Helper()
 		if err := engine.QueryRow(context.Background(), `select count(*) from events`).Scan(&n); err != nil {
@@ -185,7 +187,7 @@ from events e where e.tenant_id = $1`, id.UUID(), string(stream.Type), stream.ID
 }
 
 // testKey signs the access tokens of every world.
-var testKey = SigningKey{ID: "k", Secret: bytes.Repeat([]byte("k"), minSigningKey)}
+var testKey = edge.SigningKey{ID: "k", Secret: bytes.Repeat([]byte("k"), 32)}
 
 // runSubscriptions runs them until stop, at the latest until the test ends.
 func runSubscriptions(t testing.TB, events *feed.Feed, handlers map[string]message.NoPublishHandlerFunc, log *slog.Logger) (stop func()) {

@@ -91,3 +91,20 @@ func Subscriptions() map[string]message.NoPublishHandlerFunc {
 
 // Interests say which events each subscription handles.
 func Interests() map[string]feed.Interest { return byName(ReadModel.Interest) }
+
+// GroupName is the topic on which the read models of a tenant share their pages.
+const GroupName = "read models"
+
+// Group is the handler of the pages that read models share, for a Watermill Router that
+// subscribes to a feed.Feed whose Config.Groups has the Models under GroupName.
+func Group() (name string, handler message.NoPublishHandlerFunc) {
+	apply := byName(func(m ReadModel) func(context.Context, *feed.Page) error { return m.Apply })
+	return GroupName, feed.HandleGroup(func(ctx context.Context, pages []*feed.Page) error {
+		for _, p := range pages {
+			if err := apply[p.Subscription](ctx, p); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

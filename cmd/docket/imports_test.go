@@ -19,58 +19,65 @@ const module = "docket"
 // arrows are the directions of imports: for each folder the folders of ours that
 // it may import. A folder that isn't here may not exist.
 var arrows = map[string][]string{
-	"domain":            {},
-	"eventstore":        {"domain", "internal/wait"},
-	"eventstore/feed":   {"domain", "eventstore", "internal/wait"},
-	"internal/wait":     {},
-	"accounts":          {"domain", "eventstore"},
-	"commands":          {"domain", "eventstore", "eventstore/feed"},
-	"projections":       {"domain", "eventstore", "eventstore/feed", "projections/fulltext"},
-	"notify":            {"domain", "eventstore", "eventstore/feed", "internal/seal"},
-	"httpapi":           {"domain", "accounts", "commands", "projections", "notify"},
-	"internal/cli":      {},
-	"internal/apitest":  {},
-	"internal/postgres": {},
-	"internal/seal":     {},
-	"migrations":        {"internal/postgres"},
-	"internal/pgtest":   {"internal/postgres", "migrations"},
+	"domain":               {},
+	"eventstore":           {"domain", "internal/wait"},
+	"eventstore/feed":      {"domain", "eventstore", "internal/wait"},
+	"accounts":             {"domain", "eventstore"},
+	"commands":             {"domain", "eventstore", "eventstore/feed"},
+	"projections":          {"domain", "eventstore", "eventstore/feed", "projections/fulltext"},
+	"projections/fulltext": {"domain"},
+	"projections/rebuild":  {"domain", "eventstore", "eventstore/feed", "projections", "internal/wait"},
+	"notify":               {"domain", "eventstore", "eventstore/feed", "internal/seal"},
+	"httpapi":              {"domain", "accounts", "commands", "projections", "notify", "httpapi/edge"},
+	"httpapi/edge":         {"domain", "commands"},
+	"internal/apitest":     {},
+	"internal/cli":         {},
+	"internal/postgres":    {},
+	"internal/seal":        {},
+	"internal/tenanttest":  {"domain", "eventstore", "eventstore/feed", "internal/pgtest"},
+	"internal/wait":        {},
+	"migrations":           {"internal/postgres"},
+	"internal/pgtest":      {"internal/postgres", "migrations"},
 	// Nothing but tests, and the program that breaks the code to try them.
 	"internal/faults":         {},
 	"internal/faults/mutants": {},
 	"internal/released":       {"domain"},
 	"internal/vocabulary":     {},
-	"cmd/docket": {"domain", "eventstore", "eventstore/feed", "accounts", "commands", "projections", "notify", "httpapi",
-		"internal/cli", "internal/postgres", "migrations"},
-	"cmd/docketbench": {"domain", "eventstore", "eventstore/feed", "projections", "notify", "internal/cli", "internal/postgres", "migrations"},
-
-	"projections/fulltext": {"domain"},
+	"cmd/docket": {"domain", "eventstore", "eventstore/feed", "accounts", "commands", "projections", "projections/rebuild", "notify",
+		"httpapi", "httpapi/edge", "internal/cli", "internal/postgres", "migrations"},
+	"cmd/docketbench": {"domain", "eventstore", "eventstore/feed", "projections", "projections/rebuild", "notify", "internal/cli",
+		"internal/postgres", "migrations"},
 }
 
 // testArrows are what test files may import beside those.
 var testArrows = map[string][]string{
-	"*": {"internal/apitest", "internal/pgtest", "internal/postgres"},
+	"*": {"internal/apitest", "internal/pgtest", "internal/postgres", "internal/tenanttest"},
 	// Its tests go through the real router down to Postgres, so they wire it all.
-	"httpapi": {"eventstore", "eventstore/feed"},
+	"httpapi":      {"eventstore", "eventstore/feed", "projections/rebuild"},
+	"httpapi/edge": {"accounts"},
 	// Its tests register users and log them in.
 	"commands": {"accounts"},
+	// Its tests compare the live rows with those of a rebuild.
+	"projections": {"projections/rebuild"},
 	// It holds the whole program against what it promises.
-	"internal/faults": {"domain", "eventstore", "eventstore/feed", "accounts", "commands", "projections", "notify", "migrations"},
+	"internal/faults": {"domain", "eventstore", "eventstore/feed", "accounts", "commands", "projections", "projections/rebuild", "notify", "migrations"},
 }
 
 // confined are the modules of others that only some folders may import, with
 // those folders.
 var confined = map[string][]string{
-	"github.com/gin-gonic/gin":               {"httpapi"},
-	"github.com/danielgtaylor/huma":          {"httpapi"},
-	"github.com/golang-jwt/jwt":              {"httpapi"},
-	"github.com/jackc/pgx":                   {"eventstore", "eventstore/feed", "accounts", "projections", "projections/fulltext", "notify", "migrations", "internal/postgres", "internal/pgtest", "cmd/docket", "cmd/docketbench"},
-	"github.com/ThreeDotsLabs/watermill":     {"eventstore/feed", "projections", "notify", "cmd/docket", "cmd/docketbench"},
+	"github.com/gin-gonic/gin":      {"httpapi/edge"},
+	"github.com/danielgtaylor/huma": {"httpapi", "httpapi/edge"},
+	"github.com/golang-jwt/jwt":     {"httpapi/edge"},
+	"github.com/jackc/pgx": {"eventstore", "eventstore/feed", "accounts", "projections", "projections/fulltext", "projections/rebuild",
+		"notify", "migrations", "internal/postgres", "internal/pgtest", "internal/tenanttest", "cmd/docket", "cmd/docketbench"},
+	"github.com/ThreeDotsLabs/watermill":     {"eventstore/feed", "projections", "notify", "internal/tenanttest", "cmd/docket", "cmd/docketbench"},
 	"github.com/ThreeDotsLabs/watermill-sql": {"notify"},
 	"github.com/wneessen/go-mail":            {"notify"},
 	"code.dny.dev/ssrf":                      {"notify"},
 	"github.com/pressly/goose":               {"migrations"},
 	"github.com/pb33f":                       {"internal/apitest"},
-	"github.com/prometheus/client_golang":    {"eventstore", "eventstore/feed", "commands", "httpapi", "cmd/docket"},
+	"github.com/prometheus/client_golang":    {"eventstore", "eventstore/feed", "commands", "httpapi", "httpapi/edge", "cmd/docket"},
 	"github.com/spf13/cobra":                 {"internal/cli", "cmd/docket", "cmd/docketbench"},
 	"github.com/caarlos0/env":                {"cmd/docket", "cmd/docketbench"},
 }
@@ -154,7 +161,8 @@ func TestTheTableOfArrowsBites(t *testing.T) {
 		{"notify", "docket/commands", false, false},
 		{"httpapi", "docket/eventstore", false, false},
 		{"httpapi", "github.com/jackc/pgx/v5/pgxpool", false, false},
-		{"httpapi", "github.com/gin-gonic/gin", false, true},
+		{"httpapi/edge", "github.com/gin-gonic/gin", false, true},
+		{"httpapi", "github.com/gin-gonic/gin", false, false},
 		{"domain", "github.com/prometheus/client_golang/prometheus", false, false},
 		{"projections", "github.com/gin-gonic/gin", false, false},
 		{"eventstore", "docket/internal/pgtest", false, false},

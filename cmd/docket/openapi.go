@@ -2,6 +2,7 @@ package main
 
 import (
 	"docket/httpapi"
+	"docket/httpapi/edge"
 
 	"github.com/spf13/cobra"
 )
@@ -18,7 +19,7 @@ func (p *program) openAPICommand() *cobra.Command {
 			// Nothing is served, so any keys do.
 			key := make([]byte, minKey)
 			server, err := httpapi.New(httpapi.Config{
-				Keys: []httpapi.SigningKey{{ID: "none", Secret: key}}, MasterKey: key, Issuer: "docket", Version: apiVersion,
+				Keys: []edge.SigningKey{{ID: "none", Secret: key}}, MasterKey: key, Issuer: "docket", Version: apiVersion,
 			})
 			if err != nil {
 				return err

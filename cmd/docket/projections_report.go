@@ -90,15 +90,15 @@ func isOldRows(err error) bool {
 func causeOf(err error) string {
 	var (
 		verify  *rebuild.VerifyError
-		rebuild *rebuild.Error
+		failed  *rebuild.Error
 		oldRows *rebuild.OldRowsError
 	)
 	if errors.As(err, &verify) {
 		err = verify.Cause
 	}
 	switch {
-	case errors.As(err, &rebuild):
-		err = rebuild.Cause
+	case errors.As(err, &failed):
+		err = failed.Cause
 	case errors.As(err, &oldRows):
 		err = oldRows.Cause
 	}

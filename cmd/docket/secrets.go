@@ -12,7 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"docket/httpapi"
+	"docket/httpapi/edge"
 )
 
 // keysDir is the directory, in the data directory, of the secrets that serve creates.
@@ -20,7 +20,7 @@ const keysDir = "keys"
 
 // secrets are the secrets of a server.
 type secrets struct {
-	SigningKeys []httpapi.SigningKey
+	SigningKeys []edge.SigningKey
 	MasterKey   []byte
 	// SetupCode founds the default tenant from another machine; empty: none can.
 	SetupCode string

@@ -13,7 +13,7 @@ import (
 	"strings"
 	"unicode"
 
-	"docket/httpapi"
+	"docket/httpapi/edge"
 	"docket/internal/postgres"
 	"docket/notify"
 
@@ -178,10 +178,10 @@ func checkAddr(addr string) error {
 
 // parseSigningKeys reads DOCKET_JWT_KEYS: "kid:base64" of at least 32 bytes,
 // separated by commas. The first signs.
-func parseSigningKeys(s string) ([]httpapi.SigningKey, error) {
-	var keys []httpapi.SigningKey
+func parseSigningKeys(s string) ([]edge.SigningKey, error) {
+	var keys []edge.SigningKey
 	for part := range strings.SplitSeq(s, ",") {
-		key, err := httpapi.ParseSigningKey(strings.TrimSpace(part))
+		key, err := edge.ParseSigningKey(strings.TrimSpace(part))
 		switch {
 		case err != nil:
 			return nil, fmt.Errorf("must be kid:base64, separated by commas: %w", err)
@@ -189,7 +189,7 @@ func parseSigningKeys(s string) ([]httpapi.SigningKey, error) {
 			return nil, errors.New("has a key without an id: a key is written kid:base64")
 		case len(key.Secret) < minKey:
 			return nil, fmt.Errorf("has a key %q of %d bytes; at least %d are needed (openssl rand -base64 32)", key.ID, len(key.Secret), minKey)
-		case slices.ContainsFunc(keys, func(k httpapi.SigningKey) bool { return k.ID == key.ID }):
+		case slices.ContainsFunc(keys, func(k edge.SigningKey) bool { return k.ID == key.ID }):
 			return nil, fmt.Errorf("has two keys with the id %q", key.ID)
 		}
 		keys = append(keys, key)

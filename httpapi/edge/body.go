@@ -1,0 +1,133 @@
+package edge
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humagin"
+	"github.com/gin-gonic/gin"
+
+	"docket/domain"
+)
+
+const (
+	maxBody = 1 << 20 // bytes
+
+	// bodyTimeout bounds the arrival of a body. It is network time, so it is
+	// separate from the operation's deadline.
+	bodyTimeout = 15 * time.Second
+
+	// drainTimeout is how long net/http may wait for the rest of an unread body,
+	// so that the client can read the answer.
+	drainTimeout = 5 * time.Second
+
+	JSONMediaType  = "application/json"
+	patchMediaType = "application/merge-patch+json"
+
+	bodyKey = "docket.body"
+)
+
+// readBody is the middleware that reads the whole body of an operation that has one:
+// 413 above 1 MiB, 415 if it isn't JSON, 400 if it is incomplete. It runs after the
+// gates, so that the server reads no body of an unauthorized caller. An operation
+// without a body ignores it.
+func (r *Router) readBody(ctx huma.Context, next func(huma.Context)) {
+	op := ctx.Operation()
+	if op.RequestBody == nil {
+		next(ctx)
+		return
+	}
+	c := humagin.Unwrap(ctx)
+	body, err := r.receive(c)
+	if err == nil {
+		c.Set(bodyKey, body)
+	}
+	switch {
+	case err != nil:
+	case len(body) == 0 && op.RequestBody.Required:
+		err = domain.Refuse(domain.CodeMalformed, "a body is required")
+	case len(body) > 0:
+		err = checkMediaType(c.Request)
+	}
+	if err != nil {
+		r.refuse(ctx, err)
+		return
+	}
+	c.Request.Body = io.NopCloser(bytes.NewReader(body))
+	next(ctx)
+}
+
+// bodyOf returns the body as received; nil if the operation has none.
+func bodyOf(ctx huma.Context) []byte {
+	body, _ := humagin.Unwrap(ctx).Get(bodyKey)
+	bytes, _ := body.([]byte)
+	return bytes
+}
+
+func (r *Router) receive(c *gin.Context) ([]byte, error) {
+	if c.Request.ContentLength > maxBody {
+		return nil, &domain.Error{Code: domain.CodePayloadTooLarge}
+	}
+	// A writer without a connection, such as a test's recorder, returns an error.
+	connection := http.NewResponseController(c.Writer)
+	_ = connection.SetReadDeadline(time.Now().Add(r.bodyTimeout))
+	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, maxBody))
+	if err == nil {
+		// A read deadline that passes later would cancel the request's context.
+		_ = connection.SetReadDeadline(time.Time{})
+	}
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return nil, &domain.Error{Code: domain.CodePayloadTooLarge}
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil, domain.Refuse(domain.CodeMalformed, "the body didn't arrive within %s", r.bodyTimeout)
+	case err != nil:
+		return nil, domain.Refuse(domain.CodeMalformed, "the body is incomplete")
+	}
+	return body, nil
+}
+
+// leaveBody closes the connection after an answer to a request whose body is unread:
+// the answer doesn't wait for the rest, and a client that never sends the rest holds
+// the connection no longer than drainTimeout.
+func leaveBody(c *gin.Context) {
+	if _, read := c.Get(bodyKey); read || c.Request.ContentLength == 0 {
+		return
+	}
+	c.Header("Connection", "close")
+	_ = http.NewResponseController(c.Writer).SetReadDeadline(time.Now().Add(drainTimeout))
+}
+
+// checkMediaType accepts application/json, and for PATCH also
+// application/merge-patch+json (RFC 7396), in UTF-8 and without content coding.
+// A body without Content-Type is refused.
+func checkMediaType(req *http.Request) error {
+	accepted := "application/json"
+	if req.Method == http.MethodPatch {
+		accepted += " or " + patchMediaType
+	}
+	refusal := domain.Refuse(domain.CodeUnsupportedMediaType,
+		"the body must be %s in UTF-8, without content coding", accepted)
+
+	types := req.Header.Values("Content-Type")
+	if len(types) != 1 || len(req.Header.Values("Content-Encoding")) > 0 {
+		return refusal
+	}
+	media, params, err := mime.ParseMediaType(types[0])
+	charset, has := params["charset"]
+	switch {
+	case err != nil, has && !strings.EqualFold(charset, "utf-8"):
+		return refusal
+	case media == JSONMediaType, media == patchMediaType && req.Method == http.MethodPatch:
+		return nil
+	}
+	return refusal
+}

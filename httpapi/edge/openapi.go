@@ -1,0 +1,161 @@
+package edge
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"maps"
+	"net/http"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"docket/domain"
+)
+
+// bearer is the name of the one security scheme in OpenAPI.
+const bearer = "bearer"
+
+// tags are the chapters of the OpenAPI document, in order.
+var tags = []*huma.Tag{
+	{Name: "auth", Description: "Registering, logging in, sessions."},
+	{Name: "me", Description: "The caller, in every tenant."},
+	{Name: "tenants", Description: "Tenants and joining them."},
+	{Name: "members", Description: "The members of a tenant and their roles."},
+	{Name: "projects", Description: "Projects and their workflow."},
+	{Name: "tasks"},
+	{Name: "comments"},
+	{Name: "notifications"},
+	{Name: "admin", Description: "Settings, activity and the raw log of a tenant."},
+	{Name: "reports", Description: "Reports on projects."},
+	{Name: "service", Description: "The server itself: health, problems, documentation."},
+}
+
+func contract(version string) *huma.OpenAPI {
+	return &huma.OpenAPI{
+		OpenAPI: "3.1.0",
+		Info: &huma.Info{
+			Title:       "Docket",
+			Version:     version,
+			Description: "Projects and tasks of many tenants, and the record of every change. Errors are problem documents (RFC 9457); GET /problems explains their types.",
+			License:     &huma.License{Name: "MIT", Identifier: "MIT"},
+		},
+		Servers: []*huma.Server{{URL: "/"}},
+		Tags:    tags,
+		Components: &huma.Components{
+			Schemas: huma.NewMapRegistry("#/components/schemas/", schemaName),
+			SecuritySchemes: map[string]*huma.SecurityScheme{bearer: {
+				Type: "http", Scheme: "bearer", BearerFormat: "JWT",
+				Description: "The access_token of POST /v1/auth/login.",
+			}},
+		},
+		OnAddOperation: []huma.AddOpFunc{completeOperation},
+	}
+}
+
+// schemaName is Huma's name for a type without the suffix Body.
+func schemaName(t reflect.Type, hint string) string {
+	return strings.TrimSuffix(huma.DefaultSchemaNamer(t, hint), "Body")
+}
+
+// document renders the OpenAPI document, indented; the same operations give the
+// same bytes.
+func (r *Router) document() ([]byte, error) {
+	body, err := json.MarshalIndent(r.api.OpenAPI(), "", "  ")
+	if err != nil {
+		return nil, errors.Join(errors.New("openapi"), err)
+	}
+	return append(body, '\n'), nil
+}
+
+// registerOpenAPI serves the OpenAPI document at /openapi.json and nowhere else.
+func registerOpenAPI(r *Router) {
+	register(r, Operation{
+		Method: http.MethodGet, Path: "/openapi.json", ID: "get-openapi", Tag: "service", access: public,
+		Summary: "This document",
+		Content: map[string]*huma.MediaType{JSONMediaType: {Schema: &huma.Schema{Type: huma.TypeObject}}},
+	}, func(context.Context, *struct{}) (*Raw, error) {
+		body, err := r.openAPI()
+		return &Raw{ContentType: JSONMediaType, Body: body}, err
+	})
+}
+
+// completeOperation is Huma's hook that runs once an operation's parameters and body
+// are known. It adds the second media type of PATCH and the problems, and marks the
+// headers that are always sent.
+func completeOperation(o *huma.OpenAPI, h *huma.Operation) {
+	op := h.Metadata[operationKey].(Operation)
+	for _, p := range h.Parameters {
+		requireCheckable(o.Components.Schemas, p.Schema, map[*huma.Schema]bool{})
+	}
+	if h.RequestBody != nil {
+		content := h.RequestBody.Content[JSONMediaType]
+		requireCheckable(o.Components.Schemas, content.Schema, map[*huma.Schema]bool{})
+		if h.Method == http.MethodPatch {
+			h.RequestBody.Content[patchMediaType] = content
+		}
+	}
+	for _, response := range h.Responses {
+		for name, header := range response.Headers {
+			header.Required = name != asOfHeaderName
+		}
+	}
+	schema := o.Components.Schemas.Schema(typeOf[problem](), true, "")
+	byStatus := map[int][]domain.Code{}
+	for _, code := range codesOf(op, h) {
+		kind, known := problemKinds[code]
+		if !known {
+			panic("edge: " + op.ID + ": unknown code " + string(code))
+		}
+		byStatus[kind.Status] = append(byStatus[kind.Status], code)
+	}
+	delete(h.Responses, "default")
+	for _, status := range slices.Sorted(maps.Keys(byStatus)) {
+		names := make([]string, 0, len(byStatus[status]))
+		for _, code := range byStatus[status] {
+			names = append(names, "`"+string(code)+"`: "+problemKinds[code].Title)
+		}
+		h.Responses[strconv.Itoa(status)] = &huma.Response{
+			Description: strings.Join(names, "; "),
+			Content:     map[string]*huma.MediaType{problemMediaType: {Schema: schema}},
+		}
+	}
+}
+
+// codesOf returns the codes of all refusals of an operation, sorted and unique.
+func codesOf(op Operation, h *huma.Operation) []domain.Code {
+	codes := append(slices.Clone(op.Errors), domain.CodeUnknownParameter, domain.CodeMalformed,
+		domain.CodeInternal, domain.CodeOverloaded)
+	if op.access != public {
+		codes = append(codes, domain.CodeUnauthenticated, domain.CodeTokenExpired)
+	}
+	if op.access == tenant {
+		codes = append(codes, domain.CodeTenantMismatch, domain.CodeTenantInvalid, domain.CodeTenantAccessDenied,
+			domain.CodeInsufficientRole)
+	}
+	if h.RequestBody != nil {
+		codes = append(codes, domain.CodePayloadTooLarge, domain.CodeUnsupportedMediaType, domain.CodeValidationFailed)
+	}
+	for _, p := range h.Parameters {
+		switch {
+		case p.In == "query" && p.Name == minSeqParameter:
+			codes = append(codes, domain.CodeReadModelLagging, domain.CodeUnsupportedCombination, domain.CodeValidationFailed)
+		case p.In == "query":
+			codes = append(codes, domain.CodeValidationFailed)
+		case p.In == "path":
+			codes = append(codes, domain.CodeNotFound)
+		case strings.EqualFold(p.Name, ifMatchHeader):
+			codes = append(codes, domain.CodeVersionConflict)
+		}
+	}
+	slices.Sort(codes)
+	return slices.Compact(codes)
+}
+
+// SchemaOf returns the schema of T in the router's document.
+func SchemaOf[T any](r *Router) *huma.Schema {
+	return r.api.OpenAPI().Components.Schemas.Schema(typeOf[T](), true, "")
+}

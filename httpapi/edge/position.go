@@ -1,0 +1,72 @@
+package edge
+
+import (
+	"maps"
+	"sync"
+
+	"docket/domain"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+)
+
+const (
+	asOfParameter = "as_of"
+	// asOfHeaderName is sent if and only if the request has asOfParameter.
+	asOfHeaderName = "Docket-As-Of"
+)
+
+// minSeqParameter adds the refusals of Positioned to an operation.
+const minSeqParameter = "min_seq"
+
+// Positioned is the input of every read of a tenant's read models except the public
+// catalog, which must not reveal the log's length.
+type Positioned struct {
+	MinSeq int64 `query:"min_seq" minimum:"0" doc:"A seq that the answer must include, such as the Docket-Seq of a command; the read waits for it up to 2 s."`
+}
+
+// usersKept is how many users' positions are kept. A user whose position was evicted
+// may read an older state, as with several replicas.
+const usersKept = 100_000
+
+// Positions holds, per user and tenant, the last seq that this replica acknowledged, so
+// that users read their own writes.
+type Positions struct {
+	mu    sync.Mutex
+	users *lru.Cache[domain.UserID, map[domain.TenantID]int64]
+}
+
+func NewPositions() *Positions {
+	users, err := lru.New[domain.UserID, map[domain.TenantID]int64](usersKept)
+	if err != nil {
+		panic(err) // only for a size that isn't positive
+	}
+	return &Positions{users: users}
+}
+
+// Acknowledge records the seq of an accepted command.
+func (p *Positions) Acknowledge(u domain.UserID, t domain.TenantID, seq int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	known, ok := p.users.Get(u)
+	if !ok {
+		known = map[domain.TenantID]int64{}
+		p.users.Add(u, known)
+	}
+	known[t] = max(known[t], seq)
+}
+
+// Last returns the user's last seq in a tenant; 0 if unknown.
+func (p *Positions) Last(u domain.UserID, t domain.TenantID) int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	known, _ := p.users.Get(u)
+	return known[t]
+}
+
+// All returns the user's last seq in every tenant.
+func (p *Positions) All(u domain.UserID) map[domain.TenantID]int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	known, _ := p.users.Get(u)
+	return maps.Clone(known)
+}
