@@ -23,22 +23,23 @@ func on(db *pgtest.DB) map[string]string {
 	}
 }
 
-// short is a run that is long enough for a slow machine to get something done.
-var short = []string{"append", "--writers", "4", "--tenants", "2", "--duration", "1s", "--warmup", "200ms", "--rounds", "1"}
+// short is long enough for a slow machine to get something done.
+var short = []string{"append", "--writers", "4", "--tenants", "2", "--duration", "500ms", "--warmup", "100ms", "--rounds", "1"}
 
 func TestAppend(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
-	r := run(t, on(db), append(short, "--json")...).report()
-	positive(t, r, "ops_per_s", "p50_ms", "p90_ms", "p99_ms", "raw_single_per_s", "raw_batch_rows_per_s",
-		"ratio_single", "ratio_batch", "event_bytes")
-	if r["writers"] != 4.0 || r["tenants"] != 2.0 || r["duration_s"] != 1.0 || r["errors"] != 0.0 || r["raw_connections"] != 4.0 {
-		t.Errorf("got %v", r)
+	r := run(t, on(db), short...)
+	rows := r.tables()["append"]
+	row := rows["4 writers of 2 tenants"]
+	positive(t, row, "appends per s", "p50 ms", "p90 ms", "p99 ms", "raw single per s", "ratio single")
+	if len(rows) != 1 || row["errors"] != 0 {
+		t.Errorf("got %v", rows)
 	}
-	if facts := r["postgres"].(map[string]any); facts["fsync"] != "off" || facts["private"] != false {
-		t.Errorf("a test's Postgres: %v", facts)
+	if !strings.Contains(r.stderr, "fsync off") || !strings.Contains(r.stderr, "WARNING: this Postgres is not durable") {
+		t.Errorf("no warning of a test's Postgres: %s", r.stderr)
 	}
-	// What was appended is really there: the members, and tasks of several events.
+	// The appended events are really there: the members, and tasks of several events.
 	wantsDenseLogs(t, db, 2)
 	var table *string
 	if err := db.Owner(t).QueryRow(t.Context(), `select to_regclass('docketbench_raw')::text`).Scan(&table); err != nil || table != nil {
@@ -46,58 +47,31 @@ func TestAppend(t *testing.T) {
 	}
 }
 
-func TestAppendForPeople(t *testing.T) {
-	t.Parallel()
-	r := run(t, on(pgtest.New(t)), append(short, "--raw=false")...)
-	if r.status != statusDone || !strings.Contains(r.stdout, "\n| append | 4 | 2 | ") || !strings.Contains(r.stdout, " | – | – | – | – | – | 0 | ") {
-		t.Errorf("status %d: %s", r.status, r.stdout)
-	}
-	if !strings.Contains(r.stderr, "WARNING: this Postgres is not durable") {
-		t.Errorf("nothing warns of a test's Postgres: %s", r.stderr)
-	}
-}
-
-// One more tenant's writers append beside the others, and only after the baseline.
-func TestAppendBesideAFlood(t *testing.T) {
+// The corpus writes what the store can read, and what folds.
+func TestCorpusFillsLogs(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
-	r := run(t, on(db), append(short, "--json", "--raw=false", "--flood", "30")...).report()
-	positive(t, r, "ops_per_s", "p99_to_baseline", "ratio_to_baseline")
-	if r["flood"] != 30.0 || r["errors"] != 0.0 {
-		t.Errorf("got %v", r)
+	d := &database{Owner: db.OwnerURL, Engine: db.EngineURL}
+	ids := newTenants(5)
+	if err := newCorpus().fill(t.Context(), d, ids, 41); err != nil {
+		t.Fatal(err)
 	}
-	wantsDenseLogs(t, db, 3)
-	const sql = `select count(*) from (select 1 from events where type = 'member.joined' group by tenant_id having count(*) = 30) x`
-	var floods int
-	if err := db.Engine(t).QueryRow(t.Context(), sql).Scan(&floods); err != nil || floods != 1 {
-		t.Errorf("%d tenants have the members of a flood (%v)", floods, err)
+	if err := newCorpus().extend(t.Context(), d, ids[0], 500); err != nil {
+		t.Fatal(err)
 	}
-}
-
-func TestAppendToAFullStore(t *testing.T) {
-	t.Parallel()
-	db := pgtest.New(t)
-	r := run(t, on(db), append(short, "--json", "--preload-events", "205", "--preload-tenants", "5", "--long-snapshot", "same")...).report()
-	positive(t, r, "ops_per_s", "ratio_to_baseline")
-	positive(t, r["baseline"].(map[string]any), "ops_per_s", "raw_single_per_s")
-	if r["preloaded_events"] != 205.0 || r["preloaded_tenants"] != 5.0 || r["long_snapshot"] != "same" || r["errors"] != 0.0 {
-		t.Errorf("got %v", r)
+	wantsDenseLogs(t, db, 5)
+	const sql = `select count(*) filter (where n = 41), count(*) filter (where n = 541) from (select count(*) as n from events group by tenant_id) x`
+	var filled, extended int
+	if err := db.Engine(t).QueryRow(t.Context(), sql).Scan(&filled, &extended); err != nil || filled != 4 || extended != 1 {
+		t.Errorf("%d tenants were filled, %d extended, %v", filled, extended, err)
 	}
-	// Two tenants of the baseline, five filled, two of which went on.
-	wantsDenseLogs(t, db, 7)
-	const sql = `select count(*) filter (where n >= 41), count(*) filter (where n = 41) from (select count(*) as n from events group by tenant_id) x`
-	var filled, untouched int
-	if err := db.Engine(t).QueryRow(t.Context(), sql).Scan(&filled, &untouched); err != nil || filled < 5 || untouched != 3 {
-		t.Errorf("%d tenants were filled, %d of them untouched since, %v", filled, untouched, err)
-	}
-	// The preload writes what the store can read, and what folds.
 	rows, err := db.Engine(t).Query(t.Context(), `select `+eventstore.Columns+` from events where stream_type = 'task' order by tenant_id, seq`)
 	if err != nil {
 		t.Fatal(err)
 	}
 	events, err := pgx.CollectRows(rows, eventstore.Scan)
-	if err != nil {
-		t.Fatal(err)
+	if err != nil || len(events) < 5*30 {
+		t.Fatalf("%d events of tasks, %v", len(events), err)
 	}
 	tasks := map[domain.StreamID]domain.Task{}
 	for _, e := range events {
@@ -127,41 +101,39 @@ from events l`
 	}
 }
 
-// A run in which appends fail is reported, and not as a good one.
+// A run in which appends fail is reported, but doesn't succeed.
 func TestAppendsThatFail(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	if _, err := db.Owner(t).Exec(t.Context(), `alter table events add constraint refused check (type <> 'task.updated')`); err != nil {
 		t.Fatal(err)
 	}
-	r := run(t, on(db), append(short, "--json", "--raw=false")...)
-	var report struct{ Errors int }
-	if err := json.Unmarshal([]byte(r.stdout), &report); err != nil || report.Errors == 0 {
-		t.Errorf("%d errors, %v: %s", report.Errors, err, r.stdout)
+	r := run(t, on(db), short...)
+	if row := r.printed()["append"]["4 writers of 2 tenants"]; row["errors"] == 0 || !strings.Contains(r.stdout, "\nFailed: ") {
+		t.Errorf("no errors: %s", r.stdout)
 	}
 	if r.status != statusFailures || !strings.Contains(r.stderr, "some operations failed") {
 		t.Errorf("status %d: %s", r.status, r.stderr)
 	}
 }
 
-// TestAppendOnAPrivatePostgres has to leave nothing.
+// TestAppendOnAPrivatePostgres leaves nothing behind.
 func TestAppendOnAPrivatePostgres(t *testing.T) {
 	t.Parallel()
 	dir := pgtest.TempDir(t)
-	r := run(t, nil, append(short, "--json", "--dir", dir, "--long-snapshot", "other", "--baseline=false")...).report()
-	facts := r["postgres"].(map[string]any)
-	for _, setting := range []string{"fsync", "synchronous_commit", "full_page_writes"} {
-		if facts[setting] != "on" {
-			t.Errorf("%s is %v", setting, facts[setting])
-		}
+	r := run(t, nil, append(short, "--dir", dir)...)
+	if r.tables()["append"]["4 writers of 2 tenants"]["errors"] != 0 {
+		t.Errorf("got %s", r.stdout)
 	}
-	if r["baseline"] != nil || r["errors"] != 0.0 {
-		t.Errorf("got %v", r)
+	for _, setting := range []string{"fsync", "synchronous_commit", "full_page_writes"} {
+		if !strings.Contains(r.stderr, setting+" on") {
+			t.Errorf("%s isn't on: %s", setting, r.stderr)
+		}
 	}
 	wantsEmpty(t, dir)
 }
 
-// TestInterrupted stops a run in the middle, as Ctrl-C does.
+// TestInterrupted stops a run that is under way, as Ctrl-C does.
 func TestInterrupted(t *testing.T) {
 	t.Parallel()
 	dir := pgtest.TempDir(t)
@@ -209,20 +181,14 @@ func TestRawRowsAreEvents(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	d := &database{Owner: db.OwnerURL}
-	raw, err := newRawLog(t.Context(), d, 3, 2)
+	d.conns = 2 + spareConnections
+	raw, err := newRawLog(t.Context(), d, 3)
 	if err != nil {
 		t.Fatal(err)
 	}
-	single, err := raw.single(t.Context(), window{Measure: 200 * time.Millisecond})
+	single, err := raw.single(t.Context(), &loadPlan{Duration: 200 * time.Millisecond, Rounds: 1}, 8)
 	if err != nil || len(single.Failures) > 0 {
 		t.Fatalf("%v, %v", single.Failures, err)
-	}
-	batch, err := raw.batch(t.Context(), window{Measure: 500 * time.Millisecond})
-	if err != nil || len(batch.Failures) > 0 {
-		t.Fatalf("%v, %v", batch.Failures, err)
-	}
-	if batch.Ops != batch.Latencies.count()*rawBatch {
-		t.Errorf("%d rows in %d transactions", batch.Ops, batch.Latencies.count())
 	}
 	const sql = `select count(*) > 0, count(distinct tenant_id), bool_and(type = 'task.created') from docketbench_raw`
 	var some, created bool
@@ -233,8 +199,8 @@ func TestRawRowsAreEvents(t *testing.T) {
 	}
 	var data json.RawMessage
 	var id uuid.UUID
-	if err := owner.QueryRow(t.Context(), `select data, stream_id from docketbench_raw limit 1`).Scan(&data, &id); err != nil || len(data) != raw.eventBytes() {
-		t.Errorf("%d bytes of data, want %d, %v", len(data), raw.eventBytes(), err)
+	if err := owner.QueryRow(t.Context(), `select data, stream_id from docketbench_raw limit 1`).Scan(&data, &id); err != nil || len(data) != len(raw.data) {
+		t.Errorf("%d bytes of data, want %d, %v", len(data), len(raw.data), err)
 	}
 	if err := raw.drop(t.Context()); err != nil {
 		t.Error(err)

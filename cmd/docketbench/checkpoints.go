@@ -7,21 +7,15 @@ import (
 	"time"
 
 	"docket/domain"
-	"docket/internal/postgres"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// settleBound is how long the subscriptions may take to read all that there is, and
-// settleEvery the pause between two looks at many tenants' checkpoints.
-const (
-	settleBound = 5 * time.Minute
-	settleEvery = time.Second
-)
+// catchUpBound is how long the subscriptions may take to catch up.
+const catchUpBound = 30 * time.Minute
 
-// sqlCheckpoints reads how far the live checkpoints of the tenants $1 have come.
+// sqlCheckpoints reads the live checkpoints of the tenants $1.
 const sqlCheckpoints = `
 SELECT c.tenant_id, c.subscription, c.seq FROM checkpoints c
 LEFT JOIN generations g ON g.tenant_id = c.tenant_id AND g.subscription = c.subscription
@@ -29,38 +23,33 @@ WHERE c.tenant_id = ANY ($1) AND c.generation = coalesce(g.current, 1)`
 
 // sqlHeads reads the last seq of each of the tenants $1.
 const sqlHeads = `
-SELECT t.id, (SELECT e.seq FROM events e WHERE e.tenant_id = t.id ORDER BY e.seq DESC LIMIT 1)
+SELECT t.id, coalesce((SELECT e.seq FROM events e WHERE e.tenant_id = t.id ORDER BY e.seq DESC LIMIT 1), 0)
 FROM unnest($1::uuid[]) AS t (id)`
 
-// checkpoints tell how far the subscriptions have read the logs of some tenants.
+// sqlCommitted counts the transactions that were committed in this database.
+const sqlCommitted = `SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()`
+
+// checkpoints reads how far the subscriptions are in the logs of some tenants.
 type checkpoints struct {
 	pool    *pgxpool.Pool
-	tenants []uuid.UUID
-	// subscriptions are the names of all, sorted; known once they have settled.
+	tenants []domain.TenantID
+	// subscriptions are the names of all, sorted; known after await.
 	subscriptions []string
 }
 
 func newCheckpoints(ctx context.Context, d *database, tenants []domain.TenantID) (*checkpoints, error) {
-	c := &checkpoints{}
-	for _, t := range tenants {
-		c.tenants = append(c.tenants, t.UUID())
-	}
-	var err error
-	c.pool, err = postgres.Pool(ctx, d.Engine, postgres.PoolConfig{Role: postgres.EngineRole, MaxConns: 1, AppName: "docketbench"})
-	if err != nil {
-		return nil, err
-	}
-	return c, nil
+	pool, err := d.pool(ctx, 1)
+	return &checkpoints{pool: pool, tenants: tenants}, err
 }
 
-// position is a subscription's, in a tenant's log.
+// position is a subscription's checkpoint in a tenant.
 type position struct {
-	Tenant       uuid.UUID
+	Tenant       domain.TenantID
 	Subscription string
 	Seq          int64
 }
 
-func (c *checkpoints) look(ctx context.Context) ([]position, error) {
+func (c *checkpoints) read(ctx context.Context) ([]position, error) {
 	rows, err := c.pool.Query(ctx, sqlCheckpoints, c.tenants)
 	if err != nil {
 		return nil, err
@@ -68,33 +57,40 @@ func (c *checkpoints) look(ctx context.Context) ([]position, error) {
 	return pgx.CollectRows(rows, pgx.RowToStructByPos[position])
 }
 
-func (c *checkpoints) heads(ctx context.Context) (map[uuid.UUID]int64, error) {
+func (c *checkpoints) heads(ctx context.Context) (map[domain.TenantID]int64, error) {
 	rows, err := c.pool.Query(ctx, sqlHeads, c.tenants)
 	if err != nil {
 		return nil, err
 	}
-	heads := map[uuid.UUID]int64{}
+	heads := map[domain.TenantID]int64{}
 	var (
-		id   uuid.UUID
+		id   domain.TenantID
 		head int64
 	)
 	_, err = pgx.ForEachRow(rows, []any{&id, &head}, func() error { heads[id] = head; return nil })
 	return heads, err
 }
 
-// settle waits until all subscriptions have read all that there is now, and so
-// learns which there are: each has then a checkpoint for each tenant. every is the
-// pause between two looks.
-func (c *checkpoints) settle(ctx context.Context, every time.Duration) error {
-	ctx, cancel := context.WithTimeout(ctx, settleBound)
+func (c *checkpoints) committed(ctx context.Context) (n int64, err error) {
+	err = c.pool.QueryRow(ctx, sqlCommitted).Scan(&n)
+	return n, err
+}
+
+// await waits until all subscriptions are where the logs end now. It learns from that
+// which subscriptions there are: each then has a checkpoint in each tenant.
+func (c *checkpoints) await(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, catchUpBound)
 	defer cancel()
 	heads, err := c.heads(ctx)
+	// Reading those of many tenants takes time from the subscriptions.
+	every := 10*time.Millisecond + time.Duration(len(c.tenants))*time.Millisecond/10
 	for err == nil {
 		var all []position
-		if all, err = c.look(ctx); err != nil {
+		if all, err = c.read(ctx); err != nil {
 			break
 		}
-		if names, behind := c.behind(all, heads); !behind {
+		names, behind := c.behind(all, heads)
+		if !behind {
 			c.subscriptions = names
 			return nil
 		}
@@ -103,9 +99,9 @@ func (c *checkpoints) settle(ctx context.Context, every time.Duration) error {
 	return fmt.Errorf("wait for the subscriptions: %w", err)
 }
 
-// behind reports whether a subscription hasn't come to the head of every tenant, and
-// which subscriptions there are.
-func (c *checkpoints) behind(all []position, heads map[uuid.UUID]int64) (names []string, behind bool) {
+// behind reports whether a subscription isn't at the head of every tenant, and which
+// subscriptions there are.
+func (c *checkpoints) behind(all []position, heads map[domain.TenantID]int64) (names []string, behind bool) {
 	count := map[string]int{}
 	for _, p := range all {
 		count[p.Subscription]++
@@ -117,18 +113,4 @@ func (c *checkpoints) behind(all []position, heads map[uuid.UUID]int64) (names [
 	}
 	slices.Sort(names)
 	return names, behind || len(names) == 0
-}
-
-func (c *checkpoints) close() { c.pool.Close() }
-
-// pause waits; its error is ctx's.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

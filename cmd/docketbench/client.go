@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,13 +14,13 @@ import (
 	"time"
 )
 
-// answerBound is how long the answer to one request is waited for.
+// answerBound is how long a request may take.
 const answerBound = 60 * time.Second
 
-// client is one HTTP/1.1 connection, used by one worker: it writes a request in one
-// piece and reads the answer, and nothing else. http.Client with its pool and its
-// goroutines takes several times the processor time, which on a shared machine
-// would be the server's. It isn't for use from several goroutines.
+// client is one HTTP/1.1 connection of one worker. It writes a request in one piece and
+// reads the answer. http.Client, with its pool and goroutines, takes several times the
+// processor time, which on a shared machine the server would lack. It isn't for use from
+// several goroutines.
 type client struct {
 	addr string
 	conn net.Conn
@@ -27,106 +28,94 @@ type client struct {
 	out  []byte
 }
 
-// answer is what came back.
-type answer struct {
-	Status int
-	// Seq is the header Docket-Seq; 0 where there is none.
-	Seq  int64
-	Body []byte // only where it was asked for
+// request is what one operation asks for.
+type request struct {
+	method, path, body string
+	want               int    // the status of success
+	done               func() // called after success; may be nil
 }
 
-// credentials are sent with a request.
-type credentials struct{ token, tenant string }
+func get(path string) request {
+	return request{method: http.MethodGet, path: path, want: http.StatusOK}
+}
 
-// do sends a request and reads the answer; keep tells whether to keep its body.
-// The error of a connection that broke is a *failure "network".
-func (c *client) do(ctx context.Context, as credentials, r request, keep bool) (answer, error) {
-	a, err := c.try(ctx, as, r, keep)
+func post(path, body string, want int) request {
+	return request{method: http.MethodPost, path: path, body: body, want: want}
+}
+
+// headers are those of the credentials, each with its end of line.
+type headers string
+
+// answer is an answer of the wanted status. Seq is the header Docket-Seq, 0 without.
+type answer struct {
+	Seq  int64
+	Body []byte
+}
+
+// do sends a request and reads the answer. Its error is a *failure: "network" where the
+// connection broke, otherwise the status where another one was wanted.
+func (c *client) do(ctx context.Context, as headers, r request) (answer, error) {
+	got, a, err := c.try(ctx, as, r)
 	if err != nil {
 		c.close()
 		return answer{}, &failure{"network", err}
 	}
+	if got != r.want {
+		return answer{}, &failure{strconv.Itoa(got), errors.New(r.method + " " + r.path + ": " + strings.TrimSpace(string(a.Body)))}
+	}
+	if r.done != nil {
+		r.done()
+	}
 	return a, nil
 }
 
-func (c *client) try(ctx context.Context, as credentials, r request, keep bool) (answer, error) {
+func (c *client) try(ctx context.Context, as headers, r request) (status int, a answer, err error) {
 	if err := ctx.Err(); err != nil {
-		return answer{}, err
+		return 0, a, err
 	}
 	if c.conn == nil {
-		if err := c.dial(ctx); err != nil {
-			return answer{}, err
+		conn, err := new(net.Dialer).DialContext(ctx, "tcp", c.addr)
+		if err != nil {
+			return 0, a, err
 		}
+		c.conn, c.in = conn, bufio.NewReader(conn)
 	}
+	if r.body != "" {
+		as += "Content-Type: application/json\r\n"
+	}
+	c.out = fmt.Appendf(c.out[:0], "%s %s HTTP/1.1\r\nHost: %s\r\n%sContent-Length: %d\r\n\r\n%s", r.method, r.path, c.addr, as, len(r.body), r.body)
 	if err := c.conn.SetDeadline(time.Now().Add(answerBound)); err != nil {
-		return answer{}, err
+		return 0, a, err
 	}
-	c.compose(as, r)
 	if _, err := c.conn.Write(c.out); err != nil {
-		return answer{}, err
+		return 0, a, err
 	}
 	got, err := http.ReadResponse(c.in, nil)
 	if err != nil {
-		return answer{}, err
+		return 0, a, err
 	}
 	defer got.Body.Close()
-	a := answer{Status: got.StatusCode}
-	if s := got.Header.Get("Docket-Seq"); s != "" {
-		if a.Seq, err = strconv.ParseInt(s, 10, 64); err != nil {
-			return answer{}, fmt.Errorf("Docket-Seq: %w", err)
-		}
+	if a.Seq, err = strconv.ParseInt(got.Header.Get("Docket-Seq"), 10, 64); err != nil {
+		a.Seq = 0
 	}
-	if keep || a.Status >= http.StatusBadRequest {
-		a.Body, err = io.ReadAll(got.Body)
-	} else {
-		_, err = io.Copy(io.Discard, got.Body)
-	}
-	if err == nil && got.Close {
+	if a.Body, err = io.ReadAll(got.Body); err == nil && got.Close {
 		c.close()
 	}
-	return a, err
-}
-
-func (c *client) dial(ctx context.Context) (err error) {
-	var d net.Dialer
-	if c.conn, err = d.DialContext(ctx, "tcp", c.addr); err != nil {
-		c.conn = nil
-		return err
-	}
-	c.in = bufio.NewReader(c.conn)
-	return nil
-}
-
-// compose writes the request into out.
-func (c *client) compose(as credentials, r request) {
-	b := append(c.out[:0], r.method...)
-	b = append(append(append(b, ' '), r.path...), " HTTP/1.1\r\nHost: "...)
-	b = append(b, c.addr...)
-	if as.token != "" {
-		b = append(append(b, "\r\nAuthorization: Bearer "...), as.token...)
-	}
-	if as.tenant != "" {
-		b = append(append(b, "\r\nX-Tenant-ID: "...), as.tenant...)
-	}
-	if r.body != "" {
-		b = append(b, "\r\nContent-Type: application/json\r\nContent-Length: "...)
-		b = strconv.AppendInt(b, int64(len(r.body)), 10)
-	}
-	c.out = append(append(b, "\r\n\r\n"...), r.body...)
+	return got.StatusCode, a, err
 }
 
 func (c *client) close() {
 	if c.conn != nil {
-		_ = c.conn.Close() // nobody is waiting for it
+		_ = c.conn.Close() // nothing waits for it
 		c.conn = nil
 	}
 }
 
-// expect is do for what must succeed.
-func (c *client) expect(ctx context.Context, as credentials, r request, keep bool) (answer, error) {
-	a, err := c.do(ctx, as, r, keep)
-	if err == nil && a.Status != r.want {
-		err = &failure{strconv.Itoa(a.Status), errors.New(r.method + " " + r.path + ": " + strings.TrimSpace(string(a.Body)))}
+// read is do, and decodes the answer into to.
+func (c *client) read(ctx context.Context, as headers, r request, to any) error {
+	a, err := c.do(ctx, as, r)
+	if err != nil {
+		return err
 	}
-	return a, err
+	return json.Unmarshal(a.Body, to)
 }

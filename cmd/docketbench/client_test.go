@@ -30,17 +30,17 @@ func TestClient(t *testing.T) {
 	t.Cleanup(server.Close)
 	c := &client{addr: server.Listener.Addr().String()}
 	t.Cleanup(c.close)
-	as := credentials{token: "secret", tenant: "acme"}
+	as := headers("Authorization: Bearer secret\r\nX-Tenant-ID: acme\r\n")
 
-	a, err := c.expect(t.Context(), as, request{method: "POST", path: "/made?a=b", body: `{"a":1}`, want: 201}, true)
+	a, err := c.do(t.Context(), as, post("/made?a=b", `{"a":1}`, 201))
 	if err != nil || a.Seq != 17 || string(a.Body) != `{"id":"x"}` {
 		t.Fatalf("%+v, %v", a, err)
 	}
-	if _, err := c.expect(t.Context(), as, get("/busy"), false); kindOf(err) != "503" {
+	if _, err := c.do(t.Context(), as, get("/busy")); kindOf(err) != "503" {
 		t.Errorf("%v is counted as %q", err, kindOf(err))
 	}
 	for range 2 {
-		if a, err := c.expect(t.Context(), credentials{}, get("/bye"), false); err != nil || a.Status != 200 || a.Seq != 0 {
+		if a, err := c.do(t.Context(), "", get("/bye")); err != nil || a.Seq != 0 {
 			t.Errorf("%+v, %v", a, err)
 		}
 	}
@@ -52,11 +52,11 @@ func TestClient(t *testing.T) {
 		t.Errorf("not on one connection: %v", seen)
 	}
 	if strings.HasPrefix(seen[3], first+" ") {
-		t.Errorf("the server closed the connection, and yet it was used: %v", seen)
+		t.Errorf("the server closed the connection, but it was used: %v", seen)
 	}
 	server.Close()
 	var f *failure
-	if _, err := c.do(t.Context(), as, get("/made"), false); !errors.As(err, &f) || f.kind != "network" {
+	if _, err := c.do(t.Context(), as, get("/made")); !errors.As(err, &f) || f.kind != "network" {
 		t.Errorf("without a server: %v", err)
 	}
 }

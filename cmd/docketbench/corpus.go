@@ -4,23 +4,23 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"docket/domain"
-	"docket/internal/postgres"
-
 	"github.com/jackc/pgx/v5/pgxpool"
 	"golang.org/x/sync/errgroup"
 )
 
-// sqlCorpus writes the events from seq $2 to $3 of each of the tenants $1: the tenant
-// and its owner, and then stretches of 500, each with a project in five events, 75 tasks
-// of five events that are all in work at the same time, and 120 comments. The kinds
-// of events are numbered from 1: their types ($5), schema versions ($6) and data ($7), in which $8, $9
-// and $10 stand for the project, the task and the comment. $11 is the actor, whose
-// membership is the second event, and $4 the meta of all. Ids are UUIDv7 that grow
-// with the blocks; time starts at $12 and goes on by $13 with each seq. What is stored is
-// further up the log by $14.
+// sqlCorpus writes the events from seq $2 to $3 of each of the tenants $1: the tenant and
+// its owner, then blocks of 500 events, each with a project of five events, 75 tasks of
+// five events that are all open at the same time, and 120 comments.
+//
+// $5, $6 and $7 are type, schema version and data of each kind of event; $8, $9 and $10
+// are the project, task and comment in that data, which are replaced. $4 is the meta of
+// all events and $11 the actor, whose membership is the second event. Ids are UUIDv7 that
+// grow with the blocks. Time starts at $12 and advances by $13 with each seq. $14 is added
+// to each stored seq.
 const sqlCorpus = `
 INSERT INTO events (tenant_id, seq, stream_type, stream_id, version, type, schema_version, occurred_at, actor_id, command_id, data, meta)
 SELECT t.id, s.seq + $14, split_part(($5::text[])[k.kind], '.', 1),
@@ -41,8 +41,7 @@ LATERAL (SELECT
   overlay(overlay(md5(t.id::text || 'k' || s.seq) placing h.head from 1 for 13) placing 'a' from 17 for 1)::uuid AS command) AS i
 ORDER BY t.id, s.seq`
 
-// corpus is what a log is made of: events of all kinds, as the API would have
-// written them, in which three ids are to be replaced.
+// corpus is the events of a log, of all kinds, as the API would have written them.
 type corpus struct {
 	actor   domain.UserID
 	project domain.ProjectID
@@ -54,24 +53,18 @@ type corpus struct {
 	data    []string
 }
 
-func newCorpus() (*corpus, error) {
+func newCorpus() *corpus {
 	c := &corpus{actor: newID[domain.UserID](), project: newID[domain.ProjectID](), task: newID[domain.TaskID](), comment: newID[domain.CommentID]()}
-	name := domain.About(c.actor, "Ann Bennett")
-	var err error
-	if c.meta, err = json.Marshal(domain.Meta{RequestID: c.actor.String(), ActorName: &name}); err != nil {
-		return nil, err
-	}
-	due := domain.Date("2026-03-31")
-	description := "Deepen the harbour along the northern quay before the winter storms."
+	name, due, description := domain.About(c.actor, "Ann Bennett"), domain.Date("2026-03-31"), "Deepen the harbour along the northern quay before the winter storms."
+	c.meta = must(json.Marshal(domain.Meta{RequestID: c.actor.String(), ActorName: &name}))
 	moved := func(from, to domain.Status) domain.Event {
 		return domain.ProjectStatusChanged{ProjectID: c.project, Name: "Harbour wall", OwnerID: c.actor, From: from, To: to}
 	}
 	updated := func(field, from, to string) domain.Event {
-		return domain.TaskUpdated{
-			TaskID: c.task, ProjectID: c.project, ProjectName: "Harbour wall", OwnerID: c.actor, Title: "Survey the foundations",
-			AssigneeID: &c.actor, Changes: []domain.Change{{Field: field, From: []byte(from), To: []byte(to)}},
-		}
+		return taskUpdated(c.task, c.project, c.actor, field, from, to)
 	}
+	created := taskCreated(c.task, c.project, c.actor)
+	created.Description, created.Labels = &description, []string{"sea", "winter"}
 	for _, e := range []domain.Event{
 		domain.TenantCreated{Name: "Bench", Slug: "bench", Registration: domain.RegistrationClosed, DefaultRole: domain.Member, Channel: domain.ChannelInApp},
 		domain.MemberJoined{UserID: c.actor, Email: domain.About(c.actor, "ann@example.org"), Name: name, Role: domain.Owner, UserVersion: 1},
@@ -79,76 +72,79 @@ func newCorpus() (*corpus, error) {
 		moved(domain.Draft, domain.Submitted), moved(domain.Submitted, domain.Approved), moved(domain.Approved, domain.Active),
 		domain.ProjectUpdated{ProjectID: c.project, Name: "Harbour wall", OwnerID: c.actor, Changes: []domain.Change{
 			{Field: "visibility", From: []byte(`"private"`), To: []byte(`"public"`)}}},
-		domain.TaskCreated{
-			TaskID: c.task, ProjectID: c.project, ProjectName: "Harbour wall", OwnerID: c.actor, Title: "Survey the foundations",
-			Description: &description, Priority: domain.Normal, Labels: []string{"sea", "winter"}, AssigneeID: &c.actor,
-		},
-		updated("status", `"todo"`, `"in_progress"`), updated("due_date", `null`, `"2026-03-01"`),
+		created, updated("status", `"todo"`, `"in_progress"`), updated("due_date", `null`, `"2026-03-01"`),
 		updated("priority", `"normal"`, `"high"`), updated("status", `"in_progress"`, `"done"`),
-		domain.CommentCreated{
-			CommentID: c.comment, TaskID: c.task, ProjectID: c.project, ProjectName: "Harbour wall", OwnerID: c.actor,
+		domain.CommentCreated{CommentID: c.comment, TaskID: c.task, ProjectID: c.project, ProjectName: "Harbour wall", OwnerID: c.actor,
 			Title: "Survey the foundations", AssigneeID: &c.actor, Body: "The northern quay is done, the southern one waits for the divers.",
-			Mentions: []domain.UserID{},
-		},
+			Mentions: []domain.UserID{}},
 	} {
 		d, data, err := domain.Encode(e)
-		if err != nil {
-			return nil, err
-		}
-		c.types, c.schemas, c.data = append(c.types, d.Type), append(c.schemas, int32(d.Version)), append(c.data, string(data))
+		c.types, c.schemas, c.data = append(c.types, d.Type), append(c.schemas, int32(d.Version)), append(c.data, string(must(data, err)))
 	}
-	return c, nil
+	return c
 }
 
-// fill begins the logs of tenants, with so many events each.
+// must panics where a constant of this program can't be encoded.
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// The sessions that fill a log at a time, and the rows of one statement.
+const (
+	fillSessions = 2
+	fillRows     = 50_000
+)
+
+// fill begins the logs of tenants with so many events each, and tidies up.
 func (c *corpus) fill(ctx context.Context, d *database, ids []domain.TenantID, each int64) error {
-	pool, err := c.pool(ctx, d)
+	pool, err := d.pool(ctx, fillSessions)
 	if err != nil {
 		return err
 	}
 	defer pool.Close()
-	if _, err := pool.Exec(ctx, sqlPreloadTenants, ids); err != nil {
+	if _, err := pool.Exec(ctx, `INSERT INTO tenant_logs SELECT unnest($1::uuid[])`, ids); err != nil {
 		return fmt.Errorf("fill: %w", err)
 	}
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(preloadSessions)
+	g, filling := errgroup.WithContext(ctx)
+	g.SetLimit(fillSessions)
 	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	for _, id := range ids {
-		g.Go(func() error { return c.write(ctx, pool, id, 1, each, start, time.Second, 0) })
+	for some := range slices.Chunk(ids, max(1, int(fillRows/each))) {
+		g.Go(func() error { return c.write(filling, pool, some, 1, each, start, time.Second, 0) })
 	}
-	return g.Wait()
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	return d.tidy(ctx)
 }
 
-// firstBlock is the first seq after the tenant and its owner.
-const firstBlock = 3
-
-// extend adds so many events to the log of a tenant that there is, which nobody may
-// write to meanwhile: what went on in its projects and tasks.
+// extend adds so many events to the log of a tenant, and tidies up. No other process may
+// write to that log meanwhile.
 func (c *corpus) extend(ctx context.Context, d *database, id domain.TenantID, events int64) error {
-	pool, err := c.pool(ctx, d)
+	pool, err := d.pool(ctx, 1)
 	if err != nil {
 		return err
 	}
 	defer pool.Close()
-	var (
-		head int64
-		last time.Time
-	)
+	var head int64
+	var last time.Time
 	if err := pool.QueryRow(ctx, `SELECT seq, occurred_at FROM events WHERE tenant_id = $1 ORDER BY seq DESC LIMIT 1`, id).Scan(&head, &last); err != nil {
 		return fmt.Errorf("extend: %w", err)
 	}
-	return c.write(ctx, pool, id, firstBlock, firstBlock+events-1, last, time.Microsecond, head-firstBlock+1)
+	const first = 3 // after the tenant and its owner
+	if err := c.write(ctx, pool, []domain.TenantID{id}, first, first+events-1, last, time.Microsecond, head-first+1); err != nil {
+		return err
+	}
+	return d.tidy(ctx)
 }
 
-func (c *corpus) pool(ctx context.Context, d *database) (*pgxpool.Pool, error) {
-	return postgres.Pool(ctx, d.Engine, postgres.PoolConfig{Role: postgres.EngineRole, MaxConns: preloadSessions, AppName: "docketbench"})
-}
-
-// write writes the events with some seqs of the corpus, further up a tenant's log.
-func (c *corpus) write(ctx context.Context, pool *pgxpool.Pool, id domain.TenantID, from, to int64, start time.Time, each time.Duration, up int64) error {
-	for ; from <= to; from += preloadRows {
-		_, err := pool.Exec(ctx, sqlCorpus, []domain.TenantID{id}, from, min(from+preloadRows-1, to), c.meta,
-			c.types, c.schemas, c.data, c.project.String(), c.task.String(), c.comment.String(), c.actor, start, each, up)
+// write writes the events from one seq to another of each of the tenants.
+func (c *corpus) write(ctx context.Context, pool *pgxpool.Pool, ids []domain.TenantID, from, to int64, start time.Time, every time.Duration, up int64) error {
+	for ; from <= to; from += fillRows {
+		_, err := pool.Exec(ctx, sqlCorpus, ids, from, min(from+fillRows-1, to), c.meta,
+			c.types, c.schemas, c.data, c.project.String(), c.task.String(), c.comment.String(), c.actor, start, every, up)
 		if err != nil {
 			return fmt.Errorf("fill: %w", err)
 		}

@@ -1,24 +1,20 @@
 // Command docketbench measures Docket and, in the same run on the same Postgres,
-// what that Postgres could do at best, so that a figure can be told from the
-// machine it was taken on.
+// what that Postgres does at best. The ratio of the two depends little on the machine.
 //
-//	append   the event store, against INSERTs without any of its promises
-//	http     the API of a real docket serve, and the lag of its subscriptions
-//	start    how long docket serve takes to be ready, and what it needs at rest
+//	append    the event store beside plain INSERTs
+//	http      the API of a docket serve, and the lag of its subscriptions
+//	rebuild   docket projections rebuild beside reading the same events
 //
-// Without DATABASE_URL it starts a private Postgres in a temporary directory, as
-// durable as in production, and removes it at the end, also after Ctrl-C (but not
-// after kill -9). A database that DATABASE_URL names keeps what was written to it:
-// a log is append-only.
+// Common to all:
+//   - The load is a closed loop, unless it has a rate: a worker waits for its answer
+//     before it asks again.
+//   - An operation counts if it ends after the warm-up and within the measured time.
+//   - Kinds of load that are compared take turns in short rounds. Figures are medians
+//     of the rounds.
 //
-// What is common to all of them:
-//   - The load is closed, unless it is given a rate: each worker waits for its answer before it asks again.
-//     The latencies are therefore those of a caller who waits, and they don't show
-//     what would pile up if callers came regardless.
-//   - Only what ends after the warm-up and within the measured time counts.
-//   - Kinds of load that are compared take turns in short rounds, so that whatever
-//     else the machine does hits all of them; the figures are medians of the rounds.
+// Without DATABASE_URL it starts a private Postgres in a temporary directory and removes
+// it at the end, also after Ctrl-C, but not after kill -9.
 //
-// Exit status: 0 done, 1 measured, but some operations failed, 2 could not (usage
-// mistakes too). The report is on standard output, everything else on standard error.
+// Exit status: 0 done, 1 measured, but some operations failed, 2 failed (usage errors
+// too). The report is on standard output, everything else on standard error.
 package main

@@ -2,198 +2,175 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"net/url"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
+	"regexp"
 	"strings"
 	"syscall"
 	"time"
 )
 
-// How docket is waited for.
+// Time limits of a docket serve.
 const (
-	listenBound = 2 * time.Minute
-	endBound    = 90 * time.Second
-	lookEvery   = 2 * time.Millisecond
+	readyBound = 2 * time.Minute
+	endBound   = 90 * time.Second
 )
 
-// maxServerLog is how long the server's log may grow, in bytes, before it is
-// emptied: it has a line for every request.
-const maxServerLog = 64 << 20
-
-// docket is a docket serve that runs as a process of its own.
+// docket is the docket that is measured.
 type docket struct {
-	cmd  *exec.Cmd
-	log  string
-	addr string
-	// took is the time from its start until it said that it is ready.
-	took  time.Duration
-	ended chan struct{}
-	err   error // of its end; read it after ended
+	path, dir string // of the program, and of its logs
+	environ   []string
 }
 
-// buildDocket builds the program into dir, unless it is given.
-func buildDocket(ctx context.Context, given, dir string) (string, error) {
-	if given != "" {
-		return given, nil
+// docketOn returns the program at path on a database that it has migrated. Where path is
+// empty it builds one from this checkout. It gets this environment, but for the settings
+// of the database.
+func (p *program) docketOn(ctx context.Context, db *database, path string) (docket, error) {
+	d := docket{path: cmp.Or(path, filepath.Join(db.dir, "docket")), dir: db.dir}
+	if path == "" {
+		if err := buildDocket(ctx, d.path); err != nil {
+			return d, err
+		}
 	}
-	path := filepath.Join(dir, "docket")
+	secret := make([]byte, 32)
+	_, _ = rand.Read(secret) // never fails
+	key := base64.StdEncoding.EncodeToString(secret)
+	environ := maps.Clone(p.environ)
+	maps.Copy(environ, map[string]string{"DATABASE_URL": db.Engine, "DOCKET_OWNER_DATABASE_URL": db.Owner,
+		"DOCKET_API_DATABASE_URL": db.API, "DOCKET_JWT_KEYS": "bench:" + key, "DOCKET_MASTER_KEY": key})
+	for k, v := range environ {
+		d.environ = append(d.environ, k+"="+v)
+	}
+	_, err := d.run(ctx, "migrate")
+	return d, err
+}
+
+func buildDocket(ctx context.Context, path string) error {
 	if out, err := exec.CommandContext(ctx, "go", "build", "-o", path, "docket/cmd/docket").CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build docket (run docketbench in its checkout, or give --docket): %w: %s", err, bytes.TrimSpace(out))
+		return fmt.Errorf("build docket (run docketbench in its checkout, or give --docket): %w: %s", err, bytes.TrimSpace(out))
 	}
-	return path, nil
+	return nil
 }
 
-// startDocket starts a server with these settings, and returns when it is ready.
-func startDocket(ctx context.Context, program, dir string, environ map[string]string, settings map[string]string) (_ *docket, err error) {
-	d := &docket{log: filepath.Join(dir, "docket.log"), ended: make(chan struct{})}
-	// To append: so that it can be emptied under the server.
-	log, err := os.OpenFile(d.log, os.O_CREATE|os.O_TRUNC|os.O_WRONLY|os.O_APPEND, 0o600)
+// process is a docket that runs or ran.
+type process struct {
+	cmd    *exec.Cmd
+	log    string        // path of what it writes to standard error
+	addr   string        // of a server
+	begin  time.Time     // of the process
+	took   time.Duration // until a server was ready, otherwise to its end
+	peakMB float64       // the most memory; only of run
+	ended  chan struct{}
+	err    error // of its end, to be read after ended
+}
+
+// start starts a docket in a process group of its own: Ctrl-C in a terminal goes to the
+// whole group, and docketbench ends it itself.
+func (d docket) start(args ...string) (*process, error) {
+	log, err := os.CreateTemp(d.dir, "docket-*.log")
 	if err != nil {
 		return nil, err
 	}
 	defer log.Close()
-	d.cmd = exec.Command(program, "serve", "--addr", "127.0.0.1:0", "--log-format", "json")
-	d.cmd.Env = childEnviron(environ, settings)
-	d.cmd.Stderr = log
-	// Ctrl-C in a terminal goes to the whole group; we end the server ourselves.
-	d.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	begin := time.Now()
-	if err := d.cmd.Start(); err != nil {
+	p := &process{cmd: exec.Command(d.path, args...), log: log.Name(), ended: make(chan struct{}), begin: time.Now()}
+	p.cmd.Env, p.cmd.Stderr, p.cmd.SysProcAttr = d.environ, log, &syscall.SysProcAttr{Setpgid: true}
+	if err := p.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start docket: %w", err)
 	}
 	go func() {
-		d.err = d.cmd.Wait()
-		close(d.ended)
+		if p.err = p.cmd.Wait(); p.err != nil {
+			said, _ := os.ReadFile(p.log) // the error has to do without it
+			lines := strings.Split(strings.TrimSpace(string(said)), "\n")
+			p.err = fmt.Errorf("docket %s ended: %w: %s", args[0], p.err, lines[len(lines)-1])
+		}
+		close(p.ended)
 	}()
-	if err := d.await(ctx); err != nil {
-		return nil, errors.Join(err, d.stop(ctx))
-	}
-	d.took = time.Since(begin)
-	go d.keepLogShort()
-	return d, nil
+	return p, nil
 }
 
-// childEnviron is ours with some settings changed; an empty one is taken out.
-func childEnviron(environ, settings map[string]string) []string {
-	var out []string
-	for k, v := range environ {
-		if _, ok := settings[k]; !ok {
-			out = append(out, k+"="+v)
+func (p *process) pid() int { return p.cmd.Process.Pid }
+
+// run runs a docket to its end, and reads its memory every 50 ms. Where ctx ends first, it
+// is stopped.
+func (d docket) run(ctx context.Context, args ...string) (*process, error) {
+	p, err := d.start(args...)
+	if err != nil {
+		return &process{}, err
+	}
+	for {
+		select {
+		case <-p.ended:
+			p.took = time.Since(p.begin)
+			return p, p.err
+		case <-time.After(50 * time.Millisecond):
+			_, most := memoryOf(p.pid())
+			p.peakMB = max(p.peakMB, most)
+		case <-ctx.Done():
+			_ = p.stop(context.WithoutCancel(ctx)) // ctx says why
+			return p, ctx.Err()
 		}
 	}
-	for k, v := range settings {
-		if v != "" {
-			out = append(out, k+"="+v)
-		}
-	}
-	slices.Sort(out)
-	return out
 }
 
-// onDatabase are the settings of a server on a database.
-func onDatabase(db *database) map[string]string {
-	secret := func() string {
-		b := make([]byte, 32)
-		_, _ = rand.Read(b) // never fails
-		return base64.StdEncoding.EncodeToString(b)
+// serve starts a server and returns when it is ready.
+func (d docket) serve(ctx context.Context) (*process, error) {
+	p, err := d.start("serve", "--addr", "127.0.0.1:0", "--log-format", "json")
+	if err != nil {
+		return nil, err
 	}
-	return map[string]string{
-		"DATABASE_URL": db.Engine, "DOCKET_OWNER_DATABASE_URL": db.Owner, "DOCKET_API_DATABASE_URL": db.API,
-		"DOCKET_JWT_KEYS": "bench:" + secret(), "DOCKET_MASTER_KEY": secret(),
+	if err := p.awaitReady(ctx); err != nil {
+		return nil, errors.Join(err, p.stop(ctx))
 	}
+	p.took = time.Since(p.begin)
+	return p, nil
 }
 
-// await waits until the server's log says where it listens, and it answers there
-// that it is ready.
-func (d *docket) await(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, listenBound)
+var listening = regexp.MustCompile(`"url":"http://([^"/]+)`)
+
+// awaitReady waits until the log has the server's address and /readyz answers 200 there.
+func (p *process) awaitReady(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, readyBound)
 	defer cancel()
 	for {
-		if d.addr == "" {
-			d.addr = listensAt(d.log)
-		}
-		if d.addr != "" {
-			c := &client{addr: d.addr}
-			a, err := c.do(ctx, credentials{}, get("/readyz"), false)
+		log, _ := os.ReadFile(p.log)
+		if m := listening.FindSubmatch(log); m != nil {
+			p.addr = string(m[1])
+			c := &client{addr: p.addr}
+			_, err := c.do(ctx, "", get("/readyz"))
 			c.close()
-			if err == nil && a.Status == 200 {
+			if err == nil {
 				return nil
 			}
 		}
 		select {
-		case <-time.After(lookEvery):
-		case <-d.ended:
-			return fmt.Errorf("docket ended: %w: %s", errors.Join(d.err, errors.New("before it was ready")), lastLine(d.log))
+		case <-time.After(2 * time.Millisecond):
+		case <-p.ended:
+			return errors.New("docket ended before it was ready")
 		case <-ctx.Done():
 			return fmt.Errorf("docket isn't ready: %w", ctx.Err())
 		}
 	}
 }
 
-// listensAt finds the address in the server's log; empty: not yet there.
-func listensAt(path string) string {
-	raw, err := os.ReadFile(path)
-	if err != nil {
-		return ""
-	}
-	for line := range bytes.Lines(raw) {
-		var said struct{ Msg, URL string }
-		if json.Unmarshal(line, &said) == nil && said.Msg == "listening" {
-			if u, err := url.Parse(said.URL); err == nil {
-				return u.Host
-			}
-		}
-	}
-	return ""
-}
-
-func lastLine(path string) string {
-	raw, _ := os.ReadFile(path) // without it the other error must do
-	lines := strings.Split(strings.TrimSpace(string(raw)), "\n")
-	return lines[len(lines)-1]
-}
-
-// keepLogShort empties the log whenever it has grown long.
-func (d *docket) keepLogShort() {
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-			if info, err := os.Stat(d.log); err == nil && info.Size() > maxServerLog {
-				_ = os.Truncate(d.log, 0) // the next tick tries again
-			}
-		case <-d.ended:
-			return
-		}
-	}
-}
-
-func (d *docket) pid() int { return d.cmd.Process.Pid }
-
-// stop ends the server and waits for it: as an operator would, and when that takes
-// too long or ctx ends, at once.
-func (d *docket) stop(ctx context.Context) error {
+// stop ends a docket as an operator does, and kills it when ctx ends or it takes too long.
+// It returns when the process is gone.
+func (p *process) stop(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, endBound)
 	defer cancel()
-	_ = d.cmd.Process.Signal(syscall.SIGTERM) // gone already: what we want
+	_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may have ended
 	select {
-	case <-d.ended:
+	case <-p.ended:
 	case <-ctx.Done():
-		_ = d.cmd.Process.Kill()
-		<-d.ended
+		_ = p.cmd.Process.Kill()
+		<-p.ended
 	}
-	if d.err != nil {
-		return fmt.Errorf("docket ended: %w: %s", d.err, lastLine(d.log))
-	}
-	return nil
+	return p.err
 }

@@ -2,196 +2,198 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"net/url"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 )
 
-// httpPlan is what is asked of docketbench http.
+// httpPlan is the plan of docketbench http.
 type httpPlan struct {
 	Ops         []string
-	Mix         string
 	Connections []int
 	Tenants     int
-	Duration    time.Duration
-	Warmup      time.Duration
-	Rounds      int
-	// Rate is how many requests a second begin; 0: as many as are answered.
-	Rate float64
-	Lag  bool
-	Raw  bool
-	// Rebuild is how many events the first tenant gets, whose read models are rebuilt
-	// during a second turn of each run; 0: there is none.
-	Rebuild int
-	// URL is a running server's; empty: start one.
-	URL string
-	// Docket is the program to start; empty: build it.
-	Docket string
-	JSON   bool
+	loadPlan
+	Rate           float64 // requests a second; 0: a closed loop
+	Half           bool    // measure the lag at half of the rate of the closed loop
+	Lag, Raw       bool
+	Rebuild        int    // how many events the first tenant gets, to be rebuilt during a second run
+	Docket, Before string // programs; Before may be empty
 }
 
 func (p *program) httpCommand() *cobra.Command {
 	var h httpPlan
-	c := &cobra.Command{
-		Use:   "http",
-		Short: "Measure the API through a real server",
-		Long: `Measure the HTTP API of a real docket serve, in a process of its own, with its
-subscriptions running. It is built from this checkout (--docket names another), runs
-on the private Postgres or the database of DATABASE_URL, and gets this environment's
-DOCKET_ settings. --url measures a server that runs already.
+	c := command("http", "Measure the API through a real server",
+		`A docket serve runs in a process of its own, with its subscriptions. Each connection works
+in one tenant (connection modulo tenants), as its owner; a tenant has 50 projects and, in
+one of them, 50 tasks. Operations are `+strings.Join(operationNames(), ", ")+`
+and mix, of which 80 percent are reads. Lists are pages of 50.
 
-Each tenant has one user, its owner, who registered and logged in, 50 projects and,
-in one of them, 50 tasks. Each connection works in one tenant (connection modulo
-tenants). Reads wait, as always, for what their user has written.
+postgres_ms is the processor time of the private Postgres per request, all its processes
+together, until the subscriptions have caught up; transactions are those committed per
+request. Take both without --lag, which reads the checkpoints all the time.
 
-  create-task    POST   /v1/projects/{id}/tasks
-  transition     POST   /v1/projects/{id}/transitions, to and fro
-  get-project    GET    /v1/projects/{id}
-  get-task       GET    /v1/tasks/{id}
-  list-projects  GET    /v1/projects, a page of 50
-  list-tasks     GET    /v1/projects/{id}/tasks, a page of 50
-  mix            all of them, in the shares of --mix
-
---op and --connections take several values: every operation is measured at every
-number of connections, one after the other, on one server.
-
-Without --rate the loop is closed. With it, requests begin at that rate whether
-those before are answered or not, and their latency counts from when they should
-have begun.
-
---lag also measures how long after the acknowledgement of a write each subscription
-had handled it: the checkpoints are looked at every 2 ms, over a connection of our
-own (with --url, to DATABASE_URL), so lags come out up to 2 ms too long.
-
---raw also takes the raw limit before each round: INSERT of one row per transaction
-at the same number of connections (see docketbench append).
-
---rebuild N gives the first tenant N events more, and measures everything twice: without,
-and while docket projections rebuild makes all its read models anew, again and again. The
-table tells how often that came to an end, and how much memory it took.
-
-The client shares the machine with what it measures. The columns of cores say how
-much processor time client, server and Postgres took, where the system tells.`,
-		Example: `  docketbench http
-  docketbench http --op create-task --connections 64 --raw --json
-  docketbench http --op create-task,transition,get-project,list-projects --connections 1,16,64
-  docketbench http --op create-task --rate 1000 --lag
-  docketbench http --rate 300 --connections 16 --tenants 1 --lag --rebuild 1000000
-  docketbench http --url http://127.0.0.1:8000 --op mix --mix get-task=90,create-task=10`,
-		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			if err := h.check(p.environ); err != nil {
+  --raw          also INSERT of one row per transaction on as many connections, in turns
+                 with the requests; ratio_single is the requests' rate to that
+  --rate N       open loop: requests begin at that rate, and latency counts from then
+  --lag          time from the acknowledgement of a write until each subscription has
+                 handled it, by reading the checkpoints every 2 ms
+  --half         after each closed loop an open loop at half of its rate, with the lag
+  --rebuild N    the first tenant gets N more events; everything is measured twice:
+                 alone, and while docket projections rebuild runs again and again
+  --before PATH  measure an older docket in turns with this one, and compare`,
+		`  docketbench http --op create-task --connections 64 --raw --half --rounds 3 --duration 30s
+  docketbench http --op create-task,get-task --before OLD/docket --rounds 5 --duration 25s
+  docketbench http --rate 200 --connections 8 --tenants 1 --lag --rebuild 1000000`,
+		func(ctx context.Context) error {
+			if err := h.check(); err != nil {
 				return err
 			}
-			dir, err := c.Flags().GetString("dir")
-			if err != nil {
-				return err
-			}
-			return p.http(c.Context(), h, dir)
-		},
-	}
+			return p.http(ctx, h)
+		})
 	f := c.Flags()
-	f.StringSliceVar(&h.Ops, "op", []string{opMix}, "which operations")
-	f.StringVar(&h.Mix, "mix", defaultMix, "shares of the mix")
-	f.IntSliceVar(&h.Connections, "connections", []int{64}, "how many connections")
-	f.IntVar(&h.Tenants, "tenants", 10, "over how many tenants")
-	f.DurationVar(&h.Duration, "duration", 10*time.Second, "measured time of each operation, all rounds together")
-	f.DurationVar(&h.Warmup, "warmup", time.Second, "unmeasured time before each round")
-	f.IntVar(&h.Rounds, "rounds", 1, "in how many rounds; figures are their medians")
-	f.Float64Var(&h.Rate, "rate", 0, "requests a second (default: as many as are answered)")
-	f.BoolVar(&h.Lag, "lag", false, "measure the subscriptions' lag too")
-	f.BoolVar(&h.Raw, "raw", false, "measure the raw limit too")
-	f.IntVar(&h.Rebuild, "rebuild", 0, "measure again beside rebuilds of the first tenant, with so many `events` more")
-	f.StringVar(&h.URL, "url", "", "a server that runs already")
-	f.StringVar(&h.Docket, "docket", "", "the program to measure (default: built from this checkout)")
-	f.BoolVar(&h.JSON, "json", false, "print one JSON object")
+	f.StringSliceVar(&h.Ops, "op", []string{opMix}, "operations")
+	f.IntSliceVar(&h.Connections, "connections", []int{64}, "number of connections")
+	f.IntVar(&h.Tenants, "tenants", 10, "number of tenants")
+	h.flags(c, 1, time.Second)
+	f.Float64Var(&h.Rate, "rate", 0, "requests a second (default: a closed loop)")
+	f.BoolVar(&h.Half, "half", false, "measure the lag at half of the rate of the closed loop")
+	f.BoolVar(&h.Lag, "lag", false, "measure the lag of the subscriptions")
+	f.BoolVar(&h.Raw, "raw", false, "measure raw INSERTs too")
+	f.IntVar(&h.Rebuild, "rebuild", 0, "measure beside rebuilds of the first tenant, with so many `events` more")
+	f.StringVar(&h.Docket, "docket", "", "the docket to measure (default: built from this checkout)")
+	f.StringVar(&h.Before, "before", "", "an older docket to compare with")
 	return c
 }
 
-func (h *httpPlan) check(environ map[string]string) error {
+func (h *httpPlan) check() error {
 	for _, op := range h.Ops {
 		if _, ok := operations[op]; !ok && op != opMix {
 			return fmt.Errorf("--op %q is none of %s, %s", op, strings.Join(operationNames(), ", "), opMix)
 		}
 	}
-	if _, err := parseMix(h.Mix); err != nil {
+	for _, n := range h.Connections {
+		if err := inRange("connections", n, 1, maxWriters); err != nil {
+			return err
+		}
+	}
+	if h.Rate < 0 || h.Rebuild < 0 {
+		return errors.New("--rate and --rebuild can't be negative")
+	}
+	if h.Half && (h.Rate > 0 || h.Rebuild > 0) {
+		return errors.New("--half excludes --rate and --rebuild")
+	}
+	return errors.Join(inRange("tenants", h.Tenants, 1, 1000), h.loadPlan.check())
+}
+
+// load is one operation at one number of connections.
+type load struct {
+	what, op string
+	conns    int
+	rate     float64 // 0: a closed loop
+	lag      bool
+}
+
+// http measures the operations one after the other on one server or, to compare, on two,
+// each with a Postgres of its own.
+func (p *program) http(ctx context.Context, h httpPlan) (err error) {
+	r, paths := newReport(), []string{h.Docket}
+	if h.Before != "" {
+		paths = append(paths, h.Before)
+	}
+	var benches []*httpBench
+	for _, path := range paths {
+		b := &httpBench{program: p, plan: h, report: r}
+		defer func() { err = errors.Join(err, b.close(p.cutOff)) }()
+		if err := b.prepare(ctx, path); err != nil {
+			return err
+		}
+		benches = append(benches, b)
+	}
+	for _, op := range h.Ops {
+		for _, n := range h.Connections {
+			l := load{what: fmt.Sprintf("%s, %d connections", op, n), op: op, conns: n, rate: h.Rate, lag: h.Lag}
+			if err := p.measure(ctx, benches, l); err != nil {
+				return err
+			}
+		}
+	}
+	return p.print(r)
+}
+
+// measure measures a load on all servers in turns and, where that is planned, on the
+// first one at half of its rate or beside rebuilds.
+func (p *program) measure(ctx context.Context, benches []*httpBench, l load) error {
+	first := benches[0]
+	alone, err := p.rounds(ctx, benches, l)
+	if err != nil {
 		return err
 	}
-	for _, n := range h.Connections {
-		if n < 1 || n > maxWriters {
-			return fmt.Errorf("--connections must be 1 to %d", maxWriters)
-		}
+	if first.plan.Half {
+		l.what, l.rate, l.lag = l.what+", at half of that rate", alone.value("requests_per_s")/2, true
+		_, err := p.rounds(ctx, benches[:1], l)
+		return err
 	}
-	switch {
-	case len(h.Ops) == 0 || len(h.Connections) == 0:
-		return errors.New("--op and --connections need a value")
-	case h.Tenants < 1:
-		return errors.New("--tenants must be at least 1")
-	case h.Rounds < 1 || h.Duration/time.Duration(h.Rounds) <= 0:
-		return errors.New("--rounds must be at least 1, and --duration more than nothing")
-	case h.Warmup < 0 || h.Rate < 0:
-		return errors.New("--warmup and --rate can't be negative")
-	case h.Rebuild < 0 || h.Rebuild > 0 && h.URL != "":
-		return errors.New("--rebuild can't be negative, and needs a server of our own")
-	case h.URL != "" && h.Docket != "":
-		return errors.New("--url and --docket exclude each other")
-	case h.URL != "" && (h.Lag || h.Raw) && environ["DATABASE_URL"] == "":
-		return errors.New("--lag and --raw of a running server need DATABASE_URL")
+	if first.plan.Rebuild == 0 {
+		return nil
 	}
-	if h.URL != "" {
-		if u, err := url.Parse(h.URL); err != nil || u.Scheme != "http" || u.Port() == "" {
-			return fmt.Errorf("--url %q isn't like http://127.0.0.1:8000", h.URL)
-		}
+	l.what += ", beside rebuilds"
+	var beside row
+	finished, peakMB, err := first.besideRebuilds(ctx, func() (err error) {
+		beside, err = p.rounds(ctx, benches[:1], l)
+		return err
+	})
+	if err != nil {
+		return err
 	}
+	first.report.add("rebuilds", l.what, figure{"p99_ms_alone", alone.value("p99_ms"), 1}, figure{"p99_ms_beside", beside.value("p99_ms"), 1},
+		figure{"ratio", ratio(beside.value("p99_ms"), alone.value("p99_ms")), 2}, figure{"finished", float64(finished), 0}, figure{"peak_mb", peakMB, 0})
 	return nil
 }
 
-func (h *httpPlan) window() window {
-	return window{Warmup: h.Warmup, Measure: h.Duration / time.Duration(h.Rounds)}
+// rounds reports the medians of all rounds, and with two servers their ratios. The lags of
+// all rounds count: a long one is too rare for a median. It returns the first server's row.
+func (p *program) rounds(ctx context.Context, benches []*httpBench, l load) (row, error) {
+	rounds, ratios := make([][][]figure, len(benches)), [][]figure(nil)
+	lags := make([]*lagWatch, len(benches))
+	for i, b := range benches {
+		lags[i] = newLagWatch(b.checkpoints)
+	}
+	for range benches[0].plan.Rounds {
+		for i, b := range benches {
+			figures, err := b.round(ctx, l, lags[i])
+			if err != nil {
+				return row{}, err
+			}
+			p.note("%s: %.0f requests/s", l.what, figures[0].value)
+			rounds[i] = append(rounds[i], figures)
+		}
+		if len(benches) > 1 {
+			ratios = append(ratios, divide(rounds[0][len(ratios)], rounds[1][len(ratios)]))
+		}
+	}
+	r := benches[0].report
+	first := row{l.what, medians(rounds[0])}
+	r.add("http", first.what, first.figures...)
+	if len(benches) > 1 {
+		r.add("http", l.what+", before", medians(rounds[1])...)
+		r.add("http", l.what+", ratio to before", medians(ratios)...)
+	}
+	for i, lag := range lags {
+		if l.lag {
+			lag.addTo(r, l.what+[]string{"", ", before"}[i])
+		}
+	}
+	return first, nil
 }
 
-func (p *program) http(ctx context.Context, h httpPlan, dir string) (err error) {
-	r := httpReport{
-		Benchmark: "http", Machine: readMachineFacts(), Tenants: h.Tenants,
-		DurationS: h.Duration.Seconds(), WarmupS: h.Warmup.Seconds(), Rounds: h.Rounds, RatePerS: h.Rate,
+// divide divides figures by those of the same place.
+func divide(a, b []figure) []figure {
+	var out []figure
+	for i, f := range a {
+		out = append(out, figure{f.name, ratio(f.value, b[i].value), 2})
 	}
-	b := &httpBench{plan: h, log: p.note}
-	defer func() { err = errors.Join(err, b.close(p.atOnce)) }()
-	if h.URL == "" || h.Lag || h.Raw {
-		if b.db, err = p.openDatabase(ctx, dir, slices.Max(h.Connections)+spareConnections); err != nil {
-			return err
-		}
-		facts, err := readServerFacts(ctx, b.db)
-		if err != nil {
-			return err
-		}
-		facts.write(p.stderr)
-		r.Postgres = &facts
-	}
-	p.note("%s", r.Machine)
-	if err := b.prepare(ctx, p.environ); err != nil {
-		return err
-	}
-	// Before that, registrations hashed passwords, which takes a lot for a moment.
-	r.MemoryAtRest = b.memory()
-	b.forgetPeak()
-	if err := b.measure(ctx, &r); err != nil {
-		return err
-	}
-	r.MemoryAfter = b.memory()
-	if h.JSON {
-		err = json.NewEncoder(p.stdout).Encode(r)
-	} else {
-		err = r.write(p.stdout)
-	}
-	if err == nil && r.failed() {
-		err = errFailures
-	}
-	return err
+	return out
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"net"
 	"os"
 	"runtime"
@@ -17,96 +16,79 @@ func TestHTTP(t *testing.T) {
 	t.Parallel()
 	dir := pgtest.TempDir(t)
 	ops := append(operationNames(), opMix)
-	r := run(t, map[string]string{"TMPDIR": os.TempDir()}, "http", "--dir", dir, "--json", "--lag", "--raw", "--tenants", "2",
-		"--connections", "3", "--duration", "1s", "--warmup", "200ms", "--op", strings.Join(ops, ",")).report()
-	runs := r["runs"].([]any)
-	if len(runs) != len(ops) {
-		t.Fatalf("%d runs, want %d", len(runs), len(ops))
+	r := run(t, nil, "http", "--dir", dir, "--docket", theDocket(t), "--lag", "--raw", "--tenants", "2",
+		"--connections", "3", "--duration", "400ms", "--warmup", "100ms", "--op", strings.Join(ops, ","))
+	tables := r.tables()
+	if len(tables["http"]) != len(ops) {
+		t.Fatalf("%d runs, want %d", len(tables["http"]), len(ops))
 	}
-	for i, each := range runs {
-		run := each.(map[string]any)
-		positive(t, run, "requests_per_s", "p50_ms", "p90_ms", "p99_ms", "p999_ms", "raw_single_per_s", "ratio_single")
-		if run["operation"] != ops[i] || run["connections"] != 3.0 || run["errors"] != 0.0 {
-			t.Errorf("run %d: %v", i, run)
+	for _, op := range ops {
+		what := op + ", 3 connections"
+		run := tables["http"][what]
+		positive(t, run, "requests per s", "p50 ms", "p90 ms", "p99 ms", "p999 ms", "raw single per s", "ratio single")
+		if run["errors"] != 0 {
+			t.Errorf("%s: %v", what, run)
 		}
 		if runtime.GOOS == "linux" {
-			positive(t, run["cores"].(map[string]any), "client", "server", "postgres")
+			positive(t, run, "server cores", "postgres cores", "postgres ms", "server mb")
 		}
-		lag := run["lag"].(map[string]any)
-		writes := lag["writes"].(float64) > 0
-		if writing := slices.Contains([]string{"create-task", "transition", opMix}, ops[i]); writes != writing || lag["unseen"] != 0.0 {
-			t.Errorf("%s: lag %v", ops[i], lag)
+		subscriptions := 0
+		for of, lag := range tables["lag"] {
+			if !strings.HasPrefix(of, what+": ") {
+				continue
+			}
+			subscriptions++
+			if writing := slices.Contains([]string{"create-task", "transition", opMix}, op); lag["writes"] > 0 != writing {
+				t.Errorf("%s: lag %v", of, lag)
+			}
 		}
-		if subs := lag["by_subscription"].(map[string]any); len(subs) < 4 {
-			t.Errorf("%s: subscriptions %v", ops[i], subs)
+		if subscriptions < 4 {
+			t.Errorf("%s: %d subscriptions", what, subscriptions)
 		}
 	}
-	if facts := r["postgres"].(map[string]any); facts["fsync"] != "on" || facts["private"] != true {
-		t.Errorf("Postgres %v", facts)
+	if !strings.Contains(r.stderr, "fsync on") {
+		t.Errorf("Postgres: %s", r.stderr)
 	}
 	wantsEmpty(t, dir)
 }
 
-// TestHTTPBesideRebuilds measures everything a second time while read models are rebuilt.
+// TestHTTPBeforeAndHalf compares two programs, and measures the lag at half of the rate.
+func TestHTTPBeforeAndHalf(t *testing.T) {
+	t.Parallel()
+	dir, docket := pgtest.TempDir(t), theDocket(t)
+	tables := run(t, nil, "http", "--dir", dir, "--docket", docket, "--before", docket, "--half", "--tenants", "1",
+		"--connections", "2", "--duration", "400ms", "--rounds", "2", "--warmup", "100ms", "--op", "create-task").tables()
+	const what = "create-task, 2 connections"
+	for _, name := range []string{what, what + ", before", what + ", ratio to before", what + ", at half of that rate"} {
+		positive(t, tables["http"][name], "requests per s", "p50 ms", "postgres ms", "transactions")
+	}
+	if lag := tables["lag"][what+", at half of that rate: tasks"]; lag["writes"] == 0 || lag["p99 ms"] == 0 {
+		t.Errorf("lag %v", tables["lag"])
+	}
+	wantsEmpty(t, dir)
+}
+
+// TestHTTPBesideRebuilds measures a second time while read models are rebuilt.
 func TestHTTPBesideRebuilds(t *testing.T) {
 	t.Parallel()
 	dir := pgtest.TempDir(t)
-	r := run(t, map[string]string{"TMPDIR": os.TempDir(), "PATH": os.Getenv("PATH")}, "http", "--dir", dir, "--json", "--lag", "--tenants", "1",
-		"--connections", "2", "--rate", "20", "--duration", "2s", "--warmup", "200ms", "--op", "create-task", "--rebuild", "600").report()
-	runs := r["runs"].([]any)
-	if len(runs) != 2 {
-		t.Fatalf("%d runs, want 2", len(runs))
-	}
-	for i, each := range runs {
-		run := each.(map[string]any)
-		lag := run["lag"].(map[string]any)
-		if run["errors"] != 0.0 || lag["unseen"] != 0.0 || lag["writes"] == 0.0 {
-			t.Errorf("run %d: %v", i, run)
-		}
-		// Whether one comes to its end in that time is the machine's business.
-		if beside := run["beside_rebuilds"]; i == 0 && beside != nil || i == 1 && beside.(map[string]any)["peak_mb"].(float64) <= 0 {
-			t.Errorf("run %d: beside rebuilds %v", i, beside)
+	tables := run(t, nil, "http", "--dir", dir, "--docket", theDocket(t), "--lag", "--tenants", "1",
+		"--connections", "2", "--rate", "20", "--duration", "2s", "--warmup", "200ms", "--op", "create-task", "--rebuild", "600").tables()
+	for _, what := range []string{"create-task, 2 connections", "create-task, 2 connections, beside rebuilds"} {
+		run, lag := tables["http"][what], tables["lag"][what+": tasks"]
+		if run["errors"] != 0 || lag["writes"] == 0 || run["requests per s"] > 25 {
+			t.Errorf("%s: %v, lag %v", what, run, lag)
 		}
 	}
+	// Whether a rebuild ends in that time depends on the machine.
+	positive(t, tables["rebuilds"]["create-task, 2 connections, beside rebuilds"], "p99 ms alone", "p99 ms beside", "ratio", "peak mb")
 	wantsEmpty(t, dir)
-}
-
-// TestHTTPAtARate leaves the choice of the server to --url and --docket too.
-func TestHTTPAtARate(t *testing.T) {
-	t.Parallel()
-	dir := pgtest.TempDir(t)
-	program, err := buildDocket(t.Context(), "", dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	data := pgtest.TempDir(t)
-	server, err := startDocket(t.Context(), program, dir, map[string]string{"PATH": os.Getenv("PATH")}, map[string]string{"DOCKET_DATA_DIR": data})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.stop(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
-	r := run(t, nil, "http", "--url", "http://"+server.addr, "--rate", "20", "--op", "get-task",
-		"--connections", "2", "--tenants", "1", "--duration", "1s", "--warmup", "200ms")
-	// The rate is kept, and nothing is known of a server that isn't ours.
-	if r.status != statusDone || !strings.Contains(r.stdout, "| get-task | 2 | ") || !strings.Contains(r.stdout, ", 0.00, 0.00, ") {
-		t.Errorf("status %d: %s%s", r.status, r.stdout, r.stderr)
-	}
 }
 
 func TestServerThatDoesNotStart(t *testing.T) {
 	t.Parallel()
-	dir := pgtest.TempDir(t)
-	program, err := buildDocket(t.Context(), "", dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	server, err := startDocket(t.Context(), program, dir, nil, map[string]string{
-		"DOCKET_DATA_DIR": pgtest.TempDir(t), "DOCKET_MASTER_KEY": "too short",
-	})
+	d := docket{path: theDocket(t), dir: pgtest.TempDir(t), environ: []string{"DOCKET_DATA_DIR=" + pgtest.TempDir(t), "DOCKET_MASTER_KEY=too short", "PATH=" + os.Getenv("PATH")}}
+	server, err := d.serve(t.Context())
 	if err == nil {
 		t.Fatal("it started", server.stop(t.Context()))
 	}
@@ -115,7 +97,7 @@ func TestServerThatDoesNotStart(t *testing.T) {
 	}
 }
 
-func TestNobodyListens(t *testing.T) {
+func TestNothingListens(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -123,19 +105,18 @@ func TestNobodyListens(t *testing.T) {
 	}
 	addr := l.Addr().String()
 	l.Close()
-	r := run(t, nil, "http", "--url", "http://"+addr)
-	if r.status != statusCouldNot || !strings.Contains(r.stderr, "make the tenants: network") {
-		t.Errorf("status %d: %s", r.status, r.stderr)
+	if _, err := createTenants(t.Context(), addr, 1, 1); err == nil || !strings.Contains(err.Error(), "create the tenants: network") {
+		t.Errorf("error %v", err)
 	}
 }
 
-func TestStart(t *testing.T) {
+// TestRebuild measures the subscriptions' catch-up and a rebuild of one read model.
+func TestRebuild(t *testing.T) {
 	t.Parallel()
 	dir := pgtest.TempDir(t)
-	r := run(t, nil, "start", "--dir", dir, "--tenants", "20", "--rest", "1ms", "--json").report()
-	if r["tenants"] != 20.0 {
-		t.Errorf("got %v", r)
-	}
-	positive(t, r, "from_nothing_ms", "again_ms", "stop_ms")
+	tables := run(t, nil, "rebuild", "--dir", dir, "--docket", theDocket(t), "--events", "1200", "--tenants", "2", "--rounds", "1",
+		"--projection", "tasks", "--catch-up").tables()
+	positive(t, tables["rebuild"]["tasks"], "events per s", "read events per s")
+	positive(t, tables["catch-up"]["all subscriptions"], "events per s", "peak mb")
 	wantsEmpty(t, dir)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"math"
+	"strings"
 	"testing"
 	"time"
 )
@@ -20,14 +21,16 @@ func TestPercentiles(t *testing.T) {
 		of.record(time.Duration(i) * time.Millisecond)
 	}
 	a.merge(b)
-	if p := a.percentiles(); !near(p.P50, 500) || !near(p.P90, 900) || !near(p.P99, 990) || !near(p.P999, 999) || !near(p.Max, 1000) {
-		t.Errorf("of 1 to 1000 ms: %+v", p)
+	for percent, want := range map[float64]float64{50: 500, 90: 900, 99: 990, 99.9: 999, 100: 1000} {
+		if got := a.at(percent); !near(got, want) {
+			t.Errorf("%v %% of 1 to 1000 ms: %v", percent, got)
+		}
 	}
 	if a.count() != 1000 {
 		t.Errorf("%d counted", a.count())
 	}
-	if p := newLatencies().percentiles(); p != (percentiles{}) {
-		t.Errorf("of nothing: %+v", p)
+	if got := newLatencies().at(50); got != 0 {
+		t.Errorf("of nothing: %v", got)
 	}
 }
 
@@ -37,8 +40,8 @@ func TestLatenciesOutOfRange(t *testing.T) {
 	l.record(0)
 	l.record(-time.Second)
 	l.record(time.Hour)
-	if p := l.percentiles(); l.count() != 3 || !near(p.P50, 0.001) || !near(p.Max, 120_000) {
-		t.Errorf("%d counted, %+v", l.count(), p)
+	if l.count() != 3 || !near(l.at(50), 0.001) || !near(l.at(100), 120_000) {
+		t.Errorf("%d counted, %v, %v", l.count(), l.at(50), l.at(100))
 	}
 }
 
@@ -68,20 +71,38 @@ func loaded(ops int64, each time.Duration) sample {
 // A round in which the machine was busy with something else must not decide.
 func TestFiguresAreMediansOfRounds(t *testing.T) {
 	t.Parallel()
-	busy := appendRound{Append: loaded(10, time.Second), Single: loaded(5, time.Second), Batch: loaded(100, 0)}
-	busy.Append.Failures["conflict"] = 2
-	f := summarize([]appendRound{
-		{Append: loaded(200, 2*time.Millisecond), Single: loaded(50, time.Millisecond), Batch: loaded(1000, 0)},
-		busy,
-		{Append: loaded(300, 3*time.Millisecond), Single: loaded(100, time.Millisecond), Batch: loaded(1000, 0)},
-	})
-	if f.OpsPerS != 200 || f.RawSinglePerS != 50 || f.RawBatchRowsPerS != 1000 || f.RatioSingle != 3 || f.RatioBatch != 0.2 {
-		t.Errorf("got %+v", f)
+	r := newReport()
+	round := func(s, raw sample) []figure { return append(s.figures("ops_per_s", r), ratioSingle(s, raw, r)...) }
+	busy := loaded(10, time.Second)
+	busy.Failures["conflict"] = 2
+	line := row{figures: medians([][]figure{
+		round(loaded(200, 2*time.Millisecond), loaded(50, time.Millisecond)),
+		round(busy, loaded(5, time.Second)),
+		round(loaded(300, 3*time.Millisecond), loaded(100, time.Millisecond)),
+	})}
+	if line.value("ops_per_s") != 200 || line.value("raw_single_per_s") != 50 || line.value("ratio_single") != 3 {
+		t.Errorf("got %+v", line)
 	}
-	if !near(f.P99, 3) || f.Errors != 2 || f.Failures["conflict"] != 2 {
-		t.Errorf("got %+v", f)
+	if !near(line.value("p99_ms"), 3) || line.value(errorsFigure) != 2 || r.failures["conflict"] != 2 {
+		t.Errorf("got %+v, %v", line, r.failures)
 	}
-	if f := summarize([]appendRound{{Append: loaded(3, 0)}}); f.RatioSingle != 0 || f.OpsPerS != 3 {
-		t.Errorf("without raw limits: %+v", f)
+	if line := (row{figures: round(loaded(3, 0), sample{})}); line.value("ratio_single") != 0 || line.value("ops_per_s") != 3 {
+		t.Errorf("without raw INSERTs: %+v", line)
+	}
+}
+
+// A table has all columns of its rows, and a dash where a row has no such figure.
+func TestTable(t *testing.T) {
+	t.Parallel()
+	r := newReport()
+	r.add("http", "a", figure{"p50_ms", 1.234, 2}, figure{errorsFigure, 0, 0})
+	r.add("http", "b", figure{"p50_ms", 2, 2}, figure{"ratio", 0.5, 1})
+	var b strings.Builder
+	if err := r.markdown(&b); err != nil {
+		t.Fatal(err)
+	}
+	const want = "| http | p50 ms | errors | ratio |\n|---|---:|---:|---:|\n| a | 1.23 | 0 | – |\n| b | 2.00 | – | 0.5 |\n\n"
+	if b.String() != want {
+		t.Errorf("got %q", b.String())
 	}
 }

@@ -13,18 +13,17 @@ import (
 )
 
 func main() {
-	asked, atOnce := onSignals()
-	p := &program{environ: env.ToMap(os.Environ()), stdout: os.Stdout, stderr: os.Stderr, atOnce: atOnce}
-	os.Exit(p.run(asked, os.Args[1:]))
+	stop, cutOff := onSignals()
+	p := &program{environ: env.ToMap(os.Environ()), stdout: os.Stdout, stderr: os.Stderr, cutOff: cutOff}
+	os.Exit(p.run(stop, os.Args[1:]))
 }
 
-// program is one run of docketbench: what it is given, and where it writes.
+// program is one run of docketbench.
 type program struct {
-	environ map[string]string
-	stdout  io.Writer
-	stderr  io.Writer
-	// atOnce ends when whoever asked to stop won't wait any longer.
-	atOnce context.Context
+	environ        map[string]string
+	stdout, stderr io.Writer
+	cutOff         context.Context // ends with the second signal: cleaning up is cut off
+	dir            string          // parent of temporary directories; empty: the system's
 }
 
 // The exit statuses.
@@ -34,25 +33,20 @@ const (
 	statusCouldNot = 2
 )
 
-// errFailures is what a benchmark returns that was carried out, but in which
-// operations failed: its figures are printed, and aren't to be trusted.
-var errFailures = errors.New("some operations failed; see errors and failures in the report")
-
-// run carries out one command and returns the exit status. ctx ends when
-// somebody asks the program to stop.
+// run carries out one command and returns the exit status. ctx ends with the first signal.
 func (p *program) run(ctx context.Context, args []string) int {
 	root := p.root()
 	root.SetArgs(args)
 	root.SetOut(p.stdout)
 	root.SetErr(p.stderr)
 	err := root.ExecuteContext(ctx)
-	status := statusCouldNot
-	switch {
-	case err == nil:
+	if err == nil {
 		return statusDone
-	case errors.Is(err, errFailures):
+	}
+	status := statusCouldNot
+	if errors.Is(err, errFailures) {
 		status = statusFailures
-	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+	} else if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		err = errors.New("interrupted")
 	}
 	fmt.Fprintln(p.stderr, "docketbench: "+strings.Join(strings.Fields(err.Error()), " "))
@@ -60,32 +54,37 @@ func (p *program) run(ctx context.Context, args []string) int {
 }
 
 func (p *program) root() *cobra.Command {
-	root := &cobra.Command{
-		Use:   "docketbench",
-		Short: "Measure Docket against what its Postgres could do at best",
-		Long: `Measure Docket, and in the same run what its Postgres could do at best.
+	root := command("docketbench", "Measure Docket, and in the same run what its Postgres does at best",
+		`Without DATABASE_URL a private Postgres in a temporary directory is used, as durable as
+in production, and removed afterwards. With DATABASE_URL (and DOCKET_OWNER_DATABASE_URL
+and DOCKET_API_DATABASE_URL) that database is migrated and written to. Use one that
+holds nothing else: a log can't be emptied.
 
-Without DATABASE_URL a private Postgres in a temporary directory is used, with the
-durability of production, and removed afterwards. With it (and, as docket has them,
-DOCKET_OWNER_DATABASE_URL and DOCKET_API_DATABASE_URL) that database is migrated and
-written to: give it one of its own, since a log can't be emptied.
-
-Exit status: 0 done, 1 measured, but some operations failed, 2 could not.`,
-		Example: `  docketbench append
-  docketbench append --writers 256 --json
-  docketbench http --op create-task --connections 64 --lag
-  docketbench rebuild --projection tasks
-  docketbench start`,
-		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
-		SilenceErrors: true,
-		SilenceUsage:  true,
-	}
-	root.PersistentFlags().String("dir", "", "where the private Postgres makes its temporary directory (default: the system's)")
-	root.AddCommand(p.appendCommand(), p.httpCommand(), p.rebuildCommand(), p.startCommand())
+Exit status: 0 done, 1 measured, but some operations failed, 2 failed.`,
+		`  docketbench append --writers 64,256
+  docketbench http --op create-task --raw --half
+  docketbench http --op get-task --before OLD/docket --rounds 5
+  docketbench rebuild --projection tasks`, nil)
+	root.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
+	root.SilenceErrors, root.SilenceUsage = true, true
+	root.PersistentFlags().StringVar(&p.dir, "dir", "", "directory for temporary files and the private Postgres (default: the system's)")
+	root.AddCommand(p.appendCommand(), p.httpCommand(), p.rebuildCommand())
 	return root
 }
 
-// note tells whoever watches what is being done.
-func (p *program) note(format string, args ...any) {
-	fmt.Fprintf(p.stderr, format+"\n", args...)
+// command makes a command without arguments.
+func command(use, short, long, example string, run func(context.Context) error) *cobra.Command {
+	return &cobra.Command{Use: use, Short: short, Long: short + ".\n\n" + long, Example: example, Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return run(c.Context()) }}
+}
+
+// note writes a line on the progress to standard error.
+func (p *program) note(format string, args ...any) { fmt.Fprintf(p.stderr, format+"\n", args...) }
+
+// inRange checks the number of a flag.
+func inRange(flag string, n, least, most int) error {
+	if n < least || n > most {
+		return fmt.Errorf("--%s must be %d to %d", flag, least, most)
+	}
+	return nil
 }

@@ -10,22 +10,21 @@ import (
 
 func newDesk() *desk {
 	return &desk{
-		company: &company{projects: []string{"p1", "p2"}, tasks: []string{"t1"}, listed: "p1"},
+		tenant:  &tenant{projects: []string{"p1", "p2"}, tasks: []string{"t1"}},
 		project: &ownProject{id: "own", status: "draft"}, random: rand.New(rand.NewPCG(1, 1)),
 	}
 }
 
 func TestMixHasItsShares(t *testing.T) {
 	t.Parallel()
-	shares, err := parseMix(defaultMix)
-	if err != nil || len(shares) != len(operations) {
-		t.Fatalf("%v, %v", shares, err)
+	if len(mix) != len(operations) {
+		t.Fatalf("%d operations in the mix", len(mix))
 	}
-	next, d := mixed(shares), newDesk()
+	d := newDesk()
 	const n = 10_000
 	counts := map[string]int{}
 	for range n {
-		r := next(d)
+		r := d.next(opMix)
 		switch {
 		case strings.HasSuffix(r.path, "/transitions"):
 			counts["transition"]++
@@ -41,10 +40,15 @@ func TestMixHasItsShares(t *testing.T) {
 			counts["get-project"]++
 		}
 	}
-	for _, s := range shares {
-		if got, want := counts[s.op], n*s.weight/100; got < want*8/10 || got > want*12/10 {
+	sum := 0
+	for _, s := range mix {
+		sum += s.percent
+		if got, want := counts[s.op], n*s.percent/100; got < want*8/10 || got > want*12/10 {
 			t.Errorf("%d of %s, want about %d", got, s.op, want)
 		}
+	}
+	if sum != 100 {
+		t.Errorf("the mix has %d percent", sum)
 	}
 }
 

@@ -1,18 +1,15 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"slices"
+	"strconv"
 	"time"
 
 	"docket/domain"
 	"docket/eventstore"
-	"docket/internal/postgres"
-	"docket/projections"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -21,269 +18,192 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// rebuildPlan is what is asked of docketbench rebuild.
+// rebuildPlan is the plan of docketbench rebuild.
 type rebuildPlan struct {
 	Events     int
 	Tenants    int
 	Projection string
 	Workers    int
 	Rounds     int
-	// GiveWay: not at full speed.
-	GiveWay bool
-	// CatchUp: let the live subscriptions go through the logs first.
-	CatchUp bool
-	JSON    bool
+	Throttled  bool
+	CatchUp    bool
+	Docket     string
 }
 
 func (p *program) rebuildCommand() *cobra.Command {
 	var r rebuildPlan
-	c := &cobra.Command{
-		Use:   "rebuild",
-		Short: "Measure rebuilds of read models against merely reading the events",
-		Long: `Measure how many events a second a rebuild of read models takes, as docket projections
-rebuild --full-speed does it, or, with --give-way, as it does without: of one read
-model, or, where none is named, of all of them with the activity log in one pass. In
-the same run, in turns, the same events are merely read
-through pgx, into the Go types of their columns and nothing else.
+	c := command("rebuild", "Measure rebuilds of read models beside reading the events",
+		`It measures how many events a second docket projections rebuild --full-speed takes, from
+its start to its end: for one read model or, where none is named, for all of them. In the
+same run, in turns, as many connections as workers read the same events through pgx, into
+the Go types of their columns and nothing else; ratio_read compares the two. An event
+counts once, however many read models fold it.
 
-The log is filled first: projects in five events, tasks in five events of which 75
-are in work at a time, and comments. Each round of rebuilding builds the next
-generation, moves the pointer and deletes the one before. Figures are medians of the
-rounds, peak_mb is the most memory that this program had meanwhile.`,
-		Example: `  docketbench rebuild
-  docketbench rebuild --projection tasks --json
-  docketbench rebuild --events 5000000 --tenants 1`,
-		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			if err := r.check(); err != nil {
+The log is filled first. Of 500 events five are a project's, 375 those of 75 tasks that
+are all open at a time, and 120 are comments. From the second round on the deletion of
+the rows before is part of a rebuild.`,
+		`  docketbench rebuild
+  docketbench rebuild --projection tasks
+  docketbench rebuild --events 200000 --tenants 20 --catch-up`,
+		func(ctx context.Context) error {
+			if r.Tenants < 1 || r.Events < r.Tenants {
+				return errors.New("--tenants must be at least 1, and --events at least as many")
+			}
+			if err := errors.Join(inRange("workers", r.Workers, 1, 16), inRange("rounds", r.Rounds, 1, 1000)); err != nil {
 				return err
 			}
-			dir, err := c.Flags().GetString("dir")
-			if err != nil {
-				return err
-			}
-			return p.rebuild(c.Context(), r, dir)
-		},
-	}
+			return p.rebuild(ctx, r)
+		})
 	f := c.Flags()
-	f.IntVar(&r.Events, "events", 1_000_000, "how many events")
-	f.IntVar(&r.Tenants, "tenants", 100, "of how many tenants")
-	f.StringVar(&r.Projection, "projection", "", "one read `model` (default: all, in one pass)")
+	f.IntVar(&r.Events, "events", 1_000_000, "number of events")
+	f.IntVar(&r.Tenants, "tenants", 100, "number of tenants")
+	f.StringVar(&r.Projection, "projection", "", "one read `model` (default: all)")
 	f.IntVar(&r.Workers, "workers", 2, "how many tenants are rebuilt at a time")
-	f.IntVar(&r.Rounds, "rounds", 3, "how often")
-	f.BoolVar(&r.GiveWay, "give-way", false, "rebuild as beside an API that is used, not at full speed")
-	f.BoolVar(&r.CatchUp, "catch-up", false, "measure first how fast the live subscriptions of one replica go through the same events")
-	f.BoolVar(&r.JSON, "json", false, "print one JSON object")
+	f.IntVar(&r.Rounds, "rounds", 3, "number of rounds")
+	f.BoolVar(&r.Throttled, "throttled", false, "rebuild as beside an API, without --full-speed")
+	f.BoolVar(&r.CatchUp, "catch-up", false, "measure first how fast the subscriptions of a docket serve go through the same events")
+	f.StringVar(&r.Docket, "docket", "", "the docket to measure (default: built from this checkout)")
 	return c
 }
 
-func (r *rebuildPlan) check() error {
-	switch {
-	case r.Tenants < 1 || r.Events < r.Tenants:
-		return errors.New("--tenants must be at least 1, and --events at least as many")
-	case r.Workers < 1 || r.Workers > projections.MaxWorkers:
-		return fmt.Errorf("--workers must be 1 to %d", projections.MaxWorkers)
-	case r.Rounds < 1:
-		return errors.New("--rounds must be at least 1")
-	case r.Projection != "" && !slices.Contains(projections.Models(), r.Projection):
-		return fmt.Errorf("--projection: %w", &projections.UnknownModelError{Name: r.Projection})
-	}
-	return nil
+// rebuildBench is what the rounds of one run share.
+type rebuildBench struct {
+	plan    rebuildPlan
+	db      *database
+	docket  docket
+	pool    *pgxpool.Pool
+	tenants []domain.TenantID
+	each    int64 // events of a tenant
+	events  float64
 }
 
-// rebuildReport is what docketbench rebuild prints.
-type rebuildReport struct {
-	Benchmark  string `json:"benchmark"`
-	Events     int64  `json:"events"`
-	Tenants    int    `json:"tenants"`
-	Projection string `json:"projection"`
-	Workers    int    `json:"workers"`
-	GiveWay    bool   `json:"give_way"`
-	Rounds     int    `json:"rounds"`
-	// EventsPerS counts each event of the logs once, however many models fold it.
-	EventsPerS float64 `json:"events_per_s"`
-	// ReadEventsPerS is what merely reading them comes to, by as many connections as
-	// workers, and RatioRead EventsPerS to that.
-	ReadEventsPerS float64 `json:"read_events_per_s"`
-	RatioRead      float64 `json:"ratio_read"`
-	// CatchUpEventsPerS is what the live subscriptions come to, all of them together; 0
-	// where that wasn't measured.
-	CatchUpEventsPerS float64      `json:"catch_up_events_per_s"`
-	Rows              int64        `json:"rows"`
-	RowsPerS          float64      `json:"rows_per_s"`
-	PeakMB            float64      `json:"peak_mb"`
-	Cores             cores        `json:"cores"`
-	Postgres          serverFacts  `json:"postgres"`
-	Machine           machineFacts `json:"machine"`
-}
-
-// rebuildRound is one turn of each kind.
-type rebuildRound struct {
-	rebuilt, read time.Duration
-	cores         cores
-	peak          int64
-}
-
-func (p *program) rebuild(ctx context.Context, plan rebuildPlan, dir string) (err error) {
-	d, err := p.openDatabase(ctx, dir, plan.Workers*projections.ConnsPerWorker+spareConnections)
+func (p *program) rebuild(ctx context.Context, plan rebuildPlan) (err error) {
+	db, err := p.openDatabase(ctx, 2*spareConnections)
+	defer func() { err = errors.Join(err, db.close(p.cutOff)) }()
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, d.close(p.atOnce)) }()
-	pool, err := postgres.Pool(ctx, d.Engine, postgres.PoolConfig{
-		Role: postgres.EngineRole, MaxConns: int32(plan.Workers*projections.ConnsPerWorker + 1), AppName: "docketbench",
-	})
-	if err != nil {
+	b := &rebuildBench{plan: plan, db: db, tenants: newTenants(plan.Tenants), each: int64((plan.Events + plan.Tenants - 1) / plan.Tenants)}
+	b.events = float64(b.each) * float64(plan.Tenants)
+	if b.docket, err = p.docketOn(ctx, db, plan.Docket); err != nil {
 		return err
 	}
-	defer pool.Close()
-	r := rebuildReport{Benchmark: "rebuild", Tenants: plan.Tenants, Projection: plan.Projection, Workers: plan.Workers, GiveWay: plan.GiveWay,
-		Rounds: plan.Rounds, Machine: readMachineFacts()}
-	if r.Postgres, err = readServerFacts(ctx, d); err != nil {
+	if b.pool, err = db.pool(ctx, plan.Workers); err != nil {
 		return err
 	}
-	p.note("%s", r.Machine)
-	r.Postgres.write(p.stderr)
-	begin := time.Now()
-	tenants := newTenants(plan.Tenants)
-	c, err := newCorpus()
-	if err != nil {
+	defer b.pool.Close()
+	if err := newCorpus().fill(ctx, db, b.tenants, b.each); err != nil {
 		return err
 	}
-	each := int64((plan.Events + plan.Tenants - 1) / plan.Tenants)
-	if err := c.fill(ctx, d, tenants, each); err != nil {
-		return err
-	}
-	if err := d.tidy(ctx); err != nil {
-		return err
-	}
-	r.Events = each * int64(plan.Tenants)
-	p.note("%d events of %d tenants written in %.0f s", r.Events, plan.Tenants, time.Since(begin).Seconds())
+	p.note("%.0f events of %d tenants written", b.events, plan.Tenants)
+	r := newReport()
 	if plan.CatchUp {
-		cpu := watchCPU(0, d.pid())
-		took, err := catchUp(ctx, d, tenants, each)
+		figures, err := b.catchUp(ctx)
 		if err != nil {
 			return err
 		}
-		used := cpu.cores()
-		r.CatchUpEventsPerS = float64(r.Events) / took.Seconds()
-		p.note("the live subscriptions went through all in %s, %.0f events/s; an event took %.1f us of processor time here and %.1f us in Postgres",
-			took.Round(time.Millisecond), r.CatchUpEventsPerS,
-			1e6*used.Client*took.Seconds()/float64(r.Events), 1e6*used.Postgres*took.Seconds()/float64(r.Events))
+		r.add("catch-up", "all subscriptions", figures...)
 	}
-	var rounds []rebuildRound
+	var rounds [][]figure
 	for i := range plan.Rounds {
-		round, err := p.rebuildRound(ctx, d, pool, plan, tenants, each)
+		figures, err := b.round(ctx)
 		if err != nil {
 			return err
 		}
-		rounds = append(rounds, round)
-		p.note("round %d: rebuilt in %s, read in %s, %.0f MB; an event took %.1f us of processor time here and %.1f us in Postgres", i+1,
-			round.rebuilt.Round(time.Millisecond), round.read.Round(time.Millisecond), float64(round.peak)/(1<<20),
-			1e6*round.cores.Client*round.rebuilt.Seconds()/float64(r.Events), 1e6*round.cores.Postgres*round.rebuilt.Seconds()/float64(r.Events))
+		rounds = append(rounds, figures)
+		p.note("round %d: %.0f events/s, %.2f of reading", i+1, figures[0].value, row{figures: figures}.value("ratio_read"))
 	}
-	if r.Rows, err = countRows(ctx, pool, plan.Projection, tenants); err != nil {
-		return err
+	what := cmp.Or(plan.Projection, "all read models")
+	if plan.Throttled {
+		what += ", throttled"
 	}
-	r.summarize(rounds)
-	if plan.JSON {
-		return json.NewEncoder(p.stdout).Encode(r)
-	}
-	return r.write(p.stdout)
+	r.add("rebuild", what, medians(rounds)...)
+	return p.print(r)
 }
 
-func (r *rebuildReport) summarize(rounds []rebuildRound) {
-	over := func(of func(rebuildRound) float64) float64 {
-		var all []float64
-		for _, round := range rounds {
-			all = append(all, of(round))
-		}
-		return median(all)
+// catchUp runs docket serve over logs that no subscription has seen, until all have
+// caught up. It counts from the start of the process.
+func (b *rebuildBench) catchUp(ctx context.Context) (_ []figure, err error) {
+	c, err := newCheckpoints(ctx, b.db, b.tenants)
+	if err != nil {
+		return nil, err
 	}
-	r.EventsPerS = over(func(x rebuildRound) float64 { return float64(r.Events) / x.rebuilt.Seconds() })
-	r.ReadEventsPerS = over(func(x rebuildRound) float64 { return float64(r.Events) / x.read.Seconds() })
-	r.RatioRead = over(func(x rebuildRound) float64 { return x.read.Seconds() / x.rebuilt.Seconds() })
-	r.RowsPerS = over(func(x rebuildRound) float64 { return float64(r.Rows) / x.rebuilt.Seconds() })
-	r.Cores = medianCores(rounds, func(x rebuildRound) cores { return x.cores })
-	for _, round := range rounds {
-		r.PeakMB = max(r.PeakMB, float64(round.peak)/(1<<20))
+	defer c.pool.Close()
+	cpu := watchCPU(0, b.db.pid())
+	s, err := b.docket.serve(ctx)
+	if err != nil {
+		return nil, err
 	}
+	defer func() { err = errors.Join(err, s.stop(context.WithoutCancel(ctx))) }()
+	if err := c.await(ctx); err != nil {
+		return nil, err
+	}
+	took := time.Since(s.begin)
+	_, s.peakMB = memoryOf(s.pid())
+	return b.figures(s, took, cpuOfTree(s.pid()), cpu.ofPostgres()), nil
 }
 
-func (p *program) rebuildRound(ctx context.Context, d *database, pool *pgxpool.Pool, plan rebuildPlan, tenants []domain.TenantID, each int64) (r rebuildRound, err error) {
+// figures are the rate, processor time and memory.
+func (b *rebuildBench) figures(p *process, took, docket, postgres time.Duration) []figure {
+	return []figure{{"events_per_s", b.events / took.Seconds(), 0}, {"docket_us_per_event", docket.Seconds() * 1e6 / b.events, 1},
+		{"postgres_us_per_event", postgres.Seconds() * 1e6 / b.events, 1}, {"peak_mb", p.peakMB, 0}}
+}
+
+// round reads the events, and then rebuilds.
+func (b *rebuildBench) round(ctx context.Context) ([]figure, error) {
 	begin := time.Now()
-	if err := readAll(ctx, pool, plan.Workers, tenants); err != nil {
-		return r, err
+	if err := b.readAll(ctx); err != nil {
+		return nil, err
 	}
-	r.read = time.Since(begin)
-	var models []string
-	if plan.Projection != "" {
-		models = []string{plan.Projection}
+	read := time.Since(begin)
+	args := []string{"projections", "rebuild", "--workers", strconv.Itoa(b.plan.Workers)}
+	if b.plan.Projection != "" {
+		args = append(args, "--projection", b.plan.Projection)
 	}
-	forgetPeak(os.Getpid())
-	cpu := watchCPU(0, d.pid())
-	begin = time.Now()
-	rebuilder := projections.NewRebuilder(pool)
-	rebuilder.FullSpeed = !plan.GiveWay
-	rebuilder.Workers, rebuilder.By = plan.Workers, "docketbench"
-	err = rebuilder.Rebuild(ctx, tenants, models, nil)
-	r.rebuilt, r.cores = time.Since(begin), cpu.cores()
-	_, r.peak = residentMemory(os.Getpid())
-	return r, err
+	if !b.plan.Throttled {
+		args = append(args, "--full-speed")
+	}
+	cpu := watchCPU(0, b.db.pid())
+	ran, err := b.docket.run(ctx, args...)
+	if err != nil {
+		return nil, err
+	}
+	own := ran.cmd.ProcessState.UserTime() + ran.cmd.ProcessState.SystemTime()
+	return append(b.figures(ran, ran.took, own, cpu.ofPostgres()), figure{"read_events_per_s", b.events / read.Seconds(), 0},
+		figure{"ratio_read", read.Seconds() / ran.took.Seconds(), 2}), nil
 }
 
-// readPage is how many events one statement reads.
-const readPage = 4_000
+// sqlReadEvents reads the events of a tenant ($1) after a seq ($2), 4,000 at a time.
+const sqlReadEvents = `SELECT ` + eventstore.Columns + ` FROM events WHERE tenant_id = $1 AND seq > $2 AND seq <= $2 + 4000 ORDER BY seq`
 
-// sqlReadEvents reads the events of a tenant ($1) after a seq ($2) up to another ($3).
-const sqlReadEvents = `SELECT ` + eventstore.Columns + ` FROM events WHERE tenant_id = $1 AND seq > $2 AND seq <= $3 ORDER BY seq`
-
-// readAll reads the tenants' logs and does nothing with them.
-func readAll(ctx context.Context, pool *pgxpool.Pool, workers int, tenants []domain.TenantID) error {
+// readAll reads the tenants' logs and drops what it reads.
+func (b *rebuildBench) readAll(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(workers)
-	for _, t := range tenants {
+	g.SetLimit(b.plan.Workers)
+	for _, t := range b.tenants {
 		g.Go(func() error {
-			for after, n := int64(0), int64(readPage); n == readPage; after += n {
-				rows, err := pool.Query(ctx, sqlReadEvents, t.UUID(), after, after+readPage)
+			var (
+				tenant, stream, command uuid.UUID
+				actor                   *uuid.UUID
+				seq                     int64
+				streamType, kind        string
+				version                 int
+				schema                  int16
+				at                      time.Time
+				data, meta              []byte
+			)
+			columns := []any{&tenant, &seq, &streamType, &stream, &version, &kind, &schema, &at, &actor, &command, &data, &meta}
+			for seq < b.each {
+				rows, err := b.pool.Query(ctx, sqlReadEvents, t.UUID(), seq)
 				if err != nil {
 					return err
 				}
-				var (
-					tenant, stream, command uuid.UUID
-					actor                   *uuid.UUID
-					seq                     int64
-					streamType, kind        string
-					version                 int
-					schema                  int16
-					at                      time.Time
-					data, meta              []byte
-				)
-				n = 0
-				_, err = pgx.ForEachRow(rows, []any{&tenant, &seq, &streamType, &stream, &version, &kind, &schema, &at, &actor, &command, &data, &meta},
-					func() error { n++; return nil })
-				if err != nil {
-					return err
+				if _, err = pgx.ForEachRow(rows, columns, func() error { return nil }); err != nil {
+					return fmt.Errorf("read the events: %w", err)
 				}
 			}
 			return nil
 		})
 	}
 	return g.Wait()
-}
-
-// countRows counts the rows of one read model, or of all.
-func countRows(ctx context.Context, pool *pgxpool.Pool, model string, tenants []domain.TenantID) (int64, error) {
-	var sum int64
-	for name, table := range projections.Tables() {
-		if model != "" && model != name {
-			continue
-		}
-		var n int64
-		if err := pool.QueryRow(ctx, `SELECT count(*) FROM `+table+` WHERE tenant_id = ANY ($1)`, tenants).Scan(&n); err != nil {
-			return 0, err
-		}
-		sum += n
-	}
-	return sum, nil
 }

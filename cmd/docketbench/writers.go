@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -15,7 +14,7 @@ import (
 // taskLength is how many events a writer gives a task before it begins another.
 const taskLength = 10
 
-// newTenants invents tenants.
+// newTenants makes the ids of n tenants.
 func newTenants(n int) []domain.TenantID {
 	out := make([]domain.TenantID, n)
 	for i := range out {
@@ -24,35 +23,34 @@ func newTenants(n int) []domain.TenantID {
 	return out
 }
 
-// newID is a UUIDv7, as every id of Docket's. It panics where the system has no
+// newID is a UUIDv7, like every id of Docket. It panics where the system has no
 // randomness.
 func newID[ID ~[16]byte]() ID { return ID(uuid.Must(uuid.NewV7())) }
 
-// writer is a member of a tenant who works at one task after the other.
+// writer is a member of a tenant that works at one task after the other.
 type writer struct {
-	store  *eventstore.Store
-	tenant domain.TenantID
-	actor  domain.UserID
-	meta   domain.Meta
-	guard  eventstore.Guard
-	task   domain.TaskID
-	// version of the task; 0 where it is still to be created.
-	version int
+	store   *eventstore.Store
+	tenant  domain.TenantID
+	actor   domain.UserID
+	meta    domain.Meta
+	guard   eventstore.Guard
+	task    domain.TaskID
+	version int // of the task; 0 before it is created
 }
 
-// newWriters makes members of the tenants, in turn, whose logs it begins.
-func newWriters(ctx context.Context, s *eventstore.Store, n int, tenants []domain.TenantID) ([]*writer, error) {
-	out := make([]*writer, n)
+// newWriters makes n members of the tenants, in turn, whose logs it begins.
+func newWriters(ctx context.Context, s *eventstore.Store, n int, tenants []domain.TenantID) ([]step, error) {
+	out := make([]step, n)
 	for i := range out {
 		w := newWriter(s, tenants[i%len(tenants)])
-		c := eventstore.Commit{Command: newID[domain.CommandID](), Parts: []eventstore.Part{w.joins()}}
+		c := eventstore.Commit{Command: newID[domain.CommandID](), Parts: []eventstore.Part{w.joined()}}
 		if i < len(tenants) {
 			c.NewTenants = []domain.TenantID{w.tenant}
 		}
 		if _, err := s.Append(ctx, c); err != nil {
-			return nil, fmt.Errorf("prepare the writers: %w", err)
+			return nil, fmt.Errorf("make the writers: %w", err)
 		}
-		out[i] = w
+		out[i] = w.commit
 	}
 	return out, nil
 }
@@ -65,8 +63,8 @@ func newWriter(s *eventstore.Store, t domain.TenantID) *writer {
 	return w
 }
 
-// joins makes the writer a member.
-func (w *writer) joins() eventstore.Part {
+// joined makes the writer a member.
+func (w *writer) joined() eventstore.Part {
 	return eventstore.Part{Tenant: w.tenant, Stream: w.guard.Stream, Events: []domain.Event{domain.MemberJoined{
 		UserID: w.actor, Email: domain.About(w.actor, w.actor.String()+"@example.org"),
 		Name: *w.meta.ActorName, Role: domain.Member,
@@ -75,63 +73,38 @@ func (w *writer) joins() eventstore.Part {
 
 // commit appends the next event of the task, guarded by the membership.
 func (w *writer) commit(ctx context.Context) error {
-	c := eventstore.Commit{
-		Command: newID[domain.CommandID](), Actor: w.actor, Meta: w.meta,
-		Parts: []eventstore.Part{{
-			Tenant: w.tenant, Stream: domain.Stream(domain.TaskStream, w.task), Expected: w.version,
-			Events: []domain.Event{w.next()},
-		}},
-		Guards: []eventstore.Guard{w.guard},
-	}
-	_, err := w.store.Append(ctx, c)
-	w.version++
-	if err != nil || w.version == taskLength {
+	_, err := w.store.Append(ctx, eventstore.Commit{
+		Command: newID[domain.CommandID](), Actor: w.actor, Meta: w.meta, Guards: []eventstore.Guard{w.guard},
+		Parts: []eventstore.Part{{Tenant: w.tenant, Stream: domain.Stream(domain.TaskStream, w.task), Expected: w.version, Events: []domain.Event{w.next()}}},
+	})
+	if w.version++; err != nil || w.version == taskLength {
 		w.task, w.version = newID[domain.TaskID](), 0
 	}
 	if err != nil {
-		return &failure{appendFailure(err), err}
+		kind, _, _ := strings.Cut(err.Error(), ":")
+		return &failure{kind, err}
 	}
 	return nil
 }
 
-// next is what happens to the task: two events of like size.
+// next is the next event of the task. All have about the same size.
 func (w *writer) next() domain.Event {
+	project := domain.ProjectID(w.tenant)
 	if w.version == 0 {
-		return w.created()
+		return taskCreated(w.task, project, w.actor)
 	}
-	from, to := domain.Todo, domain.InProgress
 	if w.version%2 == 0 {
-		from, to = to, from
+		return taskUpdated(w.task, project, w.actor, "status", `"in_progress"`, `"todo"`)
 	}
-	return domain.TaskUpdated{
-		TaskID: w.task, ProjectID: domain.ProjectID(w.tenant), ProjectName: "Harbour wall", OwnerID: w.actor,
-		Title: "Survey the foundations", AssigneeID: &w.actor,
-		Changes: []domain.Change{{Field: "status", From: quoted(from), To: quoted(to)}},
-	}
+	return taskUpdated(w.task, project, w.actor, "status", `"todo"`, `"in_progress"`)
 }
 
-func (w *writer) created() domain.Event {
-	return domain.TaskCreated{
-		TaskID: w.task, ProjectID: domain.ProjectID(w.tenant), ProjectName: "Harbour wall", OwnerID: w.actor,
-		Title: "Survey the foundations", Priority: domain.Normal, Labels: []string{"sea"}, AssigneeID: &w.actor,
-	}
+func taskCreated(id domain.TaskID, project domain.ProjectID, actor domain.UserID) domain.TaskCreated {
+	return domain.TaskCreated{TaskID: id, ProjectID: project, ProjectName: "Harbour wall", OwnerID: actor, Title: "Survey the foundations",
+		Priority: domain.Normal, Labels: []string{"sea"}, AssigneeID: &actor}
 }
 
-func quoted(s domain.TaskStatus) []byte { return []byte(`"` + s + `"`) }
-
-// appendFailure names why an append failed.
-func appendFailure(err error) string {
-	var conflict *eventstore.ConflictError
-	switch {
-	case errors.As(err, &conflict):
-		return "conflict"
-	case errors.Is(err, eventstore.ErrOverloaded):
-		return "overloaded"
-	case errors.Is(err, eventstore.ErrUnavailable):
-		return "unavailable"
-	case errors.Is(err, eventstore.ErrOutcomeUnknown):
-		return "outcome-unknown"
-	}
-	first, _, _ := strings.Cut(err.Error(), ":")
-	return first
+func taskUpdated(id domain.TaskID, project domain.ProjectID, actor domain.UserID, field, from, to string) domain.Event {
+	return domain.TaskUpdated{TaskID: id, ProjectID: project, ProjectName: "Harbour wall", OwnerID: actor, Title: "Survey the foundations",
+		AssigneeID: &actor, Changes: []domain.Change{{Field: field, From: []byte(from), To: []byte(to)}}}
 }
