@@ -56,13 +56,17 @@ func TestCorpusFillsLogs(t *testing.T) {
 	if err := newCorpus().fill(t.Context(), d, ids, 41); err != nil {
 		t.Fatal(err)
 	}
-	if err := newCorpus().extend(t.Context(), d, ids[0], 500); err != nil {
+	small := newTenants(1)
+	if err := newCorpus().fill(t.Context(), d, small, 2); err != nil {
 		t.Fatal(err)
 	}
-	wantsDenseLogs(t, db, 5)
-	const sql = `select count(*) filter (where n = 41), count(*) filter (where n = 541) from (select count(*) as n from events group by tenant_id) x`
+	if err := newCorpus().extend(t.Context(), d, small[0], 500); err != nil {
+		t.Fatal(err)
+	}
+	wantsDenseLogs(t, db, 6)
+	const sql = `select count(*) filter (where n = 41), count(*) filter (where n = 502) from (select count(*) as n from events group by tenant_id) x`
 	var filled, extended int
-	if err := db.Engine(t).QueryRow(t.Context(), sql).Scan(&filled, &extended); err != nil || filled != 4 || extended != 1 {
+	if err := db.Engine(t).QueryRow(t.Context(), sql).Scan(&filled, &extended); err != nil || filled != 5 || extended != 1 {
 		t.Errorf("%d tenants were filled, %d extended, %v", filled, extended, err)
 	}
 	rows, err := db.Engine(t).Query(t.Context(), `select `+eventstore.Columns+` from events where stream_type = 'task' order by tenant_id, seq`)

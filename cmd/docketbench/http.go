@@ -31,19 +31,10 @@ in one tenant (connection modulo tenants), as its owner; a tenant has 50 project
 one of them, 50 tasks. Operations are `+strings.Join(operationNames(), ", ")+`
 and mix, of which 80 percent are reads. Lists are pages of 50.
 
-postgres_ms is the processor time of the private Postgres per request, all its processes
-together, until the subscriptions have caught up; transactions are those committed per
-request. Take both without --lag, which reads the checkpoints all the time.
-
-  --raw          also INSERT of one row per transaction on as many connections, in turns
-                 with the requests; ratio_single is the requests' rate to that
-  --rate N       open loop: requests begin at that rate, and latency counts from then
-  --lag          time from the acknowledgement of a write until each subscription has
-                 handled it, by reading the checkpoints every 2 ms
-  --half         after each closed loop an open loop at half of its rate, with the lag
-  --rebuild N    the first tenant gets N more events; everything is measured twice:
-                 alone, and while docket projections rebuild runs again and again
-  --before PATH  measure an older docket in turns with this one, and compare`,
+postgres_ms is the processor time of all processes of the private Postgres per request,
+until the subscriptions have caught up; transactions are those committed per request.
+Take both without --lag, which reads the checkpoints every 2 ms. Lag is the time from the
+acknowledgement of a write until a subscription has handled it.`,
 		`  docketbench http --op create-task --connections 64 --raw --half --rounds 3 --duration 30s
   docketbench http --op create-task,get-task --before OLD/docket --rounds 5 --duration 25s
   docketbench http --rate 200 --connections 8 --tenants 1 --lag --rebuild 1000000`,
@@ -58,13 +49,13 @@ request. Take both without --lag, which reads the checkpoints all the time.
 	f.IntSliceVar(&h.Connections, "connections", []int{64}, "number of connections")
 	f.IntVar(&h.Tenants, "tenants", 10, "number of tenants")
 	h.flags(c, 1, time.Second)
-	f.Float64Var(&h.Rate, "rate", 0, "requests a second (default: a closed loop)")
-	f.BoolVar(&h.Half, "half", false, "measure the lag at half of the rate of the closed loop")
+	f.Float64Var(&h.Rate, "rate", 0, "requests a second, in an open loop; latency counts from when they should begin (default: a closed loop)")
+	f.BoolVar(&h.Half, "half", false, "measure again, with the lag, in an open loop at half of the closed loop's rate")
 	f.BoolVar(&h.Lag, "lag", false, "measure the lag of the subscriptions")
-	f.BoolVar(&h.Raw, "raw", false, "measure raw INSERTs too")
-	f.IntVar(&h.Rebuild, "rebuild", 0, "measure beside rebuilds of the first tenant, with so many `events` more")
+	f.BoolVar(&h.Raw, "raw", false, "measure INSERT of one row per transaction on as many connections too, and the ratio to it")
+	f.IntVar(&h.Rebuild, "rebuild", 0, "give the first tenant so many `events` more, and measure again while its read models are rebuilt")
 	f.StringVar(&h.Docket, "docket", "", "the docket to measure (default: built from this checkout)")
-	f.StringVar(&h.Before, "before", "", "an older docket to compare with")
+	f.StringVar(&h.Before, "before", "", "an older docket to measure in turns with this one, and to compare with")
 	return c
 }
 

@@ -116,7 +116,7 @@ func TestRebuild(t *testing.T) {
 	dir := pgtest.TempDir(t)
 	tables := run(t, nil, "rebuild", "--dir", dir, "--docket", theDocket(t), "--events", "1200", "--tenants", "2", "--rounds", "1",
 		"--projection", "tasks", "--catch-up").tables()
-	positive(t, tables["rebuild"]["tasks"], "events per s", "read events per s")
+	positive(t, tables["rebuild"]["--workers 2 --projection tasks --full-speed"], "events per s", "read events per s")
 	positive(t, tables["catch-up"]["all subscriptions"], "events per s", "peak mb")
 	wantsEmpty(t, dir)
 }

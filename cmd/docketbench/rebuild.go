@@ -1,11 +1,11 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"docket/domain"
@@ -71,6 +71,7 @@ type rebuildBench struct {
 	plan    rebuildPlan
 	db      *database
 	docket  docket
+	args    []string // of docket projections rebuild
 	pool    *pgxpool.Pool
 	tenants []domain.TenantID
 	each    int64 // events of a tenant
@@ -85,6 +86,13 @@ func (p *program) rebuild(ctx context.Context, plan rebuildPlan) (err error) {
 	}
 	b := &rebuildBench{plan: plan, db: db, tenants: newTenants(plan.Tenants), each: int64((plan.Events + plan.Tenants - 1) / plan.Tenants)}
 	b.events = float64(b.each) * float64(plan.Tenants)
+	b.args = []string{"projections", "rebuild", "--workers", strconv.Itoa(plan.Workers)}
+	if plan.Projection != "" {
+		b.args = append(b.args, "--projection", plan.Projection)
+	}
+	if !plan.Throttled {
+		b.args = append(b.args, "--full-speed")
+	}
 	if b.docket, err = p.docketOn(ctx, db, plan.Docket); err != nil {
 		return err
 	}
@@ -113,11 +121,7 @@ func (p *program) rebuild(ctx context.Context, plan rebuildPlan) (err error) {
 		rounds = append(rounds, figures)
 		p.note("round %d: %.0f events/s, %.2f of reading", i+1, figures[0].value, row{figures: figures}.value("ratio_read"))
 	}
-	what := cmp.Or(plan.Projection, "all read models")
-	if plan.Throttled {
-		what += ", throttled"
-	}
-	r.add("rebuild", what, medians(rounds)...)
+	r.add("rebuild", strings.Join(b.args[2:], " "), medians(rounds)...)
 	return p.print(r)
 }
 
@@ -156,15 +160,8 @@ func (b *rebuildBench) round(ctx context.Context) ([]figure, error) {
 		return nil, err
 	}
 	read := time.Since(begin)
-	args := []string{"projections", "rebuild", "--workers", strconv.Itoa(b.plan.Workers)}
-	if b.plan.Projection != "" {
-		args = append(args, "--projection", b.plan.Projection)
-	}
-	if !b.plan.Throttled {
-		args = append(args, "--full-speed")
-	}
 	cpu := watchCPU(0, b.db.pid())
-	ran, err := b.docket.run(ctx, args...)
+	ran, err := b.docket.run(ctx, b.args...)
 	if err != nil {
 		return nil, err
 	}
