@@ -40,7 +40,7 @@ var arrows = map[string][]string{
 	"internal/vocabulary":     {},
 	"cmd/docket": {"domain", "eventstore", "eventstore/feed", "accounts", "commands", "projections", "notify", "httpapi",
 		"internal/postgres", "migrations"},
-	"cmd/docketbench": {"domain", "eventstore", "eventstore/feed", "projections", "notify", "internal/postgres", "migrations"},
+	"cmd/docketbench": {"domain", "eventstore", "internal/postgres", "migrations"},
 
 	"projections/fulltext": {"domain"},
 }
@@ -63,7 +63,7 @@ var confined = map[string][]string{
 	"github.com/danielgtaylor/huma":          {"httpapi"},
 	"github.com/golang-jwt/jwt":              {"httpapi"},
 	"github.com/jackc/pgx":                   {"eventstore", "eventstore/feed", "accounts", "projections", "projections/fulltext", "notify", "migrations", "internal/postgres", "internal/pgtest", "cmd/docket", "cmd/docketbench"},
-	"github.com/ThreeDotsLabs/watermill":     {"eventstore/feed", "projections", "notify", "cmd/docket", "cmd/docketbench"},
+	"github.com/ThreeDotsLabs/watermill":     {"eventstore/feed", "projections", "notify", "cmd/docket"},
 	"github.com/ThreeDotsLabs/watermill-sql": {"notify"},
 	"github.com/wneessen/go-mail":            {"notify"},
 	"code.dny.dev/ssrf":                      {"notify"},
