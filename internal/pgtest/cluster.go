@@ -20,22 +20,27 @@ type cluster struct {
 	admin    *pgxpool.Pool // superuser
 	url      func(login postgres.Login, database string) string
 	template string
-	shared   bool // the server is not ours, and outlives this binary
+	external bool // the server is not ours, and outlives this binary
 	stop     func() error
 }
 
-// running says that Run is on the stack, so that someone will stop the cluster.
+// running says that Run is on the stack, which removes what the tests leave.
 var running bool
+
+var errNotRun = errors.New("pgtest: TestMain must be: os.Exit(pgtest.Run(m))")
 
 // start makes the cluster at the first call; further calls return the same.
 var start = sync.OnceValues(func() (*cluster, error) {
 	if !running {
-		return nil, errors.New("pgtest: TestMain must be: os.Exit(pgtest.Run(m))")
+		return nil, errNotRun
 	}
+	var err error
 	if external := os.Getenv("DOCKET_TEST_DATABASE_URL"); external != "" {
-		return useExternal(external)
+		started, err = useExternal(external)
+	} else {
+		started, err = startPrivate()
 	}
-	return startPrivate()
+	return started, err
 })
 
 // started is the cluster once start has succeeded.
@@ -46,11 +51,16 @@ var started *cluster
 func Run(m *testing.M) int {
 	running = true
 	code := m.Run()
+	var err error
 	if started != nil {
-		if err := started.close(); err != nil {
-			fmt.Fprintln(os.Stderr, "pgtest:", err)
-			code = max(code, 1)
-		}
+		err = started.close()
+	}
+	if own != nil {
+		err = errors.Join(err, own.release())
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "pgtest:", err)
+		code = max(code, 1)
 	}
 	return code
 }
@@ -65,17 +75,21 @@ func startPrivate() (_ *cluster, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := migrated.copyTo(ctx, dir); err != nil {
+		return nil, errors.Join(err, guard.release())
+	}
 	server, err := postgres.Start(ctx, postgres.Config{DataDir: dir, Unsafe: true})
 	if err != nil {
 		return nil, errors.Join(err, guard.release())
 	}
 	c := &cluster{
-		url: server.URL,
+		url:      server.URL,
+		template: postgres.Database,
 		stop: func() error {
 			return errors.Join(server.Stop(context.Background()), guard.release())
 		},
 	}
-	if err := c.prepare(ctx); err != nil {
+	if err := c.connect(ctx); err != nil {
 		return nil, errors.Join(err, c.close())
 	}
 	return c, nil
@@ -103,37 +117,41 @@ func useExternal(superuser string) (*cluster, error) {
 			}
 			return u.String()
 		},
-		shared: true,
-		stop:   func() error { return nil },
+		external: true,
+		stop:     func() error { return nil },
 	}
-	if err := c.prepare(ctx); err != nil {
+	if err := c.makeTemplate(ctx); err != nil {
 		return nil, errors.Join(err, c.close())
 	}
 	return c, nil
 }
 
-// prepare makes the template. Its name carries the pid because packages that are
-// tested at the same time may share an external server.
-func (c *cluster) prepare(ctx context.Context) error {
-	var err error
-	if c.admin, err = pgxpool.New(ctx, c.url(postgres.Superuser, "postgres")); err != nil {
-		return fmt.Errorf("pgtest: %w", err)
+// makeTemplate makes a template on an external server. Its name carries the pid
+// because packages that are tested at the same time may share the server.
+func (c *cluster) makeTemplate(ctx context.Context) error {
+	if err := c.connect(ctx); err != nil {
+		return err
 	}
 	c.template = databaseName("template")
 	if err := c.create(ctx, c.template, ""); err != nil {
 		return err
 	}
-	if err := migrations.Up(ctx, c.url(postgres.OwnerLogin, c.template), nil); err != nil {
-		return err
+	return migrations.Up(ctx, c.url(postgres.OwnerLogin, c.template), nil)
+}
+
+// connect opens the pool of the superuser.
+func (c *cluster) connect(ctx context.Context) error {
+	var err error
+	if c.admin, err = pgxpool.New(ctx, c.url(postgres.Superuser, "postgres")); err != nil {
+		return fmt.Errorf("pgtest: %w", err)
 	}
-	started = c
 	return nil
 }
 
 func (c *cluster) close() error {
 	var err error
 	if c.admin != nil {
-		if c.shared && c.template != "" {
+		if c.external && c.template != "" {
 			err = c.drop(context.Background(), c.template)
 		}
 		c.admin.Close()

@@ -2,18 +2,16 @@ package pgtest
 
 import (
 	"context"
-	"path/filepath"
 	"testing"
 
 	"docket/internal/postgres"
-	"docket/migrations"
 )
 
 // NewDurable is New on a server of the test's own that keeps what it acknowledges:
-// the program isn't ready on any other. It takes a second or two.
+// the program isn't ready on any other.
 func NewDurable(t testing.TB) *DB {
 	t.Helper()
-	server, err := postgres.Start(t.Context(), postgres.Config{DataDir: filepath.Join(TempDir(t), "data")})
+	server, err := postgres.Start(t.Context(), postgres.Config{DataDir: MigratedDir(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -24,9 +22,6 @@ func NewDurable(t testing.TB) *DB {
 		}
 	})
 	url := func(login postgres.Login) string { return server.URL(login, postgres.Database) }
-	if err := migrations.Up(t.Context(), url(postgres.OwnerLogin), nil); err != nil {
-		t.Fatal(err)
-	}
 	return &DB{
 		Name:     postgres.Database,
 		OwnerURL: url(postgres.OwnerLogin), EngineURL: url(postgres.EngineLogin), APIURL: url(postgres.APILogin),
