@@ -17,7 +17,7 @@ import (
 // log is one that both allow.
 func TestDependentCommits(t *testing.T) {
 	t.Parallel()
-	const rounds, pairs = 40, 12
+	const pairs = 12
 	l := newLogs(t, 2, 0)
 	var ids []domain.TenantID
 	for id := range l.heads {
@@ -28,7 +28,7 @@ func TestDependentCommits(t *testing.T) {
 		guarded[i] = eventstore.Guard{Tenant: ids[i%2], Stream: newStream(t)}
 	}
 	together, refusals := 0, 0
-	for range rounds {
+	for range scaled(40) {
 		type result struct {
 			seq int64
 			err error

@@ -12,7 +12,6 @@ import (
 
 	"docket/internal/pgtest"
 	"docket/internal/postgres"
-	"docket/migrations"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -40,7 +39,7 @@ const maxConnections = 3*68 + 32
 
 func newCluster(t *testing.T) *cluster {
 	t.Helper()
-	c := &cluster{t: t, dir: pgtest.DiskDir(t)}
+	c := &cluster{t: t, dir: pgtest.MigratedDiskDir(t)}
 	c.start()
 	t.Cleanup(func() {
 		if err := c.server.Stop(context.Background()); err != nil {
@@ -52,9 +51,6 @@ func newCluster(t *testing.T) *cluster {
 		if _, err := admin.Exec(t.Context(), statement); err != nil {
 			t.Fatal(err)
 		}
-	}
-	if err := migrations.Up(t.Context(), c.url(postgres.OwnerLogin), nil); err != nil {
-		t.Fatal(err)
 	}
 	return c
 }

@@ -12,7 +12,7 @@ import (
 
 // leastAcked is how many commands must be acknowledged for each fault, so that it
 // proves something.
-const leastAcked = 150
+func leastAcked() int { return scaled(150) }
 
 // The program keeps its promises under load, whatever happens to it and to
 // Postgres.
@@ -62,7 +62,7 @@ func (r *run) wantsReal(done []struck) {
 			r.t.Errorf("%s: it hit nobody, so nothing is proved", f.name)
 		}
 	}
-	if n, needed := r.acked.value(), leastAcked*len(done); n < needed || n == 0 {
+	if n, needed := r.acked.value(), leastAcked()*len(done); n < needed || n == 0 {
 		r.t.Errorf("%d commands were acknowledged, %d are needed to prove something", n, needed)
 	}
 	if *onlyFlag != "" {

@@ -18,7 +18,7 @@ import (
 // effect, and all are told the same.
 func TestOneKeyHasOneEffect(t *testing.T) {
 	t.Parallel()
-	const rounds, requests = 4, 50
+	const requests = 50
 	db := pgtest.New(t)
 	r := &run{t: t, began: time.Now(), settling: t.Context(), acked: newGauge(), unknowns: newGauge()}
 	for _, name := range []string{"one", "two"} {
@@ -31,7 +31,7 @@ func TestOneKeyHasOneEffect(t *testing.T) {
 	company := r.newTenant(0)
 	as := &client{run: r, http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: requests}}, person: company.manager, tenant: company}
 	engine, sent := db.Engine(t), 0
-	for round := range rounds {
+	for round := range scaled(4) {
 		var task struct{ ID domain.TaskID }
 		r.setUp(as, http.MethodPost, "/v1/projects/"+company.projects[0].String()+"/tasks", map[string]any{"title": "x"}, &task)
 		for _, tc := range []struct {

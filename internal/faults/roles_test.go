@@ -16,7 +16,8 @@ import (
 // stands after it.
 func TestRevokedRoleIsNeverObeyed(t *testing.T) {
 	t.Parallel()
-	const rounds, actors = 100, 4
+	const actors = 4
+	rounds := scaled(100)
 	c := newCompany(t)
 	var inTime int64
 	for range rounds {
@@ -70,7 +71,7 @@ func TestRevokedRoleIsNeverObeyed(t *testing.T) {
 // two replicas: at every point of the log there is an owner.
 func TestOneOwnerIsAlwaysLeft(t *testing.T) {
 	t.Parallel()
-	const rounds = 100
+	rounds := scaled(100)
 	c := newCompany(t)
 	ctx := t.Context()
 	c.give(c.one, c.ann, c.bob, domain.Owner)

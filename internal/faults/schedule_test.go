@@ -22,7 +22,7 @@ type fault struct {
 	strike func(*run, context.Context) int
 }
 
-// faults are all there are; the worst come twice in a round.
+// faults are all there are; in the long form the worst come twice in a round.
 var faults = []fault{
 	{"Postgres killed", (*run).killPostgres},
 	{"Postgres killed", (*run).killPostgres},
@@ -40,7 +40,11 @@ var faults = []fault{
 
 // chosen are the faults of this run.
 func chosen() []fault {
-	return slices.DeleteFunc(slices.Clone(faults), func(f fault) bool { return !strings.Contains(f.name, *onlyFlag) })
+	all := slices.Clone(faults)
+	if !*longFlag {
+		all = slices.CompactFunc(all, func(a, b fault) bool { return a.name == b.name })
+	}
+	return slices.DeleteFunc(all, func(f fault) bool { return !strings.Contains(f.name, *onlyFlag) })
 }
 
 // struck is one fault of the run.
@@ -91,13 +95,13 @@ func (r *run) schedule(atLeast time.Duration) []struck {
 
 // calmAcked is how many commands each of the two replicas must acknowledge between two
 // faults: together leastAcked.
-const calmAcked = leastAcked / 2
+func calmAcked() int { return leastAcked() / 2 }
 
 // calm waits until all replicas have worked for a while.
 func (r *run) calm(ctx context.Context) {
 	r.t.Helper()
 	for _, replica := range r.replicas {
-		if !replica.acked.reach(ctx, replica.acked.value()+calmAcked) {
+		if !replica.acked.reach(ctx, replica.acked.value()+calmAcked()) {
 			r.t.Errorf("%s acknowledges nothing any more", replica.name)
 		}
 	}
@@ -289,7 +293,7 @@ func (r *run) longTransaction(ctx context.Context) int {
 	}
 	before := r.acked.value()
 	for _, replica := range r.replicas {
-		replica.acked.reach(ctx, replica.acked.value()+calmAcked)
+		replica.acked.reach(ctx, replica.acked.value()+calmAcked())
 	}
 	r.caughtUp()
 	if err := tx.Rollback(ctx); err != nil {

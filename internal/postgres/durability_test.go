@@ -49,7 +49,7 @@ func forEngine(t *testing.T, s *postgres.Server) (url string, admin *pgx.Conn) {
 // A server for tests keeps nothing; a database may turn the commit's wait on again.
 func TestDurabilityOfAServerWithout(t *testing.T) {
 	t.Parallel()
-	url, admin := forEngine(t, start(t, postgres.Config{DataDir: dataDir(t), Unsafe: true}))
+	url, admin := forEngine(t, start(t, postgres.Config{DataDir: pgtest.ClusterDir(t), Unsafe: true}))
 	if got, want := off(t, enginePool(t, url)), []string{"fsync", "full_page_writes", "synchronous_commit"}; !slices.Equal(got, want) {
 		t.Errorf("off: %v, want %v", got, want)
 	}
@@ -67,7 +67,7 @@ func TestDurabilityOfAServerWithout(t *testing.T) {
 // and one session of a pool less than the others.
 func TestDurabilityOfEachSession(t *testing.T) {
 	t.Parallel()
-	url, admin := forEngine(t, start(t, postgres.Config{DataDir: dataDir(t)}))
+	url, admin := forEngine(t, start(t, postgres.Config{DataDir: pgtest.ClusterDir(t)}))
 	do := func(sql string) {
 		t.Helper()
 		if _, err := admin.Exec(t.Context(), sql); err != nil {

@@ -15,7 +15,7 @@ import (
 // roles yet. Needs a server of its own: roles are shared by all databases.
 func TestEnsureRolesAtOnce(t *testing.T) {
 	t.Parallel()
-	s := start(t, postgres.Config{DataDir: dataDir(t), Unsafe: true})
+	s := start(t, postgres.Config{DataDir: pgtest.ClusterDir(t), Unsafe: true})
 	admin := connect(t, s.URL(postgres.Superuser, "postgres"))
 	do := func(statement string) {
 		t.Helper()

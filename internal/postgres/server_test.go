@@ -141,7 +141,7 @@ func TestStartStop(t *testing.T) {
 
 func TestAdopt(t *testing.T) {
 	defer leavesNothing(t, goleak.IgnoreCurrent())
-	dir := dataDir(t)
+	dir := pgtest.ClusterDir(t)
 	pid := killedStarter(t, dir)
 	if !exists(pid) {
 		t.Fatal("the server went with its starter")
@@ -160,7 +160,7 @@ func TestAdopt(t *testing.T) {
 // A server that a dying docket told to stop is not adopted but waited for.
 func TestServerThatStopsIsNotAdopted(t *testing.T) {
 	t.Parallel()
-	dir := dataDir(t)
+	dir := pgtest.ClusterDir(t)
 	pid := killedStarter(t, dir)
 	left, running := postgres.Running(dir)
 	if !running {
@@ -206,7 +206,7 @@ func TestServerThatStopsIsNotAdopted(t *testing.T) {
 // in a restarted container, quite likely our own.
 func TestStalePidFile(t *testing.T) {
 	t.Parallel()
-	dir := dataDir(t)
+	dir := pgtest.ClusterDir(t)
 	s := start(t, postgres.Config{DataDir: dir, Unsafe: true})
 	if err := syscall.Kill(s.PID(), syscall.SIGKILL); err != nil {
 		t.Fatal(err)
@@ -234,7 +234,7 @@ func TestStalePidFile(t *testing.T) {
 
 func TestFailedStartSaysWhy(t *testing.T) {
 	t.Parallel()
-	dir := dataDir(t)
+	dir := pgtest.ClusterDir(t)
 	stop(t, start(t, postgres.Config{DataDir: dir, Unsafe: true}))
 	conf := filepath.Join(dir, "postgres", "postgresql.conf")
 	if err := os.WriteFile(conf, []byte("no_such_setting = 1\n"), 0o644); err != nil {
@@ -328,7 +328,7 @@ func TestLongDataDir(t *testing.T) {
 
 func TestLongLogIsEmptied(t *testing.T) {
 	t.Parallel()
-	dir := dataDir(t)
+	dir := pgtest.ClusterDir(t)
 	stop(t, start(t, postgres.Config{DataDir: dir, Unsafe: true}))
 	path := filepath.Join(dir, "postgres.log")
 	if err := os.Truncate(path, 11<<20); err != nil {

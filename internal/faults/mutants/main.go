@@ -137,7 +137,7 @@ var (
 
 // try runs a mutant's test.
 func try(ctx context.Context, tree string, m mutant) (result, string, error) {
-	args := append([]string{"test", "-count=1", "-timeout", m.timeout(), "-run", m.test, suite}, m.args...)
+	args := append([]string{"test", "-count=1", "-timeout", m.timeout(), "-run", m.test, suite, "-faults.long"}, m.args...)
 	began := time.Now()
 	out, err := output(ctx, tree, "go", args...)
 	r := result{mutant: m, took: time.Since(began)}
