@@ -10,6 +10,6 @@
 //
 // Schemas, statuses, media types and parameters are the business of
 // libopenapi-validator. What it leaves open is added: every documented header is
-// there, a problem's code is one that the operation names, no member stands twice
-// in an object, a 204 has no body, and each line of NDJSON fits on its own.
+// there, a problem's code is one that the operation names, no object has
+// a member twice, a 204 has no body, and each line of NDJSON fits on its own.
 package apitest

@@ -55,7 +55,7 @@ func TestDependentCommits(t *testing.T) {
 			var conflict *eventstore.ConflictError
 			switch {
 			case writers[i].err != nil:
-				t.Fatalf("nobody else writes the stream: %v", writers[i].err)
+				t.Fatalf("the only writer of the stream failed: %v", writers[i].err)
 			case relying[i].err == nil && relying[i].seq > writers[i].seq:
 				t.Errorf("seq %d relies on version %d of a stream that seq %d had moved", relying[i].seq, guarded[i].Version, writers[i].seq)
 			case relying[i].err == nil:

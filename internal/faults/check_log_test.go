@@ -32,9 +32,9 @@ func checkLogs(logs map[domain.TenantID][]domain.Recorded) (violations []string)
 	return violations
 }
 
-// checkEffects holds that what was acknowledged is in the log once, with the seq
-// and version that were told; that what was refused isn't; and that what nobody
-// knows of is there once or not at all.
+// checkEffects checks that the log has each acknowledged command once, with the seq
+// and version of its answer, no refused command, and a command of unknown outcome
+// at most once.
 func checkEffects(record []*command, logs map[domain.TenantID][]domain.Recorded) (violations []string) {
 	written := map[string][]domain.Recorded{}
 	for _, log := range logs {
@@ -64,7 +64,7 @@ func checkEffects(record []*command, logs map[domain.TenantID][]domain.Recorded)
 		}
 	}
 	for id, events := range written {
-		violations = append(violations, fmt.Sprintf("nobody sent %s: %s", id, describe(events)))
+		violations = append(violations, fmt.Sprintf("no client sent %s: %s", id, describe(events)))
 	}
 	return violations
 }

@@ -71,7 +71,7 @@ func (r *run) checkModels() (violations []string) {
 // inboxSQL is all that was put into a tenant's ($1) inboxes.
 const inboxSQL = `select user_id, seq, kind from notifications where tenant_id = $1`
 
-// told is one thing that one user is told once.
+// told is one notification of one user, which must exist once.
 type told struct {
 	user domain.UserID
 	seq  int64
@@ -116,7 +116,7 @@ func (r *run) checkNotifications(logs map[domain.TenantID][]domain.Recorded) (vi
 			}
 		}
 		if expected == 0 {
-			violations = append(violations, fmt.Sprintf("tenant %s: nobody was to be told of anything", id))
+			violations = append(violations, fmt.Sprintf("tenant %s: the test expects no notification at all", id))
 		}
 		for k := range inbox {
 			violations = append(violations, fmt.Sprintf("tenant %s: %s was told of %s at seq %d, where there is nothing to tell", id, k.user, k.kind, k.seq))

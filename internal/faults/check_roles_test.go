@@ -10,8 +10,8 @@ import (
 	"docket/domain"
 )
 
-// checkRoles holds that nobody acted in a role that they hadn't: in the log, no
-// event of somebody who then was viewer, auditor or nobody; in the record, no
+// checkRoles checks that no user acted in a role that they hadn't: in the log, no
+// event of a viewer, an auditor or a user without a role; in the record, no
 // success that was asked for after the role was known to be gone, and answered
 // before anybody asked to give it back.
 func checkRoles(record []*command, logs map[domain.TenantID][]domain.Recorded) (violations []string) {

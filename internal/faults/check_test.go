@@ -17,7 +17,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// mostTold is how many violations of one kind are told.
+// mostTold is how many violations of one kind the test reports.
 const mostTold = 10
 
 // check holds the record against the log and what was made of it.

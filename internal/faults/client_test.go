@@ -219,7 +219,7 @@ func (c *client) oddly(request string, a answer, why error) {
 	c.strange = append(c.strange, fmt.Sprintf("%s: %v: %d %s", request, why, a.status, a.body))
 }
 
-// isDial reports whether a request never left because nobody listened.
+// isDial reports whether a request never left because no server listened.
 func isDial(err error) bool {
 	var op *net.OpError
 	return errors.As(err, &op) && op.Op == "dial"

@@ -25,8 +25,8 @@ type cluster struct {
 	server *postgres.Server
 }
 
-// lazyWAL lets nobody but a commit that waits for it write the log ahead: what
-// Postgres was not asked to make safe is then lost when it is killed.
+// lazyWAL lets only a commit that waits write the log ahead: a killed Postgres then
+// loses what it was not asked to make safe.
 const lazyWAL = `
 alter system set wal_writer_delay = '10s';
 alter system set wal_writer_flush_after = '1GB';

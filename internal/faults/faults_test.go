@@ -50,7 +50,7 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// wantsReal fails where a fault hit nobody, or there was too little load.
+// wantsReal fails where a fault hit no request, or there was too little load.
 func (r *run) wantsReal(done []struck) {
 	r.t.Helper()
 	hit := map[string]int{}
@@ -59,7 +59,7 @@ func (r *run) wantsReal(done []struck) {
 	}
 	for _, f := range chosen() {
 		if hit[f.name] == 0 {
-			r.t.Errorf("%s: it hit nobody, so nothing is proved", f.name)
+			r.t.Errorf("%s: it hit no request, so nothing is proved", f.name)
 		}
 	}
 	if n, needed := r.acked.value(), leastAcked()*len(done); n < needed || n == 0 {

@@ -25,7 +25,7 @@ import (
 
 // A follower is this test binary run again as a replica with one subscription and
 // one worker, which writes what it reads into the table journal. It holds its
-// first page, rows written and nothing committed, until it is told how to end it.
+// first page, rows written and nothing committed, until an order says how to end it.
 const (
 	// followerVariable has the engine's connection string and makes a follower of
 	// the binary; nameVariable its name.
@@ -131,7 +131,7 @@ func holdPage(ctx context.Context, p *feed.Page, orders *bufio.Reader) error {
 			}
 			fmt.Println("short")
 		case "fail\n":
-			return errors.New("told to fail")
+			return errors.New("ordered to fail")
 		default:
 			return nil
 		}

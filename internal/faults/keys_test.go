@@ -15,7 +15,7 @@ import (
 )
 
 // Fifty requests with one key arrive at once, at two replicas: they have one
-// effect, and all are told the same.
+// effect, and all get the same answer.
 func TestOneKeyHasOneEffect(t *testing.T) {
 	t.Parallel()
 	const requests = 50

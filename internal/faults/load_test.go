@@ -46,7 +46,7 @@ func (c *client) create(ctx context.Context) {
 }
 
 // flip is what the founder does: gives and takes the role of another. The
-// version is known because nobody else touches that membership.
+// version is known because no other client changes that membership.
 func (c *client) flip(ctx context.Context) {
 	next := map[domain.Role]domain.Role{domain.Member: domain.Viewer, domain.Viewer: domain.Manager, domain.Manager: domain.Auditor, domain.Auditor: domain.Member}
 	role := domain.Member
@@ -129,7 +129,7 @@ func (c *client) learn(id domain.TaskID, cmd *command) {
 	switch {
 	case cmd.Outcome == acked:
 		c.tenant.addTask(task{id, cmd.Version, cmd.Seq})
-	case cmd.Current > 0: // whose seq nobody told
+	case cmd.Current > 0: // the answer has no seq
 		c.tenant.addTask(task{id, cmd.Current, 0})
 	}
 }

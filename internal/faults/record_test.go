@@ -29,7 +29,7 @@ type command struct {
 	Tenant domain.TenantID
 	Actor  domain.UserID
 	Kind   kind
-	// Stream is the aggregate; zero where one is made and nobody said which.
+	// Stream is the aggregate; zero where the command creates one and got no answer.
 	Stream domain.StreamID
 	// Expected is the version of If-Match; 0 where none was sent.
 	Expected int

@@ -165,5 +165,5 @@ func (c *company) restore(t *testing.T) {
 		}
 		return
 	}
-	t.Fatal("nobody is an owner any more")
+	t.Fatal("the tenant has no owner any more")
 }

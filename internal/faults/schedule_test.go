@@ -56,7 +56,7 @@ type struck struct {
 	hit, acked int
 }
 
-// strikes is how often a fault strikes that hits nobody.
+// strikes is how often a fault strikes that hits no request.
 const strikes = 5
 
 // schedule strikes with faults in an order of the seed's choice, round by round,
@@ -70,7 +70,7 @@ func (r *run) schedule(atLeast time.Duration) []struck {
 	until := time.Now().Add(atLeast)
 	for {
 		for _, i := range r.rng.Perm(len(faults)) {
-			// On a slow machine nothing may happen just then: one that hits nobody
+			// On a slow machine nothing may happen just then: one that hits no request
 			// proves nothing, and strikes again.
 			for again, hit := 0, 0; hit == 0 && again < strikes; again++ {
 				before := r.acked.value()
@@ -119,8 +119,8 @@ func (r *run) asked() int {
 	return n
 }
 
-// killPostgres ends all processes of Postgres. Before that, what commits without
-// waiting isn't written for a while, by nobody's promise.
+// killPostgres ends all processes of Postgres. Before that, the log of
+// commits that don't wait isn't written for a while, which no promise covers.
 func (r *run) killPostgres(ctx context.Context) int {
 	for !r.withoutWALWriter(ctx, 20+r.rng.IntN(40)) {
 		if ctx.Err() != nil || r.t.Failed() {
@@ -145,13 +145,13 @@ func (r *run) killPostgres(ctx context.Context) int {
 	return hit
 }
 
-// stuckAfter is without how long an acknowledgement nobody can commit any more, even
-// on a slow machine. Clients have asked again by then.
+// stuckAfter is how long a run without any acknowledgement means that no client can
+// commit any more, even on a slow machine. Clients have asked again by then.
 const stuckAfter = 10 * time.Second
 
 // withoutWALWriter stops the process that writes the log in the background until
 // so many commands are acknowledged. It may have been stopped with a lock in its
-// hand, so that nobody can commit any more: then it goes on, and it's false.
+// hand, so that no client can commit any more: then it goes on, and the result is false.
 func (r *run) withoutWALWriter(ctx context.Context, commands int) bool {
 	if err := r.cluster.walWriter(syscall.SIGSTOP); err != nil {
 		r.t.Error(err)
@@ -194,8 +194,8 @@ func (r *run) killSession(ctx context.Context) int {
 	return 0
 }
 
-// stopPostgres stops all processes of Postgres for a while: nobody refuses, and
-// nobody answers.
+// stopPostgres stops all processes of Postgres for a while: no connection is
+// refused, and no statement answered.
 func (r *run) stopPostgres(ctx context.Context) int {
 	family := append(childrenOf(r.cluster.server.PID()), process{pid: r.cluster.server.PID()})
 	for _, p := range family {
@@ -234,7 +234,7 @@ func (r *run) resetConnections(ctx context.Context) int {
 }
 
 // loseAnswers cuts a replica's connection right after an append has gone through
-// it, several times: Postgres carries it out, and nobody hears of it.
+// it, several times: Postgres carries it out, and no client gets the answer.
 func (r *run) loseAnswers(ctx context.Context) int {
 	const answers = 8
 	p := r.oneOf().proxy

@@ -18,7 +18,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// logs are a database with tenants whose logs grow, and nobody who tells.
+// logs are a database with tenants whose logs grow without wake-ups.
 type logs struct {
 	t      *testing.T
 	db     *pgtest.DB
@@ -100,7 +100,7 @@ func (l *logs) wantsFollowed(id domain.TenantID) {
 	ctx, cancel := untilNearlyOver(l.t)
 	defer cancel()
 	if !l.progress.Await(ctx, id, l.heads[id], journal) {
-		l.t.Fatalf("nobody reads tenant %s to its end at %d", id, l.heads[id])
+		l.t.Fatalf("no follower reads tenant %s to its end at %d", id, l.heads[id])
 	}
 }
 
@@ -189,8 +189,8 @@ func TestTakeover(t *testing.T) {
 // wantsNothingOf is how many events of a tenant the journal has now.
 func (l *logs) wantsNothingOf(id domain.TenantID) (n int64) {
 	l.t.Helper()
-	var byNobody int64
-	if err := l.engine.QueryRow(l.t.Context(), journalOfSQL, id.UUID(), "").Scan(&n, &byNobody); err != nil {
+	var unnamed int64
+	if err := l.engine.QueryRow(l.t.Context(), journalOfSQL, id.UUID(), "").Scan(&n, &unnamed); err != nil {
 		l.t.Fatal(err)
 	}
 	return n

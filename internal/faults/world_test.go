@@ -36,7 +36,7 @@ type task struct {
 	seq     int64
 }
 
-// person is a user who has logged in.
+// person is a logged-in user.
 type person struct {
 	id    domain.UserID
 	email string
@@ -68,8 +68,8 @@ func (r *run) newTenant(n int) *tenant {
 		r.setUp(as, http.MethodPost, "/v1/projects", map[string]any{"name": fmt.Sprint("Project ", i)}, &project)
 		t.projects = append(t.projects, project.ID)
 	}
-	// One that has gone all the way, and that nobody touches any more: whatever the dice
-	// say, every read model has rows to compare.
+	// A completed project that no client changes any more: whatever the dice say, every
+	// read model has rows to compare.
 	var finished struct{ ID domain.ProjectID }
 	r.setUp(as, http.MethodPost, "/v1/projects", map[string]any{"name": "Finished"}, &finished)
 	for _, to := range []domain.Status{domain.Submitted, domain.Approved, domain.Active, domain.Completed} {

@@ -132,8 +132,8 @@ func TestKilledTestBinaryLeavesNothing(t *testing.T) {
 	}
 }
 
-// awaitGone returns when there is no dir. Nobody tells when that is; the deadline
-// of the whole test run bounds it.
+// awaitGone returns when there is no dir. No event says so; the deadline of the whole
+// test run bounds the polling.
 func awaitGone(t *testing.T, dir string) {
 	t.Helper()
 	for {

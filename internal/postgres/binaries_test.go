@@ -67,7 +67,7 @@ func TestClusterOfAnotherMajor(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 	if _, err := os.Stat(filepath.Join(cluster, "base")); err == nil {
-		t.Error("the cluster was made anew")
+		t.Error("the cluster was replaced")
 	}
 }
 

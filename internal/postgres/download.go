@@ -37,7 +37,7 @@ func download(ctx context.Context, dist string, log *slog.Logger) (Binaries, err
 		return Binaries{}, fmt.Errorf("postgres: %w", err)
 	}
 	// The library can only fetch as the first step of starting a server of its
-	// own, with TCP and a password. We want the files alone, so it is told a
+	// own, with TCP and a password. We want the files alone, so it gets a
 	// locale that does not exist: its initdb fails right after unpacking, and
 	// whether the binaries are there and run is the answer.
 	startErr := embedded.NewDatabase(embedded.DefaultConfig().
@@ -55,7 +55,7 @@ func download(ctx context.Context, dist string, log *slog.Logger) (Binaries, err
 	return b, nil
 }
 
-// freePort returns a TCP port nobody listens on; the library insists on one
+// freePort returns a free TCP port; the library insists on one
 // before it fetches anything.
 func freePort() (uint32, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")

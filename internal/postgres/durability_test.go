@@ -105,7 +105,7 @@ func TestDurabilityOfEachSession(t *testing.T) {
 	sessions := []*pgx.Conn{first.Conn(), second.Conn()}
 	first.Release()
 	second.Release()
-	for _, c := range sessions { // nobody else uses the pool
+	for _, c := range sessions { // the pool has no other user
 		if _, err := c.Exec(t.Context(), `SET synchronous_commit = off`); err != nil {
 			t.Fatal(err)
 		}
@@ -192,7 +192,7 @@ func TestSlots(t *testing.T) {
 	if err := pool.QueryRow(t.Context(), `SELECT current_setting('max_connections')::int`).Scan(&most); err != nil {
 		t.Fatal(err)
 	}
-	// Three are reserved by default, and where tests are tried nobody reserves more.
+	// Three are reserved by default, and no server for tests reserves more.
 	if n := slots(); n != most-3 {
 		t.Errorf("%d slots of %d, want three less", n, most)
 	}

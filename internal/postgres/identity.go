@@ -45,7 +45,7 @@ func identify(cluster string) (identity, error) {
 		}
 		return identity{uid: uint32(uid), gid: uint32(gid), name: name, switched: true}, nil
 	}
-	return identity{}, errors.New("postgres: running as root, and there is no user postgres or nobody to run Postgres as")
+	return identity{}, errors.New("postgres: running as root, and there is no user \"postgres\" or \"nobody\" to run Postgres as")
 }
 
 func userName(uid uint32) string {

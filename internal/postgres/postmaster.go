@@ -39,7 +39,7 @@ func readPostmaster(cluster string) (postmaster, error) {
 }
 
 // alive tells whether the postmaster still is the server of the cluster. Both
-// tests are needed: a crash leaves the file, and where nobody reaps orphans a
+// tests are needed: a crash leaves the file, and where no process reaps orphans a
 // dead process keeps its pid.
 func (p postmaster) alive(cluster string) bool {
 	now, err := readPostmaster(cluster)

@@ -123,7 +123,7 @@ func ensureMembership(ctx context.Context, c *pgx.Conn) error {
 	}
 	query, options := sqlNotSettable15, ""
 	if version >= 160000 {
-		// Not inherited: the owner has the engine's sight of all tenants only
+		// Not inherited: the owner sees all tenants, as the engine does, only
 		// after it says SET ROLE. On 15 the login's own NOINHERIT decides.
 		query, options = sqlNotSettable16, " WITH INHERIT FALSE, SET TRUE"
 	}

@@ -106,8 +106,8 @@ func TestEnsureRolesAtOnce(t *testing.T) {
 	}
 }
 
-// From 16 on a membership need not be inherited: the owner then has the engine's
-// sight of all tenants only where it says so.
+// From 16 on a membership need not be inherited: the owner then
+// sees all tenants, as the engine does, only after SET ROLE.
 func TestOwnerDoesNotInherit(t *testing.T) {
 	t.Parallel()
 	c := connect(t, pgtest.Empty(t).OwnerURL)

@@ -172,7 +172,7 @@ func (s *Server) adopt(ctx context.Context, id identity) (bool, error) {
 
 // watch closes exited when an adopted server is gone. It is not our child, so
 // there is nothing to wait on. The pid file goes a moment before the process; and
-// where nobody reaps orphans (a container without init) the dead keep their pid,
+// where no process reaps orphans (a container without init) the dead keep their pid,
 // so the wait for that moment has a bound.
 func (s *Server) watch() {
 	exited := s.exited

@@ -39,7 +39,7 @@ func one(t *testing.T, c *pgx.Conn, query string, args ...any) string {
 }
 
 func exists(pid int) bool {
-	// A zombie that nobody reaps has ended too.
+	// A zombie that no process reaps has ended too.
 	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err == nil && strings.Contains(string(stat), ") Z ") {
 		return false
@@ -268,7 +268,7 @@ func TestCancelledStartLeavesNothing(t *testing.T) {
 	start(t, postgres.Config{DataDir: dir, Unsafe: true})
 }
 
-// What a killed initdb left behind is in no one's way.
+// What a killed initdb left behind doesn't keep the next start from making a cluster.
 func TestHalfMadeClusterIsRemade(t *testing.T) {
 	t.Parallel()
 	dir := dataDir(t)
@@ -353,15 +353,15 @@ func TestOrdinaryUser(t *testing.T) {
 	if out, err := exec.Command("cp", os.Args[0], program).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	const nobody = 65534
-	if err := os.Chown(home, nobody, nobody); err != nil {
+	const unprivileged = 65534
+	if err := os.Chown(home, unprivileged, unprivileged); err != nil {
 		t.Fatal(err)
 	}
 	dir := filepath.Join(home, "data")
 	cmd := second("start", dir)
 	cmd.Path, cmd.Dir = program, "/"
 	cmd.Env = append(cmd.Env, "HOME="+home)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: unprivileged, Gid: unprivileged}}
 	out, err := cmd.CombinedOutput() // no input: it starts and stops
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)

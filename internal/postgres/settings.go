@@ -26,8 +26,8 @@ func serverArgs(cluster, socket string, cfg Config) []string {
 		{"max_connections", "100"},
 		{"shared_buffers", "128MB"},
 		{"max_wal_size", "2GB"},
-		// Files of the write-ahead log that were filled once are used again: where each has
-		// to be made anew, in the midst of a rebuild or an import, commits wait for that.
+		// Postgres reuses filled files of the write-ahead log. During a rebuild or an import,
+		// commits would wait for the creation of new ones.
 		{"min_wal_size", "1GB"},
 		{"wal_compression", "on"},
 		{"random_page_cost", "1.1"},

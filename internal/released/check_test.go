@@ -138,7 +138,7 @@ func TestCheck(t *testing.T) {
 			registry: func(r []domain.Definition) []domain.Definition {
 				return append(r, domain.Definition{Type: "thing.lost", Reads: 1, Version: 1})
 			},
-			early: map[written]string{{"thing.lost", 1}: "nobody upgrades without a pause yet"},
+			early: map[written]string{{"thing.lost", 1}: "no installation upgrades without a pause yet"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

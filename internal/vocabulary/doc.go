@@ -5,6 +5,7 @@
 //	go run ./internal/vocabulary notify       the hits below a folder
 //
 // It reads the .go, .sql and .md files that git tracks, apart from the glossary,
-// this package and testdata. The table on the page is its only list. It exits with
+// this package and testdata. A word alone in double quotes is a name from
+// elsewhere. The table on the page is its only list. It exits with
 // 1 if it found a word.
 package main

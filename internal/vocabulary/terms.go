@@ -119,6 +119,10 @@ func locate(text string) []located {
 	for _, at := range token.FindAllStringIndex(text, -1) {
 		gap := text[last:at[0]]
 		line += strings.Count(gap, "\n")
+		if strings.HasSuffix(gap, `"`) && strings.HasPrefix(text[at[1]:], `"`) || strings.HasSuffix(gap, `\"`) && strings.HasPrefix(text[at[1]:], `\"`) {
+			last = at[1] // a quoted word is a name from elsewhere
+			continue
+		}
 		follows := between.MatchString(gap)
 		for i, w := range split(text[at[0]:at[1]]) {
 			words = append(words, located{w, line, i > 0, i == 0 && follows})

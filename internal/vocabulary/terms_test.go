@@ -66,6 +66,7 @@ func TestScan(t *testing.T) {
 		"a sentence between":           {text: "it is. Told so; is (told)"},
 		"a blank comment line between": {text: "// it is\n//\n// told"},
 		"a part of another word":       {text: "alone lonely Clone"},
+		"a quoted name":                {text: `user "lone" \"lone\", "lone wolf"`, want: []string{"1:lone"}},
 		"a file name":                  {file: "a/send_lone_test.go", want: []string{"1:the file name's lone"}},
 		"a folder name":                {file: "lone/x.go"},
 	} {
