@@ -69,7 +69,7 @@ var mutants = []mutant{
 	{
 		name: "news only by wake-ups, without the sweep",
 		edits: []edit{{
-			"eventstore/wakeup.go",
+			"eventstore/sweep.go",
 			`	case <-t.C:
 		return true
 	case <-soon:`,
