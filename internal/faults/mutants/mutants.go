@@ -29,7 +29,7 @@ var mutants = []mutant{
 	{
 		name: "the checkpoint is committed before the rows",
 		edits: []edit{{
-			"eventstore/worker.go",
+			"eventstore/feed/worker.go",
 			`	switch answer, cause := w.deliver(ctx, conn, tx, p); answer {`,
 			`	if _, err := tx.Exec(ctx, advanceSQL, t.UUID(), w.subscription, p.Generation, p.Events[len(p.Events)-1].Seq, false); err != nil {
 		return lookLater, err
@@ -48,7 +48,7 @@ var mutants = []mutant{
 	{
 		name: "a page that fails is skipped",
 		edits: []edit{{
-			"eventstore/worker.go",
+			"eventstore/feed/worker.go",
 			`		return w.failed(ctx, p, at, p.last(), cause)
 `,
 			`		_, err := w.feed.cfg.Pool.Exec(ctx, advanceSQL, p.Tenant.UUID(), w.subscription, p.Generation, p.Events[len(p.Events)-1].Seq, false)
@@ -60,7 +60,7 @@ var mutants = []mutant{
 	{
 		name: "a page is read without locking its checkpoint",
 		edits: []edit{{
-			"eventstore/checkpoint.go",
+			"eventstore/feed/checkpoint.go",
 			"\nfor no key update of c skip locked`",
 			"`",
 		}},
@@ -69,7 +69,7 @@ var mutants = []mutant{
 	{
 		name: "news only by wake-ups, without the sweep",
 		edits: []edit{{
-			"eventstore/sweep.go",
+			"eventstore/feed/sweep.go",
 			`	case <-t.C:
 		return true
 	case <-soon:`,
@@ -80,7 +80,7 @@ var mutants = []mutant{
 	{
 		name: "the checkpoint is advanced without the tenant in the condition",
 		edits: []edit{{
-			"eventstore/checkpoint.go",
+			"eventstore/feed/checkpoint.go",
 			`complete = complete or $5
 where tenant_id = $1 and`,
 			`complete = complete or $5
