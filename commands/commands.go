@@ -24,7 +24,7 @@ type Store interface {
 	Forget(ctx context.Context, before time.Time, limit int) (int, error)
 }
 
-// Secrets keeps tenants' secrets, sealed, under names that events may carry.
+// Secrets stores tenants' secrets, sealed, under names that events may carry.
 type Secrets interface {
 	Put(ctx context.Context, t domain.TenantID, id domain.SecretID, value string) error
 }
@@ -45,13 +45,14 @@ type Config struct {
 	Passwords Passwords
 	// Secrets stores what must not be in an event; with nil, nothing can be stored.
 	Secrets Secrets
-	// SetupCode is what one must know to found the default tenant from elsewhere
-	// than the machine itself; empty: nobody can.
+	// SetupCode founds the default tenant from another machine; if it is empty, only
+	// a request from the machine itself can.
 	SetupCode string
-	// FoldsKept is how many folded aggregates are kept in memory; 20,000 if 0.
-	FoldsKept int
-	Logger    *slog.Logger
-	// Metrics is where Commands register what they count; nowhere if nil.
+	// MaxFolds is how many folded aggregates the cache holds; 20,000 if 0.
+	MaxFolds int
+	// Logger discards if nil.
+	Logger *slog.Logger
+	// Metrics registers the metrics of Commands; none are registered if nil.
 	Metrics prometheus.Registerer
 }
 
@@ -69,13 +70,13 @@ type Commands struct {
 
 // New makes Commands.
 func New(cfg Config) (*Commands, error) {
-	if cfg.FoldsKept == 0 {
-		cfg.FoldsKept = 20_000
+	if cfg.MaxFolds == 0 {
+		cfg.MaxFolds = 20_000
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	folds, err := newFolds(cfg.FoldsKept)
+	folds, err := newFolds(cfg.MaxFolds)
 	if err != nil {
 		return nil, fmt.Errorf("fold cache: %w", err)
 	}
@@ -89,27 +90,7 @@ func New(cfg Config) (*Commands, error) {
 	}, nil
 }
 
-// Origin says where a command came from, for the events' meta.
-type Origin struct {
-	// RequestID is the HTTP request's; empty for an operator's command.
-	RequestID string
-	// Command is the command's id where it follows from something else, so that
-	// doing it twice can be told; zero: a new one.
-	Command domain.CommandID
-	// Key, if not nil, is what the answer is remembered under.
-	Key *Key
-}
-
-// Done is the answer to an accepted command.
-type Done[S any] struct {
-	// State is the aggregate after the command.
-	State S
-	// Seq is the tenant's sequence number of the command's last event; of the
-	// stream's last event where nothing changed.
-	Seq int64
-}
-
-// newID is a UUIDv7; it fails only where the system has no randomness.
+// newID is a UUIDv7. It fails only where the system has no randomness.
 func newID[ID ~[16]byte]() (ID, error) {
 	id, err := uuid.NewV7()
 	if err != nil {

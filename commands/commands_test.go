@@ -58,7 +58,7 @@ func newWorld(t *testing.T) *world {
 func (w *world) register(email string) domain.UserID {
 	w.t.Helper()
 	done, err := w.one.Register(w.t.Context(), w.def, commands.Origin{}, commands.Registration{
-		Email: email, Password: password, Name: email, Visitor: commands.Visitor{Local: true},
+		Email: email, Password: password, Name: email, Registrant: commands.Registrant{Local: true},
 	})
 	if err != nil {
 		w.t.Fatalf("register %s: %v", email, err)
@@ -90,10 +90,10 @@ func TestRegistration(t *testing.T) {
 
 	_, err := w.one.Register(ctx, w.def, commands.Origin{}, far)
 	w.wants(err, domain.CodeSetupCodeRequired)
-	far.Visitor.SetupCode = "let-me-i"
+	far.Registrant.SetupCode = "let-me-i"
 	_, err = w.one.Register(ctx, w.def, commands.Origin{}, far)
 	w.wants(err, domain.CodeSetupCodeRequired)
-	far.Visitor.SetupCode = "let-me-in"
+	far.Registrant.SetupCode = "let-me-in"
 	ann, err := w.one.Register(ctx, w.def, commands.Origin{}, far)
 	if err != nil {
 		t.Fatal(err)
@@ -133,7 +133,7 @@ func TestOneFounder(t *testing.T) {
 		c := []*commands.Commands{w.one, w.two}[i%2]
 		go func() {
 			done, err := c.Register(context.WithoutCancel(t.Context()), w.def, commands.Origin{}, commands.Registration{
-				Email: string(rune('a'+i)) + "@example.org", Password: password, Name: "N", Visitor: commands.Visitor{Local: true},
+				Email: string(rune('a'+i)) + "@example.org", Password: password, Name: "N", Registrant: commands.Registrant{Local: true},
 			})
 			if err != nil {
 				t.Error(err)
@@ -170,7 +170,7 @@ func TestTenants(t *testing.T) {
 	if id, found, err := w.two.TenantBySlug(ctx, "acme"); err != nil || !found || id != acme.State.ID {
 		t.Fatalf("acme by slug: %v %v %v", id, found, err)
 	}
-	_, err = w.two.Join(ctx, acme.State.ID, bob, commands.Origin{}, commands.Visitor{})
+	_, err = w.two.Join(ctx, acme.State.ID, bob, commands.Origin{}, commands.Registrant{})
 	w.wants(err, domain.CodeRegistrationClosed)
 	scope, err := w.one.Admit(ctx, acme.State.ID, ann, false)
 	if err != nil {
@@ -182,11 +182,11 @@ func TestTenants(t *testing.T) {
 		t.Fatal(err)
 	}
 	// two has the closed tenant in its cache; it must not refuse on that.
-	m, err := w.two.Join(ctx, acme.State.ID, bob, commands.Origin{}, commands.Visitor{})
+	m, err := w.two.Join(ctx, acme.State.ID, bob, commands.Origin{}, commands.Registrant{})
 	if err != nil || m.State.Role != domain.Viewer {
 		t.Fatalf("join: %v %v", m, err)
 	}
-	_, err = w.one.Join(ctx, acme.State.ID, bob, commands.Origin{}, commands.Visitor{})
+	_, err = w.one.Join(ctx, acme.State.ID, bob, commands.Origin{}, commands.Registrant{})
 	w.wants(err, domain.CodeAlreadyMember)
 	_, err = w.one.Admit(ctx, domain.TenantID(acme.State.ID.UUID()), domain.UserID{9}, false)
 	w.wants(err, domain.CodeTenantAccessDenied)
@@ -260,7 +260,7 @@ func TestAnOwnerStays(t *testing.T) {
 			t.Fatalf("round %d: roles %q and %q", round, role(stays), role(goes))
 		}
 		if role(goes) == "" {
-			if _, err := w.one.Join(ctx, w.def, goes, commands.Origin{}, commands.Visitor{}); err != nil {
+			if _, err := w.one.Join(ctx, w.def, goes, commands.Origin{}, commands.Registrant{}); err != nil {
 				t.Fatal(err)
 			}
 		}

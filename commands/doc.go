@@ -1,20 +1,20 @@
 // Package commands carries out what clients ask for: it loads the aggregates,
-// lets the domain decide, and appends what was decided as one Commit.
+// lets the domain decide, and appends the events as one Commit. command.go shows
+// the way of a command, attempt.go its steps.
 //
-//	fold (cache or stream) ──▶ domain.Decide… ──▶ Append ──▶ answer from the new state
-//	      ▲                        │ refused        │ conflict
-//	      └──── read the delta ◀───┴────────────────┘
+//	load (cache or stream) ──▶ domain.Decide… ──▶ append ──▶ Result from the new state
+//	      ▲                         │ refused       │ conflict
+//	      └──── load what is new ◀──┴───────────────┘
 //
 // It promises:
 //
-//   - every stream that a decision looked at is guarded by the append: the
-//     actor's membership always is, so a role that was revoked is never obeyed,
-//     on any replica;
-//   - a refusal is never made from a stale cache: it is decided again on what
-//     the log says before it is answered;
-//   - a conflict is decided again a bounded number of times, then it is
-//     CodeConcurrentUpdate.
+//   - the append guards every stream that the decision depends on. The actor's
+//     membership always is one, so no replica obeys a revoked role;
+//   - a refusal never comes from a stale cache: a command that would be refused
+//     loads again and decides again;
+//   - after a conflict it decides again, a bounded number of times, then it
+//     returns CodeConcurrentUpdate.
 //
-// Passwords and sessions are here too (credential.go, session.go), as rows.
-// Deliberately absent: HTTP, and any read that a command doesn't need.
+// Deliberately absent: HTTP, passwords and sessions (see accounts), and any read
+// that a command doesn't need.
 package commands

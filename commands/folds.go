@@ -10,7 +10,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 )
 
-// kind is how the streams of one type are folded into S.
+// kind says how to fold the streams of one type into S.
 type kind[S any] struct {
 	stream domain.StreamType
 	evolve func(S, domain.Recorded) (S, error)
@@ -18,32 +18,51 @@ type kind[S any] struct {
 
 // The kinds of aggregates.
 var (
-	tenants     = kind[domain.Tenant]{domain.TenantStream, domain.Tenant.Evolve}
-	users       = kind[domain.User]{domain.UserStream, domain.User.Evolve}
-	memberships = kind[domain.Membership]{domain.MemberStream, domain.Membership.Evolve}
-	projects    = kind[domain.Project]{domain.ProjectStream, domain.Project.Evolve}
-	tasks       = kind[domain.Task]{domain.TaskStream, domain.Task.Evolve}
-	comments    = kind[domain.Comment]{domain.CommentStream, domain.Comment.Evolve}
-
+	tenants       = kind[domain.Tenant]{domain.TenantStream, domain.Tenant.Evolve}
+	users         = kind[domain.User]{domain.UserStream, domain.User.Evolve}
+	memberships   = kind[domain.Membership]{domain.MemberStream, domain.Membership.Evolve}
+	projects      = kind[domain.Project]{domain.ProjectStream, domain.Project.Evolve}
+	tasks         = kind[domain.Task]{domain.TaskStream, domain.Task.Evolve}
+	comments      = kind[domain.Comment]{domain.CommentStream, domain.Comment.Evolve}
 	subscriptions = kind[domain.Subscription]{domain.SubscriptionStream, domain.Subscription.Evolve}
 )
 
-// streamKey names a stream among all tenants'.
+// streamKey identifies a stream among those of all tenants.
 type streamKey struct {
 	tenant domain.TenantID
 	stream domain.StreamID
 }
 
-// folded is an aggregate's state with its place in the log. It is never
-// changed, only replaced, so it may be shared.
+// aggregate is a stream with the way to fold it.
+type aggregate[S any] struct {
+	kind kind[S]
+	key  streamKey
+	// isNew says that this command made the id: the stream has no events.
+	isNew bool
+}
+
+// in is the aggregate with an id in a tenant's log.
+func (k kind[S]) in(t domain.TenantID, id uuid.UUID) aggregate[S] {
+	return aggregate[S]{kind: k, key: streamKey{t, domain.StreamID{Type: k.stream, ID: id}}}
+}
+
+// newStream is the aggregate with a new id in a tenant's log.
+func (k kind[S]) newStream(t domain.TenantID, id uuid.UUID) aggregate[S] {
+	g := k.in(t, id)
+	g.isNew = true
+	return g
+}
+
+// folded is an aggregate's state and the position up to which it is folded. It is
+// never changed, only replaced, so goroutines may share it.
 type folded struct {
 	state   any
 	version int
 	seq     int64
 }
 
-// folds keeps folded aggregates, the least recently used ones dropped. A stale
-// entry does no harm: what was decided on it is checked by the append.
+// folds is the cache of folded aggregates, bounded by dropping the least recently
+// used. A stale entry is harmless: the append checks its version.
 type folds struct {
 	cache *lru.Cache[streamKey, folded]
 }
@@ -53,7 +72,7 @@ func newFolds(size int) (*folds, error) {
 	return &folds{c}, err
 }
 
-// put keeps f unless a newer version is kept already.
+// put stores f unless the cache has the same or a newer version.
 func (c *folds) put(k streamKey, f folded) {
 	if have, ok := c.cache.Peek(k); ok && have.version >= f.version {
 		return
@@ -61,12 +80,11 @@ func (c *folds) put(k streamKey, f folded) {
 	c.cache.Add(k, f)
 }
 
-// read is the state of an aggregate: from the cache where fresh isn't asked
-// for, else the cache's brought up to date from the stream. cached says that it
-// may be out of date.
-func read[S any](ctx context.Context, c *Commands, k kind[S], t domain.TenantID, id uuid.UUID, fresh bool) (f folded, cached bool, err error) {
-	key := streamKey{t, domain.StreamID{Type: k.stream, ID: id}}
-	f, ok := c.folds.cache.Get(key)
+// read folds an aggregate: from the cache, or, with fresh or without an entry,
+// from the cached version on by the stream's events. cached says that the state
+// came from the cache alone and may be stale.
+func read[S any](ctx context.Context, c *Commands, g aggregate[S], fresh bool) (f folded, cached bool, err error) {
+	f, ok := c.folds.cache.Get(g.key)
 	if ok {
 		c.metrics.foldHits.Inc()
 	} else {
@@ -79,22 +97,22 @@ func read[S any](ctx context.Context, c *Commands, k kind[S], t domain.TenantID,
 		var zero S
 		f.state = zero
 	}
-	events, err := c.store.Load(ctx, t, key.stream, f.version)
+	events, err := c.store.Load(ctx, g.key.tenant, g.key.stream, f.version)
 	if err != nil {
-		return folded{}, false, unavailable(err)
+		return folded{}, false, withCode(err)
 	}
-	f, err = fold(k, f, events)
+	f, err = g.kind.fold(f, events)
 	if err != nil {
 		return folded{}, false, err
 	}
 	if f.version > 0 {
-		c.folds.put(key, f)
+		c.folds.put(g.key, f)
 	}
 	return f, false, nil
 }
 
-// fold brings a state up to date.
-func fold[S any](k kind[S], f folded, events []domain.Recorded) (folded, error) {
+// fold applies events to a state.
+func (k kind[S]) fold(f folded, events []domain.Recorded) (folded, error) {
 	state := f.state.(S)
 	for _, e := range events {
 		var err error

@@ -8,25 +8,26 @@ import (
 	"docket/eventstore"
 )
 
-// ownersAsked is how many other owners are looked at to find one who stays.
-const ownersAsked = 5
+// maxOtherOwners is how many other owners hasOtherOwner loads to find an active one.
+const maxOtherOwners = 5
 
-// AddMember makes a registered user a member. An address that no user has is
-// CodeValidationFailed at /email.
-func (c *Commands) AddMember(ctx context.Context, s domain.Scope, o Origin, email string, role domain.Role) (Done[domain.Membership], error) {
+// AddMember makes a registered user a member. Errors: CodeValidationFailed at
+// /email where no user has the address, those of domain.DecideMembership and of
+// every command.
+func (c *Commands) AddMember(ctx context.Context, s domain.Scope, o Origin, email string, role domain.Role) (Result[domain.Membership], error) {
 	if !role.Known() {
-		return Done[domain.Membership]{}, domain.Invalid("/role", "enum", "one of %v is wanted", domain.Roles())
+		return Result[domain.Membership]{}, domain.Invalid("/role", "enum", "must be one of %v", domain.Roles())
 	}
 	u, found, err := c.UserByEmail(ctx, email)
 	if err != nil {
-		return Done[domain.Membership]{}, err
+		return Result[domain.Membership]{}, err
 	}
 	if !found {
-		return Done[domain.Membership]{}, domain.Invalid("/email", "unknown_user", "no registered user has this e-mail address")
+		return Result[domain.Membership]{}, domain.Invalid("/email", "unknown_user", "no registered user has this e-mail address")
 	}
-	return change(ctx, c, s, o, memberships, u.UUID(),
+	return change(ctx, c, s, o, memberships.in(s.Tenant(), u.UUID()),
 		func(ctx context.Context, a *attempt, by domain.Actor, m domain.Membership) ([]domain.Event, error) {
-			user, err := look(ctx, a, users, domain.Platform, u.UUID())
+			user, err := load(ctx, a, users.in(domain.Platform, u.UUID()))
 			if err != nil {
 				return nil, err
 			}
@@ -34,43 +35,43 @@ func (c *Commands) AddMember(ctx context.Context, s domain.Scope, o Origin, emai
 		})
 }
 
-// ChangeRole gives a member another role; cmd.OwnerStays is given by this method.
-func (c *Commands) ChangeRole(ctx context.Context, s domain.Scope, o Origin, u domain.UserID, cmd domain.ChangeRole) (Done[domain.Membership], error) {
-	return change(ctx, c, s, o, memberships, u.UUID(),
+// ChangeRole gives a member another role; it sets cmd.OwnerStays.
+func (c *Commands) ChangeRole(ctx context.Context, s domain.Scope, o Origin, u domain.UserID, cmd domain.ChangeRole) (Result[domain.Membership], error) {
+	return change(ctx, c, s, o, memberships.in(s.Tenant(), u.UUID()),
 		func(ctx context.Context, a *attempt, by domain.Actor, m domain.Membership) ([]domain.Event, error) {
 			var err error
-			if cmd.OwnerStays, err = c.ownerStays(ctx, a, m); err != nil {
+			if cmd.OwnerStays, err = c.hasOtherOwner(ctx, a, m); err != nil {
 				return nil, err
 			}
 			return domain.DecideMembership(m, by, cmd)
 		})
 }
 
-// RemoveMember ends a membership; cmd.OwnerStays is given by this method.
-func (c *Commands) RemoveMember(ctx context.Context, s domain.Scope, o Origin, u domain.UserID, cmd domain.RemoveMember) (Done[domain.Membership], error) {
-	return change(ctx, c, s, o, memberships, u.UUID(),
+// RemoveMember ends a membership; it sets cmd.OwnerStays.
+func (c *Commands) RemoveMember(ctx context.Context, s domain.Scope, o Origin, u domain.UserID, cmd domain.RemoveMember) (Result[domain.Membership], error) {
+	return change(ctx, c, s, o, memberships.in(s.Tenant(), u.UUID()),
 		func(ctx context.Context, a *attempt, by domain.Actor, m domain.Membership) ([]domain.Event, error) {
 			var err error
-			if cmd.OwnerStays, err = c.ownerStays(ctx, a, m); err != nil {
+			if cmd.OwnerStays, err = c.hasOtherOwner(ctx, a, m); err != nil {
 				return nil, err
 			}
 			return domain.DecideMembership(m, by, cmd)
 		})
 }
 
-// ownerStays looks for an owner other than this one. The one that it finds is
-// guarded by having been looked at, so two owners can't both go on the
-// strength of each other.
-func (c *Commands) ownerStays(ctx context.Context, a *attempt, m domain.Membership) (bool, error) {
+// hasOtherOwner reports whether the tenant keeps an owner without this member. The
+// append guards the membership of the owner that it loads, so two owners who leave
+// concurrently can't rely on each other.
+func (c *Commands) hasOtherOwner(ctx context.Context, a *attempt, m domain.Membership) (bool, error) {
 	if m.Role != domain.Owner || !m.Active {
 		return true, nil
 	}
-	others, err := c.store.ClaimantsBut(ctx, m.TenantID, eventstore.ClaimOwner, m.UserID.UUID(), ownersAsked)
+	others, err := c.store.ClaimantsBut(ctx, m.TenantID, eventstore.ClaimOwner, m.UserID.UUID(), maxOtherOwners)
 	if err != nil {
-		return false, unavailable(err)
+		return false, withCode(err)
 	}
 	for _, id := range others {
-		other, err := look(ctx, a, memberships, m.TenantID, id)
+		other, err := load(ctx, a, memberships.in(m.TenantID, id))
 		if err != nil {
 			return false, err
 		}
@@ -81,9 +82,8 @@ func (c *Commands) ownerStays(ctx context.Context, a *attempt, m domain.Membersh
 	return false, nil
 }
 
-// memberClaims are the claims that follow from a membership's events: every
-// owner of a tenant holds one in its log, and every membership one in the
-// platform's.
+// memberClaims are the claims that follow from a membership's events: each owner
+// holds one in the tenant's log, each membership one in the platform's log.
 func memberClaims(t domain.TenantID, events []domain.Event) []eventstore.Claim {
 	var out []eventstore.Claim
 	owner := func(u domain.UserID, release bool) {

@@ -5,7 +5,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
-// metrics is what Commands count. docs/operations.md explains each.
+// metrics are the metrics of Commands. docs/operations.md explains each.
 type metrics struct {
 	attempts  prometheus.Histogram
 	conflicts prometheus.Counter
@@ -15,22 +15,22 @@ type metrics struct {
 	foldHits, foldMisses prometheus.Counter
 }
 
-// newMetrics makes them; registered nowhere where r is nil.
+// newMetrics makes the metrics, and registers them unless r is nil.
 func newMetrics(r prometheus.Registerer, f *folds) *metrics {
 	with := promauto.With(r)
 	counter := func(name, help string) prometheus.Counter {
 		return with.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
 	}
 	with.NewGaugeFunc(prometheus.GaugeOpts{Name: "docket_fold_cache_entries",
-		Help: "Folded aggregates that are kept in memory."}, func() float64 { return float64(f.cache.Len()) })
+		Help: "Folded aggregates in the cache."}, func() float64 { return float64(f.cache.Len()) })
 	return &metrics{
 		attempts: with.NewHistogram(prometheus.HistogramOpts{Name: "docket_command_attempts",
-			Help: "How often a command was decided until it was answered.", Buckets: []float64{1, 2, 3, 5, maxAttempts}}),
-		conflicts: counter("docket_command_conflicts_total", "Attempts that lost to another command on the same streams."),
-		stale:     counter("docket_command_stale_total", "Attempts whose answer was not an append and that were made again without the cache."),
-		givenUp:   counter("docket_command_given_up_total", "Commands given up because others kept changing the same streams."),
+			Help: "How often a command was decided until it was accepted or refused.", Buckets: []float64{1, 2, 3, 5, maxAttempts}}),
+		conflicts: counter("docket_command_conflicts_total", "Attempts that a concurrent command on the same streams preceded."),
+		stale:     counter("docket_command_stale_total", "Attempts that appended nothing and were repeated without the cache."),
+		givenUp:   counter("docket_command_given_up_total", "Commands refused after the last attempt, as others kept changing the same streams."),
 
-		foldHits:   counter("docket_fold_cache_hits_total", "Aggregates found in memory."),
-		foldMisses: counter("docket_fold_cache_misses_total", "Aggregates folded from the beginning of their stream."),
+		foldHits:   counter("docket_fold_cache_hits_total", "Aggregates found in the cache."),
+		foldMisses: counter("docket_fold_cache_misses_total", "Aggregates folded from the first event of their stream."),
 	}
 }

@@ -6,23 +6,23 @@ import (
 	"docket/domain"
 )
 
-// CreateProject makes a draft that belongs to the caller. c.ID is given by this
-// method. Errors: those of domain.DecideProject and of every command.
-func (c *Commands) CreateProject(ctx context.Context, s domain.Scope, o Origin, cmd domain.CreateProject) (Done[domain.Project], error) {
+// CreateProject creates a draft whose owner is the caller; it sets cmd.ID. Errors:
+// those of domain.DecideProject and of every command.
+func (c *Commands) CreateProject(ctx context.Context, s domain.Scope, o Origin, cmd domain.CreateProject) (Result[domain.Project], error) {
 	id, err := newID[domain.ProjectID]()
 	if err != nil {
-		return Done[domain.Project]{}, err
+		return Result[domain.Project]{}, err
 	}
 	cmd.ID = id
-	return create(ctx, c, s, o, projects, id.UUID(), decideProject(cmd))
+	return change(ctx, c, s, o, projects.newStream(s.Tenant(), id.UUID()), decideProject(cmd))
 }
 
-// EditProject changes a project's fields.
-func (c *Commands) EditProject(ctx context.Context, s domain.Scope, o Origin, id domain.ProjectID, cmd domain.EditProject) (Done[domain.Project], error) {
-	return change(ctx, c, s, o, projects, id.UUID(),
+// EditProject changes a project's fields; it sets cmd.NewOwner.
+func (c *Commands) EditProject(ctx context.Context, s domain.Scope, o Origin, id domain.ProjectID, cmd domain.EditProject) (Result[domain.Project], error) {
+	return change(ctx, c, s, o, projects.in(s.Tenant(), id.UUID()),
 		func(ctx context.Context, a *attempt, by domain.Actor, p domain.Project) ([]domain.Event, error) {
 			if cmd.OwnerID.Set && cmd.OwnerID.Value != p.OwnerID {
-				m, err := look(ctx, a, memberships, s.Tenant(), cmd.OwnerID.Value.UUID())
+				m, err := load(ctx, a, memberships.in(s.Tenant(), cmd.OwnerID.Value.UUID()))
 				if err != nil {
 					return nil, err
 				}
@@ -32,12 +32,11 @@ func (c *Commands) EditProject(ctx context.Context, s domain.Scope, o Origin, id
 		})
 }
 
-// MoveProject takes a project along the workflow; cmd.FourEyes is given by this
-// method.
-func (c *Commands) MoveProject(ctx context.Context, s domain.Scope, o Origin, id domain.ProjectID, cmd domain.MoveProject) (Done[domain.Project], error) {
-	return change(ctx, c, s, o, projects, id.UUID(),
+// MoveProject moves a project to another status; it sets cmd.FourEyes.
+func (c *Commands) MoveProject(ctx context.Context, s domain.Scope, o Origin, id domain.ProjectID, cmd domain.MoveProject) (Result[domain.Project], error) {
+	return change(ctx, c, s, o, projects.in(s.Tenant(), id.UUID()),
 		func(ctx context.Context, a *attempt, by domain.Actor, p domain.Project) ([]domain.Event, error) {
-			t, err := look(ctx, a, tenants, s.Tenant(), s.Tenant().UUID())
+			t, err := load(ctx, a, tenants.in(s.Tenant(), s.Tenant().UUID()))
 			if err != nil {
 				return nil, err
 			}
@@ -46,9 +45,9 @@ func (c *Commands) MoveProject(ctx context.Context, s domain.Scope, o Origin, id
 		})
 }
 
-// DeleteProject ends a project, and with it its tasks.
-func (c *Commands) DeleteProject(ctx context.Context, s domain.Scope, o Origin, id domain.ProjectID, cmd domain.DeleteProject) (Done[domain.Project], error) {
-	return change(ctx, c, s, o, projects, id.UUID(), decideProject(cmd))
+// DeleteProject deletes a project, and with it its tasks.
+func (c *Commands) DeleteProject(ctx context.Context, s domain.Scope, o Origin, id domain.ProjectID, cmd domain.DeleteProject) (Result[domain.Project], error) {
+	return change(ctx, c, s, o, projects.in(s.Tenant(), id.UUID()), decideProject(cmd))
 }
 
 func decideProject(cmd domain.ProjectCommand) decision[domain.Project] {

@@ -11,15 +11,16 @@ import (
 	"github.com/google/uuid"
 )
 
-// Renames is the name of the subscription that carries users' new names into
-// the tenants that they are members of.
+// Renames is the name of the subscription that copies a user's new name into the
+// tenants of which they are a member.
 const Renames = "renames"
 
-// Rename gives a user another name; Renames carries it on. Seq is of the
-// platform's log, which no client sees.
-func (c *Commands) Rename(ctx context.Context, u domain.UserID, o Origin, cmd domain.RenameUser) (Done[domain.User], error) {
-	a, err := c.execute(ctx, o, func(ctx context.Context, a *attempt) (domain.Actor, error) {
-		user, err := look(ctx, a, users, domain.Platform, u.UUID())
+// Rename gives a user another name. The subscription Renames copies it into the
+// user's tenants. Result.Seq is of the platform's log, which no client sees.
+func (c *Commands) Rename(ctx context.Context, u domain.UserID, o Origin, cmd domain.RenameUser) (Result[domain.User], error) {
+	target := users.in(domain.Platform, u.UUID())
+	return execute(ctx, c, o, target, func(ctx context.Context, a *attempt) (domain.Actor, error) {
+		user, err := load(ctx, a, target)
 		if err != nil {
 			return domain.Actor{}, err
 		}
@@ -27,17 +28,12 @@ func (c *Commands) Rename(ctx context.Context, u domain.UserID, o Origin, cmd do
 		if err != nil {
 			return domain.Actor{}, err
 		}
-		a.answer = streamKey{domain.Platform, domain.Stream(domain.UserStream, u)}
-		a.write(domain.Platform, a.answer.stream, events)
+		a.write(target.key, events)
 		return domain.Actor{ID: u, Name: cmd.Name.Or(user.Name)}, nil
 	})
-	if err != nil {
-		return Done[domain.User]{}, err
-	}
-	return done(ctx, a, users)
 }
 
-// RenameInterest is what Renames has to do with a log.
+// RenameInterest says which events Renames handles: UserRenamed of the platform.
 func RenameInterest() feed.Interest {
 	carried := domain.UserRenamed{}.EventType()
 	i := feed.Interest{Handles: func(e domain.Recorded) bool { return e.Tenant == domain.Platform }}
@@ -50,8 +46,8 @@ func RenameInterest() feed.Interest {
 }
 
 // CarryRenames handles a page of Renames. It appends outside the page's
-// transaction: should that be rolled back, the page comes again, and a renaming
-// that was carried already changes nothing.
+// transaction: if that is rolled back the page comes again, and a name that was
+// copied already changes nothing.
 func (c *Commands) CarryRenames(ctx context.Context, p *feed.Page) error {
 	if p.Tenant != domain.Platform {
 		return nil
@@ -61,33 +57,35 @@ func (c *Commands) CarryRenames(ctx context.Context, p *feed.Page) error {
 		if !ok {
 			continue
 		}
-		if err := c.carryRename(ctx, r, renamed); err != nil {
-			return fmt.Errorf("carry renaming at seq %d: %w", r.Seq, err)
+		if err := c.copyName(ctx, r, renamed.Name.Value); err != nil {
+			return fmt.Errorf("copy the name of seq %d: %w", r.Seq, err)
 		}
 	}
 	return nil
 }
 
-func (c *Commands) carryRename(ctx context.Context, r domain.Recorded, renamed domain.UserRenamed) error {
+// copyName copies a user's new name into the memberships of the user.
+func (c *Commands) copyName(ctx context.Context, r domain.Recorded, name string) error {
 	u := domain.UserID(r.Stream.ID)
-	tenants, err := c.store.ClaimantsBut(ctx, domain.Platform, membershipsOf(u), uuid.Nil, maxTenantsOfUser)
+	ids, err := c.store.ClaimantsBut(ctx, domain.Platform, membershipsOf(u), uuid.Nil, maxTenantsOfUser)
 	if err != nil {
-		return unavailable(err)
+		return withCode(err)
 	}
-	for _, id := range tenants {
+	by := domain.Actor{ID: u, Name: name}
+	for _, id := range ids {
 		t := domain.TenantID(id)
 		o := Origin{RequestID: r.Meta.RequestID, Command: domain.CommandID(uuid.NewSHA1(r.Command.UUID(), id[:]))}
-		_, err := c.execute(ctx, o, func(ctx context.Context, a *attempt) (domain.Actor, error) {
-			by := domain.Actor{ID: u, Name: renamed.Name.Value}
-			m, err := look(ctx, a, memberships, t, u.UUID())
+		target := memberships.in(t, u.UUID())
+		_, err := execute(ctx, c, o, target, func(ctx context.Context, a *attempt) (domain.Actor, error) {
+			m, err := load(ctx, a, target)
 			if err != nil {
 				return by, err
 			}
-			events, err := domain.DecideMembership(m, by, domain.RenameMember{Name: renamed.Name.Value, UserVersion: r.Version})
+			events, err := domain.DecideMembership(m, by, domain.RenameMember{Name: name, UserVersion: r.Version})
 			if err != nil {
 				return by, err
 			}
-			a.write(t, domain.Stream(domain.MemberStream, u), events)
+			a.write(target.key, events)
 			return by, nil
 		})
 		if err != nil {
@@ -97,12 +95,12 @@ func (c *Commands) carryRename(ctx context.Context, r domain.Recorded, renamed d
 	return nil
 }
 
-// maxTenantsOfUser bounds how many tenants one renaming is carried to.
+// maxTenantsOfUser bounds how many tenants one new name is copied to.
 const maxTenantsOfUser = 10_000
 
-// membershipsOf is the kind of the claims, in the platform's log, that say which
-// tenants a user is a member of. They are taken and given back with the
-// membership's events, so they are exact where a read model may lag.
+// membershipsOf is the kind of the claims, in the platform's log, that say of which
+// tenants a user is a member. The commits of the membership's events take and
+// release them, so they are exact where a read model may lag.
 func membershipsOf(u domain.UserID) eventstore.ClaimKind {
 	return eventstore.ClaimKind("memberships/" + u.String())
 }

@@ -83,7 +83,7 @@ func (s *Server) register(ctx context.Context, t domain.TenantID, in *struct {
 }, error) {
 	done, err := s.commands.Register(ctx, t, origin(ctx), commands.Registration{
 		Email: in.Body.Email, Password: in.Body.Password, Name: in.Body.Name,
-		Visitor: commands.Visitor{Local: in.local, SetupCode: in.Body.SetupCode},
+		Registrant: commands.Registrant{Local: in.local, SetupCode: in.Body.SetupCode},
 	})
 	if err != nil {
 		return nil, err

@@ -82,7 +82,7 @@ func (s *Server) recall(ctx huma.Context, next func(huma.Context)) {
 		},
 		replayed: func() { ctx.SetHeader(replayedHeader, "true") },
 	}
-	if err := s.commands.Recall(ctx.Context(), k.Key); err != nil {
+	if err := s.commands.FindRecord(ctx.Context(), k.Key); err != nil {
 		s.router.refuse(ctx, err)
 		return
 	}
@@ -137,7 +137,7 @@ func remembering[I, O any](s *Server, op operation, handle func(context.Context,
 			return nil, nil
 		}
 		out, err := handle(ctx, in)
-		if !k.Replayed() && !k.Kept() {
+		if !k.Replayed() && !k.Recorded() {
 			var keepErr error
 			if err, keepErr = s.keep(ctx, op, k, err); keepErr != nil {
 				return nil, keepErr
@@ -181,7 +181,7 @@ func aside[T any](ctx context.Context, make func() (T, error)) (T, error) {
 // have refused, had they known, is as little remembered as if they had.
 func (s *Server) keep(ctx context.Context, op operation, k *keyed, err error) (answer, failed error) {
 	if err == nil {
-		return nil, s.commands.Keep(ctx, k.Key, nil)
+		return nil, s.commands.Record(ctx, k.Key, nil)
 	}
 	if errors.Is(err, domain.ErrScopeStale) {
 		return err, nil
@@ -200,7 +200,7 @@ func (s *Server) keep(ctx context.Context, op operation, k *keyed, err error) (a
 	if err != nil {
 		return nil, err
 	}
-	return p, s.commands.Keep(ctx, k.Key, body)
+	return p, s.commands.Record(ctx, k.Key, body)
 }
 
 // gate is the refusal of the gates, were they asked again now, for a problem that

@@ -73,7 +73,7 @@ func (s *Server) listTenants(ctx context.Context, u domain.UserID, in *struct{ P
 
 func (s *Server) joinTenant(ctx context.Context, u domain.UserID, in *struct{ Visit }) (*changed[memberBody], error) {
 	t := callerOf(ctx).tenant
-	done, err := s.commands.Join(ctx, t, u, origin(ctx), commands.Visitor{Local: in.local})
+	done, err := s.commands.Join(ctx, t, u, origin(ctx), commands.Registrant{Local: in.local})
 	if err != nil {
 		return nil, err
 	}

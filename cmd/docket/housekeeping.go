@@ -28,12 +28,12 @@ func startHousekeeping(cmds *commands.Commands, log *slog.Logger) *housekeeping 
 		rounds := time.NewTicker(housekeepingEvery)
 		defer rounds.Stop()
 		for {
-			n, err := cmds.ForgetKeys(ctx, time.Now())
+			n, err := cmds.DeleteExpiredRecords(ctx, time.Now())
 			if err != nil && ctx.Err() == nil {
 				log.Warn("housekeeping failed; it is tried again later", "error", err)
 			}
 			if n > 0 {
-				log.Info("forgot Idempotency-Keys that were kept long enough", "keys", n)
+				log.Info("deleted expired idempotency records", "records", n)
 			}
 			select {
 			case <-rounds.C:

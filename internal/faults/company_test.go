@@ -52,7 +52,7 @@ func newCompany(t *testing.T) *company {
 func (c *company) register(name string) domain.UserID {
 	c.t.Helper()
 	done, err := c.one.Register(c.t.Context(), c.tenant, commands.Origin{}, commands.Registration{
-		Email: name + "@example.org", Password: password, Name: name, Visitor: commands.Visitor{Local: true},
+		Email: name + "@example.org", Password: password, Name: name, Registrant: commands.Registrant{Local: true},
 	})
 	if err != nil {
 		c.t.Fatal(err)

@@ -155,7 +155,7 @@ func (c *company) restore(t *testing.T) {
 		}
 		switch role(other) {
 		case "":
-			if _, err := c.one.Join(t.Context(), c.tenant, other, commands.Origin{}, commands.Visitor{}); err != nil {
+			if _, err := c.one.Join(t.Context(), c.tenant, other, commands.Origin{}, commands.Registrant{}); err != nil {
 				t.Fatal(err)
 			}
 			c.give(c.one, stays, other, domain.Owner)
