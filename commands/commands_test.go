@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"testing"
+	"time"
 
 	"docket/accounts"
 	"docket/commands"
@@ -19,15 +20,14 @@ func TestMain(m *testing.M) { os.Exit(pgtest.Run(m)) }
 
 const password = "correct horse battery"
 
-// world is one database with two replicas' commands on it.
+// world is one database with the commands of two replicas, each with its own cache.
 type world struct {
-	t       *testing.T
-	engine  *pgxpool.Pool
-	store   *eventstore.Store
-	one     *commands.Commands
-	two     *commands.Commands
-	def     domain.TenantID
-	session *accounts.Sessions
+	t        *testing.T
+	engine   *pgxpool.Pool
+	store    *eventstore.Store
+	one, two *commands.Commands
+	def      domain.TenantID
+	session  *accounts.Sessions
 }
 
 func newWorld(t *testing.T) *world {
@@ -75,10 +75,18 @@ func (w *world) scope(c *commands.Commands, u domain.UserID) domain.Scope {
 	return s
 }
 
-func (w *world) wants(err error, code domain.Code) {
+// bounded is a context that outlives a failed assertion and ends after a minute.
+func bounded(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// wantCode fails the test unless err is a refusal with the code.
+func (w *world) wantCode(err error, code domain.Code) {
 	w.t.Helper()
 	if domain.CodeOf(err) != code || err == nil {
-		w.t.Fatalf("got %v, want %s", err, code)
+		w.t.Fatalf("error is %v, want code %s", err, code)
 	}
 }
 
@@ -89,54 +97,55 @@ func TestRegistration(t *testing.T) {
 	far := commands.Registration{Email: "ann@example.org", Password: password, Name: "Ann"}
 
 	_, err := w.one.Register(ctx, w.def, commands.Origin{}, far)
-	w.wants(err, domain.CodeSetupCodeRequired)
+	w.wantCode(err, domain.CodeSetupCodeRequired)
 	far.Registrant.SetupCode = "let-me-i"
 	_, err = w.one.Register(ctx, w.def, commands.Origin{}, far)
-	w.wants(err, domain.CodeSetupCodeRequired)
+	w.wantCode(err, domain.CodeSetupCodeRequired)
 	far.Registrant.SetupCode = "let-me-in"
 	ann, err := w.one.Register(ctx, w.def, commands.Origin{}, far)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if s := w.scope(w.two, ann.State.ID); s.Actor().Role != domain.Owner {
-		t.Fatalf("the first is %s, not owner", s.Actor().Role)
+		t.Fatalf("the first user has the role %s, want owner", s.Actor().Role)
 	}
 	bob := w.register("bob@example.org")
 	if s := w.scope(w.two, bob); s.Actor().Role != domain.Member {
-		t.Fatalf("the second is %s, not member", s.Actor().Role)
+		t.Fatalf("the second user has the role %s, want member", s.Actor().Role)
 	}
 	far.Email = "ANN@example.org"
 	_, err = w.one.Register(ctx, w.def, commands.Origin{}, far)
-	w.wants(err, domain.CodeEmailTaken)
+	w.wantCode(err, domain.CodeEmailTaken)
 	far.Email, far.Password = "new@example.org", "short"
 	_, err = w.one.Register(ctx, w.def, commands.Origin{}, far)
-	w.wants(err, domain.CodeValidationFailed)
+	w.wantCode(err, domain.CodeValidationFailed)
 	_, err = w.one.Register(ctx, domain.Platform, commands.Origin{}, commands.Registration{Email: "x@example.org", Password: password, Name: "X"})
-	w.wants(err, domain.CodeRegistrationClosed)
+	w.wantCode(err, domain.CodeRegistrationClosed)
 
 	if _, err := w.session.Login(ctx, "aNN@example.org", password, ann.State.CreatedAt); err != nil {
 		t.Fatalf("login: %v", err)
 	}
-	for _, c := range [][2]string{{"ann@example.org", password + "x"}, {"nobody@example.org", password}} {
+	for _, c := range [][2]string{{"ann@example.org", password + "x"}, {"unknown@example.org", password}} {
 		_, err := w.session.Login(ctx, c[0], c[1], ann.State.CreatedAt)
-		w.wants(err, domain.CodeUnauthenticated)
+		w.wantCode(err, domain.CodeUnauthenticated)
 	}
 }
 
-// Of many who register at the same moment exactly one founds the tenant.
-func TestOneFounder(t *testing.T) {
+// Of several concurrent registrations exactly one founds the tenant.
+func TestConcurrentFounders(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
+	ctx := bounded(t)
 	const n = 6
 	ids := make(chan domain.UserID, n)
 	for i := range n {
 		c := []*commands.Commands{w.one, w.two}[i%2]
 		go func() {
-			done, err := c.Register(context.WithoutCancel(t.Context()), w.def, commands.Origin{}, commands.Registration{
+			done, err := c.Register(ctx, w.def, commands.Origin{}, commands.Registration{
 				Email: string(rune('a'+i)) + "@example.org", Password: password, Name: "N", Registrant: commands.Registrant{Local: true},
 			})
 			if err != nil {
-				t.Error(err)
+				t.Errorf("register user %d: %v", i, err)
 			}
 			ids <- done.State.ID
 		}()
@@ -163,15 +172,15 @@ func TestTenants(t *testing.T) {
 		t.Fatal(err)
 	}
 	if acme.State.Version != 1 || acme.Seq != 2 {
-		t.Fatalf("created at version %d, seq %d", acme.State.Version, acme.Seq)
+		t.Fatalf("created at version %d, seq %d, want version 1, seq 2", acme.State.Version, acme.Seq)
 	}
 	_, err = w.two.CreateTenant(ctx, bob, commands.Origin{}, commands.NewTenant{Name: "Acme 2", Slug: "acme"})
-	w.wants(err, domain.CodeSlugTaken)
+	w.wantCode(err, domain.CodeSlugTaken)
 	if id, found, err := w.two.TenantBySlug(ctx, "acme"); err != nil || !found || id != acme.State.ID {
-		t.Fatalf("acme by slug: %v %v %v", id, found, err)
+		t.Fatalf("tenant by slug is %s (found: %t, error %v), want %s", id, found, err, acme.State.ID)
 	}
 	_, err = w.two.Join(ctx, acme.State.ID, bob, commands.Origin{}, commands.Registrant{})
-	w.wants(err, domain.CodeRegistrationClosed)
+	w.wantCode(err, domain.CodeRegistrationClosed)
 	scope, err := w.one.Admit(ctx, acme.State.ID, ann, false)
 	if err != nil {
 		t.Fatal(err)
@@ -181,23 +190,23 @@ func TestTenants(t *testing.T) {
 	}, domain.Edit[*string]{}); err != nil {
 		t.Fatal(err)
 	}
-	// two has the closed tenant in its cache; it must not refuse on that.
+	// Replica two has the closed tenant in its cache and must not refuse because of it.
 	m, err := w.two.Join(ctx, acme.State.ID, bob, commands.Origin{}, commands.Registrant{})
 	if err != nil || m.State.Role != domain.Viewer {
-		t.Fatalf("join: %v %v", m, err)
+		t.Fatalf("join with role %q, error %v, want %q", m.State.Role, err, domain.Viewer)
 	}
 	_, err = w.one.Join(ctx, acme.State.ID, bob, commands.Origin{}, commands.Registrant{})
-	w.wants(err, domain.CodeAlreadyMember)
+	w.wantCode(err, domain.CodeAlreadyMember)
 	_, err = w.one.Admit(ctx, domain.TenantID(acme.State.ID.UUID()), domain.UserID{9}, false)
-	w.wants(err, domain.CodeTenantAccessDenied)
+	w.wantCode(err, domain.CodeTenantAccessDenied)
 }
 
-// Two owners who go, or demote each other, at the same moment on two replicas
-// always leave one.
-func TestAnOwnerStays(t *testing.T) {
+// When two owners leave, or demote each other, concurrently on two replicas, one
+// remains.
+func TestOneOwnerRemains(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	ctx := t.Context()
+	ctx := bounded(t)
 	ann, bob := w.register("ann@example.org"), w.register("bob@example.org")
 	promote := func(by, who domain.UserID) {
 		t.Helper()
@@ -216,7 +225,7 @@ func TestAnOwnerStays(t *testing.T) {
 		return s.Actor().Role
 	}
 	_, err := w.one.RemoveMember(ctx, w.scope(w.one, ann), commands.Origin{}, ann, domain.RemoveMember{})
-	w.wants(err, domain.CodeLastOwner)
+	w.wantCode(err, domain.CodeLastOwner)
 	promote(ann, bob)
 	for round := range 20 {
 		annScope, bobScope := w.scope(w.one, ann), w.scope(w.two, bob)
@@ -246,18 +255,18 @@ func TestAnOwnerStays(t *testing.T) {
 			case domain.CodeOf(err) == domain.CodeLastOwner, domain.CodeOf(err) == domain.CodeInsufficientRole:
 				refused++
 			default:
-				t.Fatal(err)
+				t.Fatalf("round %d: error is %v, want last-owner or insufficient-role", round, err)
 			}
 		}
 		if refused != 1 {
-			t.Fatalf("round %d: %d refused, want 1", round, refused)
+			t.Fatalf("round %d: %d of 2 commands refused, want 1", round, refused)
 		}
 		stays, goes := ann, bob
 		if role(ann) != domain.Owner {
 			stays, goes = bob, ann
 		}
 		if role(stays) != domain.Owner || role(goes) == domain.Owner {
-			t.Fatalf("round %d: roles %q and %q", round, role(stays), role(goes))
+			t.Fatalf("round %d: the roles are %q and %q, want one owner", round, role(stays), role(goes))
 		}
 		if role(goes) == "" {
 			if _, err := w.one.Join(ctx, w.def, goes, commands.Origin{}, commands.Registrant{}); err != nil {
@@ -268,8 +277,8 @@ func TestAnOwnerStays(t *testing.T) {
 	}
 }
 
-// A role that was revoked on one replica is not obeyed on another that still
-// has it in its cache.
+// A role that was revoked on one replica has no effect on another, whose cache still
+// has it.
 func TestRevokedRole(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -283,12 +292,12 @@ func TestRevokedRole(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := w.two.CreateProject(ctx, scope, commands.Origin{}, domain.CreateProject{Name: "P", Visibility: domain.Private})
-	w.wants(err, domain.CodeInsufficientRole)
+	w.wantCode(err, domain.CodeInsufficientRole)
 	if _, err := w.one.RemoveMember(ctx, w.scope(w.one, ann), commands.Origin{}, bob, domain.RemoveMember{}); err != nil {
 		t.Fatal(err)
 	}
 	_, err = w.two.CreateProject(ctx, scope, commands.Origin{}, domain.CreateProject{Name: "P", Visibility: domain.Private})
-	w.wants(err, domain.CodeTenantAccessDenied)
+	w.wantCode(err, domain.CodeTenantAccessDenied)
 }
 
 func TestProjectsAndTasks(t *testing.T) {
@@ -307,41 +316,41 @@ func TestProjectsAndTasks(t *testing.T) {
 		t.Fatal(err)
 	}
 	if task.Seq != p.Seq+1 {
-		t.Fatalf("seq %d after %d", task.Seq, p.Seq)
+		t.Fatalf("the task has seq %d, want %d", task.Seq, p.Seq+1)
 	}
-	nobody := domain.UserID{7}
-	_, err = w.one.CreateTask(ctx, a, commands.Origin{}, p.State.ID, domain.CreateTask{Title: "T", Priority: domain.Normal, AssigneeID: &nobody})
-	w.wants(err, domain.CodeValidationFailed)
+	stranger := domain.UserID{7}
+	_, err = w.one.CreateTask(ctx, a, commands.Origin{}, p.State.ID, domain.CreateTask{Title: "T", Priority: domain.Normal, AssigneeID: &stranger})
+	w.wantCode(err, domain.CodeValidationFailed)
 
-	// Nothing changed: no event, the stream's last seq.
+	// An edit without a change appends nothing and returns the stream's last seq.
 	same, err := w.two.EditTask(ctx, b, commands.Origin{}, task.State.ID, domain.EditTask{Title: domain.To("T")})
 	if err != nil || same.Seq != task.Seq || same.State.Version != 1 {
-		t.Fatalf("no-op: %+v %v", same, err)
+		t.Fatalf("edit without a change: seq %d, version %d, error %v, want seq %d, version 1", same.Seq, same.State.Version, err, task.Seq)
 	}
 	if _, err := w.one.EditTask(ctx, a, commands.Origin{}, task.State.ID, domain.EditTask{Title: domain.To("U")}); err != nil {
 		t.Fatal(err)
 	}
-	// two holds version 1 in its cache: it conflicts, reads the delta and goes on.
+	// Replica two has version 1 in its cache: it conflicts, loads the new event and retries.
 	both, err := w.two.EditTask(ctx, b, commands.Origin{}, task.State.ID, domain.EditTask{Status: domain.To(domain.Done)})
 	if err != nil || both.State.Title != "U" || both.State.Version != 3 {
-		t.Fatalf("after a conflict: %+v %v", both, err)
+		t.Fatalf("after a conflict: title %q, version %d, error %v, want title U, version 3", both.State.Title, both.State.Version, err)
 	}
 	_, err = w.one.EditTask(ctx, a, commands.Origin{}, task.State.ID, domain.EditTask{IfMatch: domain.IfVersion(1), Title: domain.To("V")})
-	w.wants(err, domain.CodeVersionConflict)
+	w.wantCode(err, domain.CodeVersionConflict)
 
 	if _, err := w.one.MoveProject(ctx, a, commands.Origin{}, p.State.ID, domain.MoveProject{To: domain.Cancelled}); err != nil {
 		t.Fatal(err)
 	}
 	_, err = w.two.CreateTask(ctx, b, commands.Origin{}, p.State.ID, domain.CreateTask{Title: "T", Priority: domain.Normal})
-	w.wants(err, domain.CodeProjectClosed)
+	w.wantCode(err, domain.CodeProjectClosed)
 	if _, err := w.one.DeleteProject(ctx, a, commands.Origin{}, p.State.ID, domain.DeleteProject{}); err != nil {
 		t.Fatal(err)
 	}
 	_, err = w.two.EditTask(ctx, b, commands.Origin{}, task.State.ID, domain.EditTask{Title: domain.To("V")})
-	w.wants(err, domain.CodeNotFound)
+	w.wantCode(err, domain.CodeNotFound)
 
 	events, err := w.store.Load(ctx, w.def, domain.Stream(domain.ProjectStream, p.State.ID), 0)
 	if err != nil || len(events) != 3 || events[0].Meta.RequestID != "r1" || events[0].ActorName() != "bob@example.org" {
-		t.Fatalf("history: %+v %v", events, err)
+		t.Fatalf("the project's stream has %d events, error %v, want 3, the first of request r1 by bob: %+v", len(events), err, events)
 	}
 }

@@ -1,7 +1,6 @@
 package commands_test
 
 import (
-	"context"
 	"slices"
 	"sync"
 	"testing"
@@ -26,23 +25,23 @@ func TestComments(t *testing.T) {
 		t.Fatal(err)
 	}
 	c, err := w.two.CreateComment(ctx, b, commands.Origin{}, task.State.ID, domain.CreateComment{
-		Body: "see @ANN@example.org, @nobody@example.org and x@bob@example.org."})
+		Body: "see @ANN@example.org, @unknown@example.org and x@bob@example.org."})
 	if err != nil || c.State.AuthorID != bob || !slices.Equal(c.State.Mentions, []domain.UserID{ann}) {
-		t.Fatalf("%+v %v", c, err)
+		t.Fatalf("comment by %s mentions %v, error %v, want by %s, mentions %v", c.State.AuthorID, c.State.Mentions, err, bob, ann)
 	}
 	_, err = w.one.EditComment(ctx, a, commands.Origin{}, c.State.ID, domain.EditComment{Body: domain.To("x")})
-	w.wants(err, domain.CodeNotYours)
+	w.wantCode(err, domain.CodeNotYours)
 	edited, err := w.two.EditComment(ctx, b, commands.Origin{}, c.State.ID, domain.EditComment{Body: domain.To("@ann@example.org again, @bob@example.org")})
 	if err != nil || edited.State.Version != 2 || !slices.Equal(edited.State.Mentions, []domain.UserID{ann, bob}) {
-		t.Fatalf("%+v %v", edited, err)
+		t.Fatalf("edited: version %d mentions %v, error %v, want version 2, mentions %v and %v", edited.State.Version, edited.State.Mentions, err, ann, bob)
 	}
 	if _, err := w.one.DeleteComment(ctx, a, commands.Origin{}, c.State.ID, domain.DeleteComment{}); err != nil {
 		t.Fatal(err)
 	}
 	_, err = w.two.EditComment(ctx, b, commands.Origin{}, c.State.ID, domain.EditComment{Body: domain.To("x")})
-	w.wants(err, domain.CodeNotFound)
+	w.wantCode(err, domain.CodeNotFound)
 	_, err = w.two.CreateComment(ctx, b, commands.Origin{}, domain.TaskID(p.State.ID), domain.CreateComment{Body: "x"})
-	w.wants(err, domain.CodeNotFound)
+	w.wantCode(err, domain.CodeNotFound)
 }
 
 func TestFourEyes(t *testing.T) {
@@ -65,13 +64,14 @@ func TestFourEyes(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = w.one.MoveProject(ctx, a, commands.Origin{}, p.State.ID, domain.MoveProject{To: domain.Approved})
-	w.wants(err, domain.CodeNotYours)
+	w.wantCode(err, domain.CodeNotYours)
 	if _, err := w.two.MoveProject(ctx, w.scope(w.two, bob), commands.Origin{}, p.State.ID, domain.MoveProject{To: domain.Approved}); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// A new name reaches every tenant that the user is in, once, and none that they left.
+// A new name is copied once into every tenant of which the user is a member, and into
+// no other.
 func TestRename(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -102,28 +102,28 @@ func TestRename(t *testing.T) {
 	}
 	events, err := w.store.Load(ctx, domain.Platform, domain.Stream(domain.UserStream, bob), 0)
 	if err != nil || len(events) != 3 {
-		t.Fatalf("%d events, %v", len(events), err)
+		t.Fatalf("the user's stream has %d events, error %v, want 3", len(events), err)
 	}
-	// The page comes twice, and on two replicas at the same moment.
-	var carried sync.WaitGroup
+	// Two replicas handle the page concurrently, one of them twice.
+	var handled sync.WaitGroup
 	for _, c := range []*commands.Commands{w.one, w.two, w.one} {
-		carried.Go(func() {
-			if err := c.CarryRenames(context.WithoutCancel(ctx), &feed.Page{Tenant: domain.Platform, Events: events}); err != nil {
+		handled.Go(func() {
+			if err := c.CarryRenames(bounded(t), &feed.Page{Tenant: domain.Platform, Events: events}); err != nil {
 				t.Error(err)
 			}
 		})
 	}
-	carried.Wait()
+	handled.Wait()
 	for tenant, want := range map[domain.TenantID]int{w.def: 3, acme.State.ID: 3, left.State.ID: 2} {
 		got, err := w.store.Load(ctx, tenant, domain.Stream(domain.MemberStream, bob), 0)
 		if err != nil || len(got) > want || len(got) < min(want, 2) {
-			t.Errorf("%d events in %s, want at most %d: %v", len(got), tenant, want, err)
+			t.Errorf("the membership in %s has %d events, error %v, want 2 to %d", tenant, len(got), err, want)
 		}
 		s, err := w.two.Admit(ctx, tenant, bob, true)
 		if tenant == left.State.ID {
-			w.wants(err, domain.CodeTenantAccessDenied)
+			w.wantCode(err, domain.CodeTenantAccessDenied)
 		} else if err != nil || s.Actor().Name != "Rob" {
-			t.Errorf("the name in %s is %q, %v", tenant, s.Actor().Name, err)
+			t.Errorf("the name in %s is %q, error %v, want Rob", tenant, s.Actor().Name, err)
 		}
 	}
 }

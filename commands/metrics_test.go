@@ -12,18 +12,18 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// rivals is a store in which, before each append, another command gets in first.
-type rivals struct {
+// busyStore is a store that runs another command before each append.
+type busyStore struct {
 	commands.Store
 	before func()
 }
 
-func (r *rivals) Append(ctx context.Context, c eventstore.Commit) (eventstore.Appended, error) {
-	r.before()
-	return r.Store.Append(ctx, c)
+func (s *busyStore) Append(ctx context.Context, c eventstore.Commit) (eventstore.Appended, error) {
+	s.before()
+	return s.Store.Append(ctx, c)
 }
 
-// measured is what a registry has, by name; of a histogram the sum.
+// measured returns the values of a registry by name; of a histogram the sum.
 func measured(t *testing.T, r *prometheus.Registry) map[string]float64 {
 	t.Helper()
 	families, err := r.Gather()
@@ -38,23 +38,23 @@ func measured(t *testing.T, r *prometheus.Registry) map[string]float64 {
 	return all
 }
 
-// Attempts, conflicts and what the cache did are counted.
-func TestCommandsAreCounted(t *testing.T) {
+// Metrics count attempts, conflicts and the uses of the cache.
+func TestMetrics(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	ann := w.register("ann@example.org")
 	scope := w.scope(w.two, ann)
-	reg, busy := prometheus.NewRegistry(), &rivals{Store: w.store, before: func() {}}
+	reg, busy := prometheus.NewRegistry(), &busyStore{Store: w.store, before: func() {}}
 	cmds, err := commands.New(commands.Config{Store: busy, Metrics: reg})
 	if err != nil {
 		t.Fatal(err)
 	}
-	wants := func(want map[string]float64) {
+	wantMetrics := func(want map[string]float64) {
 		t.Helper()
 		got := measured(t, reg)
 		for name, value := range want {
 			if have, ok := got[name]; !ok || have != value {
-				t.Errorf("%s is %v (there: %t), want %v", name, have, ok, value)
+				t.Errorf("%s is %v (registered: %t), want %v", name, have, ok, value)
 			}
 		}
 	}
@@ -62,7 +62,7 @@ func TestCommandsAreCounted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wants(map[string]float64{
+	wantMetrics(map[string]float64{
 		"docket_command_attempts": 1, "docket_command_conflicts_total": 0, "docket_command_given_up_total": 0,
 		"docket_fold_cache_misses_total": 1, "docket_fold_cache_hits_total": 0, "docket_fold_cache_entries": 2,
 	})
@@ -73,14 +73,14 @@ func TestCommandsAreCounted(t *testing.T) {
 		_, err := c.EditProject(t.Context(), scope, commands.Origin{}, p.State.ID, domain.EditProject{Name: domain.To(fmt.Sprint("P ", names))})
 		return err
 	}
-	// Always beaten: each of the ten attempts is a conflict.
+	// Another command precedes each of the ten attempts, so each is a conflict.
 	busy.before = func() {
 		if err := rename(w.two); err != nil {
 			t.Error(err)
 		}
 	}
-	w.wants(rename(cmds), domain.CodeConcurrentUpdate)
-	wants(map[string]float64{
+	w.wantCode(rename(cmds), domain.CodeConcurrentUpdate)
+	wantMetrics(map[string]float64{
 		"docket_command_attempts": 11, "docket_command_conflicts_total": 10, "docket_command_given_up_total": 1,
 		"docket_command_stale_total": 0, "docket_fold_cache_misses_total": 1, "docket_fold_cache_hits_total": 20,
 	})

@@ -11,8 +11,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// beyond are events as only a newer version of Docket writes them, by what is new.
-var beyond = map[string]struct {
+// newerEvents are events of a newer version of Docket, by what is new in them.
+var newerEvents = map[string]struct {
 	eventType string
 	schema    int
 	data      string
@@ -25,34 +25,34 @@ var beyond = map[string]struct {
 		`{"actor_name":{"$p":{"subject":"01a2089e-4db8-7f7c-b258-421961d6e560","key":"k1","value":{"ct":"c2VjcmV0"}}}}`},
 }
 
-// A command that would have to decide on what this version can't read decides
-// nothing: it fails with domain.ErrUnknownEvent, and nothing is appended.
-func TestCommandsOnWhatANewerVersionWrote(t *testing.T) {
+// A command on an aggregate that this version can't read fails with
+// domain.ErrUnknownEvent and appends nothing.
+func TestCommandsOnNewerEvents(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	ctx := t.Context()
 	ann := w.register("ann@example.org")
 	s := w.scope(w.one, ann)
-	for name, e := range beyond {
-		made, err := w.one.CreateProject(ctx, s, commands.Origin{}, domain.CreateProject{Name: "P", Visibility: domain.Private})
+	for name, e := range newerEvents {
+		created, err := w.one.CreateProject(ctx, s, commands.Origin{}, domain.CreateProject{Name: "P", Visibility: domain.Private})
 		if err != nil {
 			t.Fatal(err)
 		}
-		p := made.State.ID
-		// Until now replica one has the project in memory, and two hasn't.
+		p := created.State.ID
+		// Replica one has the project in its cache, two hasn't.
 		w.insert(w.def, domain.Stream(domain.ProjectStream, p), 2, e.eventType, e.schema, e.data, e.meta)
 		head := w.head(w.def)
 		for replica, c := range map[string]*commands.Commands{"one": w.one, "two": w.two} {
 			for what, err := range map[string]error{
-				"edit":    second(c.EditProject(ctx, s, commands.Origin{}, p, domain.EditProject{Name: domain.To("Q")})),
-				"nothing": second(c.EditProject(ctx, s, commands.Origin{}, p, domain.EditProject{Name: domain.To("P")})),
-				"wrong":   second(c.EditProject(ctx, s, commands.Origin{}, p, domain.EditProject{IfMatch: domain.IfVersion(1), Name: domain.To("Q")})),
-				"move":    second(c.MoveProject(ctx, s, commands.Origin{}, p, domain.MoveProject{To: domain.Submitted})),
-				"guard":   second(c.CreateTask(ctx, s, commands.Origin{}, p, domain.CreateTask{Title: "T"})),
-				"delete":  second(c.DeleteProject(ctx, s, commands.Origin{}, p, domain.DeleteProject{})),
+				"edit":    errorOf(c.EditProject(ctx, s, commands.Origin{}, p, domain.EditProject{Name: domain.To("Q")})),
+				"nothing": errorOf(c.EditProject(ctx, s, commands.Origin{}, p, domain.EditProject{Name: domain.To("P")})),
+				"wrong":   errorOf(c.EditProject(ctx, s, commands.Origin{}, p, domain.EditProject{IfMatch: domain.IfVersion(1), Name: domain.To("Q")})),
+				"move":    errorOf(c.MoveProject(ctx, s, commands.Origin{}, p, domain.MoveProject{To: domain.Submitted})),
+				"guard":   errorOf(c.CreateTask(ctx, s, commands.Origin{}, p, domain.CreateTask{Title: "T"})),
+				"delete":  errorOf(c.DeleteProject(ctx, s, commands.Origin{}, p, domain.DeleteProject{})),
 			} {
 				if !errors.Is(err, domain.ErrUnknownEvent) || domain.CodeOf(err) != domain.CodeInternal {
-					t.Errorf("%s new, replica %s, %s: got %v, want ErrUnknownEvent and no refusal", name, replica, what, err)
+					t.Errorf("%s new, replica %s, %s: error is %v, want ErrUnknownEvent and no refusal", name, replica, what, err)
 				}
 			}
 		}
@@ -60,14 +60,14 @@ func TestCommandsOnWhatANewerVersionWrote(t *testing.T) {
 			t.Errorf("%s new: %d events were appended", name, now-head)
 		}
 	}
-	// What it can read goes on.
+	// Commands on other aggregates still work.
 	if _, err := w.one.CreateProject(ctx, s, commands.Origin{}, domain.CreateProject{Name: "P", Visibility: domain.Private}); err != nil {
 		t.Error(err)
 	}
 }
 
-// One whose membership this version can't read is neither let in nor turned away.
-func TestMembersOfANewerVersion(t *testing.T) {
+// A user whose membership this version can't read is neither admitted nor refused.
+func TestMembershipWithNewerEvents(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	ctx := t.Context()
@@ -77,14 +77,14 @@ func TestMembersOfANewerVersion(t *testing.T) {
 	w.insert(w.def, domain.Stream(domain.MemberStream, bob), 2, "member.promoted", 1, `{}`, `{}`)
 	for replica, c := range map[string]*commands.Commands{"one": w.one, "two": w.two} {
 		if _, err := c.Admit(ctx, w.def, bob, true); !errors.Is(err, domain.ErrUnknownEvent) {
-			t.Errorf("replica %s: admitted, or refused with %v", replica, err)
+			t.Errorf("replica %s: Admit returns the error %v, want ErrUnknownEvent", replica, err)
 		}
 		_, err := c.CreateProject(ctx, s, commands.Origin{}, domain.CreateProject{Name: "P", Visibility: domain.Private})
 		if !errors.Is(err, domain.ErrUnknownEvent) {
-			t.Errorf("replica %s: %v", replica, err)
+			t.Errorf("replica %s: CreateProject returns the error %v, want ErrUnknownEvent", replica, err)
 		}
 	}
-	// His new name is left to be carried by one who can read the membership.
+	// A replica that can read the membership has to copy the new name.
 	if _, err := w.one.Rename(ctx, bob, commands.Origin{}, domain.RenameUser{Name: domain.To("Rob")}); err != nil {
 		t.Fatal(err)
 	}
@@ -94,13 +94,14 @@ func TestMembersOfANewerVersion(t *testing.T) {
 	}
 	err = w.one.CarryRenames(ctx, &feed.Page{Tenant: domain.Platform, Events: events})
 	if !errors.Is(err, domain.ErrUnknownEvent) {
-		t.Errorf("the page of renamings was answered with %v, want ErrUnknownEvent: it would be parked", err)
+		t.Errorf("the page of Renames returns the error %v, want ErrUnknownEvent; any other parks it", err)
 	}
 }
 
-func second[T any](_ T, err error) error { return err }
+// errorOf drops the result of a command.
+func errorOf[T any](_ T, err error) error { return err }
 
-// head is the last seq of a tenant.
+// head is a tenant's last seq.
 func (w *world) head(t domain.TenantID) (seq int64) {
 	w.t.Helper()
 	if err := w.engine.QueryRow(w.t.Context(), `select max(seq) from events where tenant_id = $1`, t.UUID()).Scan(&seq); err != nil {
@@ -109,8 +110,8 @@ func (w *world) head(t domain.TenantID) (seq int64) {
 	return seq
 }
 
-// insert writes an event at the end of a tenant's log, as another version of
-// Docket would.
+// insert inserts an event at the end of a tenant's log, as another version of Docket
+// would.
 func (w *world) insert(t domain.TenantID, stream domain.StreamID, version int, eventType string, schema int, data, meta string) {
 	w.t.Helper()
 	_, err := w.engine.Exec(w.t.Context(), `insert into events (tenant_id, seq, stream_type, stream_id, version, type, schema_version,

@@ -8,9 +8,10 @@ import (
 	"docket/eventstore/feed"
 )
 
-// A renaming that is carried late leaves those alone who joined under a newer
-// name. Schema version 1 of member.joined can't tell that, and is renamed twice.
-func TestRenameCarriedAfterJoining(t *testing.T) {
+// An older name that arrives late doesn't replace the newer one with which a user
+// joined. Schema version 1 of member.joined lacks the user's version, so there the
+// names are copied.
+func TestRenameAfterJoining(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	ctx := t.Context()
@@ -22,7 +23,7 @@ func TestRenameCarriedAfterJoining(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	found := func(by domain.UserID, slug string) domain.TenantID {
+	create := func(by domain.UserID, slug string) domain.TenantID {
 		t.Helper()
 		done, err := w.one.CreateTenant(ctx, by, commands.Origin{}, commands.NewTenant{Name: slug, Slug: slug})
 		if err != nil {
@@ -32,8 +33,8 @@ func TestRenameCarriedAfterJoining(t *testing.T) {
 	}
 	rename("Robert")
 	rename("Rob")
-	since := found(bob, "since")
-	older := found(ann, "older")
+	since := create(bob, "since")
+	older := create(ann, "older")
 	w.insert(older, domain.Stream(domain.MemberStream, bob), 1, "member.joined", 1, `{"user_id":"`+bob.String()+`","role":"member",
 "email":{"$p":{"subject":"`+bob.String()+`","key":"none","value":"bob@example.org"}},
 "name":{"$p":{"subject":"`+bob.String()+`","key":"none","value":"Rob"}}}`, `{}`)
@@ -52,16 +53,16 @@ func TestRenameCarriedAfterJoining(t *testing.T) {
 	for tenant, want := range map[domain.TenantID]struct{ events, joinedWith int }{w.def: {3, 1}, since: {1, 3}, older: {3, 0}} {
 		got, err := w.store.Load(ctx, tenant, domain.Stream(domain.MemberStream, bob), 0)
 		if err != nil || len(got) != want.events {
-			t.Fatalf("%d events in %s, want %d: %v", len(got), tenant, want.events, err)
+			t.Fatalf("the membership in %s has %d events, error %v, want %d", tenant, len(got), err, want.events)
 		}
 		if joined := got[0].Event.(domain.MemberJoined); joined.UserVersion != want.joinedWith {
 			t.Errorf("joined %s with version %d of the user, want %d", tenant, joined.UserVersion, want.joinedWith)
 		}
 		if s, err := w.two.Admit(ctx, tenant, bob, true); err != nil || s.Actor().Name != "Rob" {
-			t.Errorf("the name in %s is %q, %v", tenant, s.Actor().Name, err)
+			t.Errorf("the name in %s is %q, error %v, want Rob", tenant, s.Actor().Name, err)
 		}
 	}
-	// One renamed after joining is told as ever.
+	// A name that is newer than the joining is copied.
 	rename("Bobby")
 	events, err = w.store.Load(ctx, domain.Platform, domain.Stream(domain.UserStream, bob), len(events))
 	if err != nil {
@@ -71,6 +72,6 @@ func TestRenameCarriedAfterJoining(t *testing.T) {
 		t.Fatal(err)
 	}
 	if s, err := w.two.Admit(ctx, since, bob, true); err != nil || s.Actor().Name != "Bobby" {
-		t.Errorf("the name is %q, %v", s.Actor().Name, err)
+		t.Errorf("the name is %q, error %v, want Bobby", s.Actor().Name, err)
 	}
 }

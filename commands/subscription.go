@@ -13,7 +13,7 @@ import (
 var subscriptionIDs = uuid.MustParse("6b0f1a56-6ff0-4b5c-8d4e-0c9e3c1f7a52")
 
 // Intervene records an operator's action on a subscription as an event of the
-// scope's tenant, which may be the platform. The caller carries it out. recorded is
+// scope's tenant, which may be the platform. feed.Parking carries it out. recorded is
 // the seq of the event; of the earlier one where the event was skipped before.
 //
 // Errors: CodeValidationFailed, and those of every command.

@@ -173,7 +173,7 @@ func (c *Commands) isSetupCode(code string) bool {
 	return c.setupCode != "" && subtle.ConstantTimeCompare([]byte(code), []byte(c.setupCode)) == 1
 }
 
-// UserByEmail finds the user who has an e-mail address, compared case-folded. It
+// UserByEmail finds the user with an e-mail address, compared case-folded. It
 // reveals who is registered: only a response to someone who may add members may
 // depend on it.
 func (c *Commands) UserByEmail(ctx context.Context, email string) (id domain.UserID, found bool, err error) {

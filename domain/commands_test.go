@@ -10,7 +10,7 @@ import (
 	"docket/domain"
 )
 
-// commands is one of each kind of command, with the decision that takes it.
+// commands is one command of each type, with its decision.
 var commands = []struct {
 	command any
 	decide  func(any) error
@@ -55,8 +55,8 @@ func decideComment(c any) error {
 	return err
 }
 
-// Every type of the source that marks itself as a command stands above, and
-// its decision answers it with a refusal of the contract or with nothing.
+// Every command type of the source is listed above, and its decision returns a
+// refusal of the contract or no error.
 func TestEveryCommandIsDecided(t *testing.T) {
 	t.Parallel()
 	var inSource, here []string
@@ -76,11 +76,11 @@ func TestEveryCommandIsDecided(t *testing.T) {
 	slices.Sort(inSource)
 	slices.Sort(here)
 	if !slices.Equal(inSource, here) {
-		t.Errorf("the source's commands are %v, those decided here %v", inSource, here)
+		t.Errorf("the source has the commands %v, this test %v", inSource, here)
 	}
 }
 
-// A command that no decision knows is a programmer's mistake, not a refusal.
+// A command without a decision is a bug, not a refusal.
 func TestUnknownCommands(t *testing.T) {
 	t.Parallel()
 	for _, decide := range []func() error{
@@ -97,8 +97,8 @@ func TestUnknownCommands(t *testing.T) {
 	}
 }
 
-// The system has no role: it may do only what no member is asked for.
-func TestTheSystemIsNoMember(t *testing.T) {
+// The system has no role, so it may do only what needs none.
+func TestSystemHasNoRole(t *testing.T) {
 	t.Parallel()
 	var system domain.Actor
 	p := projectAt(t, domain.Draft)

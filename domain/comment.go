@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// MaxMentions is how many members one comment can mention; further ones are
-// only text.
+// MaxMentions is how many members one comment can mention. Further mentions are
+// ordinary text.
 const MaxMentions = 20
 
 // Comment is the state of a comment on a task, folded from its stream.
@@ -18,7 +18,7 @@ type Comment struct {
 	ProjectID ProjectID
 	Body      string
 	AuthorID  UserID
-	// Mentions are the members that the body has named so far.
+	// Mentions are the members that the body has mentioned so far.
 	Mentions  []UserID
 	CreatedAt time.Time
 	UpdatedAt time.Time
@@ -30,8 +30,8 @@ type Comment struct {
 // carries the folded task and project, which the append guards.
 type CommentCommand interface{ commentCommand() }
 
-// CreateComment says something about a task. Mentioned are the members whose
-// addresses Mentions found in the body.
+// CreateComment adds a comment to a task. Mentioned are the memberships of the users
+// whose addresses Mentions finds in the body.
 type CreateComment struct {
 	ID        CommentID
 	Task      Task
@@ -40,7 +40,7 @@ type CreateComment struct {
 	Mentioned []Membership
 }
 
-// EditComment changes what was said; Mentioned as in CreateComment.
+// EditComment changes a comment's body; Mentioned as in CreateComment.
 type EditComment struct {
 	IfMatch   IfMatch
 	Task      Task
@@ -49,7 +49,7 @@ type EditComment struct {
 	Mentioned []Membership
 }
 
-// DeleteComment takes a comment back. Its history stays.
+// DeleteComment deletes a comment. Its events remain.
 type DeleteComment struct {
 	IfMatch IfMatch
 	Task    Task
@@ -60,9 +60,9 @@ func (CreateComment) commentCommand() {}
 func (EditComment) commentCommand()   {}
 func (DeleteComment) commentCommand() {}
 
-// DecideComment says what a command does to a comment. Errors, in the order in
-// which they are looked for: CodeValidationFailed, CodeNotFound, CodeNotYours,
-// CodeInsufficientRole, CodeVersionConflict, CodeProjectClosed.
+// DecideComment decides a command on a comment. Errors, in the order of the checks:
+// CodeValidationFailed, CodeNotFound, CodeNotYours, CodeInsufficientRole,
+// CodeVersionConflict, CodeProjectClosed.
 func DecideComment(s Comment, by Actor, c CommentCommand) ([]Event, error) {
 	switch c := c.(type) {
 	case CreateComment:
@@ -75,8 +75,8 @@ func DecideComment(s Comment, by Actor, c CommentCommand) ([]Event, error) {
 	return nil, unknownCommand(c)
 }
 
-// Exists reports whether there is a comment that wasn't deleted, on a task and
-// in a project that weren't.
+// Exists reports whether the comment, its task and its project exist: created and
+// not deleted.
 func (s Comment) Exists(t Task, p Project) bool {
 	return s.Version > 0 && !s.Deleted && t.ID == s.TaskID && t.Exists(p)
 }
@@ -157,8 +157,8 @@ func checkComment(body string) error {
 // mentionForm is "@" and an e-mail address at the beginning of a word.
 var mentionForm = regexp.MustCompile(`(?:^|[\s(,;:])@([^\s@,;:()<>]+@[^\s@,;:()<>]+)`)
 
-// Mentions are the e-mail addresses that a text mentions, folded, in their
-// order, each once, MaxMentions at most. Whether they are members is another matter.
+// Mentions are the e-mail addresses that a text mentions, folded, in their order,
+// without duplicates, MaxMentions at most. They need not be members' addresses.
 func Mentions(text string) []string {
 	var out []string
 	for _, m := range mentionForm.FindAllStringSubmatch(text, -1) {
@@ -173,7 +173,8 @@ func Mentions(text string) []string {
 	return out
 }
 
-// mentionedIDs are the active members among those mentioned who weren't before.
+// mentionedIDs are the active members among the mentioned, without those mentioned
+// before.
 func mentionedIDs(members []Membership, before []UserID) []UserID {
 	out := []UserID{}
 	for _, m := range members {

@@ -2,7 +2,7 @@ package domain
 
 import "slices"
 
-// CommentCreated opens a comment's stream. Title and AssigneeID are the task's,
+// CommentCreated is the first event of a comment's stream. Title and AssigneeID are the task's,
 // ProjectName and OwnerID the project's.
 type CommentCreated struct {
 	CommentID   CommentID `json:"comment_id"`
@@ -13,12 +13,12 @@ type CommentCreated struct {
 	Title       string    `json:"title"`
 	AssigneeID  *UserID   `json:"assignee_id"`
 	Body        string    `json:"body"`
-	// Mentions are the members whom the body names.
+	// Mentions are the members that the body mentions.
 	Mentions []UserID `json:"mentions"`
 }
 
-// CommentUpdated says what changed; Mentions are the members whom the body names
-// now and didn't before.
+// CommentUpdated says what changed; Mentions are the members that the body newly
+// mentions.
 type CommentUpdated struct {
 	CommentID   CommentID `json:"comment_id"`
 	TaskID      TaskID    `json:"task_id"`
@@ -31,7 +31,7 @@ type CommentUpdated struct {
 	Changes     []Change  `json:"changes"`
 }
 
-// CommentDeleted ends a comment.
+// CommentDeleted says that a comment was deleted.
 type CommentDeleted struct {
 	CommentID   CommentID `json:"comment_id"`
 	TaskID      TaskID    `json:"task_id"`
@@ -50,7 +50,7 @@ func (CommentUpdated) EventType() string { return "comment.updated" }
 // EventType is the stored name.
 func (CommentDeleted) EventType() string { return "comment.deleted" }
 
-// commentFields are what may change about a comment.
+// commentFields are the fields that CommentUpdated may change.
 var commentFields = fields[Comment]{
 	"body": field(func(c *Comment) *string { return &c.Body }),
 }

@@ -6,7 +6,7 @@ import (
 	"docket/domain"
 )
 
-// commentAttempt is a command to a comment with some things wrong.
+// commentAttempt is a command on a comment, with some faults.
 type commentAttempt struct {
 	misshapen, missing, deleted, orphaned, dropped, refused, stale, closed bool
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// The comments of the tests are person 7's, on the task of person 4 in the
-// project of person 1.
+// The tests' comments are by person 7, on the task of person 4 in the project of
+// person 1.
 var comments = subject[domain.Comment, domain.CommentCommand]{
 	stream: domain.Stream(domain.CommentStream, commentID),
 	author: actor(7, domain.Member),
@@ -184,7 +184,7 @@ func TestMentions(t *testing.T) {
 		"@a@x.org and not c@x.org @b@x.y": {"a@x.org", "b@x.y"},
 	} {
 		if got := domain.Mentions(text); !slices.Equal(got, want) {
-			t.Errorf("%q mentions %q, want %q", text, got, want)
+			t.Errorf("mentions in %q: %q, want %q", text, got, want)
 		}
 	}
 	var crowd strings.Builder
@@ -193,12 +193,12 @@ func TestMentions(t *testing.T) {
 	}
 	got := domain.Mentions(crowd.String())
 	if len(got) != domain.MaxMentions || got[domain.MaxMentions-1] != fmt.Sprintf("p%d@example.org", domain.MaxMentions-1) {
-		t.Errorf("of a crowd: %q", got)
+		t.Errorf("mentions in a text with too many: %q", got)
 	}
 }
 
-// The longest comment must fit the log's 48 KiB also in an edit, whose event
-// carries it twice, with as many mentions as there may be.
+// The longest edit of a comment, whose event contains the body twice, fits the log's
+// 48 KiB with the most mentions.
 func TestLongestCommentEditFitsTheLog(t *testing.T) {
 	t.Parallel()
 	var crowd []domain.Membership

@@ -14,7 +14,7 @@ import (
 	"docket/domain"
 )
 
-// source is the package's own files but for its tests.
+// source is the package's files without its tests.
 func source(t *testing.T) map[string]*ast.File {
 	t.Helper()
 	entries, err := os.ReadDir(".")
@@ -82,11 +82,11 @@ func sameNames[T ~string](t *testing.T, typeName string, names []T) {
 	}
 	slices.Sort(got)
 	if want := constants(t, typeName); !slices.Equal(got, want) {
-		t.Errorf("a table has %v; the constants of %s are %v", got, typeName, want)
+		t.Errorf("a table has %v, want the constants of %s: %v", got, typeName, want)
 	}
 }
 
-func TestEveryConstantStandsInItsTable(t *testing.T) {
+func TestEveryConstantIsInItsTable(t *testing.T) {
 	t.Parallel()
 	var statuses []domain.Status
 	for _, s := range domain.Statuses() {
@@ -105,8 +105,8 @@ func TestEveryConstantStandsInItsTable(t *testing.T) {
 	sameNames(t, "StreamType", streams)
 }
 
-// The lists of the other kinds aren't exported: what they hold shows in what a
-// command accepts. These are the values of API.md.
+// The lists of the other types aren't exported, so the test tries which values a
+// command accepts. They are those of API.md.
 func TestEveryConstantIsAccepted(t *testing.T) {
 	t.Parallel()
 	active := projectAt(t, domain.Active)
@@ -169,7 +169,7 @@ func TestCodesAreWellFormed(t *testing.T) {
 	codes := constants(t, "Code")
 	for i, c := range codes {
 		if !form.MatchString(c) || i > 0 && codes[i-1] == c {
-			t.Errorf("code %q is malformed or stands twice", c)
+			t.Errorf("code %q is malformed or duplicated", c)
 		}
 	}
 }

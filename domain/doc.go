@@ -1,17 +1,17 @@
-// Package domain holds what Docket knows about tenants, members, projects and
-// tasks, and nothing about how it is stored or served.
+// Package domain holds the rules of tenants, members, projects, tasks and comments,
+// and nothing of how they are stored or served.
 //
 // It promises to be pure: no context, clock, random source, SQL or log. Times
 // and ids are passed in, so the same history always folds to the same state.
 //
 // The shape is the same for every aggregate:
 //
-//	Decide(state, actor, command) ([]Event, error)   what would happen
-//	Evolve(state, recorded event) (state, error)     what did happen
+//	Decide(state, actor, command) ([]Event, error)   which events follow from a command
+//	Evolve(state, recorded event) (state, error)     the state after an event
 //
-// The rules a non-engineer should be able to read stand in two literals: the
-// workflow (workflow.go) and who may do what (rules.go). Events and their
-// stored names stand in one registry (registry.go).
+// The rules that a non-engineer should be able to read are two literals: the
+// workflow (workflow.go) and the role rules (rules.go). Events and their stored
+// names are in one registry (registry.go).
 //
 // Deliberately absent: credentials, tokens, read marks and delivery attempts.
 // They are rows, not events: an event log is no place for secrets.

@@ -23,20 +23,20 @@ func TestFoldEmail(t *testing.T) {
 	} {
 		for _, s := range same[1:] {
 			if domain.FoldEmail(s) != domain.FoldEmail(same[0]) {
-				t.Errorf("%+q and %+q are two addresses", same[0], s)
+				t.Errorf("%+q and %+q fold differently, want the same", same[0], s)
 			}
 		}
 	}
 	for _, other := range []string{"one@example.com", "one@example.orɡ", "on\u0435@example.org", "\u0131@x"} {
 		for _, s := range []string{"one@example.org", "i@x"} {
 			if domain.FoldEmail(other) == domain.FoldEmail(s) {
-				t.Errorf("%+q and %+q are one address", other, s)
+				t.Errorf("%+q and %+q fold alike, want two addresses", other, s)
 			}
 		}
 	}
 }
 
-// Every letter that has another case, alone and under accents, has one fold.
+// Both cases of a letter have the same fold, alone and with accents.
 func TestFoldEmailOfEveryLetter(t *testing.T) {
 	t.Parallel()
 	for r := rune(0); r <= unicode.MaxRune; r++ {
@@ -46,7 +46,7 @@ func TestFoldEmailOfEveryLetter(t *testing.T) {
 		for _, accent := range []string{"", "\u0301", "\u0345\u0301", "\u0323\u0307"} {
 			folded := domain.FoldEmail(string(r) + accent)
 			for o := unicode.SimpleFold(r); o != r; o = unicode.SimpleFold(o) {
-				// U+0345 is a mark: among others it has another place than the iota.
+				// U+0345 is a mark, so its place among others differs from the iota's.
 				if other := domain.FoldEmail(string(o) + accent); other != folded && !unicode.IsMark(o) {
 					t.Errorf("%+q and %+q with %+q fold to %+q and %+q", r, o, accent, folded, other)
 				}
@@ -56,7 +56,7 @@ func TestFoldEmailOfEveryLetter(t *testing.T) {
 	}
 }
 
-// checkFold fails unless the text's fold is stable and that of its other forms.
+// checkFold fails unless the text's fold is stable and equal to that of its other forms.
 func checkFold(t *testing.T, s string) {
 	t.Helper()
 	folded := domain.FoldEmail(s)

@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// Code names a refusal. The codes are part of the HTTP contract; httpapi has
-// the one table that gives each its status and title.
+// Code names a refusal. The codes are part of the HTTP contract; one table in
+// httpapi maps each to its status and title.
 type Code string
 
 // The refusals, in the order of their HTTP status.
@@ -51,12 +51,12 @@ type Error struct {
 	// Members are further members of the problem document, such as
 	// required_role; their names are part of the HTTP contract.
 	Members map[string]any
-	// Fields says what was wrong where, for CodeValidationFailed.
+	// Fields are the invalid fields, for CodeValidationFailed.
 	Fields []FieldError
 }
 
-// FieldError is one thing wrong in a request: Pointer is a JSON pointer (RFC
-// 6901) into the body, Code a stable word such as "too_long".
+// FieldError is one error in a request: Pointer is a JSON pointer (RFC 6901) into
+// the body, Code a stable word such as "too_long".
 type FieldError struct {
 	Pointer string `json:"pointer"`
 	Code    string `json:"code"`
@@ -100,8 +100,8 @@ func CodeOf(err error) Code {
 	return CodeInternal
 }
 
-// NotFound is the refusal for what isn't there, and for what is another tenant's.
+// NotFound refuses access to what doesn't exist, or belongs to another tenant.
 func NotFound(what string) *Error { return Refuse(CodeNotFound, "no such %s", what) }
 
-// unknownCommand is a programmer's mistake: a command without a decision.
+// unknownCommand is the error of a command without a decision, a bug.
 func unknownCommand(c any) error { return fmt.Errorf("no decision for command %T", c) }

@@ -22,7 +22,7 @@ const (
 	ProjectStream StreamType = "project"
 	TaskStream    StreamType = "task"
 	CommentStream StreamType = "comment"
-	// SubscriptionStream is what operators did to a subscription of the log.
+	// SubscriptionStream holds what operators did to a subscription of the log.
 	SubscriptionStream StreamType = "subscription"
 )
 
@@ -45,15 +45,15 @@ type Event interface {
 	EventType() string
 }
 
-// Meta is what every event says beside its data.
+// Meta is the part of an event that all types share.
 type Meta struct {
 	// RequestID is the id of the HTTP request, or empty for an operator's command.
 	RequestID string `json:"request_id,omitempty"`
-	// ActorName is the actor's name at the time, absent where nobody acted.
+	// ActorName is the actor's name at the time; absent for the system.
 	ActorName *Personal `json:"actor_name,omitempty"`
 }
 
-// Recorded is an event with its place in the log.
+// Recorded is an event with its position in the log.
 type Recorded struct {
 	Tenant TenantID
 	// Seq is the position in the tenant's log: 1, 2, 3 … without gaps.
@@ -63,7 +63,7 @@ type Recorded struct {
 	Version int
 	// At is UTC with microseconds and grows strictly with Seq.
 	At time.Time
-	// Actor is the user who acted, zero for the system or an operator.
+	// Actor is the user who gave the command; zero for the system or an operator.
 	Actor   UserID
 	Command CommandID
 	Event   Event
@@ -72,8 +72,8 @@ type Recorded struct {
 
 var metaShape = shapeOf(reflect.TypeFor[Meta]())
 
-// DecodeMeta reads a stored Meta. It returns ErrUnknownEvent for what a newer
-// version wrote.
+// DecodeMeta reads a stored Meta. It returns ErrUnknownEvent if a newer version
+// wrote it.
 func DecodeMeta(data json.RawMessage) (Meta, error) {
 	var m Meta
 	err := metaShape.unmarshal(data, reflect.ValueOf(&m).Elem())
@@ -83,7 +83,7 @@ func DecodeMeta(data json.RawMessage) (Meta, error) {
 	return m, err
 }
 
-// ActorName is the actor's name at the time; empty where nobody acted.
+// ActorName is the actor's name at the time; empty for the system.
 func (r Recorded) ActorName() string {
 	if r.Meta.ActorName == nil {
 		return ""
@@ -98,7 +98,7 @@ type Change struct {
 	To    json.RawMessage `json:"to"`
 }
 
-// changed adds a Change to the list where the values differ as JSON.
+// changed adds a Change to the list if the values differ as JSON.
 func changed[T any](list []Change, field string, from, to T) []Change {
 	a, b := toJSON(from), toJSON(to)
 	if bytes.Equal(a, b) {
@@ -107,7 +107,7 @@ func changed[T any](list []Change, field string, from, to T) []Change {
 	return append(list, Change{Field: field, From: a, To: b})
 }
 
-// toJSON renders a field's value. The types of fields can't fail to marshal.
+// toJSON marshals a field's value. The types of fields can't fail to marshal.
 func toJSON(v any) json.RawMessage {
 	b, err := marshal(v)
 	if err != nil {
@@ -116,23 +116,22 @@ func toJSON(v any) json.RawMessage {
 	return b
 }
 
-// fields are those of a state that its events may change, by their names in a
-// Change. Each is how a fold reads one: it puts To into the field.
+// fields are the fields of a state that events may change, by their names in a
+// Change. Each function sets the field to a Change's To.
 type fields[S any] map[string]func(s *S, to []byte) error
 
 func field[S, T any](of func(*S) *T) func(*S, []byte) error {
 	read := shapeOf(reflect.TypeFor[T]())
 	return func(s *S, to []byte) error {
-		// Not into the old value: the state before may share it.
+		// Reading into the old value could change the previous state, which shares it.
 		v := reflect.ValueOf(of(s)).Elem()
 		v.SetZero()
 		return read.unmarshal(to, v)
 	}
 }
 
-// apply is the state with the changes in the fields of their names. A field that
-// isn't there was written by a newer version, so it is an error. On an error the
-// state is as before.
+// apply returns the state with the changes made. A newer version wrote a change of
+// an unknown field, so that is ErrUnknownEvent. On an error the state is unchanged.
 func (f fields[S]) apply(state S, list []Change) (S, error) {
 	next := state
 	for _, c := range list {
@@ -147,7 +146,7 @@ func (f fields[S]) apply(state S, list []Change) (S, error) {
 	return next, nil
 }
 
-// unknownTo is the error of a fold that meets an event of another aggregate.
+// unknownTo is the error of folding an event of another aggregate.
 func unknownTo(aggregate string, e Event) error {
 	return fmt.Errorf("%w: %s has no %T", ErrUnknownEvent, aggregate, e)
 }

@@ -14,9 +14,9 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Any event comes back from its stored form as it was, whatever its texts hold,
-// and its stored form is valid JSON without needless escapes.
-func TestEventsComeBack(t *testing.T) {
+// Decode returns the event that Encode stored, for any texts, and the stored form is
+// valid JSON without needless escapes.
+func TestEventsRoundTrip(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		sample := rapid.SampledFrom(samples).Draw(t, "type")
@@ -37,12 +37,12 @@ func TestEventsComeBack(t *testing.T) {
 			}
 		}
 		if diff := cmp.Diff(event, stored(t, event)); diff != "" {
-			t.Fatalf("%s (-event +came back):\n%s", data, diff)
+			t.Fatalf("%s (-encoded +decoded):\n%s", data, diff)
 		}
 	})
 }
 
-// characters are those that an encoder might treat in its own way, and any other.
+// characters are those that encoders treat differently, and any other.
 var characters = rapid.OneOf(
 	rapid.SampledFrom([]rune(`<>&"\/u028'{}$p`+"\n\t\u2028\u2029\ufffd\u0000\u007f🚢")),
 	rapid.Rune(),
@@ -92,7 +92,7 @@ func fill(t *rapid.T, v reflect.Value, name string) {
 	}
 }
 
-// rawValue draws a field's value as a Change has it: JSON as events write it.
+// rawValue draws a Change's value: JSON as Encode writes it.
 func rawValue(t *rapid.T, name string) []byte {
 	t.Helper()
 	// The encoder here would escape these two where events don't.
@@ -133,7 +133,7 @@ func TestAbsentValuesAreNull(t *testing.T) {
 	}
 }
 
-// A change that this version can't read in full leaves the state untouched.
+// A change that this version can't read leaves the state unchanged.
 func TestChangesOfNewerVersions(t *testing.T) {
 	t.Parallel()
 	known := domain.Change{Field: "name", From: []byte(`"a"`), To: []byte(`"b"`)}

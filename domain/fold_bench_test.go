@@ -7,7 +7,7 @@ import (
 	"docket/domain"
 )
 
-// edits is a task's history: created, then so many changes of its status.
+// edits is a task's history: created, then n changes of its status.
 func edits(n int) []domain.Event {
 	events := []domain.Event{taskCreated()}
 	status := [2]string{`"todo"`, `"in_progress"`}
@@ -18,8 +18,7 @@ func edits(n int) []domain.Event {
 	return events
 }
 
-// BenchmarkFold is what a command costs whose aggregate isn't in the cache, after
-// the events were read and decoded.
+// BenchmarkFold folds an aggregate that isn't in the cache from its decoded events.
 func BenchmarkFold(b *testing.B) {
 	for _, n := range []int{1, 10, 100} {
 		b.Run("events="+strconv.Itoa(n), func(b *testing.B) {
@@ -41,7 +40,7 @@ func BenchmarkFold(b *testing.B) {
 	}
 }
 
-// BenchmarkEncode is once for every event appended.
+// BenchmarkEncode encodes an event, as every append does.
 func BenchmarkEncode(b *testing.B) {
 	for _, e := range []domain.Event{taskCreated(), edits(1)[1], projectCreated(), joined(domain.Member)} {
 		b.Run("type="+e.EventType(), func(b *testing.B) {
@@ -55,7 +54,7 @@ func BenchmarkEncode(b *testing.B) {
 	}
 }
 
-// BenchmarkDecode is once for every event that a stream or a subscription reads.
+// BenchmarkDecode decodes an event, as every read of a stream and of a page does.
 func BenchmarkDecode(b *testing.B) {
 	for _, e := range []domain.Event{taskCreated(), edits(1)[1], projectCreated(), joined(domain.Member)} {
 		b.Run("type="+e.EventType(), func(b *testing.B) {
@@ -74,7 +73,7 @@ func BenchmarkDecode(b *testing.B) {
 	}
 }
 
-// BenchmarkDecide is the decision alone, of the most frequent commands.
+// BenchmarkDecide decides the most frequent commands.
 func BenchmarkDecide(b *testing.B) {
 	owner := actor(1, domain.Owner)
 	project := fold[domain.Project](b, domain.Stream(domain.ProjectStream, projectID), owner, projectCreated())

@@ -48,9 +48,9 @@ func FuzzDecode(f *testing.F) {
 			t.Fatalf("decode %s: %v", first, err)
 		}
 		if _, second, err := domain.Encode(again); err != nil || !bytes.Equal(first, second) {
-			t.Fatalf("%s became %s, %v", first, second, err)
+			t.Fatalf("%s was encoded again as %s, %v", first, second, err)
 		}
-		// Whatever is stored, a fold answers: a state or an error.
+		// A fold of any stored event returns a state or an error.
 		r := domain.Recorded{Version: 1, At: moment(1), Event: e}
 		for _, fold := range []func(domain.Recorded) (any, any, error){
 			evolve[domain.Tenant], evolve[domain.Membership], evolve[domain.User], evolve[domain.Project], evolve[domain.Task],
@@ -80,7 +80,7 @@ func FuzzParseID(f *testing.F) {
 		}
 		if err != nil {
 			if !parsed.IsZero() {
-				t.Fatalf("%q: refused, and yet %s", s, parsed)
+				t.Fatalf("%q: refused, but the id is %s", s, parsed)
 			}
 			return
 		}
@@ -100,8 +100,8 @@ func FuzzFoldEmail(f *testing.F) {
 	f.Fuzz(checkFold)
 }
 
-// FuzzEmail holds the check of addresses to what it is for: an accepted one is
-// safe in a header line and stable as a claim.
+// FuzzEmail checks that an accepted address is safe in a header line and stable as a
+// claim.
 func FuzzEmail(f *testing.F) {
 	for _, s := range []string{"one@example.org", "a@b\r\nBcc: c@d", `"a"@b`, "a@[127.0.0.1]", "=?utf-8?q?a?=@b", "a@b (c)", "ü@ü"} {
 		f.Add(s)
@@ -112,7 +112,7 @@ func FuzzEmail(f *testing.F) {
 			return
 		}
 		if strings.ContainsAny(s, " \r\n\t,;<>\x00") || strings.Count(s, "@") != 1 || len(s) > 254 {
-			t.Fatalf("%q is taken for an address", s)
+			t.Fatalf("%q was accepted as an address", s)
 		}
 		if back := stored(t, events[0]).(domain.UserRegistered); back.Email.Value != s {
 			t.Fatalf("%q was stored as %q", s, back.Email.Value)

@@ -9,11 +9,11 @@ import (
 	"pgregory.net/rapid"
 )
 
-// people is how many persons the random histories know.
+// people is how many persons the random histories have.
 const people = 6
 
-// sometimes draws a wrong value now and then and a right one else, so that most
-// commands get past their shape.
+// sometimes draws an invalid value now and then, and a valid one otherwise, so that
+// most commands pass the checks of their fields.
 func sometimes[T any](wrong T, right ...T) *rapid.Generator[T] {
 	return rapid.Custom(func(t *rapid.T) T {
 		if rapid.IntRange(0, 19).Draw(t, "wrong") == 13 {
@@ -23,7 +23,7 @@ func sometimes[T any](wrong T, right ...T) *rapid.Generator[T] {
 	})
 }
 
-// Values to draw from, the wrong ones among them.
+// Values to draw from, valid and invalid.
 var (
 	someTexts    = sometimes("a\x00", "Quay", "Mole", "<&>", "漢字\n\u2028", `\u2028"`, strings.Repeat("é", 200))
 	someLongs    = sometimes(ptr("\x07"), nil, ptr(""), ptr("By boat"), ptr(strings.Repeat("🚢", 4000)), ptr(strings.Repeat("\u2029", 4000)))
@@ -48,13 +48,13 @@ func edit[T any](t *rapid.T, name string, values *rapid.Generator[T]) domain.Edi
 	return domain.To(values.Draw(t, name))
 }
 
-// match draws a condition that is mostly met.
+// match draws a condition that usually is met.
 func match(t *rapid.T, version int) domain.IfMatch {
 	met := []domain.IfMatch{{}, domain.IfVersion(version), domain.IfVersion(version-1, version)}
 	return sometimes(domain.IfVersion(version+1), met...).Draw(t, "If-Match")
 }
 
-// anyone draws who acts: a member with their role, or one who isn't any more.
+// anyone draws the actor: a member with their role, or a former member.
 func (h *history) anyone(t *rapid.T) domain.Actor {
 	n := rapid.SampledFrom([]int{1, 1, 1, 2, 2, 3, 3, 4, 5, 6}).Draw(t, "actor")
 	if m := h.members[n]; m.Active {
@@ -63,23 +63,22 @@ func (h *history) anyone(t *rapid.T) domain.Actor {
 	return actor(n, "")
 }
 
-// found is a history in which person 1 has just founded the tenant and taken
-// others in.
+// found is a history in which person 1 has founded the tenant and added others.
 func found(t *rapid.T) *history {
 	h := &history{versions: map[domain.StreamID]int{}, members: map[int]domain.Membership{}, names: map[int]domain.User{}}
 	stream := domain.Stream(domain.TenantStream, tenantID)
-	var nobody domain.Actor
-	events, err := domain.DecideTenant(h.tenant, nobody, domain.CreateTenant{
+	var system domain.Actor
+	events, err := domain.DecideTenant(h.tenant, system, domain.CreateTenant{
 		Name: "Harbour", Slug: "harbour", Registration: domain.RegistrationOpen, AwaitsFounder: true,
 	})
-	h.tenant = decided(t, h, stream, nobody, h.tenant, events, err)
+	h.tenant = decided(t, h, stream, system, h.tenant, events, err)
 	role, err := h.tenant.Admits()
 	if err != nil || role != domain.Owner {
 		t.Fatalf("the founder is admitted as %q, %v", role, err)
 	}
-	h.join(t, 1, nobody, domain.JoinTenant{User: user(1), Role: role})
-	events, err = domain.DecideTenant(h.tenant, nobody, domain.FoundTenant{Founder: person(1)})
-	h.tenant = decided(t, h, stream, nobody, h.tenant, events, err)
+	h.join(t, 1, system, domain.JoinTenant{User: user(1), Role: role})
+	events, err = domain.DecideTenant(h.tenant, system, domain.FoundTenant{Founder: person(1)})
+	h.tenant = decided(t, h, stream, system, h.tenant, events, err)
 	for i, r := range []domain.Role{domain.Manager, domain.Member, domain.Member, domain.Viewer} {
 		h.join(t, i+2, actor(1, domain.Owner), domain.AddMember{User: user(i + 2), Role: r})
 	}
@@ -120,7 +119,7 @@ func (h *history) editTenant(t *rapid.T) {
 	}
 }
 
-// took fails unless a field is what a partial update made it.
+// took fails unless a field has the value of a partial update.
 func took[T any](t *rapid.T, name string, before, after T, e domain.Edit[T]) {
 	if want := snapshot(t, e.Or(before)); snapshot(t, after) != want {
 		t.Fatalf("%s is %s after the edit, want %s", name, snapshot(t, after), want)
@@ -149,7 +148,7 @@ func (h *history) changeMembership(t *rapid.T) {
 	h.join(t, n, h.anyone(t), c)
 }
 
-// renameUser changes a name in the platform's log, of which no history is kept.
+// renameUser changes a name in the platform's log, which isn't part of the history.
 func (h *history) renameUser(t *rapid.T) {
 	n := somePerson.Draw(t, "user")
 	u := h.user(n)
@@ -166,7 +165,7 @@ func (h *history) renameUser(t *rapid.T) {
 	h.names[n] = u
 }
 
-// user is a user as they are called now.
+// user is a user with their present name.
 func (h *history) user(n int) domain.User {
 	if u, renamed := h.names[n]; renamed {
 		return u
@@ -174,8 +173,8 @@ func (h *history) user(n int) domain.User {
 	return user(n)
 }
 
-// carryName carries a user's present name into the tenant, perhaps once more, or
-// an earlier one that comes late.
+// carryName copies a user's present name into the tenant, perhaps again, or an
+// earlier one that arrives late.
 func (h *history) carryName(t *rapid.T) {
 	n := somePerson.Draw(t, "user")
 	u, renamed := h.names[n]
@@ -190,7 +189,7 @@ func (h *history) carryName(t *rapid.T) {
 	h.join(t, n, domain.Actor{}, c)
 	switch after := h.members[n]; {
 	case c.Name == "an earlier name" && after.Version != before.Version:
-		t.Fatalf("%+v was renamed by what came late: %+v", before, after)
+		t.Fatalf("%+v was renamed to an older name: %+v", before, after)
 	case c.Name == u.Name && after.Active && after.Name != u.Name && before.UserVersion < u.Version:
 		t.Fatalf("%+v wasn't renamed to %q", after, u.Name)
 	}
@@ -211,8 +210,8 @@ func (h *history) createProject(t *rapid.T) {
 	}
 }
 
-// onProject draws a project and an actor, and folds what the command brings;
-// without a project there is no command.
+// onProject draws a project, an actor and a command, and folds its events; without
+// a project it does nothing.
 func (h *history) onProject(t *rapid.T, command func(domain.Project) domain.ProjectCommand) (before, after domain.Project, c domain.ProjectCommand, err error) {
 	if len(h.projects) == 0 {
 		return domain.Project{}, domain.Project{}, nil, nil
@@ -286,8 +285,8 @@ func (h *history) createTask(t *rapid.T) {
 	}
 }
 
-// onTask draws a task and an actor, and folds what the command brings; without
-// a task there is no command.
+// onTask draws a task, an actor and a command, and folds its events; without a task
+// it does nothing.
 func (h *history) onTask(t *rapid.T, command func(domain.Task, domain.Project) domain.TaskCommand) (before, after domain.Task, c domain.TaskCommand, err error) {
 	if len(h.tasks) == 0 {
 		return domain.Task{}, domain.Task{}, nil, nil

@@ -8,7 +8,7 @@ import (
 
 var someBodies = sometimes("", "Too deep", "Deep enough", "<&>\n漢字", "@p2@example.org")
 
-// mentioned draws whom a body names: members, or those who are none any more.
+// mentioned draws the mentioned users: members and former members.
 func (h *history) mentioned(t *rapid.T) (out []domain.Membership) {
 	for _, n := range rapid.SliceOfN(somePerson, 0, 3).Draw(t, "mentioned") {
 		out = append(out, h.members[n])
@@ -31,8 +31,8 @@ func (h *history) createComment(t *rapid.T) {
 	}
 }
 
-// onComment draws a comment and an actor, and folds what the command brings;
-// without a comment there is no command.
+// onComment draws a comment, an actor and a command, and folds its events; without a
+// comment it does nothing.
 func (h *history) onComment(t *rapid.T, command func(domain.Comment, domain.Task, domain.Project) domain.CommentCommand) (before, after domain.Comment, c domain.CommentCommand, err error) {
 	if len(h.comments) == 0 {
 		return domain.Comment{}, domain.Comment{}, nil, nil
@@ -48,7 +48,7 @@ func (h *history) onComment(t *rapid.T, command func(domain.Comment, domain.Task
 	return before, h.comments[i], c, err
 }
 
-// author is the comment's author where they are a member, else somebody.
+// author is the comment's author if they are a member, otherwise any member.
 func (h *history) author(c domain.Comment, somebody domain.Actor) domain.Actor {
 	for n, m := range h.members {
 		if m.Active && person(n) == c.AuthorID {

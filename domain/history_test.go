@@ -11,8 +11,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// history is one tenant's log as random commands write it, with the state of
-// every aggregate folded along.
+// history is one tenant's log as random commands write it, with the folded state of
+// every aggregate.
 type history struct {
 	log      []domain.Recorded
 	versions map[domain.StreamID]int
@@ -22,12 +22,11 @@ type history struct {
 	projects []domain.Project
 	tasks    []domain.Task
 	comments []domain.Comment
-	// names are those of the users and how often each was changed: their own log
-	// is the platform's.
+	// names are the users with their versions, which are in the platform's log.
 	names map[int]domain.User
 }
 
-// refusals are what each kind of stream may answer to a command.
+// refusals are the codes with which each type of stream may refuse a command.
 var refusals = map[domain.StreamType][]domain.Code{
 	domain.TenantStream: {
 		domain.CodeValidationFailed, domain.CodeNotFound, domain.CodeInsufficientRole, domain.CodeVersionConflict, domain.CodeSlugTaken,
@@ -50,13 +49,13 @@ var refusals = map[domain.StreamType][]domain.Code{
 	},
 }
 
-// decided records what a decision gave, and folds it into the aggregate's state.
+// decided records a decision's events and folds them into the aggregate's state.
 func decided[S evolver[S]](t *rapid.T, h *history, stream domain.StreamID, by domain.Actor, state S, events []domain.Event, err error) S {
 	t.Helper()
 	if err != nil {
 		var refusal *domain.Error
 		if !errors.As(err, &refusal) || !slices.Contains(refusals[stream.Type], refusal.Code) || events != nil {
-			t.Fatalf("%s: refused with %v, and %v", stream, err, events)
+			t.Fatalf("%s: refused with %v, but has the events %v", stream, err, events)
 		}
 		return state
 	}
@@ -79,8 +78,8 @@ func decided[S evolver[S]](t *rapid.T, h *history, stream domain.StreamID, by do
 	return state
 }
 
-// checkEvent holds an event against the rules that no command may break, before
-// it is folded.
+// checkEvent checks an event, before it is folded, against the rules that hold for
+// all commands.
 func checkEvent(t *rapid.T, h *history, by domain.Actor, r domain.Recorded) {
 	t.Helper()
 	d, data, err := domain.Encode(r.Event)
@@ -89,7 +88,7 @@ func checkEvent(t *rapid.T, h *history, by domain.Actor, r domain.Recorded) {
 	}
 	if gone, leaves := r.Event.(domain.MemberLeft); by.Role == domain.Viewer || by.Role == domain.Auditor {
 		if !leaves || gone.UserID != by.ID {
-			t.Fatalf("a %s caused %+v", by.Role, r.Event)
+			t.Fatalf("the role %s has no right to %+v", by.Role, r.Event)
 		}
 	}
 	var project domain.ProjectID
@@ -117,7 +116,7 @@ func checkEvent(t *rapid.T, h *history, by domain.Actor, r domain.Recorded) {
 		project = e.ProjectID
 		h.checkMentions(t, e.Mentions)
 		if c := h.comment(e.CommentID); c.AuthorID != by.ID {
-			t.Fatalf("%s changed what %s had said", by.Name, c.AuthorID)
+			t.Fatalf("%s changed a comment by %s", by.Name, c.AuthorID)
 		}
 	case domain.CommentDeleted:
 		project = e.ProjectID
@@ -185,7 +184,7 @@ func TestHistoriesKeepTheRules(t *testing.T) {
 	})
 }
 
-// check is what must hold between any two commands.
+// check checks what must hold between any two commands.
 func (h *history) check(t *rapid.T) {
 	if h.owners() == 0 {
 		t.Fatal("the tenant has no owner")
@@ -236,15 +235,15 @@ func checkFoldOf[S evolver[S]](t *rapid.T, h *history, stream domain.StreamID, w
 	kept := snapshot(t, half)
 	for range 2 {
 		if got := snapshot(t, foldFrom(t, half, events[split:])); got != snapshot(t, want) {
-			t.Fatalf("%s: folded in two parts at %d:\n%s\nas it went:\n%s", stream, split, got, snapshot(t, want))
+			t.Fatalf("%s: folded in two parts at %d:\n%s\nwant, folded event by event:\n%s", stream, split, got, snapshot(t, want))
 		}
 		if snapshot(t, half) != kept {
-			t.Fatalf("%s: folding on changed the state that was folded on from", stream)
+			t.Fatalf("%s: a fold changed the state that it started from", stream)
 		}
 	}
 }
 
-// foldFrom folds events, each come from the log anew, on a state.
+// foldFrom folds events, each decoded again, on a state.
 func foldFrom[S evolver[S]](t *rapid.T, s S, events []domain.Recorded) S {
 	t.Helper()
 	for _, r := range events {

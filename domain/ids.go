@@ -6,8 +6,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// ID is a UUID that belongs to one kind of thing, so that a task's id can't be
-// passed where a project's is wanted. New ids are UUIDv7 (RFC 9562).
+// ID is a UUID of one kind of thing, so that the compiler refuses a task's id for a
+// project's. New ids are UUIDv7 (RFC 9562).
 type ID[Kind any] uuid.UUID
 
 // The kinds of ids. A membership's stream has the member's UserID, a tenant's
@@ -34,10 +34,10 @@ type (
 	notificationKind struct{}
 )
 
-// Platform is the tenant whose log holds the users. No request can name it.
+// Platform is the tenant whose log holds the users. No request can select it.
 var Platform TenantID
 
-// UUID is the id without its kind, as drivers and encoders want it.
+// UUID is the id without its kind, for drivers and encoders.
 func (id ID[K]) UUID() uuid.UUID { return uuid.UUID(id) }
 
 // IsZero reports whether the id is the nil UUID.
@@ -49,8 +49,8 @@ func (id ID[K]) String() string { return uuid.UUID(id).String() }
 // MarshalText writes the canonical form.
 func (id ID[K]) MarshalText() ([]byte, error) { return uuid.UUID(id).MarshalText() }
 
-// UnmarshalText reads the canonical form and no other: the braces, URNs and
-// bare hex that uuid.Parse would take are refused, so that one thing has one name.
+// UnmarshalText reads the canonical form only. It refuses the braces, URNs and bare
+// hex that uuid.Parse accepts, so that one thing has one name.
 func (id *ID[K]) UnmarshalText(b []byte) error {
 	parsed, err := ParseID[K](string(b))
 	if err != nil {

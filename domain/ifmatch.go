@@ -3,19 +3,19 @@ package domain
 import "slices"
 
 // IfMatch is a client's condition on the version of what it changes (RFC 9110,
-// section 13.1.1). The zero value asks for nothing.
+// section 13.1.1). The zero value is no condition.
 type IfMatch struct {
 	set      bool
 	versions []int
 }
 
-// IfVersion is met by any of the versions; by none if there are none.
+// IfVersion is met by each of the versions; never if there are none.
 func IfVersion(versions ...int) IfMatch { return IfMatch{set: true, versions: versions} }
 
 // Conditional reports whether there is a condition.
 func (m IfMatch) Conditional() bool { return m.set }
 
-// Check returns CodeVersionConflict with current_version when it isn't met.
+// Check returns CodeVersionConflict with current_version if the condition isn't met.
 func (m IfMatch) Check(current int) error {
 	if !m.set || slices.Contains(m.versions, current) {
 		return nil

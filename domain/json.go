@@ -6,8 +6,8 @@ import (
 )
 
 // marshal is json.Marshal without its escapes for HTML and JavaScript. An escape
-// takes six bytes where no character takes more than four, and only without
-// them does every event whose texts keep their limits fit the log's 48 KiB.
+// takes six bytes and a character at most four, so only without them does every
+// event with valid texts fit the log's 48 KiB.
 func marshal(v any) (json.RawMessage, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
@@ -18,8 +18,8 @@ func marshal(v any) (json.RawMessage, error) {
 	return plainSeparators(bytes.TrimSuffix(b.Bytes(), []byte("\n"))), nil
 }
 
-// plainSeparators writes U+2028 and U+2029 as themselves (RFC 8259 allows it):
-// the encoder always escapes them.
+// plainSeparators replaces the escapes of U+2028 and U+2029, which the encoder
+// always writes, by the characters (RFC 8259 allows them).
 func plainSeparators(text []byte) json.RawMessage {
 	if !bytes.Contains(text, []byte(`\u202`)) {
 		return text

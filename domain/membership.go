@@ -2,8 +2,8 @@ package domain
 
 import "time"
 
-// Membership is one user's place in one tenant, folded from its stream in that
-// tenant's log. It outlives the member's leaving, so that its version goes on.
+// Membership is the state of one user's membership in one tenant, folded from its
+// stream in that tenant's log. A user who leaves and joins again continues the stream.
 type Membership struct {
 	TenantID TenantID
 	UserID   UserID
@@ -13,8 +13,8 @@ type Membership struct {
 	JoinedAt time.Time
 	// Active is false before the member joined and after they left.
 	Active bool
-	// UserVersion is the version of the user that Name comes from: that at joining,
-	// or of the renaming that was carried last. 0 is not known.
+	// UserVersion is the version of the user's stream that Name comes from: the one at
+	// joining, or the last UserRenamed that was copied. 0 is unknown.
 	UserVersion int
 	Version     int
 }
@@ -23,37 +23,37 @@ type Membership struct {
 // RenameMember and RemoveMember.
 type MembershipCommand interface{ membershipCommand() }
 
-// JoinTenant makes a user a member by their own act, or founds a tenant; the
-// tenant has said with which role (Tenant.Admits). User is as of its Version.
+// JoinTenant makes a user a member at their own request, or as a tenant's founder.
+// Role is that of Tenant.Admits. User is as of its Version.
 type JoinTenant struct {
 	User User
 	Role Role
 }
 
-// AddMember makes a registered user a member by an owner's act. User is as of its
-// Version.
+// AddMember makes a registered user a member at an owner's request. User is as of
+// its Version.
 type AddMember struct {
 	User User
 	Role Role
 }
 
-// ChangeRole gives a member another role. OwnerStays says that another owner is
-// there, whose membership the append guards.
+// ChangeRole gives a member another role. OwnerStays says that the tenant has another
+// owner, whose membership the append guards.
 type ChangeRole struct {
 	IfMatch    IfMatch
 	Role       Edit[Role]
 	OwnerStays bool
 }
 
-// RenameMember carries a user's new name into a tenant. UserVersion is the
-// version of the user's stream that it comes from: a renaming that was carried
-// already, is older than one that was, or older than the joining, changes nothing.
+// RenameMember copies a user's new name into a tenant. UserVersion is the version of
+// the user's stream that the name comes from: a name that is no newer than the
+// member's changes nothing.
 type RenameMember struct {
 	Name        string
 	UserVersion int
 }
 
-// RemoveMember ends a membership: one's own, or by an owner anyone's.
+// RemoveMember ends a membership. A member may end their own, an owner any.
 type RemoveMember struct {
 	IfMatch    IfMatch
 	OwnerStays bool
@@ -65,9 +65,9 @@ func (ChangeRole) membershipCommand()   {}
 func (RenameMember) membershipCommand() {}
 func (RemoveMember) membershipCommand() {}
 
-// DecideMembership says what a command does to a membership. Errors, in the
-// order in which they are looked for: CodeValidationFailed, CodeNotFound,
-// CodeInsufficientRole, CodeVersionConflict, CodeAlreadyMember or CodeLastOwner.
+// DecideMembership decides a command on a membership. Errors, in the order of the
+// checks: CodeValidationFailed, CodeNotFound, CodeInsufficientRole,
+// CodeVersionConflict, CodeAlreadyMember or CodeLastOwner.
 func DecideMembership(m Membership, by Actor, c MembershipCommand) ([]Event, error) {
 	switch c := c.(type) {
 	case JoinTenant:
@@ -156,7 +156,7 @@ func checkRole(r Role) error {
 	return f.err()
 }
 
-// LastOwner is the refusal to leave a tenant without an owner.
+// LastOwner is the refusal of a change that would leave a tenant without an owner.
 func LastOwner() *Error {
 	return Refuse(CodeLastOwner, "a tenant keeps at least one owner")
 }

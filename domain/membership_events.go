@@ -1,10 +1,9 @@
 package domain
 
-// MemberJoined carries the member's name and address into the tenant's log, so
-// that its read models need no other. UserVersion is that of the user's stream in
-// the platform's log from which they come: a renaming that is carried late can't
-// put an older name on one who has just joined. 0 is not known: schema version 1
-// didn't have it.
+// MemberJoined copies the user's name and address into the tenant's log, so that its
+// read models need no other log. UserVersion is the version of the user's stream from
+// which they are copied, so that an older name that arrives later is ignored. It is 0,
+// unknown, in schema version 1.
 type MemberJoined struct {
 	UserID      UserID   `json:"user_id"`
 	Email       Personal `json:"email"`
@@ -13,7 +12,7 @@ type MemberJoined struct {
 	UserVersion int      `json:"user_version"`
 }
 
-// joinedWithUserVersion brings member.joined from schema version 1 to 2.
+// joinedWithUserVersion upcasts member.joined from schema version 1 to 2.
 var joinedWithUserVersion = addField("user_version", 0)
 
 // MemberRoleChanged says that an owner gave a member another role.
@@ -24,8 +23,8 @@ type MemberRoleChanged struct {
 	To     Role     `json:"to"`
 }
 
-// MemberRenamed says that the user took another name; UserVersion is that of the
-// event in the platform's log.
+// MemberRenamed says that the user has another name; UserVersion is the version of
+// the UserRenamed in the user's stream.
 type MemberRenamed struct {
 	UserID      UserID   `json:"user_id"`
 	From        Personal `json:"from"`
@@ -33,7 +32,7 @@ type MemberRenamed struct {
 	UserVersion int      `json:"user_version"`
 }
 
-// MemberLeft says that a member left or was removed; Role is the role they had.
+// MemberLeft says that a member left or was removed; Role is their last role.
 type MemberLeft struct {
 	UserID UserID   `json:"user_id"`
 	Name   Personal `json:"name"`

@@ -23,7 +23,7 @@ func joined(r domain.Role) domain.MemberJoined {
 	}
 }
 
-// joinedAt is joined with the user's stream at another version.
+// joinedAt is joined at another version of the user's stream.
 func joinedAt(r domain.Role, userVersion int) domain.MemberJoined {
 	e := joined(r)
 	e.UserVersion = userVersion
@@ -44,7 +44,7 @@ func memberRenamed(from, to string, userVersion int) domain.MemberRenamed {
 	}
 }
 
-func TestMembershipBegins(t *testing.T) {
+func TestMembershipJoin(t *testing.T) {
 	t.Parallel()
 	owner := actor(9, domain.Owner)
 	gone := []domain.Event{joined(domain.Member), left(domain.Member)}
@@ -68,7 +68,7 @@ func TestMembershipBegins(t *testing.T) {
 			name: "join twice", given: []domain.Event{joined(domain.Member)},
 			when: domain.JoinTenant{User: user1, Role: domain.Member}, refused: domain.CodeAlreadyMember,
 		}, {
-			name: "join as nobody", when: domain.JoinTenant{User: user1, Role: "king"},
+			name: "join with an unknown role", when: domain.JoinTenant{User: user1, Role: "king"},
 			refused: domain.CodeValidationFailed, at: "/role",
 		}, {
 			name: "add", by: owner, when: domain.AddMember{User: user1, Role: domain.Auditor},
@@ -93,7 +93,7 @@ func TestMembershipBegins(t *testing.T) {
 	})
 }
 
-func TestMembershipChanges(t *testing.T) {
+func TestMembershipChangeAndRemove(t *testing.T) {
 	t.Parallel()
 	owner, self := actor(9, domain.Owner), actor(1, domain.Owner)
 	member, sole := []domain.Event{joined(domain.Member)}, []domain.Event{joined(domain.Owner)}
@@ -104,7 +104,7 @@ func TestMembershipChanges(t *testing.T) {
 			when: domain.ChangeRole{IfMatch: domain.IfVersion(1), Role: domain.To(domain.Manager)},
 			then: []domain.Event{changedRole(domain.Member, domain.Manager)},
 		}, {
-			name: "to what it is", given: member, by: owner, when: domain.ChangeRole{Role: domain.To(domain.Member)},
+			name: "to the present name", given: member, by: owner, when: domain.ChangeRole{Role: domain.To(domain.Member)},
 		}, {
 			name: "nothing at all", given: member, by: owner, when: domain.ChangeRole{},
 		}, {
@@ -120,10 +120,10 @@ func TestMembershipChanges(t *testing.T) {
 			name: "one's own role without being owner", given: member, by: actor(1, domain.Member),
 			when: domain.ChangeRole{Role: domain.To(domain.Owner)}, refused: domain.CodeInsufficientRole,
 		}, {
-			name: "who left", given: gone, by: owner,
+			name: "of a former member", given: gone, by: owner,
 			when: domain.ChangeRole{Role: domain.To(domain.Manager)}, refused: domain.CodeNotFound,
 		}, {
-			name: "who never came", by: owner, when: domain.ChangeRole{Role: domain.To(domain.Manager)}, refused: domain.CodeNotFound,
+			name: "of a user who never joined", by: owner, when: domain.ChangeRole{Role: domain.To(domain.Manager)}, refused: domain.CodeNotFound,
 		}, {
 			name: "to no role", given: member, by: owner, when: domain.ChangeRole{Role: domain.To(domain.Role("king"))},
 			refused: domain.CodeValidationFailed, at: "/role",
@@ -156,9 +156,9 @@ func TestMembershipChanges(t *testing.T) {
 	})
 }
 
-// A renaming is carried by a subscription that may come twice or late; whoever
-// acts, it asks for no role and refuses nothing.
-func TestMembershipRenaming(t *testing.T) {
+// A subscription copies a user's new name, perhaps twice or late. It needs no role and
+// is never refused.
+func TestMembershipRename(t *testing.T) {
 	t.Parallel()
 	member, renamed := []domain.Event{joined(domain.Member)}, []domain.Event{joined(domain.Member), memberRenamed("Person 1", "One", 3)}
 	later := []domain.Event{joinedAt(domain.Member, 5)}
@@ -170,21 +170,21 @@ func TestMembershipRenaming(t *testing.T) {
 		{name: "a newer one", given: renamed, when: rename("Uno", 4), then: []domain.Event{memberRenamed("One", "Uno", 4)}},
 		{name: "the same once more", given: renamed, when: rename("One", 3)},
 		{name: "the same version with another name", given: renamed, when: rename("Uno", 3)},
-		{name: "an older one that comes late", given: renamed, when: rename("Uno", 2)},
-		{name: "to what it is", given: member, when: rename("Person 1", 2)},
+		{name: "an older one that arrives late", given: renamed, when: rename("Uno", 2)},
+		{name: "to the present name", given: member, when: rename("Person 1", 2)},
 		{name: "older than the joining", given: later, when: rename("An earlier name", 4)},
-		{name: "the one that was joined with", given: later, when: rename("An earlier name", 5)},
+		{name: "the version at joining", given: later, when: rename("An earlier name", 5)},
 		{name: "newer than the joining", given: later, when: rename("One", 6), then: []domain.Event{memberRenamed("Person 1", "One", 6)}},
 		{
 			name: "older than joining again", given: append(renamed, left(domain.Member), joinedAt(domain.Member, 5)),
 			when: rename("An earlier name", 4),
 		},
 		{
-			name: "of one who joined nobody knows when", given: []domain.Event{joinedAt(domain.Member, 0)},
+			name: "joined at an unknown version", given: []domain.Event{joinedAt(domain.Member, 0)},
 			when: rename("One", 2), then: []domain.Event{memberRenamed("Person 1", "One", 2)},
 		},
-		{name: "who left", given: append(member, left(domain.Member)), when: rename("One", 2)},
-		{name: "who never came", when: rename("One", 2)},
+		{name: "of a former member", given: append(member, left(domain.Member)), when: rename("One", 2)},
+		{name: "of a user who never joined", when: rename("One", 2)},
 	})
 	got := fold[domain.Membership](t, members.stream, members.author, renamed...)
 	if got.Name != "One" || got.UserVersion != 3 || got.Role != domain.Member || got.Version != 2 {
@@ -194,7 +194,7 @@ func TestMembershipRenaming(t *testing.T) {
 
 func TestMembershipOrder(t *testing.T) {
 	t.Parallel()
-	// missing and already (a member) exclude each other, so two ladders meet them.
+	// missing and already (a member) exclude each other, so there are two ladders.
 	type attempt struct{ misshapen, missing, lowly, stale, last bool }
 	state := func(t *testing.T, x attempt) domain.Membership {
 		events := []domain.Event{joined(domain.Owner)}

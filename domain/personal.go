@@ -6,15 +6,14 @@ import (
 	"fmt"
 )
 
-// Personal is a field of an event that tells something about a person. It is
-// stored inside an envelope that names the person, so that it can be made
-// unreadable later without touching anything else:
+// Personal is a field of an event that contains personal data. An envelope names
+// the person, so that the value can be made unreadable later on its own:
 //
 //	"email": {"$p": {"subject": "<user id>", "key": "none", "value": "ann@example.org"}}
 //
-// Key names what the value is encrypted with. This version writes and reads
-// only KeyNone, plain text; it refuses any other key as one it doesn't know, so
-// that a newer version may encrypt without this one misreading it.
+// Key names the encryption key of the value. This version writes and reads only
+// KeyNone, plain text, and refuses any other key with ErrUnknownKey, so that a newer
+// version can encrypt without this one misreading it.
 type Personal struct {
 	Subject UserID
 	Value   string
@@ -23,7 +22,7 @@ type Personal struct {
 // KeyNone marks a value that is stored as plain text.
 const KeyNone = "none"
 
-// ErrUnknownKey says that a personal field was written by a newer version.
+// ErrUnknownKey says that a newer version has written a personal field.
 var ErrUnknownKey = errors.New("personal field under a key this version doesn't know")
 
 type personalEnvelope struct {
@@ -50,7 +49,7 @@ func (p Personal) MarshalJSON() ([]byte, error) {
 func (p *Personal) UnmarshalJSON(b []byte) error {
 	var e personalEnvelope
 	if err := json.Unmarshal(b, &e); err != nil {
-		// Under a key that a newer version has brought anything may stand for the value.
+		// With a newer version's key the value may have any form.
 		var under struct {
 			P struct {
 				Key string `json:"key"`
@@ -62,7 +61,7 @@ func (p *Personal) UnmarshalJSON(b []byte) error {
 		return fmt.Errorf("personal field: %w", err)
 	}
 	if e.P.Key == "" {
-		// Damaged rather than new: a reader must not wait for a newer version.
+		// The field is damaged: no newer version could read it.
 		return errors.New("personal field without its envelope")
 	}
 	if e.P.Key != KeyNone {

@@ -10,8 +10,8 @@ import (
 	"docket/domain"
 )
 
-// personal is every field of an event that holds a person's name or address. An
-// event that isn't here has none.
+// personal lists the fields of each event that hold a person's name or address. An
+// event that isn't listed has none.
 var personal = map[string][]string{
 	"user.registered":     {"email", "name"},
 	"user.renamed":        {"from", "name"},
@@ -21,8 +21,8 @@ var personal = map[string][]string{
 	"member.left":         {"name"},
 }
 
-// impersonal is every other text of an event: what it holds names no person by
-// its nature. A new text must be put here or in personal, by one who thought.
+// impersonal lists the other texts of each event, which by their nature name no
+// person. A new text must be added here or to personal, after consideration.
 var impersonal = map[string][]string{
 	"tenant.created":         {"name", "slug", "registration", "default_role", "default_notification_channel"},
 	"tenant.updated":         {"name", "changes.field", "changes.from", "changes.to"},
@@ -41,7 +41,7 @@ var impersonal = map[string][]string{
 	"comment.updated":        {"project_name", "title", "changes.field", "changes.from", "changes.to"},
 	"comment.deleted":        {"project_name", "title"},
 
-	// An operator is no user and has no subject: docs/operations.md asks for a role.
+	// An operator isn't a user and has no subject: docs/operations.md asks for a role.
 	"subscription.event_skipped": {"subscription", "operator", "reason"},
 	"subscription.resumed":       {"subscription", "operator", "reason"},
 }
@@ -55,7 +55,7 @@ func TestEveryTextIsPersonalOrNot(t *testing.T) {
 		var inEnvelope, plain []string
 		texts("", reflect.TypeOf(sampleOf(t, d.Type)), &inEnvelope, &plain)
 		if !slices.Equal(inEnvelope, personal[d.Type]) {
-			t.Errorf("%s: in an envelope are %v, want %v", d.Type, inEnvelope, personal[d.Type])
+			t.Errorf("%s: fields in an envelope are %v, want %v", d.Type, inEnvelope, personal[d.Type])
 		}
 		if !slices.Equal(plain, impersonal[d.Type]) {
 			t.Errorf("%s: plain texts are %v, want %v", d.Type, plain, impersonal[d.Type])
@@ -63,7 +63,7 @@ func TestEveryTextIsPersonalOrNot(t *testing.T) {
 	}
 }
 
-// texts are the stored names of all fields, at any depth, that can hold a text.
+// texts are the stored names of all fields with a text, at any depth.
 func texts(name string, typ reflect.Type, inEnvelope, plain *[]string) {
 	switch {
 	case typ == reflect.TypeFor[domain.Personal]():
@@ -80,8 +80,8 @@ func texts(name string, typ reflect.Type, inEnvelope, plain *[]string) {
 	}
 }
 
-// No text that is personal may stand in the stored form outside an envelope.
-func TestPersonalTextsStandInTheirEnvelope(t *testing.T) {
+// The stored form has every personal text in an envelope.
+func TestPersonalTextsAreInAnEnvelope(t *testing.T) {
 	t.Parallel()
 	for _, e := range samples {
 		_, data, err := domain.Encode(e)
@@ -121,7 +121,7 @@ func TestMeta(t *testing.T) {
 		}
 		var back domain.Meta
 		if err := json.Unmarshal(got, &back); err != nil || !reflect.DeepEqual(back, c.meta) {
-			t.Errorf("%s came back as %+v, %v", got, back, err)
+			t.Errorf("%s was decoded as %+v, %v", got, back, err)
 		}
 		if name := (domain.Recorded{Meta: back}).ActorName(); name != c.name {
 			t.Errorf("the actor's name is %q, want %q", name, c.name)

@@ -2,7 +2,7 @@ package domain
 
 import "time"
 
-// Visibility says whether a project stands in the tenant's public catalog.
+// Visibility says whether a project is listed in the tenant's public catalog.
 type Visibility string
 
 // The visibilities.
@@ -21,7 +21,7 @@ type Project struct {
 	DueDate     *Date
 	OwnerID     UserID
 	CreatedBy   UserID
-	// SubmittedBy is who last submitted it; zero where nobody has.
+	// SubmittedBy is the user of the last submission; zero if there was none.
 	SubmittedBy UserID
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
@@ -32,7 +32,7 @@ type Project struct {
 // ProjectCommand is one of CreateProject, EditProject, MoveProject and DeleteProject.
 type ProjectCommand interface{ projectCommand() }
 
-// CreateProject makes a draft that belongs to the actor.
+// CreateProject creates a draft whose owner is the actor.
 type CreateProject struct {
 	ID          ProjectID
 	Name        string
@@ -41,8 +41,8 @@ type CreateProject struct {
 	DueDate     *Date
 }
 
-// EditProject changes a project's fields. NewOwner is the folded membership of
-// the user whom OwnerID names, where it names one.
+// EditProject changes a project's fields. NewOwner is the membership of the user in
+// OwnerID, if it is set.
 type EditProject struct {
 	IfMatch     IfMatch
 	Name        Edit[string]
@@ -53,7 +53,7 @@ type EditProject struct {
 	NewOwner    Membership
 }
 
-// MoveProject takes a project along the workflow.
+// MoveProject moves a project to another status.
 type MoveProject struct {
 	IfMatch IfMatch
 	To      Status
@@ -62,7 +62,7 @@ type MoveProject struct {
 	FourEyes bool
 }
 
-// DeleteProject ends a project. Its history stays.
+// DeleteProject deletes a project. Its events remain.
 type DeleteProject struct{ IfMatch IfMatch }
 
 func (CreateProject) projectCommand() {}
@@ -70,11 +70,11 @@ func (EditProject) projectCommand()   {}
 func (MoveProject) projectCommand()   {}
 func (DeleteProject) projectCommand() {}
 
-// DecideProject says what a command does to a project. Errors, in the order in
-// which they are looked for: CodeValidationFailed, CodeNotFound, CodeNotYours or
-// CodeInsufficientRole, CodeVersionConflict, CodeProjectClosed or
-// CodeInvalidTransition, and last CodeValidationFailed again where the new owner
-// isn't a member: that is a question about the tenant, not about the request.
+// DecideProject decides a command on a project. Errors, in the order of the checks:
+// CodeValidationFailed, CodeNotFound, CodeNotYours or CodeInsufficientRole,
+// CodeVersionConflict, CodeProjectClosed or CodeInvalidTransition, and last
+// CodeValidationFailed again if the new owner isn't a member, which depends on the
+// tenant and not on the request alone.
 func DecideProject(p Project, by Actor, c ProjectCommand) ([]Event, error) {
 	switch c := c.(type) {
 	case CreateProject:
@@ -89,7 +89,7 @@ func DecideProject(p Project, by Actor, c ProjectCommand) ([]Event, error) {
 	return nil, unknownCommand(c)
 }
 
-// Exists reports whether there is a project that wasn't deleted.
+// Exists reports whether the project was created and not deleted.
 func (p Project) Exists() bool { return p.Version > 0 && !p.Deleted }
 
 func (p Project) create(by Actor, c CreateProject) ([]Event, error) {
@@ -109,19 +109,19 @@ func (p Project) create(by Actor, c CreateProject) ([]Event, error) {
 }
 
 func (p Project) edit(by Actor, c EditProject) ([]Event, error) {
-	// Members that are absent stand as something valid: only the request is judged.
+	// Absent members count as valid: this checks the request alone.
 	if err := checkProject(c.Name.Or("-"), c.Description.Or(nil), c.Visibility.Or(Private), c.DueDate.Or(nil)); err != nil {
 		return nil, err
 	}
 	if !p.Exists() {
 		return nil, NotFound("project")
 	}
-	asked := p.Status
-	if asked.Closed() {
-		// A closed project is nobody's to edit, so its status decides nothing here.
-		asked = Draft
+	status := p.Status
+	if status.Closed() {
+		// No role may edit a closed project: writable refuses it below, not Permit.
+		status = Draft
 	}
-	if err := Permit(ProjectEdit, by.Role, p.OwnerID == by.ID, asked); err != nil {
+	if err := Permit(ProjectEdit, by.Role, p.OwnerID == by.ID, status); err != nil {
 		return nil, err
 	}
 	if err := c.IfMatch.Check(p.Version); err != nil {
@@ -173,7 +173,7 @@ func (p Project) move(by Actor, c MoveProject) ([]Event, error) {
 		return nil, InsufficientRole(step.Least, by.Role)
 	}
 	if ok && c.FourEyes && step.FourEyes && p.SubmittedBy == by.ID {
-		return nil, Refuse(CodeNotYours, "in this tenant whoever submitted a project can't take it to %s", c.To)
+		return nil, Refuse(CodeNotYours, "in this tenant the member who submitted a project can't move it to %s", c.To)
 	}
 	if err := c.IfMatch.Check(p.Version); err != nil {
 		return nil, err
@@ -199,15 +199,15 @@ func (p Project) delete(by Actor, c DeleteProject) ([]Event, error) {
 	return []Event{ProjectDeleted{ProjectID: p.ID, Name: p.Name, OwnerID: p.OwnerID, Status: p.Status}}, nil
 }
 
-// MayMove reports whether a member may make a transition of this project now, in
-// a tenant that asks for four eyes or doesn't.
+// MayMove reports whether a member may make a transition of this project now.
+// fourEyes is the tenant's setting.
 func (p Project) MayMove(by Actor, t Transition, fourEyes bool) bool {
 	return p.Exists() && t.From == p.Status && by.Role.AtLeast(t.Least) &&
 		!(fourEyes && t.FourEyes && p.SubmittedBy == by.ID) &&
 		Permit(ProjectTransition, by.Role, p.OwnerID == by.ID, p.Status) == nil
 }
 
-// writable is CodeProjectClosed for a project that can only be read.
+// writable returns CodeProjectClosed for a project that can only be read.
 func (p Project) writable() error {
 	if p.Status.Closed() {
 		return Refuse(CodeProjectClosed, "the project is %s: it can be read, not written", p.Status).
@@ -216,7 +216,7 @@ func (p Project) writable() error {
 	return nil
 }
 
-// mayHold reports whether the membership is that user's and may own or be assigned.
+// mayHold reports whether the user is a member who may own a project or be assigned.
 func (m Membership) mayHold(u UserID) bool { return m.Active && m.UserID == u && m.Role.Assignable() }
 
 func checkProject(name string, description *string, v Visibility, due *Date) error {

@@ -1,6 +1,6 @@
 package domain
 
-// ProjectCreated opens a project's stream, as a draft.
+// ProjectCreated is the first event of a project's stream: the project is a draft.
 type ProjectCreated struct {
 	ProjectID   ProjectID  `json:"project_id"`
 	Name        string     `json:"name"`
@@ -18,7 +18,7 @@ type ProjectUpdated struct {
 	Changes   []Change  `json:"changes"`
 }
 
-// ProjectStatusChanged is one step along the workflow.
+// ProjectStatusChanged says that a project moved to another status.
 type ProjectStatusChanged struct {
 	ProjectID ProjectID `json:"project_id"`
 	Name      string    `json:"name"`
@@ -28,7 +28,7 @@ type ProjectStatusChanged struct {
 	Comment   *string   `json:"comment"`
 }
 
-// ProjectDeleted ends a project, its tasks and its comments.
+// ProjectDeleted says that a project was deleted, and with it its tasks and comments.
 type ProjectDeleted struct {
 	ProjectID ProjectID `json:"project_id"`
 	Name      string    `json:"name"`
@@ -48,7 +48,7 @@ func (ProjectStatusChanged) EventType() string { return "project.status_changed"
 // EventType is the stored name.
 func (ProjectDeleted) EventType() string { return "project.deleted" }
 
-// projectFields are what may change about a project.
+// projectFields are the fields that ProjectUpdated may change.
 var projectFields = fields[Project]{
 	"name":        field(func(p *Project) *string { return &p.Name }),
 	"description": field(func(p *Project) **string { return &p.Description }),

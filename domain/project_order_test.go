@@ -6,7 +6,7 @@ import (
 	"docket/domain"
 )
 
-// projectAttempt is a command to a project with some things wrong.
+// projectAttempt is a command on a project, with some faults.
 type projectAttempt struct {
 	misshapen, missing, deleted, strange, lowly, stale, closed, outsider bool
 }
@@ -27,7 +27,7 @@ func (x projectAttempt) state(t *testing.T) domain.Project {
 	return fold[domain.Project](t, projects.stream, projects.author, events...)
 }
 
-// match is met by whatever state there is, unless the attempt is stale.
+// match is met by every version, unless the attempt is stale.
 func (x projectAttempt) match(t *testing.T) domain.IfMatch {
 	t.Helper()
 	if x.stale {
@@ -36,7 +36,7 @@ func (x projectAttempt) match(t *testing.T) domain.IfMatch {
 	return domain.IfVersion(x.state(t).Version)
 }
 
-// by is the manager, unless role or ownership is to be wrong.
+// by is the manager, unless role or ownership is a fault.
 func (x projectAttempt) by() domain.Actor {
 	switch {
 	case x.strange:
@@ -120,11 +120,11 @@ func TestProjectOrder(t *testing.T) {
 	})
 }
 
-func TestProjectStaleMatchDiffersFromTheVersions(t *testing.T) {
+func TestProjectOrderUsesAStaleVersion(t *testing.T) {
 	t.Parallel()
 	for _, x := range []projectAttempt{{}, {closed: true}, {deleted: true}} {
 		if x.state(t).Version == 1 {
-			t.Errorf("%+v has the version that stands for a stale one", x)
+			t.Errorf("%+v has the version that stale attempts use", x)
 		}
 	}
 }

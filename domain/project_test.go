@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// The projects of the tests belong to person 1.
+// The owner of the tests' projects is person 1.
 var projects = subject[domain.Project, domain.ProjectCommand]{
 	stream: domain.Stream(domain.ProjectStream, projectID),
 	author: actor(1, domain.Member),
@@ -31,8 +31,8 @@ func projectDeleted(s domain.Status) domain.ProjectDeleted {
 	return domain.ProjectDeleted{ProjectID: projectID, Name: "Quay", OwnerID: person(1), Status: s}
 }
 
-// projectIn is the history of a project that got to a status in one step: the
-// fold believes what is recorded.
+// projectIn is the history of a project that moved to a status in one step, which the
+// fold accepts.
 func projectIn(s domain.Status) []domain.Event {
 	events := []domain.Event{projectCreated()}
 	if s != domain.Draft {
@@ -204,7 +204,7 @@ func TestProjectDelete(t *testing.T) {
 	}
 }
 
-// Whoever submitted last counts, as long as nobody else submits.
+// SubmittedBy is the actor of the last submission.
 func TestProjectSubmittedBy(t *testing.T) {
 	t.Parallel()
 	p := projectAt(t, domain.Draft)
@@ -221,7 +221,7 @@ func TestProjectSubmittedBy(t *testing.T) {
 			t.Fatal(err)
 		}
 		if p.SubmittedBy != step.want {
-			t.Errorf("after step %d, to %s, it was submitted by %s, want %s", i, step.to, p.SubmittedBy, step.want)
+			t.Errorf("after step %d, to %s, SubmittedBy is %s, want %s", i, step.to, p.SubmittedBy, step.want)
 		}
 	}
 	if !projectAt(t, domain.Draft).SubmittedBy.IsZero() {

@@ -7,15 +7,15 @@ import (
 	"testing"
 )
 
-// allowed is all that the package may import. Nothing here reads a clock, a
-// random source or the world, but for what refused names.
+// allowed are the imports that the package may have. None of them reads a clock, a
+// random source or the outside world, except through the names that usable excludes.
 var allowed = []string{
 	"bytes", "encoding", "encoding/json", "errors", "fmt", "net/mail", "reflect", "regexp", "slices", "strconv", "strings", "time",
 	"unicode", "unicode/utf8",
 	"github.com/google/uuid", "golang.org/x/text/cases", "golang.org/x/text/unicode/norm",
 }
 
-// usable are the only names of packages that also offer a clock or chance.
+// usable are the allowed names of packages that also have a clock or randomness.
 var usable = map[string][]string{
 	"time": {"Time", "Parse", "DateOnly"},
 	"uuid": {"UUID", "Nil", "Parse", "ParseBytes"},
@@ -30,7 +30,7 @@ func TestDomainIsPure(t *testing.T) {
 				t.Fatal(err)
 			}
 			if !slices.Contains(allowed, path) || i.Name != nil {
-				t.Errorf("%s imports %s, or by another name", name, path)
+				t.Errorf("%s imports %s, which isn't allowed, or imports it under another name", name, path)
 			}
 		}
 		ast.Inspect(f, func(n ast.Node) bool {
@@ -47,7 +47,7 @@ func TestDomainIsPure(t *testing.T) {
 					t.Errorf("%s writes with fmt.%s", name, n.Sel.Name)
 				}
 			case *ast.GoStmt, *ast.ChanType, *ast.SelectStmt:
-				t.Errorf("%s has concurrency in it", name)
+				t.Errorf("%s uses concurrency", name)
 			}
 			return true
 		})

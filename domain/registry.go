@@ -10,24 +10,24 @@ import (
 	"strings"
 )
 
-// ErrUnknownEvent says that an event has a type, a schema version or a field
-// that this version of Docket doesn't know: a newer one wrote it. A reader
-// leaves such an event to newer replicas.
+// ErrUnknownEvent says that a newer version of Docket wrote an event: this one
+// doesn't know its type, schema version, field or key. A reader leaves the event to
+// newer replicas.
 var ErrUnknownEvent = errors.New("event not known to this version")
 
 // Definition is one row of the registry.
 type Definition struct {
 	// Type is the stored name, written by hand and never changed.
 	Type string
-	// Stream is the kind of stream that carries it.
+	// Stream is the type of stream that holds the event.
 	Stream StreamType
-	// Reads is the newest schema version that is read: 1 + the number of upcasters.
-	// All before it are read too.
+	// Reads is the newest schema version that Decode reads: 1 + the number of
+	// upcasters. Decode reads all older ones too.
 	Reads int
-	// Version is the schema version that is written: Reads, or one less while the
-	// newest is only learned (learned), so 0 for a type that isn't written at all.
+	// Version is the schema version that Encode writes: Reads, or one less while the
+	// newest is only learned. It is 0 for a type that isn't written yet.
 	Version int
-	// Personal are the data's fields that tell something about a person.
+	// Personal are the names of the fields with personal data.
 	Personal []string
 
 	goType   reflect.Type
@@ -39,13 +39,13 @@ type Definition struct {
 // definitions are the rows of a registry by their stored names.
 type definitions map[string]*Definition
 
-// registry is every event there is. Once released a name is never reused and a
-// golden file in testdata/events never edited; a new shape is a new version. What
-// a release writes, the release before it must read: a new type or version is
-// learned first, and written one release later. internal/released holds a change
-// to both. docs/events.md is the guide.
+// registry holds every event type. After a release its name is never reused, and a
+// golden file in testdata/events never edited; a new form is a new version. The
+// previous release must read what a release writes: a new type or version is
+// learned first, and written one release later. internal/released checks a change
+// for both. docs/events.md is the guide.
 //
-// member.joined has two versions without that delay: nothing had been released.
+// member.joined has two versions without that delay: it precedes the first release.
 var registry = register(
 	define[TenantCreated](TenantStream),
 	define[TenantUpdated](TenantStream),
@@ -80,9 +80,9 @@ func define[E Event](stream StreamType, upcasts ...Upcaster) Definition {
 	}
 }
 
-// learned is a definition whose newest version is read but not written yet, so
-// that the release after this one may write it beside replicas of this one. down
-// makes the version before, which is written meanwhile; nil for a new type.
+// learned returns a definition whose newest version is read but not written yet, so
+// that the next release can write it while replicas of this one run. down makes the
+// previous version, which Encode writes meanwhile; nil for a new type.
 func (d Definition) learned(down Downcaster) Definition {
 	if (down == nil) != (d.Reads == 1) {
 		panic("domain: a version that is only learned needs a downcaster, a type none: " + d.Type)
@@ -91,8 +91,7 @@ func (d Definition) learned(down Downcaster) Definition {
 	return d
 }
 
-// register panics on a name or Go type that stands in the table twice: a
-// mistake of the programmer, met by every test.
+// register panics on a duplicate name or Go type. Every test would find that bug.
 func register(defs ...Definition) definitions {
 	byName, byType := definitions{}, map[reflect.Type]bool{}
 	for _, d := range defs {
@@ -116,7 +115,7 @@ func Definitions() []Definition {
 	return out
 }
 
-// Encode gives an event's stored form, in the schema version that is written. It
+// Encode returns an event's stored form, in the schema version of its definition. It
 // fails only on an event that isn't registered, or is learned and not written yet.
 func Encode(e Event) (d Definition, data json.RawMessage, err error) {
 	return registry.encode(e)
@@ -140,9 +139,9 @@ func (r definitions) encode(e Event) (Definition, json.RawMessage, error) {
 	return *d, data, nil
 }
 
-// AsStored is an event that was encoded as data, as it will come back from the log:
-// without what a schema version that is only learned can say, and the one that is
-// written can't. What is folded right after an append must not say more than that.
+// AsStored returns an event that was encoded as data in the form in which the log
+// will return it: without the fields that only a learned schema version has. A fold
+// right after an append must use this form.
 func (d Definition) AsStored(e Event, data json.RawMessage) (Event, error) {
 	if d.Version == d.Reads {
 		return e, nil
@@ -150,9 +149,9 @@ func (d Definition) AsStored(e Event, data json.RawMessage) (Event, error) {
 	return definitions{d.Type: &d}.decode(d.Type, d.Version, data)
 }
 
-// Decode reads a stored event, bringing an older schema version up to the
-// present one. It returns ErrUnknownEvent for what a newer version wrote. An upcaster
-// that panics is an error too: one event must not end whoever reads the log.
+// Decode reads a stored event and upcasts an older schema version. It returns
+// ErrUnknownEvent if a newer version wrote the event. It returns an upcaster's panic
+// as an error: one event must not stop a reader of the log.
 func Decode(eventType string, version int, data json.RawMessage) (Event, error) {
 	return registry.decode(eventType, version, data)
 }
@@ -179,7 +178,7 @@ func (r definitions) decode(eventType string, version int, data json.RawMessage)
 		}
 	}
 	if bytes.Equal(bytes.TrimSpace(data), []byte("null")) {
-		// The decoder would take it for an event with every field empty.
+		// The decoder would return an event with empty fields.
 		return nil, fmt.Errorf("decode %s: null is no event", eventType)
 	}
 	v := reflect.New(d.goType).Elem()

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// noted is an event whose shape changed twice: "text" was called "body", and
-// "body" was called "note".
+// noted is an event whose form changed twice: "text" was "body" before, and "note"
+// before that.
 type noted struct {
 	Text string `json:"text"`
 	Via  string `json:"via"`
@@ -20,7 +20,7 @@ type alsoNoted struct{}
 
 func (alsoNoted) EventType() string { return "test.noted" }
 
-// renamed is an upcaster that also writes down that it ran.
+// renamed is an upcaster that also records that it ran.
 func renamed(from, to string) Upcaster {
 	return func(data json.RawMessage) (json.RawMessage, error) {
 		var m map[string]string
@@ -64,32 +64,32 @@ func TestUpcastersRunInOrder(t *testing.T) {
 	if _, err := reg.decode("test.noted", 4, json.RawMessage(`{"text":"x"}`)); !errors.Is(err, ErrUnknownEvent) {
 		t.Errorf("version 4: %v", err)
 	}
-	// An upcaster that fails met damaged data: no newer version would read it either.
+	// An upcaster fails on damaged data, which no newer version could read either.
 	if _, err := reg.decode("test.noted", 1, json.RawMessage(`{"body":"x"}`)); err == nil || errors.Is(err, ErrUnknownEvent) {
 		t.Errorf("an upcaster that fails: %v", err)
 	}
 }
 
-func TestUpcasterThatGivesNothing(t *testing.T) {
+func TestUpcasterReturnsNothing(t *testing.T) {
 	t.Parallel()
 	for _, nothing := range []json.RawMessage{nil, json.RawMessage("null")} {
 		reg := register(define[noted]("test", func(json.RawMessage) (json.RawMessage, error) { return nothing, nil }))
 		if e, err := reg.decode("test.noted", 1, json.RawMessage(`{}`)); err == nil {
-			t.Errorf("%q became %+v", nothing, e)
+			t.Errorf("%q was decoded as %+v", nothing, e)
 		}
 	}
 }
 
-func TestUpcasterThatPanics(t *testing.T) {
+func TestUpcasterPanics(t *testing.T) {
 	t.Parallel()
 	reg := register(define[noted]("test", func(json.RawMessage) (json.RawMessage, error) { panic("no such field") }))
 	e, err := reg.decode("test.noted", 1, json.RawMessage(`{}`))
 	if err == nil || e != nil || errors.Is(err, ErrUnknownEvent) || !strings.Contains(err.Error(), "no such field") {
-		t.Errorf("became %+v, %v", e, err)
+		t.Errorf("decoded as %+v, %v", e, err)
 	}
 }
 
-// A version that is only learned is read, while the one before goes on being written.
+// Decode reads a version that is only learned, while Encode writes the previous one.
 func TestLearnedVersion(t *testing.T) {
 	t.Parallel()
 	down := Downcaster(renamed("text", "body"))
@@ -98,7 +98,7 @@ func TestLearnedVersion(t *testing.T) {
 	if err != nil || d.Version != 2 || d.Reads != 3 || string(data) != `{"body":"x","via":"text "}` {
 		t.Errorf("written in version %d of %d as %s, %v", d.Version, d.Reads, data, err)
 	}
-	// What only the learned version can say isn't there when it comes back.
+	// A field that only the learned version has is absent from the stored event.
 	if e, err := d.AsStored(noted{Text: "x", Via: "y"}, json.RawMessage(`{"body":"x","via":"z "}`)); err != nil || e != (noted{"x", "z body "}) {
 		t.Errorf("as stored: %+v, %v", e, err)
 	}
@@ -132,7 +132,7 @@ func TestLearnedType(t *testing.T) {
 		func() {
 			defer func() {
 				if recover() == nil {
-					t.Errorf("%s was taken", name)
+					t.Errorf("%s was accepted", name)
 				}
 			}()
 			wrong()
@@ -151,12 +151,12 @@ func TestAddField(t *testing.T) {
 		given := json.RawMessage(data)
 		got, err := up(given)
 		if err != nil || string(got) != want || string(given) != data {
-			t.Errorf("%s became %s (%v), and is %s; want %s", data, got, err, given, want)
+			t.Errorf("%s was upcast to %s (%v), and is %s; want %s", data, got, err, given, want)
 		}
 	}
 	for _, data := range []string{``, `null`, `[]`, `7`, `{"a":`} {
 		if got, err := up(json.RawMessage(data)); err == nil {
-			t.Errorf("%s became %s", data, got)
+			t.Errorf("%s was upcast to %s", data, got)
 		}
 	}
 }

@@ -19,8 +19,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// writeGolden makes the golden files that are missing. It never changes one
-// that is there: released events stay readable for ever.
+// writeGolden writes the golden files that are missing. It changes no existing one:
+// every version reads released events.
 var writeGolden = flag.Bool("golden", false, "write the golden files of events that have none")
 
 const goldenDir = "testdata/events"
@@ -44,7 +44,7 @@ func TestGoldenFiles(t *testing.T) {
 	}
 	for _, f := range files {
 		if !wanted[f.Name()] {
-			t.Errorf("%s belongs to no event type and version", f.Name())
+			t.Errorf("%s has no registered event type and version", f.Name())
 		}
 	}
 }
@@ -56,7 +56,7 @@ func checkGolden(t *testing.T, d domain.Definition, version int, path string) {
 	}
 	file, err := os.ReadFile(path)
 	if err != nil {
-		t.Fatalf("no golden file; -golden writes that of the version that is written: %v", err)
+		t.Fatalf("no golden file; run with -golden to write it: %v", err)
 	}
 	back, err := domain.Decode(d.Type, version, bytes.TrimSuffix(file, []byte("\n")))
 	if err != nil {
@@ -67,7 +67,7 @@ func checkGolden(t *testing.T, d domain.Definition, version int, path string) {
 	}
 }
 
-// checkWritten fails unless what is written of a type is what its golden file has.
+// checkWritten fails unless the encoded sample equals its golden file.
 func checkWritten(t *testing.T, d domain.Definition, path string) {
 	t.Helper()
 	got, data, err := domain.Encode(sampleOf(t, d.Type))
@@ -88,7 +88,7 @@ func checkWritten(t *testing.T, d domain.Definition, path string) {
 	}
 }
 
-// Every type of the source that names itself as an event must be registered.
+// Every event type of the source must be registered.
 func TestEveryEventIsRegistered(t *testing.T) {
 	t.Parallel()
 	inSource := map[string]bool{}
@@ -114,7 +114,7 @@ func TestEveryEventIsRegistered(t *testing.T) {
 	}
 }
 
-func TestNamesOfEvents(t *testing.T) {
+func TestEventNames(t *testing.T) {
 	t.Parallel()
 	form := regexp.MustCompile(`^[a-z]+\.[a-z]+(_[a-z]+)*$`)
 	last := ""
@@ -135,9 +135,9 @@ func TestNamesOfEvents(t *testing.T) {
 	}
 }
 
-// The fold of each aggregate takes the events of its own streams and refuses all
-// others, leaving the state alone.
-func TestEveryEventHasItsFold(t *testing.T) {
+// The fold of each aggregate accepts the events of its own streams. It refuses all
+// others without a change of the state.
+func TestEveryEventIsFolded(t *testing.T) {
 	t.Parallel()
 	folds := map[domain.StreamType]func(domain.Recorded) (before, after any, err error){
 		domain.TenantStream:  evolve[domain.Tenant],
@@ -158,7 +158,7 @@ func TestEveryEventHasItsFold(t *testing.T) {
 				continue
 			}
 			if !errors.Is(err, domain.ErrUnknownEvent) || !reflect.DeepEqual(before, after) {
-				t.Errorf("the fold of a %s took %s: %v, %+v", stream, d.Type, err, after)
+				t.Errorf("the fold of a %s accepted %s: %v, %+v", stream, d.Type, err, after)
 			}
 		}
 	}
@@ -210,7 +210,7 @@ func TestDecodeRefuses(t *testing.T) {
 	}
 }
 
-func TestEncodeRefusesWhatIsNotJSON(t *testing.T) {
+func TestEncodeRefusesInvalidJSON(t *testing.T) {
 	t.Parallel()
 	bad := domain.ProjectUpdated{Changes: []domain.Change{{Field: "name", From: []byte(`"a"`), To: []byte(`"b`)}}}
 	if _, data, err := domain.Encode(bad); err == nil || data != nil {
@@ -218,10 +218,10 @@ func TestEncodeRefusesWhatIsNotJSON(t *testing.T) {
 	}
 }
 
-// notRegistered has the name of one that is.
+// notRegistered has the name of a registered event.
 type notRegistered struct{ domain.TaskDeleted }
 
-func TestEncodeRefusesWhatIsNotRegistered(t *testing.T) {
+func TestEncodeRefusesUnregisteredEvents(t *testing.T) {
 	t.Parallel()
 	for _, e := range []domain.Event{notRegistered{}, &domain.TaskDeleted{}} {
 		if _, data, err := domain.Encode(e); err == nil {

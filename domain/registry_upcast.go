@@ -6,16 +6,16 @@ import (
 )
 
 // Upcaster turns the data of one schema version into that of the next. It is pure,
-// leaves what it is given as it is, and keeps every field that it isn't about. An
-// error says that the data is damaged: no version could read it.
+// doesn't change its argument, and keeps all other fields. An error says that the
+// data is damaged: no version could read it.
 type Upcaster func(json.RawMessage) (json.RawMessage, error)
 
-// Downcaster turns the data of the newest schema version into that of the one
-// before, for as long as that is written.
+// Downcaster turns the data of the newest schema version into that of the previous
+// one, while the newest is only learned.
 type Downcaster func(json.RawMessage) (json.RawMessage, error)
 
-// addField is the Upcaster of a version that has one field more. value is what
-// the events of the version before are taken to say.
+// addField is the Upcaster of a version that adds one field. value is the field's
+// value in older events.
 func addField(name string, value any) Upcaster {
 	added := toJSON(value)
 	return func(data json.RawMessage) (json.RawMessage, error) {

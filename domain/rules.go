@@ -2,8 +2,8 @@ package domain
 
 import "slices"
 
-// Role is what a member may do in one tenant. Owner, manager, member and viewer
-// form an order; auditor stands outside it.
+// Role is a member's role in one tenant. Owner, manager, member and viewer form an
+// order; auditor is outside of it.
 type Role string
 
 // The roles.
@@ -25,16 +25,16 @@ func Roles() []Role { return slices.Clone(roles) }
 // Known reports whether r is one of the roles.
 func (r Role) Known() bool { return slices.Contains(roles, r) }
 
-// AtLeast reports whether r stands at or above least in the order. The auditor
-// is in no order, so it is never at least anything.
+// AtLeast reports whether r is least or higher in the order. It is false for the
+// auditor, which is outside of the order.
 func (r Role) AtLeast(least Role) bool {
 	have, ok := rank[r]
 	want, known := rank[least]
 	return ok && known && have >= want
 }
 
-// Assignable reports whether one with this role may be a task's assignee or a
-// project's owner: anyone but viewers and auditors.
+// Assignable reports whether a member with this role may be a task's assignee or a
+// project's owner: all but viewers and auditors.
 func (r Role) Assignable() bool { return r.AtLeast(Member) }
 
 // Action is something a member may do, as the role rules name it.
@@ -69,9 +69,9 @@ const (
 	ReportRead        Action = "report.read"
 )
 
-// Grant is one way to be allowed an action: at least this role (and the auditor
-// where Auditor is set), only on one's own thing where Own is set or on oneself
-// where Self is set, while the project is in one of In (empty: in any status).
+// Grant allows an action to members with at least the role Least, and to the auditor
+// if Auditor is set: only on their own thing if Own is set, only on themselves if Self
+// is set, and only while the project is in one of In (empty: any status).
 type Grant struct {
 	Least   Role
 	Auditor bool
@@ -80,8 +80,8 @@ type Grant struct {
 	In      []Status
 }
 
-// rules is who may do what. An actor needs one grant that fits. "Own" is the
-// project's owner_id, a task's created_by, a comment's author_id.
+// rules are the role rules: an actor needs one matching grant. A thing is the actor's
+// own by a project's owner_id, a task's created_by, a comment's author_id.
 var rules = map[Action][]Grant{
 	ProjectRead:       {{Least: Viewer, Auditor: true}},
 	ProjectCreate:     {{Least: Member}},
@@ -110,7 +110,7 @@ var rules = map[Action][]Grant{
 	ReportRead:        {{Least: Viewer, Auditor: true}},
 }
 
-// Grants are the ways to be allowed an action; none for an unknown one.
+// Grants are the grants of an action; none for an unknown one.
 func Grants(a Action) []Grant {
 	out := slices.Clone(rules[a])
 	for i := range out {
@@ -140,38 +140,38 @@ func LeastRole(a Action) Role {
 	return least
 }
 
-// MayTry reports whether a role may call the action at all, whatever the thing
-// acted on: the check that is made before anything is looked up.
+// MayTry reports whether a role has any grant of the action: the check before
+// anything is loaded.
 func MayTry(a Action, r Role) bool {
 	return slices.ContainsFunc(rules[a], func(g Grant) bool { return g.admits(r) })
 }
 
-// Permit is the whole check of the rules: role, ownership and status; own says
+// Permit checks an action against the rules: role, ownership and status. own says
 // that the thing is the actor's own, or is the actor. It returns nil,
-// CodeInsufficientRole (with the role that would do) or CodeNotYours.
+// CodeInsufficientRole (with the role that is needed) or CodeNotYours.
 func Permit(a Action, r Role, own bool, s Status) error {
 	if !MayTry(a, r) {
 		return InsufficientRole(LeastRole(a), r)
 	}
-	required, strange := Role(""), true
+	required, onlyOwn := Role(""), true
 	for _, g := range rules[a] {
 		fits := (own || !g.Own && !g.Self) && (len(g.In) == 0 || slices.Contains(g.In, s))
 		switch {
 		case g.admits(r) && fits:
 			return nil
 		case g.admits(r):
-			strange = strange && g.Own && !own
+			onlyOwn = onlyOwn && g.Own && !own
 		case fits && (required == "" || required.AtLeast(g.Least)):
 			required = g.Least
 		}
 	}
-	if strange || required == "" {
+	if onlyOwn || required == "" {
 		return Refuse(CodeNotYours, "a %s may do this only to their own", r)
 	}
 	return InsufficientRole(required, r)
 }
 
-// InsufficientRole is the refusal that says which role is needed.
+// InsufficientRole is the refusal that names the role that is needed.
 func InsufficientRole(required, yours Role) *Error {
 	return Refuse(CodeInsufficientRole, "this needs the role %s; yours is %s", required, yours).
 		With("required_role", required).With("your_role", yours)

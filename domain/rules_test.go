@@ -8,8 +8,8 @@ import (
 	"docket/domain"
 )
 
-// rulesOfContract are the routes of API.md as actions, written out once more.
-// A cell says when the role may: always, never, on one's own ("own", a
+// rulesOfContract are the routes of API.md as actions, independent of the tested
+// table. A cell says when the role may act: always, never, on its own things ("own", a
 // membership: "self"), in certain statuses of the project, or both.
 const rulesOfContract = `
 action             | owner  | manager                       | member                | viewer | auditor
@@ -50,7 +50,7 @@ func (c cell) allows(own bool, s domain.Status) bool {
 	return !c.never && (own || !c.own && !c.self) && (c.in == nil || slices.Contains(c.in, s))
 }
 
-// descending is the order of the roles that have one, the highest first.
+// descending are the roles that have an order, the highest first.
 var descending = []domain.Role{domain.Owner, domain.Manager, domain.Member, domain.Viewer}
 
 func contractRules(t *testing.T) (actions []domain.Action, roles []domain.Role, rules map[domain.Action]map[domain.Role]cell) {
@@ -136,8 +136,8 @@ func checkPermission(t *testing.T, row map[domain.Role]cell, a domain.Action, r 
 		}
 		return
 	}
-	// The role to name is the lowest that could try at all, or, for one who could,
-	// the lowest that may do it to this very thing.
+	// The required role is the lowest with any grant or, for an actor with a grant, the
+	// lowest that may act on this thing.
 	required := domain.Role("")
 	for _, higher := range descending {
 		if c.never && !row[higher].never || !c.never && row[higher].allows(own, s) {
@@ -170,8 +170,7 @@ func TestLeastRole(t *testing.T) {
 	}
 }
 
-// Where no grant asks for ownership, whoever stands higher may do at least as
-// much; where one does, the same holds for one's own and for others' things apart.
+// A higher role may do at least as much, for own things and for others' things.
 func TestPermitIsMonotone(t *testing.T) {
 	t.Parallel()
 	order, _ := contractMoves(t)
@@ -189,11 +188,11 @@ func TestPermitIsMonotone(t *testing.T) {
 	}
 }
 
-func TestStrangersMayNothing(t *testing.T) {
+func TestUnknownRolesMayDoNothing(t *testing.T) {
 	t.Parallel()
 	for _, r := range []domain.Role{"", "root", "Owner", "owner "} {
 		if r.Known() || r.Assignable() {
-			t.Errorf("%q is taken for a role", r)
+			t.Errorf("%q was accepted as a role", r)
 		}
 		for _, a := range domain.Actions() {
 			for _, own := range []bool{true, false} {
@@ -205,7 +204,7 @@ func TestStrangersMayNothing(t *testing.T) {
 	}
 	for _, r := range domain.Roles() {
 		if domain.MayTry("project.burn", r) || domain.Permit("project.burn", r, true, domain.Draft) == nil {
-			t.Errorf("%s may do what no rule names", r)
+			t.Errorf("%s may do an action without a rule", r)
 		}
 	}
 }
@@ -219,7 +218,7 @@ func TestRoleOrder(t *testing.T) {
 			}
 		}
 		if a.AtLeast(domain.Auditor) || domain.Auditor.AtLeast(a) || a.AtLeast("") || a.AtLeast("root") {
-			t.Errorf("%s is compared with what stands outside the order", a)
+			t.Errorf("%s is compared with a role outside the order", a)
 		}
 		if a.Assignable() != (i <= 2) || !a.Known() {
 			t.Errorf("%s: assignable %v, known %v", a, a.Assignable(), a.Known())

@@ -8,8 +8,8 @@ import (
 	"docket/domain"
 )
 
-// samples is one event of each type, as its golden file has it. No field is
-// empty, so that each shows in the file.
+// samples is one event of each type, equal to its golden file. No field is empty, so
+// that the file shows each.
 var samples = []domain.Event{
 	domain.TenantCreated{
 		Name: "Harbour <East> & Söhne", Slug: "harbour-east", Registration: domain.RegistrationOpen,
@@ -64,13 +64,13 @@ var samples = []domain.Event{
 	domain.SubscriptionResumed{Subscription: "tasks", Seq: 7, Operator: "on-call", Reason: "mended & deployed"},
 }
 
-// olderSamples are what golden files of older schema versions decode to, where
-// they couldn't say all that the type says now.
+// olderSamples are the decoded golden files of older schema versions that lack fields
+// of the newest.
 var olderSamples = map[string]domain.Event{
 	"member.joined.v1": joinedAt(domain.Manager, 0),
 }
 
-// sampleAs is the sample of a type as it comes from one of its schema versions.
+// sampleAs is the sample of a type as decoded from one of its schema versions.
 func sampleAs(t tester, d domain.Definition, version int) domain.Event {
 	t.Helper()
 	if version == d.Reads {
@@ -96,7 +96,7 @@ func sampleOf(t tester, eventType string) domain.Event {
 	return nil
 }
 
-func TestSamplesLeaveNothingEmpty(t *testing.T) {
+func TestSamplesFillEveryField(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
 	for _, e := range samples {
@@ -106,13 +106,13 @@ func TestSamplesLeaveNothingEmpty(t *testing.T) {
 		seen[e.EventType()] = true
 		for f, v := range reflect.ValueOf(e).Fields() {
 			if v.IsZero() || v.Kind() == reflect.Slice && v.Len() == 0 {
-				t.Errorf("the sample of %s has nothing in %s", e.EventType(), f.Name)
+				t.Errorf("the sample of %s has an empty field %s", e.EventType(), f.Name)
 			}
 		}
 	}
 }
 
-// A sample whose changes name every field shows that the fold knows each.
+// The samples' changes have every field, so that the test shows that the fold handles each.
 func TestSamplesChangeEveryField(t *testing.T) {
 	t.Parallel()
 	for _, e := range samples {
@@ -138,7 +138,7 @@ func TestSamplesChangeEveryField(t *testing.T) {
 	}
 }
 
-// stateField is the field of a state that an event calls by its JSON name.
+// stateField is the field of a state that has a JSON name in events.
 func stateField(t tester, state any, name string) any {
 	t.Helper()
 	goName := map[string]string{

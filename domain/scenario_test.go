@@ -14,10 +14,10 @@ import (
 	"github.com/google/uuid"
 )
 
-// epoch is when the histories of the tests begin; each event is a second later.
+// epoch is the start of the tests' histories; each event is a second later.
 var epoch = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
-// nth makes the n-th id, of whatever kind is wanted.
+// nth makes the n-th id of any kind.
 func nth(n int) uuid.UUID {
 	return uuid.MustParse(fmt.Sprintf("019b0000-0000-7000-8000-%012x", n))
 }
@@ -30,7 +30,7 @@ var (
 	webhookID = domain.SecretID(nth(5))
 )
 
-// moment is when the n-th event of a history happens.
+// moment is the time of the n-th event of a history.
 func moment(n int) time.Time { return epoch.Add(time.Duration(n) * time.Second) }
 
 // actor is the n-th person in a role.
@@ -45,7 +45,7 @@ type evolver[S any] interface {
 	Evolve(domain.Recorded) (S, error)
 }
 
-// tester is what the helpers need of a test, a fuzz target or a property.
+// tester is the part of a test, a fuzz target or a property that the helpers use.
 type tester interface {
 	Helper()
 	Errorf(format string, args ...any)
@@ -53,8 +53,8 @@ type tester interface {
 	Fatal(args ...any)
 }
 
-// fold gives the state after the events, each of which goes through its stored
-// form first. by is who caused them.
+// fold returns the state after the events, each encoded and decoded first. by is the
+// actor.
 func fold[S evolver[S]](t tester, stream domain.StreamID, by domain.Actor, events ...domain.Event) S {
 	t.Helper()
 	var s S
@@ -67,7 +67,7 @@ func fold[S evolver[S]](t tester, stream domain.StreamID, by domain.Actor, event
 	return s
 }
 
-// record puts an event at a place in its stream, by way of its stored form.
+// record encodes and decodes an event and gives it a position in its stream.
 func record(t tester, stream domain.StreamID, version int, by domain.Actor, e domain.Event) domain.Recorded {
 	t.Helper()
 	return domain.Recorded{
@@ -76,7 +76,7 @@ func record(t tester, stream domain.StreamID, version int, by domain.Actor, e do
 	}
 }
 
-// stored is the event as it comes back from the log.
+// stored is the event encoded and decoded.
 func stored(t tester, e domain.Event) domain.Event {
 	t.Helper()
 	d, data, err := domain.Encode(e)
@@ -90,8 +90,8 @@ func stored(t tester, e domain.Event) domain.Event {
 	return back
 }
 
-// scenario says: given these events, when this command, then these events or
-// this refusal. Neither means that nothing happens.
+// scenario is: given these events, when this command, then these events or this
+// refusal. Without either, the command has no effect.
 type scenario[C any] struct {
 	name  string
 	given []domain.Event
@@ -106,8 +106,8 @@ type scenario[C any] struct {
 	with map[string]any
 }
 
-// subject is the aggregate that scenarios are about: its stream, who caused
-// what was given, and its decision.
+// subject is the aggregate of scenarios: its stream, the actor of the given events,
+// and its decision.
 type subject[S evolver[S], C any] struct {
 	stream domain.StreamID
 	author domain.Actor
@@ -123,7 +123,7 @@ func (sub subject[S, C]) run(t *testing.T, scenarios []scenario[C]) {
 			before := snapshot(t, state)
 			got, err := sub.decide(state, sc.by, sc.when)
 			if after := snapshot(t, state); after != before {
-				t.Errorf("the decision changed the state it was given:\n%s\n%s", before, after)
+				t.Errorf("the decision changed its argument from\n%s\nto\n%s", before, after)
 			}
 			if sc.refused != "" {
 				refusedWith(t, got, err, sc.refused, sc.at, sc.with)
@@ -137,7 +137,7 @@ func (sub subject[S, C]) run(t *testing.T, scenarios []scenario[C]) {
 			}
 			for i, e := range got {
 				if state, err = state.Evolve(record(t, sub.stream, len(sc.given)+i+1, sc.by, e)); err != nil {
-					t.Fatalf("the fold refuses what was decided: %v", err)
+					t.Fatalf("the fold refuses the decided events: %v", err)
 				}
 			}
 		})
@@ -167,15 +167,15 @@ func refusedWith(t *testing.T, got []domain.Event, err error, code domain.Code, 
 	}
 }
 
-// fault is one thing wrong with an attempt X, and the refusal that it deserves.
+// fault is one fault of an attempt X, and its refusal.
 type fault[X any] struct {
 	name   string
 	code   domain.Code
 	inject func(*X)
 }
 
-// ladder makes every combination of the faults, which stand in the contract's
-// order: each must be refused for its first fault, and none at all be accepted.
+// ladder tries every combination of the faults, which are in the contract's order:
+// each must be refused for its first fault, and an attempt without faults accepted.
 func ladder[X any](t *testing.T, attempt func(*testing.T, X) ([]domain.Event, error), faults ...fault[X]) {
 	t.Helper()
 	for combination := range 1 << len(faults) {
@@ -204,8 +204,8 @@ func ladder[X any](t *testing.T, attempt func(*testing.T, X) ([]domain.Event, er
 	}
 }
 
-// snapshot shows a state with all that it points to, so that a later change of
-// any of it can be seen.
+// snapshot renders a state with everything that it points to, so that a later change
+// can be detected.
 func snapshot(t tester, state any) string {
 	t.Helper()
 	b, err := json.Marshal(state)

@@ -2,13 +2,13 @@ package domain
 
 import "errors"
 
-// ErrScopeStale says that the membership on which a Scope rests has moved since
-// it was folded. Nothing was changed and nothing of the answer may be used: the
-// caller admits again and, with the new scope, asks again.
+// ErrScopeStale says that the membership has changed since a Scope was made from
+// it. The operation had no effect and its result must not be used: the caller
+// makes a new scope and repeats the operation.
 var ErrScopeStale = errors.New("the membership has changed since the scope was made")
 
-// Actor is who decides to act: the member's id, name and role in this tenant.
-// The zero Actor is the system, which may do what no member is asked for.
+// Actor is the member who gives a command: id, name and role in this tenant. The
+// zero Actor is the system, which may do only what needs no role.
 type Actor struct {
 	ID   UserID
 	Name string
@@ -25,7 +25,7 @@ type Scope struct {
 	operator bool
 }
 
-// Admit gives a member the scope of their tenant, or CodeTenantAccessDenied.
+// Admit makes a member's scope of their tenant, or returns CodeTenantAccessDenied.
 func Admit(m Membership) (Scope, error) {
 	if !m.Active {
 		return Scope{}, TenantAccessDenied()
@@ -37,10 +37,10 @@ func Admit(m Membership) (Scope, error) {
 	}, nil
 }
 
-// Operate gives an operator's command the scope of a tenant. Only cmd calls it.
+// Operate makes an operator's scope of a tenant. Only cmd calls it.
 func Operate(t TenantID) Scope { return Scope{tenant: t, operator: true} }
 
-// Tenant is the tenant whose things the scope reaches.
+// Tenant is the one tenant that the scope gives access to.
 func (s Scope) Tenant() TenantID { return s.tenant }
 
 // Actor is the member; the zero Actor for an operator.
@@ -49,12 +49,12 @@ func (s Scope) Actor() Actor { return s.actor }
 // Operator reports whether the scope is an operator's.
 func (s Scope) Operator() bool { return s.operator }
 
-// MembershipVersion is the version of the membership's stream that the scope
-// rests on. It must still hold when something is read or appended.
+// MembershipVersion is the version of the membership's stream from which the scope
+// was made. Every read and append checks that it is still the last.
 func (s Scope) MembershipVersion() int { return s.version }
 
-// TenantAccessDenied is the one answer for a tenant that isn't there and for
-// one that the caller isn't in, so that nobody learns which tenants exist.
+// TenantAccessDenied refuses access to a tenant that doesn't exist and to one of
+// which the caller isn't a member alike, so that it reveals no tenant.
 func TenantAccessDenied() *Error {
 	return Refuse(CodeTenantAccessDenied, "you have no access to this tenant, or it doesn't exist")
 }

@@ -12,22 +12,21 @@ import (
 	"github.com/google/uuid"
 )
 
-// A shape reads the stored form of one Go type as Encode writes it: members in the
-// order of the struct's fields, none missing, none added, no space between them. It
-// takes a fifth of encoding/json's time, and reading events is most of what a
-// rebuild does.
+// shape reads the stored form of one Go type exactly as Encode writes it: members in
+// the order of the struct's fields, none missing, none added, no white space. It takes
+// a fifth of encoding/json's time, and a rebuild spends most of its time on reading
+// events.
 //
-// It knows no more than that form. Of anything else it says !ok, and the caller
-// asks encoding/json, which alone decides what is damaged and what is unusual; so a
-// shape never has to be right about what it doesn't take. What it takes it reads as
-// encoding/json does, and a fuzz test holds one against the other.
+// For any other form ok is false and the caller uses encoding/json, which decides
+// whether the data is damaged or only unusual. A form that it accepts it reads as
+// encoding/json does; a fuzz test compares them.
 //
-// A shape puts the value at the front of b into v, which is settable, and returns
-// what follows. It replaces what v holds and shares no memory with it or with b.
-// Where it isn't ok v may be half written.
+// A shape reads the value at the front of b into v, which must be settable, and
+// returns the rest of b. It replaces the value of v and shares no memory with it or
+// with b. If ok is false v may be partly written.
 type shape func(b []byte, v reflect.Value) (rest []byte, ok bool)
 
-// unmarshal is json.Unmarshal into what v holds, which is zero.
+// unmarshal is json.Unmarshal into v, which must be zero.
 func (s shape) unmarshal(b []byte, v reflect.Value) error {
 	if s != nil {
 		if rest, ok := s(b, v); ok && len(rest) == 0 {
@@ -38,8 +37,8 @@ func (s shape) unmarshal(b []byte, v reflect.Value) error {
 	return json.Unmarshal(b, v.Addr().Interface())
 }
 
-// shapeOf is the shape of a type, nil where it has none: a type that decodes
-// itself in a way that isn't known here, or of a kind that no event has.
+// shapeOf is the shape of a type; nil for a type with an unmarshaler of its own that
+// isn't known here, and for a kind that no event has.
 func shapeOf(t reflect.Type) shape {
 	switch {
 	case t == reflect.TypeFor[Personal]():
@@ -73,7 +72,7 @@ func shapeOf(t reflect.Type) shape {
 type member struct {
 	index int
 	key   string // with quotes and colon
-	// optional: it may be missing, as it is left out when it is empty.
+	// optional is set for omitempty: the member may be missing.
 	optional bool
 	read     shape
 }
@@ -201,7 +200,7 @@ func textShape(b []byte, v reflect.Value) ([]byte, bool) {
 
 func intShape(b []byte, v reflect.Value) ([]byte, bool) {
 	n := numberLen(b)
-	// Another form of the same number is encoding/json's to judge.
+	// encoding/json decides on other forms of the number.
 	i, err := strconv.ParseInt(string(b[:n]), 10, 64)
 	if err != nil || v.OverflowInt(i) || strconv.FormatInt(i, 10) != string(b[:n]) {
 		return b, false
@@ -219,7 +218,7 @@ func boolShape(b []byte, v reflect.Value) ([]byte, bool) {
 	return after(b, "false")
 }
 
-// after is what follows a text at the front of b.
+// after returns the rest of b after a text at its front.
 func after(b []byte, text string) (rest []byte, ok bool) {
 	if len(b) < len(text) || string(b[:len(text)]) != text {
 		return b, false
@@ -252,8 +251,8 @@ func readText(b []byte) (text string, rest []byte, ok bool) {
 	return text, b[n:], err == nil
 }
 
-// textLen is how long the text at the front of b is, quotes included; 0 where there
-// is none. plain says that it stands for itself: without escapes, and valid UTF-8.
+// textLen is the length of the JSON string at the front of b, with its quotes; 0 if
+// there is none. plain says that it is valid UTF-8 without escapes.
 func textLen(b []byte) (n int, plain bool) {
 	if len(b) == 0 || b[0] != '"' {
 		return 0, false
@@ -284,9 +283,8 @@ func numberLen(b []byte) int {
 	return len(b)
 }
 
-// valueLen is how long the value at the front of b is, if it is JSON; 0 where there
-// is none. Values within others go no deeper than lists of texts, the deepest that a
-// Change has.
+// valueLen is the length of the value at the front of b, if it is valid JSON; 0 if
+// there is none. It reads lists of strings, and nothing deeper: no Change has it.
 func valueLen(b []byte) int {
 	if len(b) == 0 {
 		return 0

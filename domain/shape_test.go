@@ -12,7 +12,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// plainTypes are those of the fields that a Change may be of.
+// plainTypes are the types of the fields that a Change may have.
 var plainTypes = []reflect.Type{
 	reflect.TypeFor[string](), reflect.TypeFor[*string](), reflect.TypeFor[Priority](), reflect.TypeFor[bool](),
 	reflect.TypeFor[UserID](), reflect.TypeFor[*UserID](), reflect.TypeFor[*Date](), reflect.TypeFor[[]string](),
@@ -20,7 +20,7 @@ var plainTypes = []reflect.Type{
 	reflect.TypeFor[Personal](), reflect.TypeFor[*Personal](), reflect.TypeFor[[]Change](), reflect.TypeFor[Meta](),
 }
 
-// shaped are all types that are read by a shape.
+// shaped are all types with a shape.
 func shaped() []reflect.Type {
 	types := plainTypes
 	for _, d := range Definitions() {
@@ -56,7 +56,7 @@ func wantsReadAlike(t interface {
 	}
 }
 
-// storedForms are what stands in the golden files, and by which types each is read.
+// storedForms are the values in the golden files, with the types that read each.
 func storedForms(t testing.TB) map[string]reflect.Type {
 	t.Helper()
 	forms := map[string]reflect.Type{}
@@ -82,20 +82,20 @@ func storedForms(t testing.TB) map[string]reflect.Type {
 	return forms
 }
 
-// What Encode writes is read by the shape itself: encoding/json isn't asked.
-func TestShapesTakeWhatIsWritten(t *testing.T) {
+// The shape itself reads what Encode writes, without encoding/json.
+func TestShapesReadEncodedEvents(t *testing.T) {
 	t.Parallel()
 	for data, typ := range storedForms(t) {
 		if typ == reflect.TypeFor[MemberJoined]() && !strings.Contains(data, "user_version") {
 			continue // version 1
 		}
 		if rest, ok := shapeOf(typ)([]byte(data), reflect.New(typ).Elem()); !ok || len(rest) > 0 {
-			t.Errorf("%s isn't taken from %s, at %q", typ, data, rest)
+			t.Errorf("%s isn't read from %s, at %q", typ, data, rest)
 		}
 	}
 }
 
-// pieces are what an encoder might write in another way, and what might be damage.
+// pieces are other forms that an encoder may write, and damage.
 var pieces = []string{
 	`"`, `\`, `\"`, `\u0041`, `\ud800`, `\ud83d\udea2`, `\/`, "\x00", "\n", "\xff", "é", "\u2028", " ", "\t", ",", ":", "{", "}", "[", "]", "[]", "{}",
 	"null", "true", "false", "0", "-0", "1", "-1", "01", "1.0", "1e3", "1e999", "9223372036854775808", `""`, `"a"`, `"none"`, `"$p"`, `"k7"`,
@@ -103,8 +103,8 @@ var pieces = []string{
 	`{"$p":{"subject":"019b0000-0000-7000-8000-00000000000a","key":"none","value":"x"}}`, `{"field":"title","from":1,"to":[true, "]"]}`,
 }
 
-// Stored events with anything cut out, put in or doubled anywhere are read by shapes
-// as by encoding/json.
+// Shapes read stored events as encoding/json does, with any part removed, inserted or
+// duplicated.
 func TestShapesReadAsEncodingJSON(t *testing.T) {
 	t.Parallel()
 	forms := storedForms(t)
@@ -130,7 +130,7 @@ func TestShapesReadAsEncodingJSON(t *testing.T) {
 			data = data[:from] + rapid.SampledFrom(append(pieces, "", data[from:to]+data[from:to])).Draw(t, "instead") + data[to:]
 		}
 		wantsReadAlike(t, typ, []byte(data))
-		// And each member's value in the place of each other's.
+		// Each member's value also replaces each other's.
 		var members map[string]json.RawMessage
 		if json.Unmarshal([]byte(data), &members) != nil {
 			return

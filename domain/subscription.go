@@ -2,27 +2,28 @@ package domain
 
 import "slices"
 
-// MaxReason is how many characters an operator's reason may have.
+// MaxReason is the longest reason of an operator, in characters.
 const MaxReason = 1000
 
-// Subscription is what operators have done to a subscription in one tenant's log.
+// Subscription is the state of a subscription in one tenant as operators changed it.
 type Subscription struct {
-	// Skips are the events that it leaves out, in the order of the skipping.
+	// Skips are the events that it skips, in the order in which they were skipped.
 	Skips   []Skip
 	Version int
 }
 
-// Skip is one event that a subscription leaves out.
+// Skip is one event that a subscription skips.
 type Skip struct {
-	// Seq is the event's, and Recorded that of the event which says so.
+	// Seq is the position of the skipped event, Recorded that of the
+	// SubscriptionEventSkipped.
 	Seq, Recorded int64
 }
 
-// Intervention is who acts on a subscription, and why. Operators are no users: they
-// are known by what they call themselves, which is kept in the clear.
+// Intervention is an operator's action on a subscription, with its reason. Operators
+// aren't users: Operator is the name that they give, stored as plain text.
 type Intervention struct {
 	Subscription string
-	// Seq is the event at which the subscription stands still.
+	// Seq is the position of the failing event at which the subscription is parked.
 	Seq      int64
 	Operator string
 	Reason   string
@@ -34,17 +35,17 @@ type SubscriptionCommand interface {
 	Intent() Intervention
 }
 
-// SkipEvent has the subscription leave the event out for ever.
+// SkipEvent makes the subscription skip the event for good.
 type SkipEvent struct{ Intervention }
 
-// ResumeSubscription has the subscription try the event again at once.
+// ResumeSubscription makes the subscription retry the event at once.
 type ResumeSubscription struct{ Intervention }
 
 // Intent is i itself.
 func (i Intervention) Intent() Intervention { return i }
 
-// DecideSubscription says what an operator's command does to a subscription. To
-// skip what is skipped already changes nothing. Error: CodeValidationFailed.
+// DecideSubscription decides an operator's command on a subscription. A second skip
+// of an event changes nothing. Error: CodeValidationFailed.
 func DecideSubscription(s Subscription, c SubscriptionCommand) ([]Event, error) {
 	i := c.Intent()
 	var f findings
@@ -65,7 +66,8 @@ func DecideSubscription(s Subscription, c SubscriptionCommand) ([]Event, error) 
 	return nil, unknownCommand(c)
 }
 
-// Skipped is the seq of the event by which another was skipped, if it was.
+// Skipped returns the seq of the SubscriptionEventSkipped of an event, if there is
+// one.
 func (s Subscription) Skipped(seq int64) (recorded int64, skipped bool) {
 	for _, k := range s.Skips {
 		if k.Seq == seq {
@@ -88,8 +90,8 @@ func (s Subscription) Evolve(r Recorded) (Subscription, error) {
 	return s, nil
 }
 
-// SubscriptionEventSkipped says that an operator had a subscription leave out an
-// event of this log.
+// SubscriptionEventSkipped says that an operator made a subscription skip an event of
+// this log.
 type SubscriptionEventSkipped struct {
 	Subscription string `json:"subscription"`
 	Seq          int64  `json:"seq"`
@@ -97,7 +99,7 @@ type SubscriptionEventSkipped struct {
 	Reason       string `json:"reason"`
 }
 
-// SubscriptionResumed says that an operator had a subscription try an event again.
+// SubscriptionResumed says that an operator made a subscription retry an event.
 type SubscriptionResumed struct {
 	Subscription string `json:"subscription"`
 	Seq          int64  `json:"seq"`

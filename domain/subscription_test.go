@@ -36,9 +36,9 @@ func TestSubscription(t *testing.T) {
 			name: "resume again", given: []domain.Event{domain.SubscriptionResumed(resume.Intervention)},
 			when: resume, then: []domain.Event{domain.SubscriptionResumed(resume.Intervention)},
 		},
-		{name: "nobody, for nothing", when: domain.SkipEvent{}, refused: domain.CodeValidationFailed, at: "/operator /reason"},
+		{name: "without operator and reason", when: domain.SkipEvent{}, refused: domain.CodeValidationFailed, at: "/operator /reason"},
 		{
-			name: "a novel", when: domain.ResumeSubscription{Intervention: domain.Intervention{Operator: "x", Reason: strings.Repeat("x", 1001)}},
+			name: "reason too long", when: domain.ResumeSubscription{Intervention: domain.Intervention{Operator: "x", Reason: strings.Repeat("x", 1001)}},
 			refused: domain.CodeValidationFailed, at: "/reason",
 		},
 	})

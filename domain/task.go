@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// TaskStatus is how far a task has got. Any of them may follow any other.
+// TaskStatus is the status of a task. Any status may follow any other.
 type TaskStatus string
 
 // The statuses of a task.
@@ -57,8 +57,8 @@ type Task struct {
 // folded project, which the append guards.
 type TaskCommand interface{ taskCommand() }
 
-// CreateTask puts a task on a project's list. Assignee is the folded
-// membership of the user whom AssigneeID names, where it names one.
+// CreateTask adds a task to a project. Assignee is the membership of the user in
+// AssigneeID, if it is set.
 type CreateTask struct {
 	ID          TaskID
 	Project     Project
@@ -85,7 +85,7 @@ type EditTask struct {
 	DueDate     Edit[*Date]
 }
 
-// DeleteTask ends a task. Its history stays.
+// DeleteTask deletes a task. Its events remain.
 type DeleteTask struct {
 	IfMatch IfMatch
 	Project Project
@@ -95,11 +95,11 @@ func (CreateTask) taskCommand() {}
 func (EditTask) taskCommand()   {}
 func (DeleteTask) taskCommand() {}
 
-// DecideTask says what a command does to a task. Errors, in the order in which
-// they are looked for: CodeValidationFailed, CodeNotFound, CodeNotYours or
-// CodeInsufficientRole, CodeVersionConflict, CodeProjectClosed,
-// CodeConcurrentUpdate, and last CodeValidationFailed again where the assignee
-// isn't a member: that is a question about the tenant, not about the request.
+// DecideTask decides a command on a task. Errors, in the order of the checks:
+// CodeValidationFailed, CodeNotFound, CodeNotYours or CodeInsufficientRole,
+// CodeVersionConflict, CodeProjectClosed, CodeConcurrentUpdate, and last
+// CodeValidationFailed again if the assignee isn't a member, which depends on the
+// tenant and not on the request alone.
 func DecideTask(t Task, by Actor, c TaskCommand) ([]Event, error) {
 	switch c := c.(type) {
 	case CreateTask:
@@ -112,7 +112,7 @@ func DecideTask(t Task, by Actor, c TaskCommand) ([]Event, error) {
 	return nil, unknownCommand(c)
 }
 
-// Exists reports whether there is a task that wasn't deleted, in a project that wasn't.
+// Exists reports whether the task and its project exist: created and not deleted.
 func (t Task) Exists(p Project) bool {
 	return t.Version > 0 && !t.Deleted && p.ID == t.ProjectID && p.Exists()
 }
@@ -148,12 +148,12 @@ func (t Task) create(by Actor, c CreateTask) ([]Event, error) {
 }
 
 func (t Task) edit(by Actor, c EditTask) ([]Event, error) {
-	// Members that are absent stand as something valid: only the request is judged.
-	asked := Task{
+	// Absent members count as valid: this checks the request alone.
+	requested := Task{
 		Title: c.Title.Or("-"), Description: c.Description.Or(nil), Status: c.Status.Or(Todo),
 		Priority: c.Priority.Or(Normal), Labels: c.Labels.Or(nil), DueDate: c.DueDate.Or(nil),
 	}
-	if err := asked.check(); err != nil {
+	if err := requested.check(); err != nil {
 		return nil, err
 	}
 	if !t.Exists(c.Project) {
@@ -243,7 +243,7 @@ func checkAssignee(id *UserID, m Membership) error {
 
 func sameUser(a, b *UserID) bool { return a == b || a != nil && b != nil && *a == *b }
 
-// notNil keeps an empty list of labels [] and never null.
+// notNil returns an empty list instead of nil, so that its JSON is [] and not null.
 func notNil(labels []string) []string {
 	if labels == nil {
 		return []string{}

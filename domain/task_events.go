@@ -1,6 +1,6 @@
 package domain
 
-// TaskCreated opens a task's stream. ProjectName and OwnerID are the project's.
+// TaskCreated is the first event of a task's stream. ProjectName and OwnerID are the project's.
 type TaskCreated struct {
 	TaskID      TaskID    `json:"task_id"`
 	ProjectID   ProjectID `json:"project_id"`
@@ -25,7 +25,7 @@ type TaskUpdated struct {
 	Changes     []Change  `json:"changes"`
 }
 
-// TaskDeleted ends a task.
+// TaskDeleted says that a task was deleted.
 type TaskDeleted struct {
 	TaskID      TaskID    `json:"task_id"`
 	ProjectID   ProjectID `json:"project_id"`
@@ -44,7 +44,7 @@ func (TaskUpdated) EventType() string { return "task.updated" }
 // EventType is the stored name.
 func (TaskDeleted) EventType() string { return "task.deleted" }
 
-// taskFields are what may change about a task.
+// taskFields are the fields that TaskUpdated may change.
 var taskFields = fields[Task]{
 	"title":       field(func(t *Task) *string { return &t.Title }),
 	"description": field(func(t *Task) **string { return &t.Description }),

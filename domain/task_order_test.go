@@ -6,7 +6,7 @@ import (
 	"docket/domain"
 )
 
-// taskAttempt is a command to a task with some things wrong.
+// taskAttempt is a command on a task, with some faults.
 type taskAttempt struct {
 	misshapen, missing, deleted, orphaned, refused, stale, closed, outsider bool
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// The tasks of the tests are made by person 4, in the project of person 1.
+// The tests' tasks are created by person 4, in the project of person 1.
 var tasks = subject[domain.Task, domain.TaskCommand]{
 	stream: domain.Stream(domain.TaskStream, taskID),
 	author: actor(4, domain.Member),
@@ -210,8 +210,8 @@ func TestTaskFold(t *testing.T) {
 	}
 }
 
-// The longest texts that may be written must fit the log's 48 KiB (DESIGN.md),
-// also in an edit, whose event carries them twice.
+// The longest edit of a task, whose event contains the texts twice, fits the log's
+// 48 KiB (DESIGN.md).
 func TestLongestTaskEditFitsTheLog(t *testing.T) {
 	t.Parallel()
 	for _, r := range []string{"x", "é", "漢", "🚢", "<", "&", `"`, `\`, "\n", "\t", "\u2028", "\u2029", "\ufffd", "\u0338"} {

@@ -2,7 +2,7 @@ package domain
 
 import "time"
 
-// Registration says whether anyone may join a tenant by themselves.
+// Registration says whether users may join a tenant by themselves.
 type Registration string
 
 // The two kinds of registration.
@@ -30,17 +30,17 @@ type Tenant struct {
 	Name         string
 	Registration Registration
 	DefaultRole  Role
-	// Channel is how members are notified where they chose nothing else.
+	// Channel is the default channel of notifications.
 	Channel Channel
-	// EmailFrom is the sender of the tenant's e-mail; nil: the server's.
+	// EmailFrom is the sender of the tenant's e-mail; nil for the server's.
 	EmailFrom *string
-	// SlackWebhook names the secret row with the incoming webhook's address; nil:
+	// SlackWebhook names the secret that holds the incoming webhook's address; nil if
 	// there is none.
 	SlackWebhook *SecretID
-	// FourEyes says that whoever submitted a project can't approve it.
+	// FourEyes says that the member who submitted a project can't approve it.
 	FourEyes bool
-	// AwaitsFounder is set while the first who registers becomes its owner. Only
-	// the tenant made at the first start is born so.
+	// AwaitsFounder says that the first user who registers becomes the owner. It is
+	// set in the default tenant until then.
 	AwaitsFounder bool
 	CreatedAt     time.Time
 	UpdatedAt     time.Time
@@ -50,8 +50,7 @@ type Tenant struct {
 // TenantCommand is one of CreateTenant, EditTenant and FoundTenant.
 type TenantCommand interface{ tenantCommand() }
 
-// CreateTenant brings a tenant into being. The slug's uniqueness is a claim
-// that is appended with it.
+// CreateTenant creates a tenant. A claim in the same Commit keeps the slug unique.
 type CreateTenant struct {
 	Name          string
 	Slug          string
@@ -59,7 +58,7 @@ type CreateTenant struct {
 	AwaitsFounder bool
 }
 
-// EditTenant changes what an owner may change.
+// EditTenant changes a tenant's settings.
 type EditTenant struct {
 	IfMatch      IfMatch
 	Name         Edit[string]
@@ -67,7 +66,7 @@ type EditTenant struct {
 	DefaultRole  Edit[Role]
 	Channel      Edit[Channel]
 	EmailFrom    Edit[*string]
-	// SlackWebhook is the name under which the new address is kept.
+	// SlackWebhook is the name of the secret that holds the new address.
 	SlackWebhook Edit[*SecretID]
 	FourEyes     Edit[bool]
 }
@@ -79,9 +78,9 @@ func (CreateTenant) tenantCommand() {}
 func (EditTenant) tenantCommand()   {}
 func (FoundTenant) tenantCommand()  {}
 
-// DecideTenant says what a command does to a tenant. Errors, in the order in
-// which they are looked for: CodeValidationFailed, CodeNotFound,
-// CodeInsufficientRole, CodeVersionConflict, CodeSlugTaken.
+// DecideTenant decides a command on a tenant. Errors, in the order of the checks:
+// CodeValidationFailed, CodeNotFound, CodeInsufficientRole, CodeVersionConflict,
+// CodeSlugTaken.
 func DecideTenant(t Tenant, by Actor, c TenantCommand) ([]Event, error) {
 	switch c := c.(type) {
 	case CreateTenant:
@@ -115,7 +114,7 @@ func (t Tenant) create(c CreateTenant) ([]Event, error) {
 }
 
 func (t Tenant) edit(by Actor, c EditTenant) ([]Event, error) {
-	// Members that are absent stand as something valid: only the request is judged.
+	// Absent members count as valid: this checks the request alone.
 	var f findings
 	f.text("/name", c.Name.Or("-"), 1, MaxName)
 	oneOf(&f, "/registration", c.Registration.Or(RegistrationClosed), RegistrationOpen, RegistrationClosed)
@@ -161,8 +160,8 @@ func (t Tenant) edit(by Actor, c EditTenant) ([]Event, error) {
 	return []Event{TenantUpdated{Name: next.Name, Changes: list}}, nil
 }
 
-// Admits is the role that one gets who joins by themselves, or
-// CodeRegistrationClosed. A tenant that isn't there answers like a closed one.
+// Admits returns the role of a user who joins by themselves, or
+// CodeRegistrationClosed, also for a tenant that doesn't exist.
 func (t Tenant) Admits() (Role, error) {
 	if t.Version == 0 || t.Registration != RegistrationOpen {
 		return "", RegistrationIsClosed()
@@ -173,17 +172,17 @@ func (t Tenant) Admits() (Role, error) {
 	return t.DefaultRole, nil
 }
 
-// RegistrationIsClosed is the refusal of one who would join by themselves.
+// RegistrationIsClosed is the refusal to join a tenant that takes no registrations.
 func RegistrationIsClosed() *Error {
 	return Refuse(CodeRegistrationClosed, "this tenant doesn't take registrations, or it doesn't exist")
 }
 
-// SlugTaken is the refusal of a slug that another tenant has.
+// SlugTaken is the refusal of another tenant's slug.
 func SlugTaken(slug string) *Error {
 	return Refuse(CodeSlugTaken, "another tenant has the slug %q", slug)
 }
 
-// tenantFields are what may change about a tenant.
+// tenantFields are the fields that TenantUpdated may change.
 var tenantFields = fields[Tenant]{
 	"name":         field(func(t *Tenant) *string { return &t.Name }),
 	"registration": field(func(t *Tenant) *Registration { return &t.Registration }),
@@ -219,7 +218,7 @@ func (t Tenant) Evolve(r Recorded) (Tenant, error) {
 	return t, nil
 }
 
-// TenantCreated opens a tenant's log.
+// TenantCreated is the first event of a tenant's log.
 type TenantCreated struct {
 	Name          string       `json:"name"`
 	Slug          string       `json:"slug"`
@@ -235,7 +234,7 @@ type TenantUpdated struct {
 	Changes []Change `json:"changes"`
 }
 
-// TenantFounded says that the first member came and is its owner.
+// TenantFounded says that the first member has joined and is the owner.
 type TenantFounded struct {
 	Name    string `json:"name"`
 	OwnerID UserID `json:"owner_id"`

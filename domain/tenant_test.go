@@ -112,16 +112,16 @@ func TestTenant(t *testing.T) {
 				{Field: "default_role", From: []byte(`"member"`), To: []byte(`"auditor"`)},
 			}}},
 		}, {
-			name: "edit to what it is", given: created, by: owner,
+			name: "edit to the present values", given: created, by: owner,
 			when: domain.EditTenant{Name: domain.To("Harbour")},
 		}, {
-			name: "edit nothing", given: created, by: owner, when: domain.EditTenant{},
+			name: "edit without members", given: created, by: owner, when: domain.EditTenant{},
 		}, {
-			name: "nobody becomes owner by default", given: created, by: owner,
+			name: "owner as the default role", given: created, by: owner,
 			when:    domain.EditTenant{DefaultRole: domain.To(domain.Owner)},
 			refused: domain.CodeValidationFailed, at: "/default_role",
 		}, {
-			name: "null clears nothing that is needed", given: created, by: owner,
+			name: "null for required members", given: created, by: owner,
 			when: domain.EditTenant{
 				Name: domain.To(""), Registration: domain.To(domain.Registration("")), DefaultRole: domain.To(domain.Role("")),
 			},
@@ -136,7 +136,7 @@ func TestTenant(t *testing.T) {
 			when:    domain.EditTenant{IfMatch: domain.IfVersion(2), Name: domain.To("Port")},
 			refused: domain.CodeVersionConflict, with: map[string]any{"current_version": 1},
 		}, {
-			name: "a stale version also where nothing would change", given: created, by: owner,
+			name: "a stale version without a change", given: created, by: owner,
 			when:    domain.EditTenant{IfMatch: domain.IfVersion(2)},
 			refused: domain.CodeVersionConflict,
 		}, {
@@ -144,10 +144,10 @@ func TestTenant(t *testing.T) {
 			when: domain.FoundTenant{Founder: person(1)},
 			then: []domain.Event{domain.TenantFounded{Name: "Harbour", OwnerID: person(1)}},
 		}, {
-			name: "found what has an owner", given: []domain.Event{waiting, domain.TenantFounded{Name: "Harbour", OwnerID: person(1)}},
+			name: "found a tenant that has an owner", given: []domain.Event{waiting, domain.TenantFounded{Name: "Harbour", OwnerID: person(1)}},
 			when: domain.FoundTenant{Founder: person(2)},
 		}, {
-			name: "found what awaits nobody", given: created,
+			name: "found a tenant that awaits no founder", given: created,
 			when: domain.FoundTenant{Founder: person(2)},
 		},
 	})
@@ -208,7 +208,7 @@ func TestTenantAdmits(t *testing.T) {
 	_, absent := domain.Tenant{}.Admits()
 	_, closed := fold[domain.Tenant](t, tenants.stream, tenants.author, tenantCreated()).Admits()
 	if absent.Error() != closed.Error() {
-		t.Errorf("a tenant that isn't there answers %q, a closed one %q: that tells which tenants exist", absent, closed)
+		t.Errorf("a tenant that doesn't exist refuses with %q, a closed one with %q, want the same", absent, closed)
 	}
 }
 

@@ -14,8 +14,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// Limits of what may be written, in characters (Unicode code points) where
-// nothing else is said.
+// Limits of texts, in characters (Unicode code points) unless noted otherwise.
 const (
 	MaxName        = 200
 	MaxDescription = 4000
@@ -31,24 +30,24 @@ var slugForm = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`)
 // Date is a calendar day as RFC 3339 full-date, YYYY-MM-DD.
 type Date string
 
-// FoldEmail is the form in which e-mail addresses are compared, so that two
-// spellings of one address can't be two users: canonical caseless matching
-// (Unicode, section 3.13, D145) in NFC. It decomposes first, as folding a
-// composed letter and folding its parts may differ, and lower-cases last, as
-// x/text folds each case of Cherokee to the other.
+// FoldEmail returns the form in which e-mail addresses are compared, so that two
+// spellings of an address can't be two users: canonical caseless matching (Unicode,
+// section 3.13, D145) in NFC. It decomposes first, as folding a composed letter and
+// folding its parts may differ, and lower-cases last, as x/text folds each case of
+// Cherokee to the other.
 func FoldEmail(email string) string {
 	return norm.NFC.String(strings.ToLower(cases.Fold().String(norm.NFD.String(email))))
 }
 
-// findings collects what is wrong with a command's fields, so that a client
-// hears of everything at once.
+// findings collects the invalid fields of a command, so that one response reports
+// all of them.
 type findings []FieldError
 
 func (f *findings) add(pointer, code, format string, args ...any) {
 	*f = append(*f, FieldError{Pointer: pointer, Code: code, Detail: fmt.Sprintf(format, args...)})
 }
 
-// err is CodeValidationFailed, or nil where nothing was found.
+// err is CodeValidationFailed, or nil if all fields are valid.
 func (f findings) err() error {
 	if len(f) == 0 {
 		return nil
@@ -62,8 +61,8 @@ func Invalid(pointer, code, format string, args ...any) *Error {
 		Fields: []FieldError{{Pointer: pointer, Code: code, Detail: fmt.Sprintf(format, args...)}}}
 }
 
-// text checks length and characters: no control characters but newline and
-// tab, valid UTF-8, and where something is asked for, not only white space.
+// text checks length and characters: valid UTF-8, no control characters but newline
+// and tab, and not only white space if least is positive.
 func (f *findings) text(pointer, s string, least, most int) {
 	n := utf8.RuneCountInString(s)
 	switch {
@@ -72,7 +71,7 @@ func (f *findings) text(pointer, s string, least, most int) {
 	case n < least || least > 0 && strings.TrimSpace(s) == "":
 		f.add(pointer, "too_short", "at least %d characters that aren't white space are needed", least)
 	case n > most:
-		f.add(pointer, "too_long", "at most %d characters are allowed, these are %d", most, n)
+		f.add(pointer, "too_long", "at most %d characters are allowed, not %d", most, n)
 	}
 }
 
@@ -85,15 +84,15 @@ func (f *findings) email(pointer, s string) {
 	}
 }
 
-// invisibleRune finds what would let two addresses look alike: spaces, controls
-// and format characters, which net/mail takes for letters beyond ASCII.
+// invisibleRune reports characters that would make two addresses look alike: spaces,
+// controls and format characters, which net/mail accepts as letters beyond ASCII.
 func invisibleRune(r rune) bool { return unicode.IsSpace(r) || !unicode.IsGraphic(r) }
 
 func (f *findings) slug(pointer, s string) {
 	if len(s) < MinSlug || len(s) > MaxSlug || !slugForm.MatchString(s) {
 		f.add(pointer, "format", "a slug has %d to %d of a-z and 0-9, with hyphens inside", MinSlug, MaxSlug)
 	} else if _, err := ParseID[any](s); err == nil {
-		// Where a slug or an id may stand, one must not pass for the other.
+		// Some parameters take a slug or an id.
 		f.add(pointer, "format", "a slug must not look like a UUID")
 	}
 }
@@ -104,26 +103,26 @@ func (f *findings) date(pointer string, d *Date) {
 	}
 	day, err := time.Parse(time.DateOnly, string(*d))
 	if err != nil || day.Year() == 0 {
-		// RFC 3339 has a year 0000; Postgres hasn't, and an event that no read
-		// model can hold would stop the tenant's subscriptions.
+		// RFC 3339 has a year 0000 and Postgres hasn't: a read model couldn't store
+		// the date, which would park the tenant's subscriptions.
 		f.add(pointer, "format", "a date is written YYYY-MM-DD, from the year 0001 on")
 	}
 }
 
 func (f *findings) labels(pointer string, labels []string) {
 	if len(labels) > MaxLabels {
-		f.add(pointer, "too_long", "at most %d labels are allowed, these are %d", MaxLabels, len(labels))
+		f.add(pointer, "too_long", "at most %d labels are allowed, not %d", MaxLabels, len(labels))
 	}
 	for i, l := range labels {
 		f.text(fmt.Sprintf("%s/%d", pointer, i), l, 1, MaxLabel)
 		if slices.Contains(labels[:i], l) {
-			f.add(fmt.Sprintf("%s/%d", pointer, i), "duplicate", "this label stands in the list already")
+			f.add(fmt.Sprintf("%s/%d", pointer, i), "duplicate", "the label is duplicated")
 		}
 	}
 }
 
 func oneOf[T ~string](f *findings, pointer string, v T, allowed ...T) {
 	if !slices.Contains(allowed, v) {
-		f.add(pointer, "enum", "one of %v is wanted", allowed)
+		f.add(pointer, "enum", "must be one of %v", allowed)
 	}
 }

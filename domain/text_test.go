@@ -9,7 +9,7 @@ import (
 	"docket/domain"
 )
 
-// codesAt are the codes of what a refusal finds at a pointer; none for nil.
+// codesAt are the codes of a refusal's field errors at a pointer; none for nil.
 func codesAt(err error, pointer string) string {
 	var refusal *domain.Error
 	if !errors.As(err, &refusal) {
@@ -122,7 +122,7 @@ func TestEmails(t *testing.T) {
 		strings.Repeat("ü", 127) + "@b",
 	} {
 		if got := codesAt(check(bad), "/email"); got != "format" {
-			t.Errorf("%.40q: %q, want to be refused for its format", bad, got)
+			t.Errorf("%.40q: codes are %q, want format", bad, got)
 		}
 	}
 }

@@ -2,8 +2,8 @@ package domain
 
 import "time"
 
-// User is a person who may be a member of any number of tenants. Users live in
-// the platform tenant's log; their passwords are rows elsewhere.
+// User is the state of a user, who may be a member of any number of tenants. Users'
+// streams are in the platform's log; accounts stores their passwords.
 type User struct {
 	ID            UserID
 	Email         string
@@ -16,22 +16,21 @@ type User struct {
 // UserCommand is one of RegisterUser and RenameUser.
 type UserCommand interface{ userCommand() }
 
-// RegisterUser makes a user. The address's uniqueness is a claim that is
-// appended with it.
+// RegisterUser creates a user. A claim in the same Commit keeps the address unique.
 type RegisterUser struct {
 	ID    UserID
 	Email string
 	Name  string
 }
 
-// RenameUser gives a user another name, which every tenant then hears of.
+// RenameUser gives a user another name. It is copied into the user's memberships.
 type RenameUser struct{ Name Edit[string] }
 
 func (RegisterUser) userCommand() {}
 func (RenameUser) userCommand()   {}
 
-// DecideUser says what a command does to a user. Errors: CodeValidationFailed,
-// CodeNotFound, CodeEmailTaken.
+// DecideUser decides a command on a user. Errors: CodeValidationFailed, CodeNotFound,
+// CodeEmailTaken.
 func DecideUser(u User, c UserCommand) ([]Event, error) {
 	switch c := c.(type) {
 	case RegisterUser:
@@ -82,13 +81,13 @@ func (u User) Evolve(r Recorded) (User, error) {
 	return u, nil
 }
 
-// UserRegistered opens a user's stream in the platform's log.
+// UserRegistered is the first event of a user's stream, in the platform's log.
 type UserRegistered struct {
 	Email Personal `json:"email"`
 	Name  Personal `json:"name"`
 }
 
-// UserRenamed says that a user took another name.
+// UserRenamed says that a user has another name.
 type UserRenamed struct {
 	From Personal `json:"from"`
 	Name Personal `json:"name"`

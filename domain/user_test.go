@@ -48,17 +48,17 @@ func TestUser(t *testing.T) {
 			name: "rename again", given: []domain.Event{userRegistered(), userRenamed("Person 1", "Person One")},
 			when: domain.RenameUser{Name: domain.To("Person 1")}, then: []domain.Event{userRenamed("Person One", "Person 1")},
 		}, {
-			name: "rename to what it is", given: []domain.Event{userRegistered()}, when: domain.RenameUser{Name: domain.To("Person 1")},
+			name: "rename to the present name", given: []domain.Event{userRegistered()}, when: domain.RenameUser{Name: domain.To("Person 1")},
 		}, {
-			name: "rename to nothing said", given: []domain.Event{userRegistered()}, when: domain.RenameUser{},
+			name: "rename without a name", given: []domain.Event{userRegistered()}, when: domain.RenameUser{},
 		}, {
-			name: "null clears nothing that is needed", given: []domain.Event{userRegistered()},
+			name: "null for a required member", given: []domain.Event{userRegistered()},
 			when: domain.RenameUser{Name: domain.To("")}, refused: domain.CodeValidationFailed, at: "/name",
 		}, {
-			name: "rename to too much, nobody", when: domain.RenameUser{Name: domain.To(strings.Repeat("x", 201))},
+			name: "rename an unknown user to a name that is too long", when: domain.RenameUser{Name: domain.To(strings.Repeat("x", 201))},
 			refused: domain.CodeValidationFailed, at: "/name",
 		}, {
-			name: "rename nobody", when: domain.RenameUser{Name: domain.To("Person One")}, refused: domain.CodeNotFound,
+			name: "rename an unknown user", when: domain.RenameUser{Name: domain.To("Person One")}, refused: domain.CodeNotFound,
 		},
 	})
 }

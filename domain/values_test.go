@@ -68,7 +68,7 @@ func TestIDs(t *testing.T) {
 	}
 	for _, bad := range []string{`""`, `"7"`, `7`, `"{019b0000-0000-7000-8000-000000000003}"`, `"019b000000007000800000000000000a"`} {
 		if err := json.Unmarshal([]byte(`{"id":`+bad+`}`), &holder); err == nil {
-			t.Errorf("%s is taken for an id", bad)
+			t.Errorf("%s was accepted as an id", bad)
 		}
 	}
 	if !domain.Platform.IsZero() || taskID.IsZero() {
@@ -102,7 +102,7 @@ func TestErrors(t *testing.T) {
 	refusal := domain.Refuse(domain.CodeLastOwner, "%d left", 1).With("owners", 1)
 	wrapped := fmt.Errorf("append: %w", refusal)
 	if domain.CodeOf(wrapped) != domain.CodeLastOwner || !errors.Is(wrapped, domain.LastOwner()) || errors.Is(wrapped, domain.EmailTaken()) {
-		t.Errorf("%v isn't recognised by its code", wrapped)
+		t.Errorf("errors.Is doesn't find the code of %v", wrapped)
 	}
 	if refusal.Error() != "last-owner: 1 left" || refusal.Members["owners"] != 1 || (&domain.Error{Code: domain.CodeInternal}).Error() != "internal" {
 		t.Errorf("%v, %v", refusal, refusal.Members)
@@ -115,8 +115,8 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// What the package hands out of its tables is the caller's own.
-func TestTablesCannotBeChangedFromOutside(t *testing.T) {
+// A caller can change the slices that it gets without changing the tables.
+func TestTablesAreCopied(t *testing.T) {
 	t.Parallel()
 	domain.Statuses()[0].Closed = true
 	domain.Workflow()[0].Least = domain.Viewer

@@ -1,6 +1,6 @@
 package domain
 
-// Status is where a project stands in the workflow.
+// Status is a project's status in the workflow.
 type Status string
 
 // The statuses of a project.
@@ -16,16 +16,16 @@ const (
 	Archived  Status = "archived"
 )
 
-// StatusRule says what a status means: a closed project, its tasks and its
-// comments can be read, not written; a terminal one has no way out.
+// StatusRule describes a status: a closed project, its tasks and its comments can
+// only be read; a terminal status has no transitions.
 type StatusRule struct {
 	Name     Status
 	Closed   bool
 	Terminal bool
 }
 
-// Transition is one allowed move and the least role that may make it. Where the
-// tenant asks for four eyes, a move with FourEyes isn't for the one who submitted.
+// Transition is an allowed move and the lowest role that may make it. In a tenant with
+// four eyes, the member who submitted the project can't make a move with FourEyes.
 type Transition struct {
 	From, To Status
 	Least    Role
@@ -74,7 +74,7 @@ var workflow = []Transition{
 	{From: Cancelled, To: Archived, Least: Owner},
 }
 
-// Statuses are all statuses, in the order in which a project meets them.
+// Statuses are all statuses, in the usual order of a project's life.
 func Statuses() []StatusRule { return append([]StatusRule(nil), statuses...) }
 
 // Workflow is the whole transition table.
@@ -91,7 +91,7 @@ func TransitionsFrom(from Status) []Transition {
 	return out
 }
 
-// FindTransition looks a move up in the table.
+// FindTransition finds a move in the table.
 func FindTransition(from, to Status) (Transition, bool) {
 	for _, t := range workflow {
 		if t.From == from && t.To == to {
@@ -101,7 +101,7 @@ func FindTransition(from, to Status) (Transition, bool) {
 	return Transition{}, false
 }
 
-// Known reports whether the status stands in the table.
+// Known reports whether the status is in the table.
 func (s Status) Known() bool {
 	_, ok := s.rule()
 	return ok
@@ -122,7 +122,7 @@ func (s Status) rule() (StatusRule, bool) {
 	return StatusRule{}, false
 }
 
-// invalidTransition is the refusal of a pair that the table doesn't have.
+// invalidTransition is the refusal of a move that isn't in the table.
 func invalidTransition(from, to Status) *Error {
 	allowed := []Status{}
 	for _, t := range TransitionsFrom(from) {

@@ -10,9 +10,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// workflowOfContract is the table of API.md, written out once more: the tests
-// must not read the one they test. A move with a star wants four eyes where the
-// tenant asks for them.
+// workflowOfContract is the table of API.md, independent of the tested table. A move
+// with a star needs four eyes if the tenant has that setting.
 const workflowOfContract = `
 draft     > submitted member,  cancelled manager
 submitted > approved manager*, rejected manager,  draft member,  cancelled manager
@@ -25,7 +24,7 @@ cancelled > draft owner,       archived owner
 archived  >
 `
 
-// contractMoves are the moves of the contract: from each status, to which, and
+// contractMoves are the moves of the contract: from each status the next ones, with
 // the least role.
 func contractMoves(t *testing.T) (order []domain.Status, moves map[domain.Status][]domain.Transition) {
 	t.Helper()
@@ -49,7 +48,7 @@ func contractMoves(t *testing.T) (order []domain.Status, moves map[domain.Status
 	return order, moves
 }
 
-// mayMove says for each role which least roles of a move it satisfies.
+// mayMove lists for each role the least roles of a move that it satisfies.
 var mayMove = map[domain.Role][]domain.Role{
 	domain.Owner:   {domain.Owner, domain.Manager, domain.Member},
 	domain.Manager: {domain.Manager, domain.Member},
@@ -58,13 +57,13 @@ var mayMove = map[domain.Role][]domain.Role{
 	domain.Auditor: {},
 }
 
-// mover is one who would move a project, and how.
+// mover is an actor who tries to move a project.
 type mover struct {
 	role domain.Role
-	// own: they are its owner_id; submitted: they submitted it.
+	// own: the mover is its owner; submitted: the mover submitted it.
 	own, submitted bool
 	stale          bool
-	// fourEyes: the tenant asks for them.
+	// fourEyes is the tenant's setting.
 	fourEyes bool
 }
 
@@ -77,7 +76,7 @@ func movers() (all []mover) {
 	return all
 }
 
-// wantMove is what the contract says of a move: a refusal or none.
+// wantMove is the refusal of a move by the contract, or none.
 func wantMove(moves map[domain.Status][]domain.Transition, from, to domain.Status, m mover) domain.Code {
 	r, own := m.role, m.own
 	i := slices.IndexFunc(moves[from], func(m domain.Transition) bool { return m.To == to })
@@ -98,7 +97,7 @@ func wantMove(moves map[domain.Status][]domain.Transition, from, to domain.Statu
 	return ""
 }
 
-// project is the project of person 1 with who submitted it, and the mover.
+// project is the project of person 1, submitted by the mover or another, and the mover.
 func (m mover) project(p domain.Project) (domain.Project, domain.Actor) {
 	by := actor(2, m.role)
 	if m.own {
@@ -173,7 +172,7 @@ func checkMove(t *testing.T, moves map[domain.Status][]domain.Transition, p doma
 	}
 }
 
-func TestMoveChecksItsShape(t *testing.T) {
+func TestMoveChecksItsFields(t *testing.T) {
 	t.Parallel()
 	projects.run(t, []scenario[domain.ProjectCommand]{
 		{
@@ -200,7 +199,7 @@ func TestMoveChecksItsShape(t *testing.T) {
 	})
 }
 
-func TestWorkflowIsTheContract(t *testing.T) {
+func TestWorkflowMatchesTheContract(t *testing.T) {
 	t.Parallel()
 	order, moves := contractMoves(t)
 	var want []domain.Transition
@@ -222,7 +221,7 @@ func TestWorkflowIsTheContract(t *testing.T) {
 			t.Errorf("%s: closed is %v and %v", s.Name, s.Closed, s.Name.Closed())
 		}
 		if s.Terminal != (len(moves[s.Name]) == 0) {
-			t.Errorf("%s: terminal is %v, and it has %d ways out", s.Name, s.Terminal, len(moves[s.Name]))
+			t.Errorf("%s: terminal is %v, and it has %d transitions", s.Name, s.Terminal, len(moves[s.Name]))
 		}
 		if !s.Name.Known() {
 			t.Errorf("%s isn't known", s.Name)
@@ -242,7 +241,7 @@ func TestMayMoveAgreesWithTheDecision(t *testing.T) {
 			for _, step := range domain.Workflow() {
 				_, err := domain.DecideProject(p, by, domain.MoveProject{To: step.To, FourEyes: m.fourEyes})
 				if want := err == nil && step.From == from; p.MayMove(by, step, m.fourEyes) != want {
-					t.Errorf("%s: %s by %+v: may is %v, the decision %v", from, step.To, m, !want, err)
+					t.Errorf("%s: %s by %+v: MayMove is %v, the decision returns %v", from, step.To, m, !want, err)
 				}
 			}
 			p.Deleted = true

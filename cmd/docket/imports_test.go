@@ -45,8 +45,7 @@ var arrows = map[string][]string{
 	"internal/vocabulary":     {},
 	"cmd/docket": {"domain", "eventstore", "eventstore/feed", "accounts", "commands", "projections", "projections/rebuild", "notify",
 		"httpapi", "httpapi/edge", "internal/cli", "internal/postgres", "migrations"},
-	"cmd/docketbench": {"domain", "eventstore", "eventstore/feed", "projections", "projections/rebuild", "notify", "internal/cli",
-		"internal/postgres", "migrations"},
+	"cmd/docketbench": {"domain", "eventstore", "internal/cli", "internal/postgres", "migrations"},
 }
 
 // testArrows are what test files may import beside those.
@@ -71,7 +70,7 @@ var confined = map[string][]string{
 	"github.com/golang-jwt/jwt":     {"httpapi/edge"},
 	"github.com/jackc/pgx": {"eventstore", "eventstore/feed", "accounts", "projections", "projections/fulltext", "projections/rebuild",
 		"notify", "migrations", "internal/postgres", "internal/pgtest", "internal/tenanttest", "cmd/docket", "cmd/docketbench"},
-	"github.com/ThreeDotsLabs/watermill":     {"eventstore/feed", "projections", "notify", "internal/tenanttest", "cmd/docket", "cmd/docketbench"},
+	"github.com/ThreeDotsLabs/watermill":     {"eventstore/feed", "projections", "notify", "internal/tenanttest", "cmd/docket"},
 	"github.com/ThreeDotsLabs/watermill-sql": {"notify"},
 	"github.com/wneessen/go-mail":            {"notify"},
 	"code.dny.dev/ssrf":                      {"notify"},

@@ -1,12 +1,12 @@
 // Package seal encrypts small secrets that are kept in the database.
 //
-// A sealed value is bound to its place: opened under another name it is refused,
-// so that a row that was copied to another tenant opens nothing. The form is
+// A sealed value is bound to a name: Open refuses it under another one, so a row that
+// was copied to another tenant reveals nothing. The form is
 //
 //	version (1 byte) | nonce (12) | ciphertext and tag
 //
 // with AES-256-GCM (NIST SP 800-38D), under a key that HKDF-SHA-256 (RFC 5869)
-// makes from the master key for this purpose alone.
+// derives from the master key for this purpose.
 //
 // Deliberately absent: rotation of the master key. The version byte leaves room
 // for it.
@@ -28,15 +28,14 @@ const (
 	keyLength = 32 // AES-256
 )
 
-// ErrUnreadable says that a value wasn't sealed by this key under this name, or
-// was changed since.
+// ErrUnreadable says that a value was sealed under another key or name, or is damaged.
 var ErrUnreadable = errors.New("sealed under another key or name, or damaged")
 
 // Box seals and opens. It may be used from any goroutine.
 type Box struct{ aead cipher.AEAD }
 
-// New derives the key of a Box from a master key of at least 32 bytes. purpose
-// tells it from every other key that is made of the same master key.
+// New derives the key of a Box from a master key of at least 32 bytes. Each purpose
+// has another key.
 func New(master []byte, purpose string) (*Box, error) {
 	if len(master) < minMaster {
 		return nil, fmt.Errorf("seal: the master key has %d bytes; at least %d are needed", len(master), minMaster)
@@ -56,8 +55,8 @@ func New(master []byte, purpose string) (*Box, error) {
 	return &Box{aead}, nil
 }
 
-// Seal encrypts a value under a name. The nonce is random: one key is good for
-// 2^32 values.
+// Seal encrypts a value under a name. The nonce is random, so one key may seal 2^32
+// values.
 func (b *Box) Seal(value []byte, name string) []byte {
 	out := make([]byte, 1+b.aead.NonceSize(), 1+b.aead.NonceSize()+len(value)+b.aead.Overhead())
 	out[0] = version1
@@ -65,7 +64,8 @@ func (b *Box) Seal(value []byte, name string) []byte {
 	return b.aead.Seal(out, out[1:], value, bound(out[0], name))
 }
 
-// Open decrypts what Seal made under the same name, or gives ErrUnreadable.
+// Open decrypts a value that was sealed under the same name, or returns
+// ErrUnreadable.
 func (b *Box) Open(sealed []byte, name string) ([]byte, error) {
 	head := 1 + b.aead.NonceSize()
 	if len(sealed) < head || sealed[0] != version1 {
@@ -78,5 +78,5 @@ func (b *Box) Open(sealed []byte, name string) ([]byte, error) {
 	return value, nil
 }
 
-// bound is what the tag covers beside the value.
+// bound is the additional data that the tag authenticates.
 func bound(version byte, name string) []byte { return append([]byte{version}, name...) }

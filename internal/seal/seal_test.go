@@ -18,16 +18,16 @@ func box(t *testing.T, fill byte, purpose string) *seal.Box {
 	return b
 }
 
-func TestOpensWhatItSealed(t *testing.T) {
+func TestOpenSealedValue(t *testing.T) {
 	t.Parallel()
 	b := box(t, 'm', "test")
 	for _, value := range []string{"", "x", "https://hooks.example.org/services/T/B/secret"} {
 		sealed := b.Seal([]byte(value), "tenant/secret")
 		if len(value) > 8 && bytes.Contains(sealed, []byte(value)) {
-			t.Errorf("%q stands in what was sealed", value)
+			t.Errorf("the sealed value contains %q", value)
 		}
 		if again := b.Seal([]byte(value), "tenant/secret"); bytes.Equal(sealed, again) {
-			t.Errorf("%q is sealed twice alike", value)
+			t.Errorf("%q is sealed to the same bytes twice", value)
 		}
 		got, err := box(t, 'm', "test").Open(sealed, "tenant/secret")
 		if err != nil || string(got) != value {
@@ -36,7 +36,7 @@ func TestOpensWhatItSealed(t *testing.T) {
 	}
 }
 
-func TestOpensNothingElse(t *testing.T) {
+func TestOpenRefusesOtherValues(t *testing.T) {
 	t.Parallel()
 	b := box(t, 'm', "test")
 	sealed := b.Seal([]byte("value"), "a")
@@ -47,17 +47,17 @@ func TestOpensNothingElse(t *testing.T) {
 		"nothing":         func() ([]byte, error) { return b.Open(nil, "a") },
 	} {
 		if got, err := try(); !errors.Is(err, seal.ErrUnreadable) || got != nil {
-			t.Errorf("%s: got %q, %v", name, got, err)
+			t.Errorf("%s: got %q, error %v, want ErrUnreadable", name, got, err)
 		}
 	}
 	for i := range sealed {
 		changed := slices.Clone(sealed)
 		changed[i] ^= 1
 		if _, err := b.Open(changed, "a"); !errors.Is(err, seal.ErrUnreadable) {
-			t.Errorf("byte %d changed: got %v", i, err)
+			t.Errorf("byte %d changed: error is %v, want ErrUnreadable", i, err)
 		}
 		if _, err := b.Open(sealed[:i], "a"); !errors.Is(err, seal.ErrUnreadable) {
-			t.Errorf("cut to %d bytes: got %v", i, err)
+			t.Errorf("cut to %d bytes: error is %v, want ErrUnreadable", i, err)
 		}
 	}
 }
