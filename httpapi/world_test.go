@@ -86,9 +86,9 @@ func newWorld(t testing.TB) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	replica := func(events *feed.Feed, progress *feed.Positions) (*Server, *commands.Commands) {
+	replica := func(follower eventstore.Follower, progress *feed.Positions) (*Server, *commands.Commands) {
 		t.Helper()
-		store := eventstore.New(engine, api, events)
+		store := eventstore.New(engine, api, follower)
 		secrets, err := notify.NewSecrets(engine, master)
 		if err != nil {
 			t.Fatal(err)
