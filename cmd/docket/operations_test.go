@@ -191,7 +191,7 @@ func TestOperationsAddress(t *testing.T) {
 // The real program is ready on its own Postgres, which keeps acknowledged commits.
 func TestOperationsOfTheProgram(t *testing.T) {
 	t.Parallel()
-	in := newInstall(t, osUsers(t)[0])
+	in := newMigratedInstall(t, osUsers(t)[0])
 	p := in.serve("--ops-addr", "127.0.0.1:0", "--log-format", "json")
 	ops := regexp.MustCompile(`"url":"(http://[^"]+)/metrics"`).FindStringSubmatch(p.began)
 	if ops == nil {

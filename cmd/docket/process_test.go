@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -17,6 +18,7 @@ import (
 	"testing"
 
 	"docket/internal/cli"
+	"docket/internal/pgtest"
 )
 
 // binary is the program, built once for all tests. Every user can read it.
@@ -104,6 +106,27 @@ func newInstall(t *testing.T, by osUser) *install {
 			t.Error(err)
 		}
 	})
+	return in
+}
+
+// newMigratedInstall has a prepared data directory, for tests that are not about the first
+// start: initdb and the migrations take seconds.
+func newMigratedInstall(t *testing.T, by osUser) *install {
+	t.Helper()
+	return preparedInstall(t, by, pgtest.MigratedDir(t))
+}
+
+func preparedInstall(t *testing.T, by osUser, data string) *install {
+	t.Helper()
+	in := &install{t: t, by: by, home: data, data: data}
+	t.Cleanup(in.killPostgres)
+	if by.credential == nil {
+		return in
+	}
+	owner := fmt.Sprintf("%d:%d", by.credential.Uid, by.credential.Gid)
+	if out, err := exec.Command("chown", "-R", owner, data).CombinedOutput(); err != nil {
+		t.Fatalf("chown: %v: %s", err, out)
+	}
 	return in
 }
 

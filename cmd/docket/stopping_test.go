@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"docket/internal/cli"
+	"docket/internal/pgtest"
 )
 
 // TestKilledServer kills a server with SIGKILL, and starts the next.
@@ -16,7 +17,7 @@ func TestKilledServer(t *testing.T) {
 	for _, by := range osUsers(t) {
 		t.Run(by.name, func(t *testing.T) {
 			t.Parallel()
-			in := newInstall(t, by)
+			in := newMigratedInstall(t, by)
 			first := in.serve()
 			ann := register(t, first.url, "Ann")
 			in.awaitCheckpoints()
@@ -42,7 +43,7 @@ func TestKilledServer(t *testing.T) {
 // TestSecondServer starts two servers on one data directory.
 func TestSecondServer(t *testing.T) {
 	t.Parallel()
-	in := newInstall(t, osUsers(t)[0])
+	in := newMigratedInstall(t, osUsers(t)[0])
 	first := in.serve()
 	o := in.run("serve")
 	if o.status != cli.StatusFailed || !strings.Contains(o.stderr, "another docket is running on") ||
@@ -64,7 +65,7 @@ func TestSecondServer(t *testing.T) {
 // TestPostgresDies kills the Postgres of a running server.
 func TestPostgresDies(t *testing.T) {
 	t.Parallel()
-	in := newInstall(t, osUsers(t)[0])
+	in := newMigratedInstall(t, osUsers(t)[0])
 	p := in.serve()
 	pid, ok := in.postmaster()
 	if !ok {
@@ -87,7 +88,11 @@ func TestStopWhileStarting(t *testing.T) {
 	for _, moment := range []string{"", "started a private Postgres", "0002_", "0006_"} {
 		t.Run(moment, func(t *testing.T) {
 			t.Parallel()
-			stopAt(t, newInstall(t, osUser{}), moment)
+			in := newInstall(t, osUser{})
+			if strings.HasSuffix(moment, "_") { // a migration
+				in = preparedInstall(t, osUser{}, pgtest.ClusterDir(t))
+			}
+			stopAt(t, in, moment)
 		})
 	}
 }

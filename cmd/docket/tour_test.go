@@ -22,7 +22,7 @@ func TestTour(t *testing.T) {
 			t.Skipf("the tour needs %s", needed)
 		}
 	}
-	in := newInstall(t, osUser{})
+	in := newMigratedInstall(t, osUser{})
 	p := in.serve()
 	path, err := binary()
 	if err != nil {
