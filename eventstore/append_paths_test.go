@@ -8,12 +8,14 @@ import (
 	"docket/domain"
 	"docket/eventstore"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 	"pgregory.net/rapid"
 )
 
-// The append function decides and writes the same row by row and set by set.
-func TestBothPathsOfAppend(t *testing.T) {
+// The append function decides and writes the same as that of the release before, row by
+// row and set by set.
+func TestAppendBatchDecidesAsAppend(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	tenants := []domain.TenantID{domain.Platform, f.tenant(), f.tenant(), newID[domain.TenantID](t), newID[domain.TenantID](t)}
@@ -96,13 +98,14 @@ union all select row(tenant_id, key_hash, command_id, seq, stream_tenant, stream
 			}
 			commits[i] = c
 		}
-		var outs, dumps [2]string
-		for path, pad := range []int{0, 40} {
+		var outs, dumps [3]string
+		for path, function := range []string{eventstore.AppendBatch, eventstore.AppendBefore, eventstore.AppendBefore} {
+			pad := max(0, path-1) * 40
 			tx, err := f.engine.Begin(t.Context())
 			if err != nil {
 				r.Fatal(err)
 			}
-			out, n, err := eventstore.Decide(t.Context(), tx, commits, pad)
+			out, n, err := eventstore.Decide(t.Context(), tx, function, commits, pad)
 			if err != nil {
 				outs[path] = err.Error()
 			} else {
@@ -117,8 +120,10 @@ union all select row(tenant_id, key_hash, command_id, seq, stream_tenant, stream
 		if contains(outs[0], "returned ") {
 			r.Fatal(outs[0])
 		}
-		if outs[0] != outs[1] || dumps[0] != dumps[1] {
-			r.Fatalf("row by row\n%s\n%s\nset by set\n%s\n%s", outs[0], dumps[0], outs[1], dumps[1])
+		for path := range outs {
+			if outs[path] != outs[0] || dumps[path] != dumps[0] {
+				r.Fatalf("path %d, outcomes:\n%s\nrows:\n%s", path, cmp.Diff(outs[0], outs[path]), cmp.Diff(dumps[0], dumps[path]))
+			}
 		}
 		for _, k := range []string{"key", "tenant", "version", "claim", "SQLSTATE"} {
 			if contains(outs[0], k) {

@@ -7,8 +7,8 @@ import (
 	"docket/eventstore"
 )
 
-// A clock that was turned back doesn't turn a log's times back, whichever way a
-// Commit is written: alone, with few others, with many.
+// A log's times increase though the clock was turned back, whether a Commit is sent
+// alone or in a batch.
 func TestTimesGoForwardThoughTheClockDoesNot(t *testing.T) {
 	t.Parallel()
 	for name, commits := range map[string]int{"alone": 1, "few": 2, "many": 40} {

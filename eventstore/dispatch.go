@@ -25,11 +25,11 @@ const (
 	aloneLockTimeout int32 = 5_000
 )
 
-// appendSQL is the one statement of the append path; migrations/0002_events.sql
-// says what the parameters are and what comes back.
+// appendSQL appends a batch; migrations/0017_append_batch.sql explains the parameters
+// and the result.
 const appendSQL = `select heads, times, refused, refusals, refused_at, refused_version
-from append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-            $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39)`
+from append_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
+            $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42, $43)`
 
 // dispatch sends a batch, delivers its outcomes, and then starts the batches that
 // can be sent next.

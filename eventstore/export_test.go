@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"docket/domain"
@@ -139,9 +141,38 @@ type panicking struct{}
 func (panicking) Appended([]domain.Recorded, []int) { panic("a follower's bug") }
 func (panicking) Grew([]domain.TenantID)            { panic("a follower's bug") }
 
-// Decide calls the append function inside a transaction with as many of these
-// Commits as are independent, and with pad more streams that no Commit uses.
-func Decide(ctx context.Context, tx pgx.Tx, commits []Commit, pad int) (out string, n int, err error) {
+// The functions that Decide calls.
+const (
+	AppendBatch  = "append_batch"
+	AppendBefore = "append" // of the release before, which older replicas call
+)
+
+// beforeSQL is appendSQL of the release before.
+const beforeSQL = `select heads, times, refused, refusals, refused_at, refused_version
+from append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
+            $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39)`
+
+// before is list for beforeSQL.
+func (a *arguments) before() []any {
+	return []any{
+		a.commits, a.lockTimeout, a.tenants,
+		a.newCommit, a.newTenant,
+		a.streamTenant, a.streamType, a.stream,
+		a.checkCommit, a.checkStream, a.checkVersion,
+		a.claimCommit, a.claimTenant, a.claimKind, a.claimValue,
+		a.claimHolder, a.claimRelease,
+		a.keyCommit, a.keyTenant, a.keyHash, a.keyFingerprint, a.keyCommand,
+		a.keySeq, a.keyStreamTenant, a.keyStreamType, a.keyStream,
+		a.keyVersion, a.keyAside, a.keyRefusal,
+		a.eventCommit, a.eventTenant, a.eventStream, a.eventVersion, a.eventType,
+		a.eventSchema, a.eventActor, a.eventCommand, a.eventData, a.eventMeta,
+	}
+}
+
+// Decide calls an append function inside a transaction with as many of these Commits
+// as are independent, and with pad more streams that no Commit uses: with more than 16
+// the function of the release before works set by set.
+func Decide(ctx context.Context, tx pgx.Tx, function string, commits []Commit, pad int) (out string, n int, err error) {
 	b := newBatch()
 	for _, c := range commits {
 		e, err := encode(c)
@@ -153,15 +184,23 @@ func Decide(ctx context.Context, tx pgx.Tx, commits []Commit, pad int) (out stri
 	a := b.arguments(aloneLockTimeout)
 	for range pad {
 		a.streamTenant, a.streamType, a.stream = append(a.streamTenant, 1), append(a.streamType, "task"), append(a.stream, idOf(uuid.New()))
+		a.streamVersion = append(a.streamVersion, 0)
+	}
+	sql, list := appendSQL, a.list()
+	if function == AppendBefore {
+		sql, list = beforeSQL, a.before()
 	}
 	var r result
-	err = tx.QueryRow(ctx, appendSQL, a.list()...).Scan(&r.Heads, &r.Times, &r.Refused, &r.Refusals, &r.RefusedAt, &r.RefusedVersion)
+	err = tx.QueryRow(ctx, sql, list...).Scan(&r.Heads, &r.Times, &r.Refused, &r.Refusals, &r.RefusedAt, &r.RefusedVersion)
 	if err != nil {
 		return "", len(b.commits), err
 	}
+	var refusals []string
 	for i, v := range r.RefusedVersion {
-		out += fmt.Sprint(r.Refused[i], r.Refusals[i], r.RefusedAt[i], *v, ";")
+		refusals = append(refusals, fmt.Sprint(r.Refused[i], r.Refusals[i], r.RefusedAt[i], *v, ";"))
 	}
+	slices.Sort(refusals)
+	out = strings.Join(refusals, "")
 	outcomes := b.outcomes(r)
 	out += fmt.Sprint(len(r.Times), r.Heads, outcomes)
 	for i, w := range b.commits {

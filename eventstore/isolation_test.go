@@ -41,6 +41,7 @@ func TestLogIsAppendOnly(t *testing.T) {
 			`insert into checkpoints values (gen_random_uuid(), '', 1)`, `update checkpoints set seq = 0`, `delete from checkpoints`,
 			`insert into generations values (gen_random_uuid(), '', 1)`, `update generations set current = 1`, `delete from generations`,
 			`select append(0,0,'{}'` + strings.Repeat(`,'{}'`, 36) + `)`,
+			`select append_batch(0,0,'{}'` + strings.Repeat(`,'{}'`, 40) + `)`,
 			`insert into commands select * from commands`, `delete from commands`,
 			`set role docket_engine`,
 		}},

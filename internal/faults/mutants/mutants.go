@@ -101,9 +101,9 @@ where $1::uuid is not null and`,
 		name: "seq comes from a sequence, not from the log's head",
 		edits: []edit{
 			{
-				"migrations/0002_events.sql",
-				`      heads[i] := coalesce(h, 0);`,
-				`      heads[i] := nextval('seqs');`,
+				"migrations/0017_append_batch.sql",
+				`  from (select coalesce(e.seq, 0) as seq,`,
+				`  from (select nextval('seqs') as seq,`,
 			},
 			{
 				"migrations/0002_events.sql",
@@ -137,15 +137,15 @@ grant usage on sequence seqs to docket_engine;`,
 		name: "a key is looked up first, and written later without looking",
 		edits: []edit{
 			{
-				"migrations/0002_events.sql",
-				`    perform from commands k where k.tenant_id = p_tenants[p_key_tenant[i]] and k.key_hash = p_key_hash[i];`,
-				`    perform from commands k where false;`,
+				"migrations/0017_append_batch.sql",
+				`        where exists (select from commands k where k.tenant_id = p_tenants[p_key_tenant[x.i]] and k.key_hash = p_key_hash[x.i])`,
+				`        where false`,
 			},
 			{
-				"migrations/0002_events.sql",
-				`p_key_refusal[i], now_);`,
-				`p_key_refusal[i], now_)
-      on conflict do nothing;`,
+				"migrations/0017_append_batch.sql",
+				`        where accepted[p_key_commit[x.i]];`,
+				`        where accepted[p_key_commit[x.i]]
+        on conflict do nothing;`,
 			},
 		},
 		test: "^TestOneKeyHasOneEffect$",
