@@ -11,6 +11,8 @@ import (
 
 	"docket/domain"
 	"docket/eventstore"
+
+	gocmp "github.com/google/go-cmp/cmp"
 )
 
 func TestAppendReturnsWhatLoadReads(t *testing.T) {
@@ -27,8 +29,8 @@ func TestAppendReturnsWhatLoadReads(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !reflect.DeepEqual(done.Events, loaded) {
-		t.Errorf("appended %+v\nloaded   %+v", done.Events, loaded)
+	if d := gocmp.Diff(done.Events, loaded); d != "" {
+		t.Errorf("-appended +loaded:\n%s", d)
 	}
 	for i, e := range loaded {
 		if e.Seq != int64(i+2) || e.Version != i+1 {

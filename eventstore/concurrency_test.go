@@ -2,7 +2,6 @@ package eventstore_test
 
 import (
 	"errors"
-	"reflect"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -10,6 +9,8 @@ import (
 
 	"docket/domain"
 	"docket/eventstore"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // wantsOrderly fails unless a log is what every reader relies on: seq dense,
@@ -88,8 +89,8 @@ func TestConcurrentWriters(t *testing.T) {
 			t.Errorf("the log has %d events, want %d", len(log), want)
 		}
 		for _, e := range log[1:] {
-			if told := placed[tenant][e.Seq]; !reflect.DeepEqual(told, e) {
-				t.Errorf("the writer was told %+v\nthe log has         %+v", told, e)
+			if d := cmp.Diff(e, placed[tenant][e.Seq]); d != "" {
+				t.Errorf("seq %d: -log +returned by Append:\n%s", e.Seq, d)
 			}
 		}
 	}

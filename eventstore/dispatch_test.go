@@ -1,7 +1,6 @@
 package eventstore_test
 
 import (
-	"runtime"
 	"slices"
 	"testing"
 
@@ -26,16 +25,14 @@ type named struct {
 	err  error
 }
 
-// enqueue appends in the background, and returns when the Commit waits in the queue.
+// enqueue puts a Commit into the queue of a held Store; its outcome goes to answers.
 func (f *fixture) enqueue(s *eventstore.Store, answers chan<- named, name string, c eventstore.Commit) {
-	before := s.Waiting()
-	go func() {
-		_, err := s.Append(f.t.Context(), c)
-		answers <- named{name, err}
-	}()
-	for s.Waiting() == before {
-		runtime.Gosched()
+	f.t.Helper()
+	outcome, err := s.Enqueue(c)
+	if err != nil {
+		f.t.Fatal(err)
 	}
+	go func() { answers <- named{name, <-outcome} }()
 }
 
 // A Commit over the platform's log and one that stays locked must not fail a Commit
@@ -53,7 +50,7 @@ func TestLockedTenantDoesNotDragThePlatform(t *testing.T) {
 	f.enqueue(s, answers, "well", commit(t, part(domain.Platform, newStream(t), 0, 1), part(well, newStream(t), 0, 1)))
 	release()
 	for range 2 {
-		if a := <-answers; a.name == "well" {
+		if a := receive(t, "outcome", answers); a.name == "well" {
 			if a.err != nil {
 				t.Errorf("a Commit that does not touch the locked log: %v", a.err)
 			}
@@ -98,7 +95,7 @@ func TestUnlockedLaneDoesNotWaitForLockedOnes(t *testing.T) {
 	release()
 	lockedFirst := 0
 	for range 9 {
-		switch a := <-answers; a.name {
+		switch a := receive(t, "outcome", answers); a.name {
 		case "locked":
 			lockedFirst++
 		case "unlocked":

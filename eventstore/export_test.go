@@ -124,8 +124,19 @@ func (s *Store) Hold() (release func()) {
 	}
 }
 
-// Waiting is how many Commits are in the queue.
-func (s *Store) Waiting() int { n, _ := s.queue.load(); return n }
+// Enqueue puts a Commit into the queue, which Hold must keep from dispatching.
+func (s *Store) Enqueue(c Commit) (outcome <-chan error, err error) {
+	e, err := encode(c)
+	if err != nil {
+		return nil, err
+	}
+	w := &queued{encoded: e, outcome: make(chan error, 1), enqueuedAt: time.Now()}
+	f, err := s.queue.enqueue(w)
+	if f != nil {
+		return nil, errors.New("the queue isn't held")
+	}
+	return w.outcome, err
+}
 
 // InFlight is the number of batches in flight.
 func (s *Store) InFlight() int { _, n := s.queue.load(); return n }

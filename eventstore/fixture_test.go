@@ -151,28 +151,44 @@ func session(t *testing.T, url string) *pgx.Conn {
 	return c
 }
 
-// lookPause is the pause between two looks at what others are about to do: who looks
-// without one keeps them from it.
-const lookPause = 2 * time.Millisecond
+// waitLimit bounds every wait of a test for another session or goroutine; pollPause is
+// the pause between two queries that wait for another session.
+const (
+	waitLimit = time.Minute
+	pollPause = 2 * time.Millisecond
+)
 
-// until asks a yes-or-no query again and again until it says yes.
+// until repeats a yes-or-no query until it answers yes.
 func until(t *testing.T, q interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }, sql string, args ...any) {
 	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), waitLimit)
+	defer cancel()
 	for {
 		var yes bool
-		if err := q.QueryRow(t.Context(), sql, args...).Scan(&yes); err != nil {
-			t.Fatal(err)
+		if err := q.QueryRow(ctx, sql, args...).Scan(&yes); err != nil {
+			t.Fatalf("waiting for %s: %v", sql, err)
 		}
 		if yes {
 			return
 		}
-		time.Sleep(lookPause)
+		time.Sleep(pollPause)
 	}
 }
 
-// withPatience is the context of a caller who soon gives up.
+// receive is the next value of a channel, within waitLimit.
+func receive[T any](t *testing.T, what string, from <-chan T) (v T) {
+	t.Helper()
+	select {
+	case v = <-from:
+	case <-time.After(waitLimit):
+		t.Fatalf("no %s within %s", what, waitLimit)
+	}
+	return v
+}
+
+// withPatience is the context of a caller that waits for 10 ms.
 func withPatience(t *testing.T) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(t.Context(), 10*time.Millisecond)
 }

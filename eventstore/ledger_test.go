@@ -11,6 +11,8 @@ import (
 
 	"docket/domain"
 	"docket/eventstore"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 func entry(t domain.TenantID, key string) *eventstore.Entry {
@@ -37,8 +39,8 @@ func TestAppendRemembers(t *testing.T) {
 	seq := f.append(f.store, c).Seq(tenant)
 	want := *c.Entry
 	want.Command, want.Seq = c.Command, &seq
-	if got, _ := f.remembered(c.Entry); !reflect.DeepEqual(got, want) {
-		t.Errorf("got %+v, want %+v", got, want)
+	if got, _ := f.remembered(c.Entry); cmp.Diff(want, got) != "" {
+		t.Errorf("-want +got:\n%s", cmp.Diff(want, got))
 	}
 
 	alone := commit(t)
@@ -51,8 +53,8 @@ func TestAppendRemembers(t *testing.T) {
 	if got.Seq == nil || *got.Seq != seq {
 		t.Errorf("without events the seq is %v, want the head's, %d", got.Seq, seq)
 	}
-	if got.Seq = nil; !reflect.DeepEqual(got, want) {
-		t.Errorf("got %+v, want %+v", got, want)
+	if got.Seq = nil; cmp.Diff(want, got) != "" {
+		t.Errorf("-want +got:\n%s", cmp.Diff(want, got))
 	}
 	if _, found := f.remembered(entry(f.tenant(), "1")); found {
 		t.Error("another tenant has the key too")

@@ -200,7 +200,7 @@ func TestAppendWhoseSessionIsEnded(t *testing.T) {
 	}()
 	until(t, admin, `select coalesce(bool_or(pg_terminate_backend(pid)), false) from pg_stat_activity
 where datname = current_database() and wait_event_type = 'Lock'`)
-	if err := <-failed; !errors.Is(err, eventstore.ErrOutcomeUnknown) {
+	if err := receive(t, "outcome of the append", failed); !errors.Is(err, eventstore.ErrOutcomeUnknown) {
 		t.Errorf("got %v, want outcome unknown", err)
 	}
 	if err := lock.Rollback(t.Context()); err != nil {
@@ -270,8 +270,7 @@ func (f *fixture) lock(t domain.TenantID) pgx.Tx {
 	return tx
 }
 
-// appendAtLast appends for one who tries again where the log stays locked for longer than
-// the session waits.
+// appendAtLast appends, and tries again where the log stays locked for the lock timeout.
 func (f *fixture) appendAtLast(s *eventstore.Store, c eventstore.Commit) error {
 	for {
 		if _, err := s.Append(f.t.Context(), c); !errors.Is(err, eventstore.ErrUnavailable) || f.t.Context().Err() != nil {
