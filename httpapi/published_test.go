@@ -7,9 +7,10 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"testing"
+	"sync"
 
 	"docket/httpapi/edge"
+	"docket/internal/apitest"
 )
 
 // published is the OpenAPI document as the server emits it: what a client knows.
@@ -40,18 +41,36 @@ type endpointParameter struct {
 
 type mediaType struct{ Schema *jsonSchema }
 
-func readPublished(t testing.TB, s *Server) *published {
-	t.Helper()
-	text, err := s.OpenAPI()
+// publishedText is the document that every server of a world publishes.
+var publishedText = sync.OnceValues(func() ([]byte, error) {
+	s, err := New(Config{Keys: []edge.SigningKey{testKey}, MasterKey: make([]byte, 32), Version: "test"})
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
+	}
+	return s.OpenAPI()
+})
+
+// readDocument prepares the document for the checks of exchanges.
+var readDocument = sync.OnceValues(func() (*apitest.Document, error) {
+	text, err := publishedText()
+	if err != nil {
+		return nil, err
+	}
+	return apitest.Read(text)
+})
+
+// readPublished reads the document.
+var readPublished = sync.OnceValues(func() (*published, error) {
+	text, err := publishedText()
+	if err != nil {
+		return nil, err
 	}
 	var doc struct {
 		Paths      map[string]map[string]*endpoint
 		Components struct{ Schemas map[string]*jsonSchema }
 	}
-	if err := stdjson.NewDecoder(bytes.NewReader(text)).Decode(&doc); err != nil {
-		t.Fatal(err)
+	if err := stdjson.Unmarshal(text, &doc); err != nil {
+		return nil, err
 	}
 	d := &published{schemas: doc.Components.Schemas}
 	parameter := regexp.MustCompile(`\\\{[^/]+\\\}`)
@@ -63,8 +82,8 @@ func readPublished(t testing.TB, s *Server) *published {
 			d.endpoints = append(d.endpoints, e)
 		}
 	}
-	return d
-}
+	return d, nil
+})
 
 // find is the operation of a request, the one with the fewest parameters in its
 // path; nil for what isn't published.

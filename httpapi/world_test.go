@@ -156,7 +156,12 @@ from events e where e.tenant_id = $1`, id.UUID(), string(stream.Type), stream.ID
 			t.Fatal(err)
 		}
 	}
-	w.published, w.document = readPublished(t, w.server), apitest.Published(t, w.server)
+	if w.published, err = readPublished(); err != nil {
+		t.Fatal(err)
+	}
+	if w.document, err = readDocument(); err != nil {
+		t.Fatal(err)
+	}
 	w.events = func() (n int) {
 		t.Helper()
 		if err := engine.QueryRow(context.Background(), `select count(*) from events`).Scan(&n); err != nil {
