@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -184,7 +185,12 @@ func (g *groupWorker) page(ctx context.Context, t domain.TenantID, active []*wor
 
 // continueAlone has the members of a page that failed continue one by one.
 func (g *groupWorker) continueAlone(t domain.TenantID, members []groupMember, cause error) {
-	g.feed.log.Info("shared page failed, its read models continue one by one", "subscription", g.subscription, "tenant", t, "error", cause)
+	level := slog.LevelInfo
+	if errors.Is(cause, domain.ErrUnknownEvent) {
+		level = slog.LevelDebug // each of them reports once that it leaves the event to a newer version
+	}
+	g.feed.log.Log(context.Background(), level, "shared page failed, its read models continue one by one",
+		"subscription", g.subscription, "tenant", t, "error", cause)
 	for _, m := range members {
 		g.alone(t, m.worker)
 	}
