@@ -20,7 +20,7 @@ func (s *Store) Register(r prometheus.Registerer) {
 	r.MustRegister(
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "docket_append_queue_commits",
 			Help: "Commits that wait for their batch."}, func() float64 { waiting, _ := s.queue.load(); return float64(waiting) }),
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "docket_append_flights",
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "docket_append_batches_in_flight",
 			Help: "Batches that are under way."}, func() float64 { _, inFlight := s.queue.load(); return float64(inFlight) }),
 	)
 }
@@ -65,7 +65,7 @@ func newStoreMetrics() *storeMetrics {
 		splits:    counter("docket_append_splits_total", "Batches split because something in them couldn't be written."),
 		lockedOut: counter("docket_append_locked_total", "Batches put back because a tenant's log stayed locked."),
 		wait:      histogram("docket_append_wait_seconds", "Time of a Commit from its entry to its batch's call.", appendBuckets),
-		call:      histogram("docket_append_flight_seconds", "Time of one call of the append function.", appendBuckets),
+		call:      histogram("docket_append_batch_seconds", "Time of one call of the append function.", appendBuckets),
 		lost:      counter("docket_append_answers_lost_total", "Commits whose answer was lost, and which were sent again."),
 		resolved:  counter("docket_append_answers_resolved_total", "Commits whose answer was lost and whose outcome was found out."),
 	}
