@@ -55,7 +55,7 @@ func TestActivityAndEvents(t *testing.T) {
 	times := func(a activityBody) string { return url.QueryEscape(a.At.Format(time.RFC3339Nano)) }
 	for query, want := range map[string][]int64{
 		"actor_id=" + member.id.String():                                   {last - 3, last - 2, last - 1},
-		"actor_id=00000000-0000-0000-0000-000000000000":                    nil, // nobody's, not everybody's
+		"actor_id=00000000-0000-0000-0000-000000000000":                    nil, // the nil id has no events
 		"entity_type=project":                                              {last - 3, last - 2, last},
 		"entity_type=project&action=project.updated":                       {last - 2},
 		"entity_id=" + task.ID.String():                                    {last - 1},

@@ -74,7 +74,7 @@ func TestAllTasksWalk(t *testing.T) {
 		member.get("/v1/tasks?due_before=" + bad).invalid("/due_before format")
 	}
 
-	// A cursor of "me" is one of the caller's id, and nobody else's.
+	// A cursor of "me" holds the caller's id. No other caller can use it.
 	cursor := *as[page](member.get("/v1/tasks?assignee_id=me&limit=1").want(200)).NextCursor
 	if got := titles(member, "/v1/tasks?assignee_id=me&cursor="+cursor); got != "2" {
 		t.Errorf("the second page: %q", got)

@@ -36,7 +36,7 @@ func (d *published) badBodies(e *endpoint, id string) []badBody {
 		whole("a comment", "{/* */}"),
 		whole("a comma too many", good[:len(good)-1]+",}"),
 		whole("not UTF-8", "{\"a\xff\":1}"),
-		whole("a lone surrogate", `{"a":"\ud800"}`),
+		whole("an unpaired surrogate", `{"a":"\ud800"}`),
 		whole("a raw control character", "{\"a\":\"\x00\"}"),
 		whole("a byte order mark", "\ufeff"+good),
 		whole("too deep", strings.Repeat("[", 10_000)+strings.Repeat("]", 10_000)),

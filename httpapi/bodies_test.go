@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// What the document says is enough to make requests of operations that nobody
-// had thought of when the tests were written.
+// The published document says enough to build requests for every operation, also for
+// those that were added after these tests.
 
 var pathParameter = regexp.MustCompile(`\{[^/]+\}`)
 
@@ -51,7 +51,7 @@ func (d *published) example(s *jsonSchema, id string) any {
 	case "uuid":
 		return id
 	case "email", "idn-email":
-		return "nobody@example.org"
+		return "unknown@example.org"
 	case "uri":
 		return "https://hooks.example.org/x"
 	case "date":

@@ -123,7 +123,7 @@ func TestCommentsWalk(t *testing.T) {
 	}
 }
 
-// "@" and the address of a member is a mention; who is mentioned is told, once.
+// "@" and the address of a member is a mention. Each mentioned member is notified once.
 func TestMentionsWalk(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -136,7 +136,7 @@ func TestMentionsWalk(t *testing.T) {
 		t.Helper()
 		return member.comment(task.ID, body)
 	}
-	told := func(p person) (kinds []notify.Kind) {
+	notified := func(p person) (kinds []notify.Kind) {
 		t.Helper()
 		w.caughtUp(c.id, c.as(domain.Owner).patch("/v1/admin/tenant", `{"name":"`+random()+`"}`).want(200).seq())
 		for _, n := range items[notificationBody](p.get("/v1/notifications")) {
@@ -144,25 +144,25 @@ func TestMentionsWalk(t *testing.T) {
 		}
 		return kinds
 	}
-	comment := say("See @" + strings.ToUpper(viewer.email) + ", @" + member.email + ", @" + stranger.email + " and @nobody@example.org.")
-	if got := told(viewer); len(got) != 1 || got[0] != notify.Mention {
-		t.Errorf("the viewer is told %v", got)
+	comment := say("See @" + strings.ToUpper(viewer.email) + ", @" + member.email + ", @" + stranger.email + " and @unknown@example.org.")
+	if got := notified(viewer); len(got) != 1 || got[0] != notify.Mention {
+		t.Errorf("the viewer is notified of %v", got)
 	}
-	if got := told(manager); len(got) != 1 || got[0] != notify.TaskCommented { // the assignee
-		t.Errorf("the manager is told %v", got)
+	if got := notified(manager); len(got) != 1 || got[0] != notify.TaskCommented { // the assignee
+		t.Errorf("the manager is notified of %v", got)
 	}
-	if got := told(member); len(got) != 0 {
-		t.Errorf("one is told of one's own act: %v", got)
+	if got := notified(member); len(got) != 0 {
+		t.Errorf("the author is notified of their own comment: %v", got)
 	}
 	if got := items[notificationBody](stranger.get("/v1/notifications")); len(got) != 0 {
-		t.Errorf("a stranger is told %v", got)
+		t.Errorf("a stranger is notified of %v", got)
 	}
-	// Only who wasn't mentioned before is told of a change.
+	// An edit notifies only the members that it mentions for the first time.
 	member.patch("/v1/comments/"+comment.ID.String(), jsonOf(map[string]any{"body": "@" + viewer.email + " @" + manager.email})).want(200)
-	if got := told(viewer); len(got) != 1 {
-		t.Errorf("the viewer is told %v", got)
+	if got := notified(viewer); len(got) != 1 {
+		t.Errorf("the viewer is notified of %v", got)
 	}
-	if got := told(manager); len(got) != 2 || got[0] != notify.Mention {
-		t.Errorf("the manager is told %v", got)
+	if got := notified(manager); len(got) != 2 || got[0] != notify.Mention {
+		t.Errorf("the manager is notified of %v", got)
 	}
 }

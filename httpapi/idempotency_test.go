@@ -226,7 +226,7 @@ func TestLateGateIsNotRemembered(t *testing.T) {
 	late.post("/v1/projects", `{"name":"Site"}`, idempotencyHeader, "1").want(201)
 }
 
-// Who was removed is told nothing any more, on no replica: a replay looks at the
+// A removed member gets no replayed answer, on any replica: a replay checks the
 // membership as every read does.
 func TestReplayAfterRemoval(t *testing.T) {
 	t.Parallel()

@@ -86,7 +86,7 @@ func (e *estate) unchanged(before map[string]string) {
 	}
 }
 
-// random is an id that nobody has.
+// random is a new id, which no entity has.
 func random() string { return uuid.Must(uuid.NewV7()).String() }
 
 // attack is one who tries every published operation against another tenant.
@@ -96,8 +96,8 @@ type attack struct {
 	from, on *estate
 }
 
-// alike fails the test unless a foreign id and one that nobody has get the same
-// answer, which must be a refusal where the id decides what is acted on.
+// alike fails the test unless a foreign id and an unknown one get the same answer.
+// With refuse the answer must be a refusal.
 func (a attack) alike(e *endpoint, by person, refuse bool, target func(id string) string, body func(id string) string) {
 	a.w.Helper()
 	nobodys := random()
@@ -105,7 +105,7 @@ func (a attack) alike(e *endpoint, by person, refuse bool, target func(id string
 	for kind, id := range a.on.ids {
 		got := by.send(e.Method, target(id), body(id))
 		if got.Code != want.Code || got.anonymous() != want.anonymous() {
-			a.w.Errorf("%s, with a foreign %s:\n%d %s\nwith nobody's:\n%d %s", got.call, kind, got.Code, got.Body, want.Code, want.Body)
+			a.w.Errorf("%s, with a foreign %s:\n%d %s\nwith an unknown one:\n%d %s", got.call, kind, got.Code, got.Body, want.Code, want.Body)
 		}
 		if refuse && !slices.Contains([]int{403, 404, 422}, got.Code) {
 			a.w.Errorf("%s, with a foreign %s: %d %s", got.call, kind, got.Code, got.Body)
@@ -139,8 +139,8 @@ func (a attack) foreignIDs(e *endpoint) {
 	a.foreignWords(e)
 }
 
-// foreignWords searches for the other tenant's words, which must find what words
-// find that nobody has written.
+// foreignWords searches for the other tenant's words. The result must be the same as
+// for words that are in no tenant.
 func (a attack) foreignWords(e *endpoint) {
 	a.w.Helper()
 	for _, p := range e.Parameters {

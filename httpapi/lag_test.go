@@ -8,8 +8,8 @@ import (
 	"docket/projections"
 )
 
-// With the subscriptions standing still commands go on, decided on the log; so
-// do roles, histories and the raw log. What read models show comes later, whole.
+// Commands work without subscriptions, because they decide on the log. Roles, histories
+// and the raw log work too. The read models show everything once the subscriptions run.
 func TestWithoutSubscriptions(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -54,8 +54,8 @@ func TestWhatANewerVersionWrote(t *testing.T) {
 	}
 }
 
-// One whose membership this version can't read is neither let in nor told that
-// they are no member; nobody else notices.
+// A member whose membership this version can't read is refused, but not as a stranger.
+// Other members notice nothing.
 func TestMemberOfANewerVersion(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

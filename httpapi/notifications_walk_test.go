@@ -10,7 +10,7 @@ import (
 	"docket/notify"
 )
 
-// The fourth part of the tour: who is told what.
+// The fourth part of the tour: the recipients of each notification.
 func TestNotificationsWalk(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -83,7 +83,7 @@ func TestNotificationsWalk(t *testing.T) {
 		t.Error("marking took something away, or made events")
 	}
 
-	// The next one is unread again, and the new owner is who is told.
+	// The next notification is unread, and its recipient is the new owner.
 	manager.patch(at, `{"owner_id":"`+manager.id.String()+`"}`).want(200)
 	w.caughtUp(c.id, c.as(domain.Owner).post(at+"/transitions", `{"to":"cancelled"}`).want(200).seq())
 	same(inbox(manager, "?unread=true"), `Project "Site" is now cancelled`)

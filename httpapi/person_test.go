@@ -60,7 +60,7 @@ func (w *world) signUp(name string) person {
 	return p.login()
 }
 
-// named is an anonymous caller with a name and an address that nobody else has.
+// named is an anonymous caller with a name and an address of its own.
 func (w *world) named(name string) person {
 	p := w.anonymous()
 	p.name = name

@@ -96,7 +96,7 @@ func TestReadsDuringRebuild(t *testing.T) {
 		}
 	}
 	if rounds == 0 {
-		t.Error("nobody read during the rebuild")
+		t.Error("no request read during the rebuild")
 	}
 	// The rebuilt rows go on being kept up to date.
 	p := readings[0].by.project("after the rebuild")

@@ -108,7 +108,7 @@ func TestRegistrationIsClosed(t *testing.T) {
 	if n := w.events() - before; n != 2 { // the joiner's own registration
 		t.Errorf("%d events", n)
 	}
-	// Nobody was registered: the address is free.
+	// The failed registration left the address free.
 	w.anonymous().post("/v1/auth/login", jsonOf(map[string]any{"email": "new@example.org", "password": password})).refused(domain.CodeUnauthenticated)
 	w.anonymous().post("/v1/auth/register", body).want(201)
 }
@@ -133,7 +133,7 @@ func TestEmails(t *testing.T) {
 	wrong := login("ann.strasse@example.org", password+"x")
 	wrong.refused(domain.CodeUnauthenticated)
 	for name, a := range map[string]*answer{
-		"unknown":         login("nobody@example.org", password),
+		"unknown":         login("unknown@example.org", password),
 		"no address":      login("anonymous", password),
 		"an empty one":    login("", password),
 		"a long password": login("ann.strasse@example.org", fmt.Sprintf("%0200d", 1)),

@@ -54,7 +54,7 @@ func TestRolesOnTwoReplicas(t *testing.T) {
 		}
 		for _, step := range items[stepBody](there.get(project + "/transitions")) {
 			if step.Allowed {
-				t.Errorf("a viewer is told that they may take it to %s", step.To)
+				t.Errorf("the API says that a viewer may move the project to %s", step.To)
 			}
 		}
 		there.get("/v1/admin/activity").refused(domain.CodeInsufficientRole)

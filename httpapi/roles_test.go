@@ -177,11 +177,11 @@ var roleRows = []roleRow{
 
 	{op: "list-notifications", may: allRoles, call: get("/v1/notifications")},
 	{op: "read-all-notifications", may: allRoles, call: get("/v1/notifications/read-all")},
-	{op: "read-notification", variant: "nobody's", may: allRoles, status: 404, call: get("/v1/notifications/" + uuid.NewString() + "/read")},
+	{op: "read-notification", variant: "unknown", may: allRoles, status: 404, call: get("/v1/notifications/" + uuid.NewString() + "/read")},
 }
 
-// Every operation is called by every role, by a stranger and by nobody. What is
-// refused leaves no event.
+// The test calls every operation as every role, as a stranger and without a token. A
+// refused call leaves no event.
 func TestEveryOperationByEveryRole(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -124,7 +124,7 @@ func TestTaskFilters(t *testing.T) {
 		"?assignee_id=" + bob.id.String():     "2",
 		"?assignee_id=" + ann.id.String():     "",
 		"?assignee_id=" + project.ID.String(): "",
-		"?assignee_id=00000000-0000-0000-0000-000000000000": "", // nobody's, not everybody's
+		"?assignee_id=00000000-0000-0000-0000-000000000000": "", // the nil id matches no task
 	} {
 		answer := ann.get(tasks + query)
 		if want == "refused" {

@@ -94,7 +94,7 @@ func TestMembers(t *testing.T) {
 	ann.post("/v1/members", `{"email":"`+bob.email+`","role":"member"}`).refused(domain.CodeAlreadyMember)
 	// Asked by the address, whatever its case.
 	ann.post("/v1/members", `{"email":"`+strings.ToUpper(bob.email)+`","role":"member"}`).refused(domain.CodeAlreadyMember)
-	ann.post("/v1/members", `{"email":"nobody@example.org","role":"member"}`).invalid("/email unknown_user")
+	ann.post("/v1/members", `{"email":"unknown@example.org","role":"member"}`).invalid("/email unknown_user")
 	ann.post("/v1/members", `{"email":"`+cem.email+`","role":"admin"}`).invalid("/role enum")
 	ann.post("/v1/members", `{"email":"`+cem.email+`","role":"owner"}`).want(201)
 

@@ -117,7 +117,7 @@ func TestForgedTokens(t *testing.T) {
 		"no subject":            {"sub": nil},
 		"the nil subject":       {"sub": "00000000-0000-0000-0000-000000000000"},
 		"another's subject":     {"sub": bob.id.String()},
-		"a subject of nobody":   {"sub": random()},
+		"an unknown subject":    {"sub": random()},
 		"a subject that is odd": {"sub": "urn:uuid:" + ann.id.String()},
 		"no session":            {"sid": nil},
 		"another session":       {"sid": random()},

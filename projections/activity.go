@@ -30,10 +30,10 @@ type Activity struct {
 	RequestID string
 }
 
-// logged says that an event stands in the activity log, by what lists are narrowed by.
-// All else is told from the event itself when it is read, as histories are: the log has
-// it once, a line that is told in other words is so for the past too, and a name that
-// was made unreadable is so here.
+// logged is a row of the activity log: the fields that its filters use. A read renders
+// everything else from the event itself, as a history does. The text is thus stored once,
+// a change of its wording applies to past events too, and a name that was made unreadable
+// is unreadable here.
 type logged struct {
 	Seq int64
 	// ActorID is nil where the system acted.
@@ -140,12 +140,12 @@ func (q *Queries) Activity(ctx context.Context, s domain.Scope, filter ActivityF
 	return items, next != nil, err
 }
 
-// scanActivity reads a row of a query that selects eventstore.Columns. An event that a
-// newer version of Docket wrote is told by its type alone: the log has no holes.
+// scanActivity reads a row of a query that selects eventstore.Columns. It renders an
+// event that a newer version of Docket wrote as its type alone: the log has no holes.
 func scanActivity(row pgx.CollectableRow) (Activity, error) {
 	e, err := eventstore.Scan(row)
 	if err == nil {
-		return tellActivity(e)
+		return renderActivity(e)
 	}
 	if !errors.Is(err, domain.ErrUnknownEvent) {
 		return Activity{}, err
@@ -157,8 +157,8 @@ func scanActivity(row pgx.CollectableRow) (Activity, error) {
 	}, err
 }
 
-// tellActivity tells an event as an item of the activity log.
-func tellActivity(e domain.Recorded) (Activity, error) {
+// renderActivity renders an event as an item of the activity log.
+func renderActivity(e domain.Recorded) (Activity, error) {
 	l, err := Describe(e)
 	if err != nil {
 		return Activity{}, err

@@ -27,7 +27,7 @@ func TestActivity(t *testing.T) {
 
 	want := []Activity{}
 	for _, e := range c.Log {
-		a, err := tellActivity(e)
+		a, err := renderActivity(e)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -58,13 +58,13 @@ where tenant_id = $1 and seq > $4 and seq <= $5 and stream_type = $3` + notSkipp
 
 // inPast runs a read of the past when it is the tenant's turn. One that takes too long is
 // domain.CodeOverloaded.
-func inPast[R any](ctx context.Context, q *Queries, t *shares, tenant domain.TenantID, read func(context.Context) (R, error)) (R, error) {
+func inPast[R any](ctx context.Context, q *Queries, t *fairSemaphore, tenant domain.TenantID, read func(context.Context) (R, error)) (R, error) {
 	bounded, cancel := context.WithTimeout(ctx, q.AsOfTime)
 	defer cancel()
 	var r R
-	err := t.enter(bounded, tenant)
+	err := t.acquire(bounded, tenant)
 	if err == nil {
-		defer t.leave(tenant)
+		defer t.release(tenant)
 		r, err = read(bounded)
 	}
 	if err != nil && bounded.Err() != nil && ctx.Err() == nil {

@@ -208,20 +208,20 @@ func TestAsOfIsBounded(t *testing.T) {
 	c, ann := w.Found(t, "acme")
 	p := c.CreateProject(t, ann, "Website")
 	s := c.Scope(t, ann)
-	w.queries.pastSingles, w.queries.pastLists = newShares(1, 1), newShares(1, 1)
-	if err := w.queries.pastSingles.enter(t.Context(), c.ID); err != nil {
+	w.queries.pastSingles, w.queries.pastLists = newFairSemaphore(1, 1), newFairSemaphore(1, 1)
+	if err := w.queries.pastSingles.acquire(t.Context(), c.ID); err != nil {
 		t.Fatal(err)
 	}
 	w.queries.AsOfTime = 1
 	if _, err := w.queries.ProjectAsOf(t.Context(), s, p, c.Head()); domain.CodeOf(err) != domain.CodeOverloaded {
 		t.Errorf("with no turn to be had: %v", err)
 	}
-	gone, cancel := context.WithCancel(t.Context())
+	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := w.queries.ProjectAsOf(gone, s, p, c.Head()); err == nil || domain.CodeOf(err) == domain.CodeOverloaded {
-		t.Errorf("given up by who asked: %v", err)
+	if _, err := w.queries.ProjectAsOf(cancelled, s, p, c.Head()); err == nil || domain.CodeOf(err) == domain.CodeOverloaded {
+		t.Errorf("cancelled by the caller: %v", err)
 	}
-	w.queries.pastSingles.leave(c.ID)
+	w.queries.pastSingles.release(c.ID)
 	if _, _, err := w.queries.ProjectsAsOf(t.Context(), s, ProjectFilter{}, ProjectOrder{}, Page{}, c.Head()); domain.CodeOf(err) != domain.CodeOverloaded {
 		t.Errorf("with no time: %v", err)
 	}
@@ -245,7 +245,7 @@ func TestAsOfOfOthers(t *testing.T) {
 	other.CreateProject(t, bob, "Mill")
 	w.queries.AsOfTime = time.Minute
 	for range asOfTenant {
-		if err := w.queries.pastLists.enter(t.Context(), c.ID); err != nil {
+		if err := w.queries.pastLists.acquire(t.Context(), c.ID); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -18,10 +18,10 @@
 // One event touches one row of a read model. What hangs on a deleted thing
 // vanishes by a join when it is read.
 //
-// Rows carry the seq that they reflect and a generation. A rebuild (rebuild.go)
+// Rows carry the seq that they reflect and a generation. A rebuild (package rebuild)
 // fills the next generation from the first event on with the same fold, while
 // the one before is read; then one pointer moves. A statement reads the pointer
-// and the rows in one snapshot, so it never sees a half.
+// and the rows in one snapshot, so it never sees a part of a generation.
 //
 // The package promises that folding any history in any split into pages gives
 // the same rows, that a query sees one tenant and only with a domain.Scope that

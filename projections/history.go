@@ -11,7 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// HistoryItem is an event and what is told about it.
+// HistoryItem is an event and the line that describes it.
 type HistoryItem struct {
 	Event
 	ActorName string
@@ -50,7 +50,7 @@ func (q *Queries) History(ctx context.Context, s domain.Scope, stream domain.Str
 
 // scanHistory reads a row of a query that selects eventstore.Columns. An event
 // that a newer version of Docket wrote, or which no version can read, is shown as it is
-// stored, and told by its type alone: a history has no holes.
+// stored, and its line is its type alone: a history has no holes.
 func scanHistory(row pgx.CollectableRow) (HistoryItem, error) {
 	var (
 		item HistoryItem

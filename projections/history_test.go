@@ -148,8 +148,8 @@ func TestReplay(t *testing.T) {
 	}
 }
 
-// What no version can read is told by its type and shown as it is stored, and a history
-// goes on after it.
+// A history shows an event that no version can read by its type and as it is stored. The
+// events after it follow.
 func TestHistoryOfDamagedEvents(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -9,8 +9,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Who reads while Postgres is away is told to come again, and not that the
-// server is broken.
+// A read while Postgres is away is refused as overloaded, which asks the client to retry,
+// and not as an internal error.
 func TestReadsWhilePostgresIsAway(t *testing.T) {
 	t.Parallel()
 	nowhere, err := pgxpool.New(t.Context(), "postgres://docket@127.0.0.1:1/docket?sslmode=disable")

@@ -153,9 +153,9 @@ func TestMemberships(t *testing.T) {
 	}
 }
 
-// A tenant of which there is only a half is no reason to refuse the others, and isn't
-// listed by it: not even a membership that it has already.
-func TestMembershipsBesideAHalf(t *testing.T) {
+// A tenant whose build is incomplete doesn't keep the list from the other tenants. The
+// list leaves that tenant out, even if it has rows of the membership already.
+func TestMembershipsBesideAnIncompleteBuild(t *testing.T) {
 	t.Parallel()
 	for _, model := range []string{members.Name, tenants.Name} {
 		w := newWorld(t)

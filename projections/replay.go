@@ -22,9 +22,9 @@ type Until struct {
 	Time time.Time
 }
 
-// Replay tells a tenant's whole log up to a point, oldest first. It reads by
-// ranges of seq, so it holds no snapshot, and ends with the first error of tell.
-func (q *Queries) Replay(ctx context.Context, s domain.Scope, until Until, tell func(HistoryItem) error) error {
+// Replay visits a tenant's whole log up to a point, oldest first. It reads by
+// ranges of seq, so it holds no snapshot, and ends with the first error of visit.
+func (q *Queries) Replay(ctx context.Context, s domain.Scope, until Until, visit func(HistoryItem) error) error {
 	last, err := q.lastOf(ctx, s, until)
 	if err != nil {
 		return err
@@ -41,7 +41,7 @@ func (q *Queries) Replay(ctx context.Context, s domain.Scope, until Until, tell 
 			return nil
 		}
 		for _, item := range items {
-			if err := tell(item); err != nil {
+			if err := visit(item); err != nil {
 				return err
 			}
 		}

@@ -44,7 +44,7 @@ func TestMalformedBodies(t *testing.T) {
 		"invalid UTF-8":       "{\"name\":\"ab\xff\"}",
 		"overlong UTF-8":      "{\"name\":\"ab\xc0\x80\"}",
 		"UTF-16":              "\xfe\xff\x00{\x00}",
-		"lone surrogate":      `{"name":"ab\ud800"}`,
+		"unpaired surrogate":  `{"name":"ab\ud800"}`,
 		"reversed surrogates": `{"name":"ab\udc00\ud800"}`,
 		"raw control":         "{\"name\":\"a\x01b\"}",
 		"raw newline":         "{\"name\":\"a\nb\"}",
@@ -177,7 +177,7 @@ func TestBodyThatDoesNotArrive(t *testing.T) {
 	}
 }
 
-// A refusal isn't kept back until a body that nobody reads has come, and ends
+// A refusal doesn't wait for the rest of a body that the server won't read. It ends
 // the connection.
 func TestRefusalDoesNotWaitForTheBody(t *testing.T) {
 	t.Parallel()

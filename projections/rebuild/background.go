@@ -55,7 +55,7 @@ type Background struct {
 type BackgroundConfig struct {
 	// Engine is a pool of the engine role with ConnsPerWorker connections for it.
 	Engine *pgxpool.Pool
-	// By names who builds; other processes show it.
+	// By names the process that builds; other processes show it.
 	By string
 	// Every is the time between two scans of all tenants; a minute if 0.
 	Every  time.Duration

@@ -238,7 +238,7 @@ func TestFoldVersionsSideBySide(t *testing.T) {
 		if err := c.ChangeProject(t, ann, c.ProjectIDs[edits%20], domain.EditProject{Name: domain.To(fmt.Sprint("Edit ", edits))}); err != nil {
 			t.Fatal(err)
 		}
-		// Both are told, as by another replica: not only their sweeps find it.
+		// The notification reaches both, as from another replica, before their sweeps find the event.
 		if _, err := w.Engine.Exec(t.Context(), `select pg_notify('docket_news', 'another ' || $1::text)`, c.ID.String()); err != nil {
 			t.Fatal(err)
 		}
@@ -248,10 +248,10 @@ func TestFoldVersionsSideBySide(t *testing.T) {
 		w.becomes(t, c, "projects", 1) // the older goes on, and the newer lets it
 	}
 	w.projectNames(t, c, 1)
-	standing, err := feed.StatusOf(t.Context(), w.Engine, "projects")
-	if err != nil || len(standing.Running) != 1 || standing.Running[0].FoldVersion != 2 || standing.Running[0].Tenant != c.ID ||
-		standing.Running[0].By != "a test" || filledBy(standing) != "1" {
-		t.Errorf("while it is built: %+v, %v", standing, err)
+	status, err := feed.StatusOf(t.Context(), w.Engine, "projects")
+	if err != nil || len(status.Running) != 1 || status.Running[0].FoldVersion != 2 || status.Running[0].Tenant != c.ID ||
+		status.Running[0].By != "a test" || filledBy(status) != "1" {
+		t.Errorf("while it is built: %+v, %v", status, err)
 	}
 	goOn()
 	for flipped := false; !flipped; {
@@ -265,9 +265,9 @@ func TestFoldVersionsSideBySide(t *testing.T) {
 	w.becomes(t, c, "projects", 2)
 	w.projectNames(t, c, 2)
 	w.dropped(t, c)
-	standing, err = feed.StatusOf(t.Context(), w.Engine, "projects")
-	if err != nil || len(standing.Running) != 0 || filledBy(standing) != "2" {
-		t.Errorf("when it is built: %+v, %v", standing, err)
+	status, err = feed.StatusOf(t.Context(), w.Engine, "projects")
+	if err != nil || len(status.Running) != 0 || filledBy(status) != "2" {
+		t.Errorf("when it is built: %+v, %v", status, err)
 	}
 
 	// Readers at the older one see what the newer has folded.
@@ -279,8 +279,8 @@ func TestFoldVersionsSideBySide(t *testing.T) {
 	// Without the newer one the older leaves the rows as they are, and counts no failure.
 	newer.stop()
 	edit()
-	// Its builder has looked, and its feed at all that there is since: it has gone on with
-	// another tenant, twice.
+	// Its builder has scanned, and its feed has seen every later event: it handles two
+	// events of another tenant.
 	older.builds.runPending(t.Context())
 	other, bea := w.Found(t, "other")
 	for range 2 {
@@ -307,8 +307,8 @@ func TestFoldVersionsSideBySide(t *testing.T) {
 	older.stop()
 }
 
-// A build that is broken off is gone on with by the next program, in the same generation.
-func TestBackgroundBuildBrokenOff(t *testing.T) {
+// The next program resumes an interrupted build, in the same generation.
+func TestBackgroundBuildInterrupted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	c, _ := w.Company(t, 20)
@@ -402,7 +402,7 @@ func TestBackgroundBuildThatFails(t *testing.T) {
 	}
 	b := newBackground(BackgroundConfig{Engine: w.DB.Engine(t)}, []projections.ReadModel{poisoned})
 	b.rebuilder.PageSize = 3
-	standing := func() feed.Status {
+	status := func() feed.Status {
 		t.Helper()
 		s, err := feed.StatusOf(t.Context(), w.Engine, "projects")
 		if err != nil || len(s.Parked) > 0 || len(s.Running) > 0 {
@@ -413,7 +413,7 @@ func TestBackgroundBuildThatFails(t *testing.T) {
 	for attempts := 1; attempts <= 2; attempts++ {
 		b.delayed = delays{} // it is due
 		b.runPending(t.Context())
-		failed := standing().FailedBuilds
+		failed := status().FailedBuilds
 		if len(failed) != 1 || failed[0].Tenant != c.ID || failed[0].Generation != 2 || failed[0].FoldVersion != 2 || failed[0].Attempts != attempts ||
 			failed[0].Seq >= failed[0].Head || failed[0].Head != c.Head() || failed[0].Since.IsZero() || !strings.HasSuffix(failed[0].Error, ": po\uFFFD\uFFFDison") {
 			t.Errorf("after %d attempts: %+v", attempts, failed)
@@ -429,7 +429,7 @@ func TestBackgroundBuildThatFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	build.Close()
-	if failed := standing().FailedBuilds; len(failed) > 0 {
+	if failed := status().FailedBuilds; len(failed) > 0 {
 		t.Errorf("after a page: %+v", failed)
 	}
 	if err := feed.NoteFailure(t.Context(), w.Engine, c.ID, "projects", 2, errors.New("too late")); err != nil {
@@ -437,7 +437,7 @@ func TestBackgroundBuildThatFails(t *testing.T) {
 	}
 	b = newBackground(BackgroundConfig{Engine: w.DB.Engine(t)}, []projections.ReadModel{good})
 	b.runPending(t.Context())
-	if failed := standing().FailedBuilds; len(failed) > 0 {
+	if failed := status().FailedBuilds; len(failed) > 0 {
 		t.Errorf("when it is built: %+v", failed)
 	}
 	var troubled int
@@ -447,7 +447,7 @@ func TestBackgroundBuildThatFails(t *testing.T) {
 	w.projectNames(t, c, 2)
 }
 
-// lengthen puts that many events at a company's log's end which nobody's rows show.
+// lengthen appends that many events to a company's log; no read model has rows of them yet.
 func (w *world) lengthen(t testing.TB, c *tenanttest.Tenant, events int) {
 	t.Helper()
 	by := c.UserIDs[0]
@@ -543,8 +543,8 @@ func TestNewModelOverOldLogs(t *testing.T) {
 	}
 }
 
-// Where nobody builds, the feed begins with long logs too; and where the build fails, it
-// parks at the event, where an operator finds it.
+// Without a builder the feed handles long logs too. Where a build fails, the feed parks at
+// the event, where an operator finds it.
 func TestNewModelWithoutABuild(t *testing.T) {
 	t.Parallel()
 	for _, builds := range []bool{false, true} {
@@ -599,7 +599,7 @@ func TestNewModelWithoutABuild(t *testing.T) {
 }
 
 // Whatever happens in which order – appends, programs of both versions that begin and are
-// stopped, builds that are broken off – in the end the rows are those of the newer fold,
+// stopped, interrupted builds – in the end the rows are those of the newer fold,
 // and there was never a row of one fold in the other's generation.
 func TestAnyRolloutEndsInTheNewerFold(t *testing.T) {
 	t.Parallel()

@@ -108,7 +108,7 @@ func (w *world) shows(t *testing.T, c *tenanttest.Tenant, ann domain.UserID, str
 	}
 	for how, item := range map[string]projections.HistoryItem{"history": history[0], "replay": last} {
 		if item.Summary == "" || item.Changes == nil {
-			t.Errorf("%s: it is told as %+v", how, item.Line)
+			t.Errorf("%s: it is rendered as %+v", how, item.Line)
 		}
 	}
 	events, _, err := w.queries.Events(t.Context(), s, seq-1, 0)

@@ -121,9 +121,9 @@ func (w *world) onlyGeneration(t tenanttest.TB, c *tenanttest.Tenant, m projecti
 	}
 }
 
-// Broken off at any of its steps, a rebuild leaves the old rows or the new ones,
-// and the next one goes on where it stood.
-func TestRebuildBrokenOff(t *testing.T) {
+// A rebuild that is interrupted at any step leaves the old rows or the new ones, and the
+// next rebuild resumes it where it stopped.
+func TestRebuildInterrupted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	c, _ := w.Company(t, 10)
@@ -163,7 +163,7 @@ func TestRebuildBrokenOff(t *testing.T) {
 		}
 	}
 	if len(resumedAt) < 3 {
-		t.Fatalf("it was broken off at %v only", resumedAt)
+		t.Fatalf("it was interrupted at %v only", resumedAt)
 	}
 	if g := w.Generation(t, c, "projects"); g != goal {
 		t.Fatalf("generation %d, want %d: a resumed build fills the same", g, goal)
@@ -348,7 +348,7 @@ func TestRebuildRefused(t *testing.T) {
 		t.Errorf("an unknown tenant: %v", err)
 	}
 
-	// What fails keeps nobody else waiting.
+	// A failing tenant doesn't stop the rebuild of another.
 	done := 0
 	var failure *Error
 	missing := tenanttest.NewID[domain.TenantID](t)
@@ -385,8 +385,8 @@ and database = (select oid from pg_database where datname = current_database())`
 	}
 }
 
-// Who is refused is told who rebuilds, also once that read model is done and others of the
-// tenant aren't; and nobody's name stays when it is over.
+// A refusal names the one who rebuilds, also when that read model is done and others of
+// the tenant aren't. No name stays after the rebuild.
 func TestRebuildRefusedWithAName(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -577,11 +577,11 @@ func TestBuildPageIsOneTransaction(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := w.Rows(t, c, "projects", build.Generation())
-	broken := errors.New("broken off")
+	interrupted := errors.New("interrupted")
 	_, err = build.Page(t.Context(), 4, func(ctx context.Context, p *feed.Page) error {
-		return errors.Join(m.Apply(ctx, p), broken)
+		return errors.Join(m.Apply(ctx, p), interrupted)
 	})
-	if !errors.Is(err, broken) || build.Seq() != 4 {
+	if !errors.Is(err, interrupted) || build.Seq() != 4 {
 		t.Fatalf("at %d: %v", build.Seq(), err)
 	}
 	equal(t, "rows", w.Rows(t, c, "projects", build.Generation()), before)

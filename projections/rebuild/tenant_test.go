@@ -97,8 +97,8 @@ func TestRebuildReadsOnAlone(t *testing.T) {
 	w.isFoldOfLog(t, c, "projects")
 }
 
-// An event that can't be read is no failure of the database: nobody waits, and each meets
-// it alone. One that it leaves out it goes past.
+// An unreadable event is no failure of the database: no read model waits, and each meets
+// the event by itself. A read model that ignores the event goes past it.
 func TestRebuildPastAnUnreadableEvent(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -13,19 +13,18 @@ import (
 	"docket/internal/wait"
 )
 
-// A rebuild that gives way pauses after each page and each flip, and a verification
-// after each page and each comparison; at full speed neither ever does. The rows are the
-// same.
-func TestRebuildGivesWay(t *testing.T) {
+// A throttled rebuild pauses after each page and each flip, a throttled verification after
+// each page and each comparison. At full speed neither ever pauses. The rows are the same.
+func TestRebuildThrottled(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	c, _ := w.Company(t, 10)
-	var breaths atomic.Int64
+	var pauses atomic.Int64
 	w.rebuild.pause = func(_ context.Context, d time.Duration) bool {
 		if d <= 0 || d > maxPause {
-			t.Errorf("a breath of %s", d)
+			t.Errorf("a pause of %s", d)
 		}
-		breaths.Add(1)
+		pauses.Add(1)
 		return true
 	}
 	w.rebuild.PageSize, w.rebuild.compareRows = 5, 5
@@ -36,24 +35,24 @@ func TestRebuildGivesWay(t *testing.T) {
 		}
 		pages := (c.Head() + 4) / 5
 		// Each of the two has its pages, a flip and a deletion.
-		if got := breaths.Swap(0); full && got > 0 || !full && got != 2*(pages+2) {
-			t.Errorf("at full speed: %t, and %d breaths of two rebuilds of %d pages", full, got, pages)
+		if got := pauses.Swap(0); full && got > 0 || !full && got != 2*(pages+2) {
+			t.Errorf("at full speed: %t, and %d pauses of two rebuilds of %d pages", full, got, pages)
 		}
 		if _, _, err := verify(t, w.rebuild, []domain.TenantID{c.ID}, []string{"activity"}, false); err != nil {
 			t.Fatal(err)
 		}
 		// The activity log has a row for each event, so as many comparisons as pages.
-		if got := breaths.Swap(0); full && got > 0 || !full && got < 2*pages {
-			t.Errorf("at full speed: %t, and %d breaths of a verification of %d pages and as many comparisons", full, got, pages)
+		if got := pauses.Swap(0); full && got > 0 || !full && got < 2*pages {
+			t.Errorf("at full speed: %t, and %d pauses of a verification of %d pages and as many comparisons", full, got, pages)
 		}
 		w.isFoldOfLog(t, c, "tasks")
 		w.isFoldOfLog(t, c, "activity")
 	}
 }
 
-// One that gives way never writes twice at a time, nor while it pauses; at full speed two
-// do.
-func TestTurns(t *testing.T) {
+// A throttled rebuild never runs two writes at a time, and none while it pauses. At full
+// speed it runs two.
+func TestLimiter(t *testing.T) {
 	t.Parallel()
 	for full, most := range map[bool]int64{true: fullSpeedWriters, false: 1} {
 		var now, peak atomic.Int64

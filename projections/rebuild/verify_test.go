@@ -307,8 +307,8 @@ func parked(t *testing.T, w *world) (c *tenanttest.Tenant, at int64, stop func()
 	return c, at, stop
 }
 
-// A parked read model is compared as far as it has come, also where a rebuild that was
-// broken off is further.
+// A verification compares a parked read model as far as its checkpoint, also where an
+// interrupted rebuild is further.
 func TestVerifyOfWhatIsParked(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -404,9 +404,9 @@ update checkpoints set seq = (select seq from poison) where tenant_id = $1`, c.I
 	}
 }
 
-// Broken off at any of its steps, it leaves the live rows alone, and whoever comes next
-// goes on or begins anew.
-func TestVerifyBrokenOff(t *testing.T) {
+// A verification that is interrupted at any step leaves the live rows alone. The next one
+// resumes it or starts again.
+func TestVerifyInterrupted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	stop := w.Run(t, 50, projections.Subscriptions())
@@ -427,8 +427,8 @@ func TestVerifyBrokenOff(t *testing.T) {
 				cancel()
 			}
 		}
-		// Each kill comes a step later in a verification of its own: rows of the one before
-		// are gone on with, or dropped.
+		// Each kill comes a step later in a verification of its own, which
+		// resumes with the rows of the one before, or drops them.
 		err := r.Verify(ctx, here, []string{"tasks"}, Verification{
 			Progress: func(Progress) { step() }, Difference: func(Difference) { step() }, Verdict: func(Verdict) { step() },
 		})

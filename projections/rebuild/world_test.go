@@ -78,14 +78,14 @@ func equal(t tenanttest.TB, what, got, want string) {
 	}
 }
 
-// loneBuild is a build whose Builds has no other; Close ends both.
-type loneBuild struct {
+// singleBuild is the only build of its Builds; Close ends both.
+type singleBuild struct {
 	*feed.Build
 	Close func()
 }
 
 // startBuild begins or resumes one.
-func startBuild(ctx context.Context, pool *pgxpool.Pool, t domain.TenantID, subscription string, foldVersion int) (*loneBuild, error) {
+func startBuild(ctx context.Context, pool *pgxpool.Pool, t domain.TenantID, subscription string, foldVersion int) (*singleBuild, error) {
 	builds, err := feed.OpenBuilds(ctx, pool, t, "")
 	if err != nil {
 		return nil, err
@@ -95,7 +95,7 @@ func startBuild(ctx context.Context, pool *pgxpool.Pool, t domain.TenantID, subs
 		builds.Close()
 		return nil, err
 	}
-	return &loneBuild{b, builds.Close}, nil
+	return &singleBuild{b, builds.Close}, nil
 }
 
 // isFoldOfLog fails unless the rows of a read model that a tenant reads are those of its

@@ -11,14 +11,14 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Never are more inside than may be, of all and of a tenant; nobody waits who could come
-// in; and among those who wait one comes in of whose tenant fewest are inside, of these
-// one of whose tenant was let in longest ago, and of these the first to come.
-func TestShares(t *testing.T) {
+// The semaphore never admits more reads than its limits, of all and of a tenant, and no
+// read waits while it has room. The next read is one of the tenant with the fewest
+// running, of these one whose tenant was admitted longest ago, and of these the first.
+func TestFairSemaphore(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(r *rapid.T) {
 		atOnce, share := rapid.IntRange(1, 4).Draw(r, "at once"), rapid.IntRange(1, 3).Draw(r, "of one tenant")
-		s := newShares(atOnce, share)
+		s := newFairSemaphore(atOnce, share)
 		tenant := rapid.Custom(func(r *rapid.T) domain.TenantID { return domain.TenantID{byte(rapid.IntRange(1, 3).Draw(r, "tenant"))} })
 		var inside, waiting []domain.TenantID // what we expect, the waiting in order
 		count := func(t domain.TenantID) (n int) {
@@ -53,7 +53,7 @@ func TestShares(t *testing.T) {
 				maps.DeleteFunc(last, func(who domain.TenantID, _ int) bool { return count(who) == 0 })
 			}
 		}
-		given, stop := context.WithCancel(context.Background())
+		cancelled, stop := context.WithCancel(context.Background())
 		stop()
 		for range rapid.IntRange(1, 60).Draw(r, "steps") {
 			switch rapid.IntRange(0, 2).Draw(r, "step") {
@@ -66,21 +66,21 @@ func TestShares(t *testing.T) {
 			case 1:
 				if len(inside) > 0 {
 					i := rapid.IntRange(0, len(inside)-1).Draw(r, "leaves")
-					s.leave(inside[i])
+					s.release(inside[i])
 					inside = slices.Delete(inside, i, i+1)
 					admit()
 				}
-			case 2: // one comes who waits for nothing
-				who := tenant.Draw(r, "gives up")
+			case 2: // a read with a cancelled context
+				who := tenant.Draw(r, "cancelled")
 				room := len(inside) < atOnce && count(who) < share
-				if err := s.enter(given, who); err == nil {
+				if err := s.acquire(cancelled, who); err == nil {
 					if !room {
 						r.Fatal("it came in where there was no room")
 					}
 					turns++
 					last[who] = turns
 					admit()
-					s.leave(who)
+					s.release(who)
 				}
 			}
 			var waits []domain.TenantID
@@ -99,10 +99,10 @@ func TestShares(t *testing.T) {
 	})
 }
 
-// One who comes last doesn't wait for all that busy tenants have asked for before.
-func TestSharesOfManyBusy(t *testing.T) {
+// The last read doesn't wait for all earlier reads of busy tenants.
+func TestFairSemaphoreOfManyBusy(t *testing.T) {
 	t.Parallel()
-	s := newShares(2, 1)
+	s := newFairSemaphore(2, 1)
 	come := func(tenant byte) *arrival {
 		w := &arrival{domain.TenantID{tenant}, make(chan struct{})}
 		s.waiting = append(s.waiting, w)
@@ -122,7 +122,7 @@ func TestSharesOfManyBusy(t *testing.T) {
 		default:
 		}
 		for who := range s.inside {
-			s.leave(who)
+			s.release(who)
 			break
 		}
 		if n == 3 {

@@ -41,15 +41,15 @@ func (q *Queries) await(ctx context.Context, s domain.Scope, f Fresh, models ...
 	return nil
 }
 
-// whole refuses read models of which there is only a half: new ones over an old log,
-// until they have come to its end once. That is asked once for each tenant and read
-// model; an older fold's rows are whole.
-func (q *Queries) whole(ctx context.Context, s domain.Scope, subscriptions []string) error {
+// requireComplete refuses read models whose first build is incomplete: new ones over an
+// old log, until they have come to its end once. The database is asked once for each
+// tenant and read model. The rows of an older fold are complete.
+func (q *Queries) requireComplete(ctx context.Context, s domain.Scope, subscriptions []string) error {
 	if q.progress == nil {
 		return nil
 	}
-	whole, err := q.progress.BuildComplete(ctx, s.Tenant(), subscriptions...)
-	if err == nil && !whole {
+	complete, err := q.progress.BuildComplete(ctx, s.Tenant(), subscriptions...)
+	if err == nil && !complete {
 		err = domain.Refuse(domain.CodeReadModelLagging, "the read model is being made from the beginning of the log")
 	}
 	return err
@@ -57,11 +57,11 @@ func (q *Queries) whole(ctx context.Context, s domain.Scope, subscriptions []str
 
 // AtLeast waits until subscriptions have come to a seq of the scope's tenant, up to
 // 2 s; after that it returns domain.CodeReadModelLagging, as it does at once for a read
-// model that was never whole. A seq that the log doesn't
-// have yet is domain.CodeUnsupportedCombination at once. Where this replica knows
-// that they are there, nothing is asked of the database.
+// model whose first build is incomplete. A seq that the log doesn't have yet is
+// domain.CodeUnsupportedCombination at once. Where this replica knows that they are
+// there, nothing is asked of the database.
 func (q *Queries) AtLeast(ctx context.Context, s domain.Scope, seq int64, subscriptions ...string) error {
-	if err := q.whole(ctx, s, subscriptions); err != nil {
+	if err := q.requireComplete(ctx, s, subscriptions); err != nil {
 		return err
 	}
 	if seq <= 0 || q.progress.Reached(s.Tenant(), seq, subscriptions...) {

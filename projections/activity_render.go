@@ -29,103 +29,102 @@ type said struct {
 	changes []domain.Change
 }
 
-// lines is how each type of event is told. A registered type without a line
-// fails a test.
+// lines renders each type of event. A registered type without a line fails a test.
 var lines = map[string]func(domain.Recorded) (said, error){
-	"tenant.created": tell(func(_ domain.Recorded, e domain.TenantCreated) said {
+	"tenant.created": renderOf(func(_ domain.Recorded, e domain.TenantCreated) said {
 		return said{deed: "created the tenant " + quoted(e.Name)}
 	}),
-	"tenant.updated": tell(func(_ domain.Recorded, e domain.TenantUpdated) said {
+	"tenant.updated": renderOf(func(_ domain.Recorded, e domain.TenantUpdated) said {
 		return said{deed: "changed " + fields(e.Changes) + " of the tenant " + quoted(e.Name), changes: e.Changes}
 	}),
-	"tenant.founded": tell(func(_ domain.Recorded, e domain.TenantFounded) said {
+	"tenant.founded": renderOf(func(_ domain.Recorded, e domain.TenantFounded) said {
 		return said{deed: "became the first owner of the tenant " + quoted(e.Name)}
 	}),
 
-	"user.registered": tell(func(_ domain.Recorded, e domain.UserRegistered) said {
+	"user.registered": renderOf(func(_ domain.Recorded, e domain.UserRegistered) said {
 		return said{deed: "registered as " + quoted(e.Name.Value)}
 	}),
 
-	"user.renamed": tell(func(_ domain.Recorded, e domain.UserRenamed) said {
+	"user.renamed": renderOf(func(_ domain.Recorded, e domain.UserRenamed) said {
 		return renamed(e.From, e.Name)
 	}),
 
-	"member.joined": tell(func(r domain.Recorded, e domain.MemberJoined) said {
+	"member.joined": renderOf(func(r domain.Recorded, e domain.MemberJoined) said {
 		if r.Actor == e.UserID {
 			return said{deed: fmt.Sprintf("joined as %s", e.Role)}
 		}
 		return said{deed: fmt.Sprintf("added %s as %s", named(e.Name.Value), e.Role)}
 	}),
-	"member.role_changed": tell(func(_ domain.Recorded, e domain.MemberRoleChanged) said {
+	"member.role_changed": renderOf(func(_ domain.Recorded, e domain.MemberRoleChanged) said {
 		return said{
 			deed:    fmt.Sprintf("changed the role of %s from %s to %s", named(e.Name.Value), e.From, e.To),
 			changes: change("role", e.From, e.To),
 		}
 	}),
-	"member.renamed": tell(func(_ domain.Recorded, e domain.MemberRenamed) said {
+	"member.renamed": renderOf(func(_ domain.Recorded, e domain.MemberRenamed) said {
 		return renamed(e.From, e.Name)
 	}),
-	"member.left": tell(func(r domain.Recorded, e domain.MemberLeft) said {
+	"member.left": renderOf(func(r domain.Recorded, e domain.MemberLeft) said {
 		if r.Actor == e.UserID {
 			return said{deed: "left"}
 		}
 		return said{deed: "removed " + named(e.Name.Value)}
 	}),
 
-	"project.created": tell(func(_ domain.Recorded, e domain.ProjectCreated) said {
+	"project.created": renderOf(func(_ domain.Recorded, e domain.ProjectCreated) said {
 		return said{project: e.ProjectID, deed: "created project " + quoted(e.Name)}
 	}),
-	"project.updated": tell(func(_ domain.Recorded, e domain.ProjectUpdated) said {
+	"project.updated": renderOf(func(_ domain.Recorded, e domain.ProjectUpdated) said {
 		return said{project: e.ProjectID, deed: "changed " + fields(e.Changes) + " of project " + quoted(e.Name), changes: e.Changes}
 	}),
-	"project.status_changed": tell(func(_ domain.Recorded, e domain.ProjectStatusChanged) said {
+	"project.status_changed": renderOf(func(_ domain.Recorded, e domain.ProjectStatusChanged) said {
 		return said{
 			project: e.ProjectID,
 			deed:    fmt.Sprintf("moved project %s from %s to %s", quoted(e.Name), e.From, e.To),
 			changes: change("status", e.From, e.To),
 		}
 	}),
-	"project.deleted": tell(func(_ domain.Recorded, e domain.ProjectDeleted) said {
+	"project.deleted": renderOf(func(_ domain.Recorded, e domain.ProjectDeleted) said {
 		return said{project: e.ProjectID, deed: "deleted project " + quoted(e.Name)}
 	}),
 
-	"task.created": tell(func(_ domain.Recorded, e domain.TaskCreated) said {
+	"task.created": renderOf(func(_ domain.Recorded, e domain.TaskCreated) said {
 		return said{project: e.ProjectID, deed: "created task " + quoted(e.Title) + " in project " + quoted(e.ProjectName)}
 	}),
-	"task.updated": tell(func(_ domain.Recorded, e domain.TaskUpdated) said {
+	"task.updated": renderOf(func(_ domain.Recorded, e domain.TaskUpdated) said {
 		return said{
 			project: e.ProjectID,
 			deed:    "changed " + fields(e.Changes) + " of task " + quoted(e.Title) + " in project " + quoted(e.ProjectName),
 			changes: e.Changes,
 		}
 	}),
-	"task.deleted": tell(func(_ domain.Recorded, e domain.TaskDeleted) said {
+	"task.deleted": renderOf(func(_ domain.Recorded, e domain.TaskDeleted) said {
 		return said{project: e.ProjectID, deed: "deleted task " + quoted(e.Title) + " from project " + quoted(e.ProjectName)}
 	}),
 
-	"comment.created": tell(func(_ domain.Recorded, e domain.CommentCreated) said {
+	"comment.created": renderOf(func(_ domain.Recorded, e domain.CommentCreated) said {
 		return said{project: e.ProjectID, deed: "commented on task " + quoted(e.Title) + " in project " + quoted(e.ProjectName)}
 	}),
-	"comment.updated": tell(func(_ domain.Recorded, e domain.CommentUpdated) said {
+	"comment.updated": renderOf(func(_ domain.Recorded, e domain.CommentUpdated) said {
 		return said{
 			project: e.ProjectID,
 			deed:    "changed " + fields(e.Changes) + " of a comment on task " + quoted(e.Title) + " in project " + quoted(e.ProjectName),
 			changes: e.Changes,
 		}
 	}),
-	"comment.deleted": tell(func(_ domain.Recorded, e domain.CommentDeleted) said {
+	"comment.deleted": renderOf(func(_ domain.Recorded, e domain.CommentDeleted) said {
 		return said{project: e.ProjectID, deed: "deleted a comment on task " + quoted(e.Title) + " in project " + quoted(e.ProjectName)}
 	}),
 
-	"subscription.event_skipped": tell(func(_ domain.Recorded, e domain.SubscriptionEventSkipped) said {
+	"subscription.event_skipped": renderOf(func(_ domain.Recorded, e domain.SubscriptionEventSkipped) said {
 		return said{deed: fmt.Sprintf("left event %d out of %s, as the operator %s asked: %s", e.Seq, e.Subscription, quoted(e.Operator), quoted(e.Reason))}
 	}),
-	"subscription.resumed": tell(func(_ domain.Recorded, e domain.SubscriptionResumed) said {
+	"subscription.resumed": renderOf(func(_ domain.Recorded, e domain.SubscriptionResumed) said {
 		return said{deed: fmt.Sprintf("tried event %d again for %s, as the operator %s asked: %s", e.Seq, e.Subscription, quoted(e.Operator), quoted(e.Reason))}
 	}),
 }
 
-// Describe tells an event. It returns domain.ErrUnknownEvent for a type that has
+// Describe renders an event. It returns domain.ErrUnknownEvent for a type that has
 // no line.
 func Describe(r domain.Recorded) (Line, error) {
 	line, ok := lines[r.Event.EventType()]
@@ -146,8 +145,8 @@ func Describe(r domain.Recorded) (Line, error) {
 	return l, nil
 }
 
-// tell makes a line of the table out of a function of one Go type of event.
-func tell[E domain.Event](f func(domain.Recorded, E) said) func(domain.Recorded) (said, error) {
+// renderOf makes a line of the table out of a function of one Go type of event.
+func renderOf[E domain.Event](f func(domain.Recorded, E) said) func(domain.Recorded) (said, error) {
 	return func(r domain.Recorded) (said, error) {
 		e, ok := r.Event.(E)
 		if !ok {
@@ -193,7 +192,7 @@ func fields(list []domain.Change) string {
 	}
 }
 
-// renamed is told by the one who took the new name.
+// renamed describes a change of name from the side of the person who made it.
 func renamed(from, to domain.Personal) said {
 	return said{
 		deed:    "changed their name from " + quoted(from.Value) + " to " + quoted(to.Value),

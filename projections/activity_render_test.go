@@ -63,11 +63,11 @@ func TestLines(t *testing.T) {
 		{domain.UserID{}, subscriptionStream, domain.SubscriptionEventSkipped{Subscription: "tasks", Seq: 7, Operator: "on-call", Reason: `no "task"`}, `The system left event 7 out of tasks, as the operator "on-call" asked: "no \"task\""`, false, nil},
 		{domain.UserID{}, subscriptionStream, domain.SubscriptionResumed{Subscription: "tasks", Seq: 7, Operator: "on-call", Reason: "mended"}, `The system tried event 7 again for tasks, as the operator "on-call" asked: "mended"`, false, nil},
 	}
-	told := map[string]bool{}
+	rendered := map[string]bool{}
 	for _, c := range cases {
 		name := about(c.actor)
 		r := domain.Recorded{Tenant: tenant, Seq: 3, Stream: c.stream, Actor: c.actor, Event: c.event, Meta: domain.Meta{ActorName: &name}}
-		told[c.event.EventType()] = true
+		rendered[c.event.EventType()] = true
 		got, err := Describe(r)
 		if err != nil {
 			t.Errorf("%s: %v", c.event.EventType(), err)
@@ -86,7 +86,7 @@ func TestLines(t *testing.T) {
 		}
 	}
 	for _, d := range domain.Definitions() {
-		if !told[d.Type] {
+		if !rendered[d.Type] {
 			t.Errorf("%s has no case here", d.Type)
 		}
 	}

@@ -9,31 +9,31 @@ import (
 	"docket/domain"
 )
 
-// shares lets so many reads in at once, and of one tenant only some of them, so that no
-// tenant's reads keep another's out. Who waits comes in by turns: first the tenant of
-// which fewest are inside, and of these the one that was let in longest ago.
-type shares struct {
+// fairSemaphore limits how many reads run at once, and how many of one tenant, so that no
+// tenant's reads keep another's out. A waiting read gets its place by turns: first a read
+// of the tenant with the fewest running, and of these the one that was admitted longest ago.
+type fairSemaphore struct {
 	mu           sync.Mutex
-	free, tenant int // how many more may come in; how many of one tenant
+	free, tenant int // how many more may run; how many of one tenant
 	inside       map[domain.TenantID]int
 	waiting      []*arrival // in the order in which they came
 	turns        int
-	turn         map[domain.TenantID]int // when each was let in last, of those inside, and of all while any wait
+	turn         map[domain.TenantID]int // when each was admitted last, of those inside, and of all while any wait
 }
 
-// arrival is one that waits. come is closed when it is inside.
+// arrival is a waiting read. come is closed when the read is admitted.
 type arrival struct {
 	tenant domain.TenantID
 	come   chan struct{}
 }
 
-func newShares(atOnce, tenant int) *shares {
-	return &shares{free: atOnce, tenant: tenant, inside: map[domain.TenantID]int{}, turn: map[domain.TenantID]int{}}
+func newFairSemaphore(atOnce, tenant int) *fairSemaphore {
+	return &fairSemaphore{free: atOnce, tenant: tenant, inside: map[domain.TenantID]int{}, turn: map[domain.TenantID]int{}}
 }
 
-// enter waits until a read of the tenant may come in. It ends by leave, unless there is
-// an error, which is the context's.
-func (t *shares) enter(ctx context.Context, tenant domain.TenantID) error {
+// acquire waits until a read of the tenant may run. The caller calls release afterwards,
+// unless there is an error, which is the context's.
+func (t *fairSemaphore) acquire(ctx context.Context, tenant domain.TenantID) error {
 	w := &arrival{tenant, make(chan struct{})}
 	t.mu.Lock()
 	t.waiting = append(t.waiting, w)
@@ -47,15 +47,15 @@ func (t *shares) enter(ctx context.Context, tenant domain.TenantID) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	i := slices.Index(t.waiting, w)
-	if i < 0 { // let in at the same moment
+	if i < 0 { // admitted at the same moment
 		return nil
 	}
 	t.waiting = slices.Delete(t.waiting, i, i+1)
 	return ctx.Err()
 }
 
-// leave makes room for the next.
-func (t *shares) leave(tenant domain.TenantID) {
+// release makes room for the next read.
+func (t *fairSemaphore) release(tenant domain.TenantID) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.free++
@@ -65,8 +65,8 @@ func (t *shares) leave(tenant domain.TenantID) {
 	t.admit()
 }
 
-// admit lets in who may. The caller holds mu.
-func (t *shares) admit() {
+// admit admits the waiting reads that have room. The caller holds mu.
+func (t *fairSemaphore) admit() {
 	for t.free > 0 {
 		next := -1
 		for i, w := range t.waiting {
@@ -90,8 +90,8 @@ func (t *shares) admit() {
 	}
 }
 
-// before reports whether one tenant comes in before another that came before it.
-func (t *shares) before(a, b domain.TenantID) bool {
+// before reports whether a tenant's read is admitted before another tenant's that has waited longer.
+func (t *fairSemaphore) before(a, b domain.TenantID) bool {
 	if t.inside[a] != t.inside[b] {
 		return t.inside[a] < t.inside[b]
 	}
