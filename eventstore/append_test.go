@@ -49,7 +49,7 @@ func TestAppendReturnsWhatLoadReads(t *testing.T) {
 	}
 }
 
-func TestAppendByNobodyHasNoActor(t *testing.T) {
+func TestAppendWithoutActor(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	tenant := f.tenant()

@@ -186,11 +186,11 @@ func (b *batch) refusal(w *queued, reason string, at int, version *int) error {
 	return fmt.Errorf("append refused for a reason this version doesn't know: %q", reason)
 }
 
-// halves splits a batch and keeps the order of its Commits.
-func (b *batch) halves() [2]*batch {
-	halves := [2]*batch{newBatch(), newBatch()}
+// split makes two batches of a batch and keeps the order of its Commits.
+func (b *batch) split() [2]*batch {
+	parts := [2]*batch{newBatch(), newBatch()}
 	for i, w := range b.commits {
-		halves[i*2/len(b.commits)].add(w)
+		parts[i*2/len(b.commits)].add(w)
 	}
-	return halves
+	return parts
 }

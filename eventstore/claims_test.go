@@ -75,7 +75,7 @@ func TestClaims(t *testing.T) {
 	taken("apex", bob, claim(tenant, "apex", ann, true), claim(tenant, "apex", ann, false))
 }
 
-// held fails unless this holder has the claim; nobody, if it is nil.
+// held fails unless this holder has the claim. A nil holder means that the claim is free.
 func (f *fixture) held(tenant domain.TenantID, value string, by uuid.UUID) {
 	f.t.Helper()
 	holder, found, err := f.store.Claimant(f.t.Context(), tenant, eventstore.ClaimSlug, value)

@@ -53,8 +53,8 @@ func (s *Store) dispatch(f *inFlightBatch) {
 	done = s.execute(f)
 }
 
-// execute calls the append function, with halves of the batch where Postgres
-// rejects the whole, and delivers the outcomes.
+// execute calls the append function and delivers the outcomes. If Postgres rejects a batch,
+// it splits the batch and tries again.
 func (s *Store) execute(f *inFlightBatch) completion {
 	ctx, cancel := context.WithTimeout(context.Background(), appendTimeout)
 	defer cancel()
@@ -93,8 +93,8 @@ func (s *Store) execute(f *inFlightBatch) completion {
 		case len(b.commits) > 1 && !errors.Is(err, ErrOutcomeUnknown) && !errors.Is(err, ErrUnavailable):
 			// Postgres rejects some Commit of the batch. The others must not fail with it.
 			s.metrics.splits.Inc()
-			halves := b.halves()
-			todo = append(halves[:], todo...)
+			parts := b.split()
+			todo = append(parts[:], todo...)
 		default:
 			done.failed = done.failed || locked(err)
 			b.fail(err)

@@ -108,7 +108,7 @@ func (f *fixture) wantsUnchanged(do func()) {
 	}
 }
 
-// commit is a Commit of these parts by nobody.
+// commit is a Commit of these parts without an actor.
 func commit(t testing.TB, parts ...eventstore.Part) eventstore.Commit {
 	return eventstore.Commit{Command: newID[domain.CommandID](t), Parts: parts}
 }

@@ -7,8 +7,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Buckets of durations, in seconds: an append takes some milliseconds and is
-// given up after appendTimeout.
+// Buckets of durations, in seconds: an append takes some milliseconds and ends at
+// appendTimeout.
 var (
 	appendBuckets = []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}
 )

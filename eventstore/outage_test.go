@@ -146,7 +146,7 @@ func TestAppendWhoseAnswerIsLost(t *testing.T) {
 	}
 }
 
-// The request is lost: nobody can tell from here, and nothing was written.
+// If the request is lost, nothing is written, but the store can't know that.
 func TestAppendWhoseRequestIsLost(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -311,7 +311,7 @@ func TestLostAnswerIsResolved(t *testing.T) {
 
 // A tenant whose row is locked keeps its own appends waiting, with as many as
 // there are connections, and no other tenant's.
-func TestBlockedTenantBlocksNobodyElse(t *testing.T) {
+func TestBlockedTenantBlocksNoOther(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	blocked, free := f.tenant(), f.tenant()

@@ -88,7 +88,7 @@ func TestScanInEveryFormat(t *testing.T) {
 	}
 }
 
-// A row that isn't as it should be is told by the driver.
+// The driver returns an error for a malformed row.
 func TestScanRefuses(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

@@ -12,8 +12,8 @@ import (
 )
 
 // These run on a Postgres without durability, as tests do: they are for comparing
-// one version of the code with another (benchstat). What a real one does is told
-// by docketbench append.
+// one version of the code with another (benchstat). docketbench append measures a
+// durable Postgres.
 
 // benchStore is a Store with a tenant's log, whose member acts.
 type benchStore struct {

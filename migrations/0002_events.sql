@@ -125,8 +125,9 @@ create trigger tenant_logs_append_only before update or delete or truncate on te
 --
 --   p_patience     how long to wait for the locks, in ms
 --   p_tenants      every tenant whose log is written, checked, claimed or remembered in,
---                  each once, descending: so the platform's row, which is everybody's and has
---                  the least key, is locked last, and nobody who waits for another holds it
+--                  each once, descending: so the platform's row, which all tenants share and
+--                  which has the least key, is locked last, and no call holds it while it
+--                  waits for another row
 --   p_new_*        tenants that a Commit brings into being
 --   p_stream_*     every stream written or checked, each once
 --   p_check_*      the version that a stream must have: of those written and of the guards
@@ -156,7 +157,7 @@ create trigger tenant_logs_append_only before update or delete or truncate on te
 -- What reads and writes a row per tenant, stream or event stands here twice. One
 -- statement over whole arrays costs 100 us to start and 7 us a Commit, single-row
 -- ones in a loop 20 us and 16 us (measured): so few rows go one by one, and a
--- lone append is a third as long. Heads and versions are LIMIT 1 probes of an
+-- single append is a third as long. Heads and versions are LIMIT 1 probes of an
 -- index's end, which stay cheap on any table size. Call it on connections with
 -- enable_seqscan=off: plans cached on an empty table are bad ones otherwise.
 -- +goose StatementBegin

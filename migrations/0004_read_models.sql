@@ -155,8 +155,8 @@ grant select on projects, tasks, members, tenants, activity to docket_api;
 alter table checkpoints add column fold_version integer;
 
 -- The last seq of a tenant's log whose event happened at or before a time; 0 if
--- there is none. occurred_at grows strictly with seq and seq has no gaps, so it
--- halves the log some twenty times and needs no index on the time.
+-- there is none. occurred_at grows strictly with seq and seq has no gaps, so a binary
+-- search of some twenty steps finds it without an index on the time.
 -- +goose StatementBegin
 create function seq_at(p_tenant uuid, p_at timestamptz) returns bigint language plpgsql stable parallel safe as $$
 declare

@@ -1,7 +1,7 @@
 -- +goose Up
 
--- Who builds the generation that a checkpoint stands for, as they called themselves,
--- and since when; so that a second one can be told. Null for the live one.
+-- The name of the process that builds a checkpoint's generation, and the time when it
+-- began: a second process reports both when it is refused. Null for the live generation.
 alter table checkpoints add column built_by text, add column built_since timestamptz;
 
 -- +goose Down

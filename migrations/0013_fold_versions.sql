@@ -1,9 +1,8 @@
 -- +goose Up
 
--- Whether the rows of a generation have ever been all that the log says: its fold came
--- to the log's end once. Until then they are no state that there ever was, and nobody
--- reads them. What there is counts as complete. (The default of an added column
--- rewrites no row.)
+-- Whether a generation's fold has reached the log's end once. Until then its rows are no
+-- state that ever existed, and no query reads them. Existing generations count as
+-- complete. (The default of an added column rewrites no row.)
 alter table checkpoints add column complete boolean not null default true;
 alter table checkpoints alter column complete set default false;
 

@@ -15,8 +15,8 @@
 --   p_stream_*       every stream written or checked, once each; version: the one that its
 --                    checks expect, or -1 where they differ
 --   p_check_*        the expected version of a stream: of those written and of the guards
---   p_claim_*        claims to take, or to give up where release; a Commit can take a
---                    claim that it also gives up; a claim of another holder isn't given up
+--   p_claim_*        claims to take, or to release where release; a Commit can take a
+--                    claim that it also releases; a claim of another holder isn't released
 --   p_key_*          idempotency records; where seq is null, it is that of the nth event
 --                    that the batch writes to the tenant's log at position log
 --   p_event_*        the events, in the order of the log; nth: in its tenant's log, from 1.

@@ -9,35 +9,35 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// incompleteSQL names those of some subscriptions ($2) whose rows were never all that a
-// tenant's ($1) log says: it is older than they, and they haven't come to its end yet.
+// incompleteSQL names those of some subscriptions ($2) whose rows were never complete in a
+// tenant ($1): the log is older than the subscription, which hasn't reached its end yet.
 const incompleteSQL = `select s.name from unnest($2::text[]) as s (name)
 where not coalesce((select c.complete from checkpoints c where c.tenant_id = $1 and c.subscription = s.name
     and c.generation = coalesce((select g.current from generations g where g.tenant_id = $1 and g.subscription = s.name), 1)), false)
   and exists (select from subscriptions b where b.name = s.name
     and b.since > (select e.occurred_at from events e where e.tenant_id = $1 and e.seq = 1))`
 
-// BuildComplete reports whether what each of the subscriptions keeps for a tenant is, or once
-// was, all that the log says, and not the beginning of an old log that was never folded
-// to its end. What is so stays so, and is remembered: it is asked once for each. Errors
-// are the database's.
+// BuildComplete reports whether each subscription has once folded the tenant's log to its
+// end. Before that the rows of an old log are only its beginning. Once complete they stay
+// complete, so the answer is kept and each tenant is asked about once. Errors are the
+// database's.
 func (p *Positions) BuildComplete(ctx context.Context, t domain.TenantID, subscriptions ...string) (bool, error) {
 	var ask []string
 	for _, s := range subscriptions {
-		if !p.whole.Contains(place{t, s}) {
+		if !p.complete.Contains(place{t, s}) {
 			ask = append(ask, s)
 		}
 	}
 	if len(ask) == 0 {
 		return true, nil
 	}
-	halves := map[string]bool{}
+	incomplete := map[string]bool{}
 	b := &pgx.Batch{}
 	b.Queue(eventstore.ScopeSQL, t.String())
 	b.Queue(incompleteSQL, t.UUID(), ask).Query(func(rows pgx.Rows) error {
 		var name string
 		_, err := pgx.ForEachRow(rows, []any{&name}, func() error {
-			halves[name] = true
+			incomplete[name] = true
 			return nil
 		})
 		return err
@@ -46,9 +46,9 @@ func (p *Positions) BuildComplete(ctx context.Context, t domain.TenantID, subscr
 		return false, eventstore.Unreachable(err)
 	}
 	for _, s := range ask {
-		if !halves[s] {
-			p.whole.Add(place{t, s}, struct{}{})
+		if !incomplete[s] {
+			p.complete.Add(place{t, s}, struct{}{})
 		}
 	}
-	return len(halves) == 0, nil
+	return len(incomplete) == 0, nil
 }

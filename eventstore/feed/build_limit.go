@@ -10,16 +10,16 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// awaitLiveMost is how long AwaitLive waits for a live subscription: whoever found its
-// checkpoint locked has looked again by then.
+// awaitLiveMost is how long AwaitLive waits for a live subscription. A worker that found
+// the checkpoint locked has tried again by then.
 const awaitLiveMost = 2 * lookAgainAfter
 
-// awaitLiveLooks is how often AwaitLive looks meanwhile.
+// awaitLiveLooks is AwaitLive's polling interval.
 const awaitLiveLooks = 10 * time.Millisecond
 
 // StartLimited is Start for a build whose rows are to be compared with the live ones:
-// it stays behind the live subscription (LimitToLive). What a rebuild that was broken
-// off has folded further than that is left lying, and it is begun anew.
+// it never gets ahead of the live subscription (LimitToLive). If an interrupted rebuild
+// has folded further than that, StartLimited abandons it and begins a new one.
 //
 // Errors: *BuildRunningError.
 func (b *Builds) StartLimited(ctx context.Context, subscription string, foldVersion int) (*Build, error) {
@@ -43,9 +43,8 @@ func (b *Builds) StartLimited(ctx context.Context, subscription string, foldVers
 	return build, nil
 }
 
-// LimitToLive keeps Page and Apply from going further than the live subscription is
-// now, and returns how far that is. Asked again, it lets them go on to where that is
-// then. It goes forward only.
+// LimitToLive limits Page and Apply to the seq that the live subscription has reached now,
+// and returns that seq. Another call raises the limit to the seq reached by then.
 func (b *Build) LimitToLive(ctx context.Context) (int64, error) {
 	live, err := b.live(ctx)
 	if err != nil {
@@ -55,22 +54,22 @@ func (b *Build) LimitToLive(ctx context.Context) (int64, error) {
 	return b.through, nil
 }
 
-// Through is how far Page and Apply go; without LimitToLive to the log's end.
+// Through is the last seq that Page and Apply may reach. Without LimitToLive there is no limit.
 func (b *Build) Through() int64 { return b.through }
 
-// liveSeqSQL reads where the live subscription ($1) of a tenant ($2) stands, which
-// events after that are skipped, whether it is parked, and the log's last seq.
+// liveSeqSQL reads the checkpoint's seq of the live subscription ($1) of a tenant ($2),
+// the skipped events after it, whether it is parked, and the log's last seq.
 const liveSeqSQL = `select c.seq, array(select s.seq from skips s
   where s.tenant_id = $2 and s.subscription = $1 and s.seq > c.seq order by s.seq), c.retry_at is not null,
   coalesce((select e.seq from events e where e.tenant_id = $2 order by e.seq desc limit 1), 0)
 from checkpoints c where c.tenant_id = $2 and c.subscription = $1
   and c.generation = coalesce((select g.current from generations g where g.tenant_id = $2 and g.subscription = $1), 1)`
 
-// liveAt is where a live subscription stands.
+// liveAt is the state of a live subscription.
 type liveAt struct {
-	// seq is how far its rows go: to its checkpoint, and past what is skipped then.
+	// seq is the last event in its rows, or the last skipped one that follows directly.
 	seq int64
-	// waits: it has events left, and isn't parked.
+	// waits says that it has events left and isn't parked.
 	waits bool
 }
 
@@ -90,9 +89,10 @@ func (b *Build) live(ctx context.Context) (liveAt, error) {
 	return liveAt{seq: skips.past(seq), waits: seq < head && !parked}, nil
 }
 
-// AwaitLive waits until the live subscription has gone on, or has nothing left, or a
-// tenth of a second has gone by. To be called between two calls of WithLivePaused: who finds
-// a checkpoint locked looks again only after a while, and would find it locked again.
+// AwaitLive waits until the live subscription has advanced or has no events left, for a
+// tenth of a second at most. Call it between two calls of WithLivePaused: a worker that
+// finds the checkpoint locked tries again only after a pause, and without AwaitLive would
+// find it locked again.
 func (b *Build) AwaitLive(ctx context.Context) error {
 	began := time.Now()
 	first, err := b.live(ctx)
@@ -105,16 +105,16 @@ func (b *Build) AwaitLive(ctx context.Context) error {
 	return err
 }
 
-// dropBuildsSQL deletes the checkpoints of a subscription's ($1) builds in a tenant ($2)
-// that were given up, after a generation ($3) and up to another ($4).
+// dropBuildsSQL deletes the checkpoints of a subscription's ($1) abandoned builds in a
+// tenant ($2), after a generation ($3) and up to another ($4).
 const dropBuildsSQL = `delete from checkpoints where tenant_id = $2 and subscription = $1
   and generation > $3 and generation <= $4 and fold_version is null`
 
-// Abandon gives the build up, and with it all that others have left lying. drop has
-// to delete what generations after the live one have kept, up to the last that was given
-// up: what another builds who has got the right to it meanwhile, or has made live, lies
-// above. Their checkpoints go last, so that after a crash no later build takes what is left
-// for its own.
+// Abandon abandons the build, and with it all interrupted builds of the subscription. drop
+// must delete the rows of the generations after live, up to last. Another process may hold
+// the lock by then: the generation that it builds, or has made live, is above last. The
+// checkpoints are deleted last, so that after a crash no later build reuses a generation
+// whose rows are left over.
 func (b *Build) Abandon(ctx context.Context, drop func(ctx context.Context, live, last int) error) error {
 	err := b.builds.check(ctx)
 	var live, last int
@@ -125,7 +125,7 @@ func (b *Build) Abandon(ctx context.Context, drop func(ctx context.Context, live
 		err = b.release(ctx)
 	}
 	if err == nil {
-		err = b.builds.pool.QueryRow(ctx, lastGivenUpSQL, b.subscription, b.builds.tenant.UUID(), live).Scan(&last)
+		err = b.builds.pool.QueryRow(ctx, lastAbandonedSQL, b.subscription, b.builds.tenant.UUID(), live).Scan(&last)
 	}
 	if err == nil {
 		err = drop(ctx, live, last)
@@ -139,18 +139,18 @@ func (b *Build) Abandon(ctx context.Context, drop func(ctx context.Context, live
 	return nil
 }
 
-// lastGivenUpSQL is the last generation of a subscription ($1) in a tenant ($2), after
-// another ($3), whose build was given up; that one where there is none.
-const lastGivenUpSQL = `select coalesce(max(c.generation), $3) from checkpoints c
+// lastAbandonedSQL is the last generation of a subscription ($1) in a tenant ($2), after
+// another ($3), whose build was abandoned; $3 where there is none.
+const lastAbandonedSQL = `select coalesce(max(c.generation), $3) from checkpoints c
 where c.tenant_id = $2 and c.subscription = $1 and c.generation > $3 and c.fold_version is null`
 
 // liveGenerationSQL reads the generation of a subscription ($1) that is live in a tenant ($2).
 const liveGenerationSQL = `select coalesce((select g.current from generations g where g.tenant_id = $2 and g.subscription = $1), 1)`
 
-// giveUp keeps the build from being gone on with.
+// release marks the build as abandoned, so that it can't be resumed.
 func (b *Build) release(ctx context.Context) error {
 	if _, err := b.builds.pool.Exec(ctx, abandonBuildsSQL, b.builds.tenant.UUID(), b.subscription); err != nil {
-		return fmt.Errorf("give up build of %s: %w", b.subscription, err)
+		return fmt.Errorf("release build of %s: %w", b.subscription, err)
 	}
 	return nil
 }

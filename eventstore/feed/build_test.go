@@ -14,7 +14,7 @@ import (
 func nothing(context.Context, *feed.Page) error { return nil }
 
 // halfBuilt is a build of ten events that has folded the first four.
-func halfBuilt(t *testing.T) (*fixture, domain.TenantID, *loneBuild) {
+func halfBuilt(t *testing.T) (*fixture, domain.TenantID, *singleBuild) {
 	t.Helper()
 	f := newFixture(t)
 	tenant := f.tenant()
@@ -57,9 +57,9 @@ and database = (select oid from pg_database where datname = current_database()))
 	}
 }
 
-// Who has lost the right to build and doesn't know it yet neither goes on with what was given
-// up, nor takes what another has begun since for its own leavings.
-func TestBuildGivenUp(t *testing.T) {
+// A build that has lost its lock without knowing it can't continue after it was abandoned,
+// and doesn't delete the build that another process has begun since.
+func TestAbandonedBuildCannotContinue(t *testing.T) {
 	t.Parallel()
 	f, tenant, b := halfBuilt(t)
 	if err := b.Abandon(t.Context(), func(ctx context.Context, live, last int) error {
@@ -198,7 +198,7 @@ func TestFlipBesideABuildAbove(t *testing.T) {
 	f := newFixture(t)
 	tenant := f.tenant()
 	f.grow(f.store, tenant, 5)
-	begin := func(fold int) *loneBuild {
+	begin := func(fold int) *singleBuild {
 		t.Helper()
 		b, err := startBuild(t.Context(), f.engine, tenant, "rows", fold)
 		if err != nil {

@@ -14,13 +14,13 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// BuildRunningError says that another process builds this subscription's next
-// generation in this tenant.
+// BuildRunningError says that another process builds the subscription's next generation
+// in the tenant.
 type BuildRunningError struct {
 	Tenant       domain.TenantID
 	Subscription string
-	// By is what that process called itself, and Since when it began; empty and zero
-	// where it hasn't said so yet.
+	// By is that process's name, and Since the time when it began; empty and zero where it
+	// hasn't recorded them yet.
 	By    string
 	Since time.Time
 }
@@ -33,47 +33,48 @@ func (e *BuildRunningError) Error() string {
 	return fmt.Sprintf("%s of tenant %s is being rebuilt by %s", e.Subscription, e.Tenant, who)
 }
 
-// UnreadableEvent reports whether it is for an event's sake that events couldn't be read:
-// a newer version wrote it, or it is damaged. Other errors are the database's.
+// UnreadableEvent reports whether one event is the reason why events couldn't be read: a
+// newer version wrote it, or it is damaged. Other errors are the database's.
 func UnreadableEvent(err error) bool {
 	return errors.Is(err, domain.ErrUnknownEvent) || errors.Is(err, errDamaged)
 }
 
-// Builds are the new generations that one process makes of one tenant at a time.
+// Builds are the new generations that one process builds in one tenant at a time.
 //
 //	OpenBuilds ─▶ Start ─▶ Build: Apply … Page … ─▶ Switch ─▶ Close
 //	                │        each a transaction: rows and the build's checkpoint;
-//	                │        the live subscription goes on meanwhile
+//	                │        the live subscription continues meanwhile
 //	                └─ from here to Close no other process builds the same
 //
-// What excludes others are advisory locks in one transaction that does nothing
-// else: it holds no snapshot, and is gone with its connection, whatever happens
-// to the process. Pages don't rest on them: their checkpoint's row is locked too.
+// Advisory locks exclude other processes. They are held in one transaction that does
+// nothing else: it holds no snapshot, and ends with its connection even if the process is
+// killed. Pages don't depend on them: they lock their checkpoint's row too.
 type Builds struct {
 	pool   *pgxpool.Pool
 	tenant domain.TenantID
 	by     string
 
-	mu    sync.Mutex // of guard, which many builds share
+	mu    sync.Mutex // protects guard, which many builds share
 	guard pgx.Tx
 	close func()
-	// signed are the subscriptions whose live generation bears the name.
+	// signed are the subscriptions whose live generation has the name by.
 	signed []string
 }
 
-// guardSQL takes the right to build a subscription ($1) in a tenant ($2), if
-// nobody has it, until the end of the transaction.
+// guardSQL takes the lock for building a subscription ($1) in a tenant ($2), if it is
+// free, until the end of the transaction.
 const guardSQL = `select pg_try_advisory_xact_lock(hashtextextended('docket build ' || $1::text || ' ' || $2::text, 0))`
 
 // guardIdlesSQL lets the guard's transaction idle as long as the build takes: it
-// holds no snapshot and locks nothing else. A process that is gone is found out
-// by the connection's own timeouts.
+// holds no snapshot and locks nothing else. The connection's own timeouts end it if the
+// process is gone.
 const guardIdlesSQL = `select set_config('idle_in_transaction_session_timeout', '0', true)`
 
 // logThereSQL says whether a tenant ($1) has a log.
 const logThereSQL = `select exists (select from tenant_logs where tenant_id = $1)`
 
-// OpenBuilds begins to build in a tenant. by is how others are told who builds.
+// OpenBuilds begins to build in a tenant. by is the name that other processes see in
+// BuildRunningError.
 // Until Close it holds one of the pool's connections (of the engine role); each
 // build takes another for each of its steps.
 //
@@ -104,16 +105,16 @@ func OpenBuilds(ctx context.Context, pool *pgxpool.Pool, t domain.TenantID, by s
 	return nil, err
 }
 
-// signLiveSQL notes at the live generation's ($3) checkpoint of a subscription ($1) in a
-// tenant ($2) who works at it ($4, empty: nobody knows), unless that is in use: it waits
-// for none.
+// signLiveSQL records the builder's name ($4, empty: unknown) at the checkpoint of the live
+// generation ($3) of a subscription ($1) in a tenant ($2). It leaves out a locked
+// checkpoint instead of waiting.
 const signLiveSQL = `update checkpoints set built_by = nullif($4, ''), built_since = clock_timestamp()
 where ctid = any (array(select c.ctid from checkpoints c
   where c.tenant_id = $2 and c.subscription = $1 and c.generation = $3 for no key update skip locked))`
 
-// unsignSQL takes back who ($3) builds some subscriptions ($1) in a tenant ($2) from the
-// generations that are live, together with the locks. Checkpoints that are in use keep it,
-// and it waits for none.
+// unsignSQL removes the builder's name ($3) from the live generations of some
+// subscriptions ($1) in a tenant ($2), in the transaction that holds the locks. Locked
+// checkpoints keep the name: it doesn't wait for them.
 const unsignSQL = `update checkpoints set built_by = null, built_since = null
 where ctid = any (array(select c.ctid from checkpoints c
   where c.tenant_id = $2 and c.subscription = any ($1) and c.built_by = $3
@@ -143,8 +144,8 @@ func (b *Builds) Close() {
 // aliveSQL does nothing, in the transaction that holds the locks.
 const aliveSQL = `select 1`
 
-// check keeps the guard's session from being ended as idle by what stands between,
-// and notices when it was.
+// check keeps the guard's connection from being closed as idle, and fails if it was
+// closed.
 func (b *Builds) check(ctx context.Context) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -171,9 +172,10 @@ func (b *Builds) take(ctx context.Context, subscription string) error {
 	return b.running(ctx, subscription)
 }
 
-// builderSQL says who builds a subscription ($1) in a tenant ($2), and since when: also
-// where it is done and holds the lock on, for what it builds beside it or deletes. Of some
-// names the others are of those who were killed.
+// builderSQL reads the name of the process that builds a subscription ($1) in a tenant
+// ($2), and the time when it began. A process that has switched still holds the lock while
+// it builds other subscriptions or deletes rows. Of several names all but the newest are
+// left over from killed processes.
 const builderSQL = `select c.built_by, c.built_since from checkpoints c
 where c.tenant_id = $2 and c.subscription = $1 and c.built_by is not null
   and c.generation >= coalesce((select g.current from generations g where g.tenant_id = $2 and g.subscription = $1), 1)
@@ -189,14 +191,15 @@ func (b *Builds) running(ctx context.Context, subscription string) error {
 	return e
 }
 
-// noteFailureSQL notes at the checkpoint of a build of a subscription ($1) in a tenant ($2)
-// by a fold version ($3) that it failed, and why ($4). The next page takes it back.
+// noteFailureSQL records the reason ($4) for the failure of a build of a subscription ($1)
+// in a tenant ($2) by a fold version ($3), at the build's checkpoint. The next page clears
+// it.
 const noteFailureSQL = `update checkpoints c set failures = c.failures + 1, error = $4, failed_at = coalesce(c.failed_at, clock_timestamp())
 where c.tenant_id = $2 and c.subscription = $1 and c.fold_version = $3
   and c.generation > coalesce((select g.current from generations g where g.tenant_id = $2 and g.subscription = $1), 1)`
 
-// NoteFailure notes for the operators (Status.FailedBuilds) that a build failed which
-// is tried again, and why. One that had no checkpoint yet isn't noted.
+// NoteFailure records for the operators (Status.FailedBuilds) why a build failed that is
+// going to be retried. It records nothing for a build that has no checkpoint yet.
 func NoteFailure(ctx context.Context, engine *pgxpool.Pool, t domain.TenantID, subscription string, foldVersion int, cause error) error {
 	if _, err := engine.Exec(ctx, noteFailureSQL, subscription, t.UUID(), foldVersion, storable(cause)); err != nil {
 		return fmt.Errorf("note the failed build of %s: %w", subscription, err)

@@ -13,21 +13,20 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// pageSettingsSQL makes two settings for the transaction of a page.
+// pageSettingsSQL sets two parameters for the transaction of a page.
 //
-// Its commit may return before it is on disk. What the page has written and its
-// checkpoint are lost together or not at all, and a commit that does wait, as an append's
-// or a delivery's claim, waits for all before it.
+// Its commit may return before it is on disk. The page's writes and its checkpoint are
+// lost together or not at all. A commit that does wait for the disk, such as that of an
+// append or of a delivery's claim, waits for all commits before it.
 //
-// Its statements have the plans that are made once for whatever parameters. A plan for the
-// very ones seems cheaper where rows are looked up by one key, and so was made each time,
-// which took longer than what it was for.
+// Its statements use generic plans. Postgres takes a custom plan for cheaper where rows
+// are looked up by one key, so it planned each time, which took longer than the execution.
 const pageSettingsSQL = `select set_config('synchronous_commit', 'off', true), set_config('plan_cache_mode', 'force_generic_plan', true)`
 
 // lockSQL locks the live checkpoint of a subscription ($1) in a tenant ($2),
-// unless another replica has it, its failed page isn't due, or another fold version
-// than this ($3, null for a subscription without folds) fills it, and reads where
-// it stands.
+// and reads its state, unless another transaction has locked it, its failed page isn't
+// due, or another fold version than this ($3, null for a subscription without folds) fills
+// it.
 const lockSQL = `select c.seq, c.generation, c.careful_to, c.failures, c.complete from checkpoints c
 where c.tenant_id = $2 and c.subscription = $1 and ($3::integer is null or coalesce(c.fold_version, 1) = $3)
   and c.generation = coalesce((select g.current from generations g where g.tenant_id = $2 and g.subscription = $1), 1)
@@ -37,9 +36,9 @@ for no key update of c skip locked`
 // liveSQL reads, without a lock, which generation of a subscription ($1) is live
 // in a tenant ($2), whether it has a checkpoint, whether that waits for its
 // retry, which fold version fills it (0: there is none), the last seq of the log, how
-// many events it lacks to be complete, and which events after it are skipped. Asked
-// after the lock: a rebuild may have flipped the generation while we waited, and an
-// operator skipped an event.
+// many events it lacks to be complete, and which events after it are skipped. It runs
+// after the lock: meanwhile a rebuild may have switched the generation, or an operator
+// may have skipped an event.
 const liveSQL = `select live.generation, c.tenant_id is not null, coalesce(c.retry_at > clock_timestamp(), false),
   case when c.tenant_id is null then 0 else coalesce(c.fold_version, 1) end, live.head,
   case when coalesce(c.complete, ` + followedSQL + `) then 0 else live.head - coalesce(c.seq, 0) end,
@@ -48,12 +47,12 @@ from (select coalesce((select current from generations where tenant_id = $2 and 
   coalesce((select e.seq from events e where e.tenant_id = $2 order by e.seq desc limit 1), 0) as head) live
 left join checkpoints c on c.tenant_id = $2 and c.subscription = $1 and c.generation = live.generation`
 
-// followedSQL says whether a tenant's ($2) log is younger than a subscription ($1): then
-// it was followed from its first event on.
+// followedSQL is true where a tenant's ($2) log is younger than a subscription ($1): then
+// the subscription has followed the log from its first event on.
 const followedSQL = `not exists (select from subscriptions s where s.name = $1
   and s.since > (select e.occurred_at from events e where e.tenant_id = $2 and e.seq = 1))`
 
-// beginCheckpointSQL makes the checkpoint of a subscription ($1) in a tenant ($2), to be
+// beginCheckpointSQL creates the checkpoint of a subscription ($1) in a tenant ($2), to be
 // filled by a fold version ($3, null for a subscription without folds).
 const beginCheckpointSQL = `insert into checkpoints (tenant_id, subscription, generation, fold_version, complete)
 select $2, $1, coalesce((select current from generations where tenant_id = $2 and subscription = $1), 1), $3::integer, ` + followedSQL + `
@@ -66,22 +65,24 @@ const advanceSQL = `update checkpoints set seq = $4, failures = 0, retry_at = nu
 where tenant_id = $1 and subscription = $2 and generation = $3`
 
 // failSQL records a failed page at a checkpoint ($1 tenant, $2 subscription, $3
-// generation), if it still stands at the seq ($4): where the page ended ($5),
-// why it failed ($6), and how many seconds to wait ($7, 0 for none).
+// generation) that is still at the seq ($4): the page's last seq ($5), the reason ($6) and
+// the seconds until the retry ($7, 0 for none).
 const failSQL = `update checkpoints set careful_to = $5, failures = failures + 1, error = $6,
   failed_at = coalesce(failed_at, clock_timestamp()),
   retry_at = case when $7::float8 > 0 then clock_timestamp() + $7::float8 * interval '1 second' end
 where tenant_id = $1 and subscription = $2 and generation = $3 and seq = $4`
 
-// standing is where a checkpoint stands.
+// checkpoint is the state of a live checkpoint, as lock found it.
 type checkpoint struct {
-	// locked: it is ours. Otherwise another replica's, or parked: its failed page
-	// isn't due yet.
+	// locked says that this transaction holds it. Otherwise another one does, or it is
+	// parked, or another fold version fills it.
 	locked bool
+	// parked says that its failed page isn't due yet.
 	parked bool
 	there  bool
-	// foldVersion is that of the fold which fills the live generation; 0 where nothing
-	// does yet. missing is how many events it lacks to be complete for the first time.
+	// foldVersion is that of the fold which fills the live generation; 0 where the tenant
+	// has no checkpoint yet. missing is how many events it lacks to be complete for the
+	// first time.
 	foldVersion int
 	missing     int64
 
@@ -94,14 +95,14 @@ type checkpoint struct {
 	skipped    skipped
 }
 
-// lock begins the page's transaction and takes the checkpoint, making it if need
-// be. On an error the transaction is over.
+// lock begins the page's transaction and tries to lock the checkpoint. It creates a
+// missing one. On an error the transaction is over.
 func (w *worker) lock(ctx context.Context, conn *pgxpool.Conn, t domain.TenantID) (pgx.Tx, checkpoint, error) {
 	tx, at, err := w.tryLock(ctx, conn, t)
-	if err != nil || at.there || w.leaves(t, at) {
+	if err != nil || at.there || w.leftToBuild(t, at) {
 		return tx, at, err
 	}
-	// Made in a transaction of its own: another replica that makes the same one
+	// The checkpoint gets its own transaction: another replica that creates the same one
 	// must not wait for this page.
 	if err := tx.Rollback(ctx); err != nil {
 		return nil, at, fmt.Errorf("make checkpoint: %w", err)
@@ -142,8 +143,8 @@ func (w *worker) tryLock(ctx context.Context, conn *pgxpool.Conn, t domain.Tenan
 	return tx, at, nil
 }
 
-// failed records why a page that ends at a seq wasn't handled. One of several events
-// comes again at once, event by event; a single event after a growing pause.
+// failed records why a page that ends at a seq failed. A page of several events is retried
+// at once, event by event; a page of one event after a growing pause.
 func (w *worker) failed(ctx context.Context, p *Page, at checkpoint, end int64, cause error) (look, error) {
 	if cause == nil {
 		cause = errors.New("nacked without a reason")
@@ -161,15 +162,15 @@ func (w *worker) failed(ctx context.Context, p *Page, at checkpoint, end int64, 
 		return lookLater, fmt.Errorf("record failure: %w", err)
 	}
 	if pause > 0 {
-		return lookOnNews, nil // the sweep finds it when it is due
+		return lookOnWakeUp, nil // the sweep finds it when it is due
 	}
 	return lookNow, nil
 }
 
-// failureText is how many bytes of a failure's text are kept.
+// failureText is the most bytes of a failure's text that are stored.
 const failureText = 2000
 
-// storable is an error's text as Postgres takes it: UTF-8 without NULs, and short.
+// storable is an error's text in a form that Postgres accepts: short UTF-8 without NULs.
 func storable(err error) string {
 	text := strings.ToValidUTF8(strings.ReplaceAll(err.Error(), "\x00", "\uFFFD"), "\uFFFD")
 	if len(text) > failureText {
@@ -178,18 +179,18 @@ func storable(err error) string {
 	return text
 }
 
-// carefulSQL makes a subscription go event by event up to a seq ($5) at a
-// checkpoint ($1 tenant, $2 subscription, $3 generation) that stands at the seq ($4).
+// carefulSQL makes a subscription handle events one by one up to a seq ($5), at a
+// checkpoint ($1 tenant, $2 subscription, $3 generation) that is at the seq ($4).
 const carefulSQL = `update checkpoints set careful_to = greatest(careful_to, $5)
 where tenant_id = $1 and subscription = $2 and generation = $3 and seq = $4`
 
-// notMine leaves a page to newer replicas whose handler met an event that this
-// version doesn't know. It counts nothing; those before the event come again,
-// one by one.
+// notMine leaves a page to newer replicas: its handler met an event that this version
+// doesn't know. It counts no failure. The events before that one are handled again, one by
+// one.
 func (w *worker) notMine(ctx context.Context, p *Page, at checkpoint, cause error) (look, error) {
 	w.leftToNewer(p.Tenant, at.seq, cause)
 	if p.last() == at.seq+1 {
-		return lookOnNews, nil
+		return lookOnWakeUp, nil
 	}
 	_, err := w.feed.cfg.Pool.Exec(ctx, carefulSQL, p.Tenant.UUID(), w.subscription, p.Generation, at.seq, p.last())
 	if err != nil {
@@ -198,7 +199,7 @@ func (w *worker) notMine(ctx context.Context, p *Page, at checkpoint, cause erro
 	return lookNow, nil
 }
 
-// leftToNewer says so in the log, once for each place where it happens.
+// leftToNewer logs that an event is left to a newer version, once for each place and seq.
 func (w *worker) leftToNewer(t domain.TenantID, after int64, cause error) {
 	key := place{t, w.subscription}
 	if last, ok := w.feed.unknown.Swap(key, after); ok && last.(int64) == after {

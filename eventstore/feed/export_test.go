@@ -20,7 +20,7 @@ func (f *Feed) Told(t domain.TenantID) bool {
 	return ok
 }
 
-// Pass moves a checkpoint past a stretch that ends with an event of a command, if it may,
+// Pass moves a checkpoint past a range that ends with an event of a command, if it may,
 // and reports whether it did.
 func (f *Feed) Pass(t domain.TenantID, subscription string, after, through int64, last domain.CommandID) (bool, error) {
 	conn, err := f.cfg.Pool.Acquire(f.ctx)
@@ -29,7 +29,7 @@ func (f *Feed) Pass(t domain.TenantID, subscription string, after, through int64
 	}
 	defer conn.Release()
 	at := place{t, subscription}
-	moved, err := f.moveIdle(conn, []note{{at, passed{after, through, last}}})
+	moved, err := f.moveIdle(conn, []idleNote{{at, idleRange{after, through, last}}})
 	return moved[at], err
 }
 

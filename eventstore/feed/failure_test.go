@@ -37,9 +37,9 @@ where subscription = $1 and tenant_id = $2 and failures >= $3 and retry_at is no
 	return f.checkpoint(subscription, t)
 }
 
-// An event that can't be handled: those before it are committed, each once; it
-// is tried again later and later; nobody else waits; when the cause is gone all
-// goes on.
+// If an event can't be handled, the events before it are committed, each once. It is
+// retried with growing pauses, and other tenants don't wait. When the cause is gone, the
+// subscription continues.
 func TestPoisonEvent(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

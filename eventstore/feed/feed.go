@@ -22,8 +22,8 @@ type Config struct {
 	// Pool has connections of the engine role, at least one for each worker of
 	// each subscription and two more.
 	Pool *pgxpool.Pool
-	// PageSize is the most events that one message carries; 500 if 0. To a fold that is
-	// behind it brings up to four times as many, if they aren't large.
+	// PageSize is the most events that one message carries; 500 if 0. A fold that is far
+	// behind gets up to four times as many, if they aren't large.
 	PageSize int
 	// Workers is how many tenants one subscription handles at once; 2 if 0.
 	Workers int
@@ -32,13 +32,13 @@ type Config struct {
 	Sweep time.Duration
 	// Timeout is how long a handler may take for one page, with what it queues; 30 s if 0.
 	Timeout time.Duration
-	// Interests says of a subscription what it has to do with a log; of one without an
-	// entry it is the zero value.
+	// Interests are the subscriptions' interests. A subscription without an entry has the
+	// zero value.
 	Interests map[string]Interest
-	// Leave says whether somebody else will fold a log to its end which a subscription
-	// has to begin with: one that is older than the subscription and has LongLog events
-	// and more. It is also told of logs that wait for a build by this fold version, and
-	// must not take long. nil: nobody builds, and the subscription begins with all.
+	// Leave reports whether a build will fold a log to its end in place of the
+	// subscription. The feed asks for logs that are older than the subscription and lack at
+	// least LongLog events, and for logs that wait for a build by this fold version. Leave
+	// must return quickly. nil: there are no builds, and the subscription folds every log.
 	Leave func(t domain.TenantID, subscription string) bool
 	// Groups are subscriptions with folds whose pages are shared, by the topic of the
 	// group. Each of them is subscribed to as well: it continues alone where it can't share.
@@ -64,7 +64,7 @@ var ErrClosed = errors.New("feed closed")
 // Any number of replicas may run the same subscriptions: each page is handled
 // by one of them.
 type Feed struct {
-	id        string // told from other Feeds by
+	id        string // identifies this Feed's own NOTIFYs
 	cfg       Config
 	log       *slog.Logger
 	positions *Positions
@@ -83,11 +83,11 @@ type Feed struct {
 	outbox  *pendingTenants
 	recent  *recent
 	idle    *idleAdvances
-	// soon is closed, and replaced, to sweep before its time.
+	// soon is closed and replaced to start the sweeps early.
 	soon chan struct{}
-	// unknown is, by place, after which seq an event was left to a newer version.
+	// unknown is, by place, the seq after which an event was left to a newer version.
 	unknown sync.Map
-	// held is what is known of whose checkpoints are: by place.
+	// held says, by place, whether the checkpoint is this version's to move.
 	held *lru.Cache[place, hold]
 }
 
@@ -176,7 +176,7 @@ func (f *Feed) Close() error {
 }
 
 // Appended wakes the workers of every subscription, here and on other replicas, for the
-// logs that have grown by these events. It never waits.
+// logs that these events were appended to. It never waits.
 func (f *Feed) Appended(events []domain.Recorded, sizes []int) {
 	f.recent.add(events, sizes)
 	var grown []domain.TenantID
@@ -189,26 +189,25 @@ func (f *Feed) Appended(events []domain.Recorded, sizes []int) {
 	f.outbox.mark(grown...)
 }
 
-// Grew is Appended where the events aren't at hand.
+// Grew is Appended for a caller that doesn't have the events.
 func (f *Feed) Grew(tenants []domain.TenantID) {
 	f.mark(tenants)
 	f.outbox.mark(tenants...)
 }
 
-// mark tells every subscription here that these tenants' logs may have grown.
+// mark makes tenants pending for every subscription here, as their logs may have grown.
 func (f *Feed) mark(tenants []domain.TenantID) {
 	f.each(func(n *pendingTenants) { n.mark(tenants...) })
 }
 
-// pendingOf is that of a subscription here.
+// pendingOf is the pending tenants of a subscription here.
 func (f *Feed) pendingOf(subscription string) *pendingTenants {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.subs[subscription]
 }
 
-// each does something with the pending tenants of every subscription here, once for those
-// of a group.
+// each calls do with the pending tenants of every subscription here, once for each group.
 func (f *Feed) each(do func(*pendingTenants)) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -219,7 +218,8 @@ func (f *Feed) each(do func(*pendingTenants)) {
 	}
 }
 
-// pendingIn is the pending tenants of a subscription, made if need be. The caller holds mu.
+// pendingIn is the pending tenants of a subscription; it creates missing ones. The caller
+// holds mu.
 func (f *Feed) pendingIn(subscription string) *pendingTenants {
 	n, ok := f.subs[subscription]
 	if !ok {

@@ -163,7 +163,7 @@ func TestTenantsDoNotWaitForEachOther(t *testing.T) {
 	}
 	close(release)
 	one.wantsReached(slow, head, "a")
-	// Nobody has waited for a lock until the session's patience ended.
+	// No worker has waited for a lock until the session's lock timeout.
 	for _, r := range []*replica{one, two} {
 		if text := r.warnings.String(); text != "" {
 			t.Errorf("warnings:\n%s", text)

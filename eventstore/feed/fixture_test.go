@@ -111,7 +111,7 @@ func (f *fixture) wantsUnchanged(do func()) {
 	}
 }
 
-// commit is a Commit of these parts by nobody.
+// commit is a Commit of these parts without an actor.
 func commit(t testing.TB, parts ...eventstore.Part) eventstore.Commit {
 	return eventstore.Commit{Command: newID[domain.CommandID](t), Parts: parts}
 }
@@ -180,14 +180,14 @@ func withPatience(t *testing.T) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(t.Context(), 10*time.Millisecond)
 }
 
-// loneBuild is a build whose Builds has no other; Close ends both.
-type loneBuild struct {
+// singleBuild is the only build of its Builds; Close ends both.
+type singleBuild struct {
 	*feed.Build
 	Close func()
 }
 
 // startBuild begins or resumes one.
-func startBuild(ctx context.Context, pool *pgxpool.Pool, t domain.TenantID, subscription string, foldVersion int) (*loneBuild, error) {
+func startBuild(ctx context.Context, pool *pgxpool.Pool, t domain.TenantID, subscription string, foldVersion int) (*singleBuild, error) {
 	builds, err := feed.OpenBuilds(ctx, pool, t, "")
 	if err != nil {
 		return nil, err
@@ -197,7 +197,7 @@ func startBuild(ctx context.Context, pool *pgxpool.Pool, t domain.TenantID, subs
 		builds.Close()
 		return nil, err
 	}
-	return &loneBuild{b, builds.Close}, nil
+	return &singleBuild{b, builds.Close}, nil
 }
 
 // raw writes an event as another version of Docket, or another clock, would.

@@ -9,27 +9,27 @@ import (
 	"docket/domain"
 )
 
-// LongLog is how many events a log has at least that a subscription leaves to a build,
-// where it would have to begin with it.
+// LongLog is the least number of missing events for which a subscription leaves a log to a
+// build instead of handling it page by page.
 const LongLog = 2_000
 
-// heldFor is how long it is believed whose a checkpoint is. A flip is told of at once;
-// this is for the time in which nobody can be told.
+// heldFor is how long a worker relies on what it knows of a checkpoint's fold version. A
+// switch notifies all replicas at once; heldFor bounds the error while one isn't connected.
 const heldFor = 5 * time.Second
 
-// hold is whose a checkpoint was when it was last looked at.
+// hold says whether a checkpoint was this version's to move, at a time.
 type hold struct {
 	mine bool
 	at   time.Time
 }
 
-// sinceSQL notes since when there are subscriptions ($1), of those that weren't there.
+// sinceSQL registers those of some subscriptions ($1) that are new, with the time.
 const sinceSQL = `insert into subscriptions (name) select unnest($1::text[]) on conflict do nothing`
 
-// Begin notes which subscriptions with folds there are. Logs that begin after it are
-// followed by them from the first event on; older ones have to be folded to their end
-// before anyone may read what is made of them (Positions.BuildComplete). Call it before
-// Subscribe; without it all logs count as younger.
+// Begin registers the subscriptions with folds. They follow younger logs from the first
+// event on. Older logs have to be folded to their end before a query may read the rows
+// (Positions.BuildComplete). Call Begin before Subscribe; without it all logs count as
+// younger.
 func (f *Feed) Begin(ctx context.Context) error {
 	names := []string{}
 	for name, i := range f.cfg.Interests {
@@ -37,7 +37,7 @@ func (f *Feed) Begin(ctx context.Context) error {
 			names = append(names, name)
 		}
 	}
-	slices.Sort(names) // as other replicas do, so that none waits for another in a circle
+	slices.Sort(names) // all replicas insert in one order, so that they don't deadlock
 	if _, err := f.cfg.Pool.Exec(ctx, sinceSQL, names); err != nil {
 		return fmt.Errorf("begin subscriptions: %w", err)
 	}
@@ -52,7 +52,7 @@ func (f *Feed) fold(subscription string) *int {
 	return nil
 }
 
-// flipped forgets what is known of these tenants: other folds may fill their rows.
+// switched forgets the cached state of these tenants: other folds may fill their rows.
 func (f *Feed) switched(tenants []domain.TenantID) {
 	f.mu.Lock()
 	var names []string
@@ -77,12 +77,13 @@ func (w *worker) foreign(at checkpoint) bool {
 	return mine != nil && at.foldVersion != 0 && at.foldVersion != *mine
 }
 
-// leaves reports whether a log is left to somebody who builds.
-func (w *worker) leaves(t domain.TenantID, at checkpoint) bool {
+// leftToBuild reports whether the log is left to a build.
+func (w *worker) leftToBuild(t domain.TenantID, at checkpoint) bool {
 	return w.feed.cfg.Leave != nil && w.fold() != nil && at.missing >= LongLog && !w.foreign(at) && w.feed.cfg.Leave(t, w.subscription)
 }
 
-// holds is whose the tenant's checkpoint is; known is false where that has to be looked up.
+// holds reports whether the tenant's checkpoint is this version's to move; known is false
+// where that has to be looked up.
 func (w *worker) holds(t domain.TenantID) (mine, known bool) {
 	if w.fold() == nil {
 		return true, true
@@ -94,22 +95,22 @@ func (w *worker) holds(t domain.TenantID) (mine, known bool) {
 	return h.mine, true
 }
 
-// own notes that the checkpoint is for this version to move.
+// own records that the checkpoint is this version's to move.
 func (w *worker) own(t domain.TenantID, at checkpoint) {
 	if w.fold() != nil && at.locked {
 		w.feed.held.Add(place{t, w.subscription}, hold{true, time.Now()})
 	}
 }
 
-// leave leaves a tenant to whoever has the fold that fills its rows, or to a build. Like
-// leftToNewer it says so once for each place where it happens, and counts no failure.
-func (w *worker) leave(t domain.TenantID, at checkpoint) {
+// leaveTenant leaves a tenant to the version whose fold fills its rows, or to a build. Like
+// leftToNewer it logs that once for each place, and counts no failure.
+func (w *worker) leaveTenant(t domain.TenantID, at checkpoint) {
 	key, mine := place{t, w.subscription}, *w.fold()
 	if w.foreign(at) {
 		w.feed.held.Add(key, hold{false, time.Now()})
 	}
 	if w.feed.cfg.Leave != nil && at.foldVersion < mine {
-		w.feed.cfg.Leave(t, w.subscription) // so that it comes soon
+		w.feed.cfg.Leave(t, w.subscription) // asks for the build
 	}
 	said := -int64(at.foldVersion) - 1 // no seq
 	if last, ok := w.feed.unknown.Swap(key, said); ok && last.(int64) == said {

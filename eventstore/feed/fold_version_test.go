@@ -9,9 +9,9 @@ import (
 	"docket/eventstore/feed"
 )
 
-// A replica whose fold has no use for an event claims nothing of it where another
-// version's fold fills the rows, nor does it handle any: before the flip it does, after
-// it, of which it is told, it doesn't.
+// A replica advances its position past ignored events only while its own fold version fills
+// the rows: before the switch. The switch notifies the replica, which then neither advances
+// nor handles any event.
 func TestSkippingEndsWithTheFlip(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

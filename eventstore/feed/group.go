@@ -18,7 +18,7 @@ import (
 
 // lockGroupSQL locks the live checkpoints of some subscriptions ($2) in a tenant ($1) that
 // can share a page: they are complete, have no failure, are filled by this version's folds
-// ($3, by subscription) and no other transaction has them.
+// ($3, by subscription) and aren't locked by another transaction.
 const lockGroupSQL = `select c.subscription, c.generation from unnest($2::text[], $3::integer[]) as m (name, fold_version)
 join checkpoints c on c.tenant_id = $1 and c.subscription = m.name and coalesce(c.fold_version, 1) = m.fold_version
   and c.generation = coalesce((select g.current from generations g where g.tenant_id = $1 and g.subscription = m.name), 1)
@@ -71,7 +71,7 @@ func (g *groupWorker) run(ctx context.Context) {
 		switch again {
 		case lookNow:
 			g.pending.done(t, true)
-		case lookOnNews:
+		case lookOnWakeUp:
 			time.AfterFunc(pace, func() { g.pending.done(t, false) })
 		default:
 			g.pending.done(t, false)
@@ -89,15 +89,15 @@ func (g *groupWorker) run(ctx context.Context) {
 	}
 }
 
-// active are the members that have something to do: all of them if more is known than that
-// this replica has appended.
+// active are the members that have events to handle. If the wake-up came from elsewhere
+// than this replica's own append (due), it is all of them.
 func (g *groupWorker) active(t domain.TenantID, due bool) []*worker {
 	if due {
 		return g.members
 	}
 	var active []*worker
 	for _, m := range g.members {
-		if !m.skip(t) {
+		if !m.idle(t) {
 			active = append(active, m)
 		}
 	}
@@ -118,8 +118,8 @@ type groupMember struct {
 	seq        int64
 }
 
-// page handles the next page of a tenant for some members. Its error is one of the
-// database that concerns no event.
+// page handles the next page of a tenant for some members. An error is the database's and
+// concerns no event.
 func (g *groupWorker) page(ctx context.Context, t domain.TenantID, active []*worker) (look, error) {
 	conn, err := g.feed.cfg.Pool.Acquire(ctx)
 	if err != nil {
@@ -130,13 +130,13 @@ func (g *groupWorker) page(ctx context.Context, t domain.TenantID, active []*wor
 		conn.Release()
 		if unreadable(err) {
 			g.alone(t, active...)
-			return lookOnNews, nil
+			return lookOnWakeUp, nil
 		}
 		return lookLater, err
 	}
 	if len(locked) == 0 {
 		g.release(ctx, conn, tx)
-		return lookOnNews, nil
+		return lookOnWakeUp, nil
 	}
 	first := slices.MinFunc(locked, func(a, b groupMember) int { return int(a.seq - b.seq) }).seq
 	s, err := g.read(ctx, tx, t, checkpoint{seq: first, head: head})
@@ -147,12 +147,12 @@ func (g *groupWorker) page(ctx context.Context, t domain.TenantID, active []*wor
 	case err != nil && s.Through == first:
 		g.release(ctx, conn, tx)
 		g.continueAlone(t, locked, err)
-		return lookOnNews, nil
+		return lookOnWakeUp, nil
 	}
 	locked = slices.DeleteFunc(locked, func(m groupMember) bool { return m.seq >= s.Through })
 	if len(locked) == 0 {
 		g.release(ctx, conn, tx)
-		return lookOnNews, nil
+		return lookOnWakeUp, nil
 	}
 	p := &Page{Subscription: g.subscription, Tenant: t, Events: s.Events, Tx: tx, begun: time.Now()}
 	for _, m := range locked {
@@ -165,20 +165,20 @@ func (g *groupWorker) page(ctx context.Context, t domain.TenantID, active []*wor
 		switch answer, cause := g.deliver(ctx, conn, tx, p); answer {
 		case nacked:
 			g.continueAlone(t, locked, cause)
-			return lookOnNews, nil
+			return lookOnWakeUp, nil
 		case closed:
-			return lookOnNews, nil
+			return lookOnWakeUp, nil
 		}
 	}
 	err = g.advanceMembers(ctx, conn, tx, p, locked, s.Through)
 	switch {
 	case err == nil && s.Through >= head:
-		return lookOnNews, nil
+		return lookOnWakeUp, nil
 	case err == nil:
 		return lookNow, nil
 	case refused(err) || errors.Is(err, context.DeadlineExceeded):
 		g.continueAlone(t, locked, err)
-		return lookOnNews, nil
+		return lookOnWakeUp, nil
 	}
 	return lookLater, err
 }
@@ -226,7 +226,7 @@ func (g *groupWorker) lockMembers(ctx context.Context, conn *pgxpool.Conn, t dom
 	b.Queue(groupStatusSQL, t.UUID(), names).Query(func(rows pgx.Rows) error {
 		_, err := pgx.ForEachRow(rows, []any{&name, &generation, &seq, &parked, &skips, &head}, func() error {
 			m := active[slices.Index(names, name)]
-			if parked { // the sweep finds it when it is due
+			if parked { // the sweep marks the tenant when the retry is due
 				found[name] = true
 				return nil
 			}
@@ -251,7 +251,7 @@ func (g *groupWorker) lockMembers(ctx context.Context, conn *pgxpool.Conn, t dom
 			g.alone(t, m)
 		}
 	}
-	// One that is far behind doesn't slow the others down.
+	// A member that is far behind must not slow the others down.
 	locked = slices.DeleteFunc(locked, func(m groupMember) bool {
 		if far := furthest-m.seq > int64(g.feed.cfg.PageSize); far {
 			g.alone(t, m.worker)
@@ -292,7 +292,7 @@ func (g *groupWorker) advanceMembers(ctx context.Context, conn *pgxpool.Conn, tx
 		m.metrics.handled(own, through-m.seq)
 		g.feed.idle.moved(at, through)
 	}
-	for _, m := range members { // last: a reader that waits for one finds all of it done
+	for _, m := range members { // last: readers that wait for one find all of it done
 		g.feed.positions.advanced(p.Tenant, m.subscription, through)
 	}
 	return nil

@@ -7,27 +7,27 @@ import (
 )
 
 // checkpointAfter is how long a checkpoint may stay behind events that its
-// subscription has no use for.
+// subscription doesn't handle.
 const checkpointAfter = 250 * time.Millisecond
 
-// skip passes events that the subscription has no use for without a transaction.
-// Readers here know of it at once (Positions); the checkpoint follows a little
-// later, for many such events together. It is false where there is something to be
-// done, or nobody here can tell.
+// idle reports whether the subscription handles none of a tenant's new events. It is false
+// where it handles one, or where the recent-events cache doesn't have them all.
 //
-// Where all of them are of ignored types the checkpoint is moved without a page
-// (passing). Else a page moves it, and brings the events to the handler all the same, but
-// those of ignored types: should Handles be wrong about one, it is handled late and not lost.
+// Without a transaction idle advances Positions at once; the checkpoint follows a little
+// later, for many such events together. If all of them are of ignored types, an idle
+// advance moves the checkpoint (idleAdvances). Otherwise a page moves it. The page brings
+// the handler all events of types that aren't ignored: should Handles be wrong about one,
+// it is handled late and not lost.
 //
-// It is exact without a lock: everything up to known was handled, by whomever, and
-// of what follows in the tail, without a gap, nothing is to be done.
-func (w *worker) skip(t domain.TenantID) bool {
-	// Of the events that another version's fold has no use for we can't tell.
+// The result is exact without a lock. Some replica has handled every event up to known. The
+// cache has the events after known without a gap, and the subscription handles none of them.
+func (w *worker) idle(t domain.TenantID) bool {
+	// This version doesn't know which events another version's fold handles.
 	switch mine, known := w.holds(t); {
 	case !known:
 		return false
 	case !mine:
-		return true // nothing to do here, and nothing to say
+		return true // another version moves the checkpoint, and Positions must not advance here
 	}
 	known, ok := w.feed.positions.at(t, w.subscription)
 	if !ok {
@@ -50,9 +50,9 @@ func (w *worker) skip(t domain.TenantID) bool {
 	last := events[len(events)-1]
 	w.feed.positions.advanced(t, w.subscription, last.Seq)
 	if ignored {
-		w.feed.idle.add(note{place{t, w.subscription}, passed{known, last.Seq, last.Command}})
-	} else if w.pending.fallBehind(t) {
-		time.AfterFunc(checkpointAfter, func() { w.pending.catchUp(t) })
+		w.feed.idle.add(idleNote{place{t, w.subscription}, idleRange{known, last.Seq, last.Command}})
+	} else if w.pending.deferCheckpoint(t) {
+		time.AfterFunc(checkpointAfter, func() { w.pending.resumeCheckpoint(t) })
 	}
 	return true
 }

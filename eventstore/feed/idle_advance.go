@@ -14,67 +14,67 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// idleAdvanceMost is how many checkpoints one statement moves at most: it locks them while it
+// idleAdvanceMost is the most checkpoints that one statement moves: it locks them while it
 // runs.
 const idleAdvanceMost = 200
 
-// passing is, by place, what subscriptions have passed in memory, and whose checkpoints
-// are yet to follow. It may be lost: the sweep finds those checkpoints.
+// idleAdvances are, by place, the ranges of ignored events that checkpoints have yet to move
+// past. They may be lost: the sweep finds those checkpoints.
 //
-// A page costs about as much for no events as for ten, and most subscriptions have no use
-// for most events: so these checkpoints are moved together, all tenants' and all
-// subscriptions', and not by a page each.
+// A page costs about as much for no events as for ten, and most subscriptions ignore most
+// events. So one statement moves these checkpoints together, those of all tenants and all
+// subscriptions.
 type idleAdvances struct {
 	mu     sync.Mutex
-	places map[place]passed
+	places map[place]idleRange
 	signal chan struct{}
 }
 
-// passed is a stretch of a log that a checkpoint may be moved past once it stands inside:
-// the subscription ignores the types of all events in it. after is the last seq before it.
+// idleRange is a range of a log in which the subscription ignores the types of all events.
+// A checkpoint inside it may be moved to its end. after is the last seq before it.
 //
-// last is the command of its last event: should another server have taken Postgres's place
-// that lacks the newest events, another event may have that seq.
-type passed struct {
+// last is the command of its last event. After a failover to a Postgres server that lacks
+// the newest events, another event may have that seq.
+type idleRange struct {
 	after, through int64
 	last           domain.CommandID
 }
 
-// note is one of them at its place.
-type note struct {
+// idleNote is an idleRange with its place.
+type idleNote struct {
 	at place
-	passed
+	idleRange
 }
 
 func newIdleAdvances() *idleAdvances {
-	return &idleAdvances{places: map[place]passed{}, signal: make(chan struct{}, 1)}
+	return &idleAdvances{places: map[place]idleRange{}, signal: make(chan struct{}, 1)}
 }
 
-// add notes a stretch, or that the one before goes on.
-func (p *idleAdvances) add(n note) {
+// add adds a range, or extends the range that ends where this one begins.
+func (p *idleAdvances) add(n idleNote) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if before, ok := p.places[n.at]; ok && before.through == n.after {
 		n.after = before.after
 	}
-	p.places[n.at] = n.passed
+	p.places[n.at] = n.idleRange
 	p.wake()
 }
 
-// again puts back what was taken, before what has been added since.
-func (p *idleAdvances) again(n note) {
+// again puts back a range that was taken, in front of a range that was added since.
+func (p *idleAdvances) again(n idleNote) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if since, ok := p.places[n.at]; ok && since.after == n.through {
 		n.through, n.last = since.through, since.last
 	} else if ok {
-		n.passed = since
+		n.idleRange = since
 	}
-	p.places[n.at] = n.passed
+	p.places[n.at] = n.idleRange
 	p.wake()
 }
 
-// wake lets idleAdvances look. The caller holds mu.
+// wake signals advanceIdle. The caller holds mu.
 func (p *idleAdvances) wake() {
 	select {
 	case p.signal <- struct{}{}:
@@ -82,7 +82,7 @@ func (p *idleAdvances) wake() {
 	}
 }
 
-// moved notes that a page has moved the checkpoint.
+// moved drops a range that a page has moved the checkpoint past.
 func (p *idleAdvances) moved(at place, seq int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -91,23 +91,23 @@ func (p *idleAdvances) moved(at place, seq int64) {
 	}
 }
 
-// take hands all of them over.
-func (p *idleAdvances) take() (all []note) {
+// take removes and returns all ranges.
+func (p *idleAdvances) take() (all []idleNote) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for at, s := range p.places {
-		all = append(all, note{at, s})
+		all = append(all, idleNote{at, s})
 	}
 	clear(p.places)
 	return all
 }
 
-// idleAdvanceSQL moves the live checkpoints of subscriptions ($2) in tenants ($1) that stand in
-// a stretch, which begins after a seq ($3), to its end ($4), and tells which and how far;
-// of those that stand there or beyond already, that it was by nothing. It leaves those
-// that have never come to their log's end, have failed, are locked, or are filled by
-// another fold version than these ($5, null for a subscription without folds), and all
-// where the log has another event there than that of a command ($6).
+// idleAdvanceSQL moves the live checkpoints of subscriptions ($2) in tenants ($1) to the end
+// ($4) of a range, if they are inside it; the range begins after a seq ($3). It returns each
+// checkpoint that is at or after the end, and by how many events it was moved. It leaves
+// out checkpoints that have never reached their log's end, have failed, are locked, or are
+// filled by another fold version ($5, null for a subscription without folds). It also
+// leaves out a range whose last event isn't of the command ($6).
 const idleAdvanceSQL = `with passed as (
   select p.*, coalesce((select g.current from generations g
     where g.tenant_id = p.tenant_id and g.subscription = p.subscription), 1) as generation
@@ -130,7 +130,7 @@ select c.tenant_id, c.subscription, 0 from passed p
 join checkpoints c on c.tenant_id = p.tenant_id and c.subscription = p.subscription and c.generation = p.generation
 where c.seq >= p.through`
 
-// advanceIdle moves checkpoints after what was passed in memory, a while after that.
+// advanceIdle moves checkpoints past the idle ranges, checkpointAfter later.
 func (f *Feed) advanceIdle() {
 	for {
 		select {
@@ -142,22 +142,22 @@ func (f *Feed) advanceIdle() {
 			return
 		}
 		for some := range slices.Chunk(f.idle.take(), idleAdvanceMost) {
-			if err := f.pass(some); err != nil && f.ctx.Err() == nil {
-				f.log.Warn("checkpoints not moved past what nobody wants; pages do it", "error", err)
+			if err := f.advanceNotes(some); err != nil && f.ctx.Err() == nil {
+				f.log.Warn("checkpoints not moved past ignored events; pages move them", "error", err)
 			}
 		}
 	}
 }
 
-// idleAdvanceTimeout bounds what pass does while no page is handled in its places.
+// idleAdvanceTimeout bounds the statement, as no page is handled in its places meanwhile.
 const idleAdvanceTimeout = 2 * time.Second
 
-// pass moves some checkpoints. While it does, nobody here handles a page there: who finds
-// a checkpoint locked takes it for another replica's and waits. Those that it can't move
-// get a page.
-func (f *Feed) pass(some []note) error {
-	var held []note
-	conn, err := f.cfg.Pool.Acquire(f.ctx) // before anyone is kept waiting
+// advanceNotes moves some checkpoints. It holds their tenants meanwhile, so that no worker
+// here handles a page there: a worker that finds the checkpoint locked takes it for another
+// replica's and waits. Tenants whose checkpoint it can't move become pending and get a page.
+func (f *Feed) advanceNotes(some []idleNote) error {
+	var held []idleNote
+	conn, err := f.cfg.Pool.Acquire(f.ctx) // before a tenant is held
 	if err != nil {
 		for _, n := range some {
 			f.pendingOf(n.at.subscription).mark(n.at.tenant)
@@ -177,18 +177,18 @@ func (f *Feed) pass(some []note) error {
 	}
 	moved, err := f.moveIdle(conn, held)
 	for _, n := range held {
-		news := f.pendingOf(n.at.subscription)
-		news.done(n.at.tenant, false)
+		pending := f.pendingOf(n.at.subscription)
+		pending.done(n.at.tenant, false)
 		if !moved[n.at] {
-			news.mark(n.at.tenant)
+			pending.mark(n.at.tenant)
 		}
 	}
 	return err
 }
 
-// moveIdle is idleAdvanceSQL, and tells which checkpoints are past their stretch. On an error
-// that isn't known of any.
-func (f *Feed) moveIdle(conn *pgxpool.Conn, notes []note) (moved map[place]bool, err error) {
+// moveIdle runs idleAdvanceSQL and returns the places whose checkpoint is at or after the
+// end of its range. On an error it returns none.
+func (f *Feed) moveIdle(conn *pgxpool.Conn, notes []idleNote) (moved map[place]bool, err error) {
 	var (
 		tenants        []uuid.UUID
 		subscriptions  []string

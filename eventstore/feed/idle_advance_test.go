@@ -12,7 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// deleted is n events of a type that choosy ignores, each in a Commit of its own. It
+// deleted is n events of a type that filtering ignores, each in a Commit of its own. It
 // returns the last one's seq.
 func (f *fixture) deleted(s *eventstore.Store, t domain.TenantID, n int) (head int64) {
 	f.t.Helper()
@@ -28,14 +28,14 @@ func (f *fixture) deleted(s *eventstore.Store, t domain.TenantID, n int) (head i
 func TestPassedWithoutPages(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	cfg, reg := choosy(), prometheus.NewRegistry()
+	cfg, reg := filtering(), prometheus.NewRegistry()
 	cfg.Metrics, cfg.Sweep = reg, never
-	cfg.Interests["picky"] = feed.Interest{Ignores: cfg.Interests["choosy"].Ignores, FoldVersion: 3}
+	cfg.Interests["picky"] = feed.Interest{Ignores: cfg.Interests["filtering"].Ignores, FoldVersion: 3}
 	heads := map[domain.TenantID]int64{}
 	for range 7 {
 		heads[f.tenant()] = 1
 	}
-	r, all := f.replica(cfg), []string{"greedy", "choosy", "picky"}
+	r, all := f.replica(cfg), []string{"greedy", "filtering", "picky"}
 	s, listens := map[string]*seen{}, r.feed.Listens()
 	for _, name := range all {
 		s[name] = &seen{}
@@ -64,7 +64,7 @@ func TestPassedWithoutPages(t *testing.T) {
 		for _, name := range all {
 			until(t, f.engine, `select seq = $3 from checkpoints where tenant_id = $1 and subscription = $2`, tenant.UUID(), name, head)
 		}
-		s["choosy"].wants(t, tenant, but(2))
+		s["filtering"].wants(t, tenant, but(2))
 		s["picky"].wants(t, tenant, but(2))
 		s["greedy"].wants(t, tenant, but(head))
 	}
@@ -74,7 +74,7 @@ func TestPassedWithoutPages(t *testing.T) {
 	for _, name := range all {
 		pages, events := "docket_feed_pages_total "+name, "docket_feed_events_total "+name
 		// Whose the checkpoints of picky are is looked up by a page now and then (heldFor).
-		if n := after[pages] - before[pages]; name == "choosy" && n >= 7 || name == "greedy" && n < 7 {
+		if n := after[pages] - before[pages]; name == "filtering" && n >= 7 || name == "greedy" && n < 7 {
 			t.Errorf("%s had %v pages in 7 tenants", name, n)
 		}
 		if n := after[events] - before[events]; n != 7*5*3 {
@@ -91,9 +91,9 @@ func TestPassedAndWanted(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	tenant := f.tenant()
-	one, two, s := f.replica(choosy()), f.replica(choosy()), &seen{}
+	one, two, s := f.replica(filtering()), f.replica(filtering()), &seen{}
 	for _, r := range []*replica{one, two} {
-		r.subscribe("choosy", s.handle)
+		r.subscribe("filtering", s.handle)
 	}
 	want := []int64{1}
 	var head int64
@@ -111,8 +111,8 @@ func TestPassedAndWanted(t *testing.T) {
 		if i%5 == 0 {
 			head = f.deleted(other.store, tenant, 2)
 		}
-		by.wantsReached(tenant, head, "choosy")
-		other.wantsReached(tenant, head, "choosy")
+		by.wantsReached(tenant, head, "filtering")
+		other.wantsReached(tenant, head, "filtering")
 	}
 	until(t, f.engine, `select seq = $2 from checkpoints where tenant_id = $1`, tenant.UUID(), head)
 	s.wants(t, tenant, want)
@@ -124,12 +124,12 @@ func TestPassedAfterCheckpointsWentBack(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	tenant := f.tenant()
-	cfg := choosy()
+	cfg := filtering()
 	cfg.Sweep = never // which would find them first
 	s, r := &seen{}, f.replica(cfg)
-	r.subscribe("choosy", s.handle)
+	r.subscribe("filtering", s.handle)
 	head := f.grow(r.store, tenant, 3)
-	r.wantsReached(tenant, head, "choosy")
+	r.wantsReached(tenant, head, "filtering")
 	if _, err := f.engine.Exec(t.Context(), `update checkpoints set seq = 2 where tenant_id = $1`, tenant.UUID()); err != nil {
 		t.Fatal(err)
 	}
@@ -143,8 +143,8 @@ func TestPassedAfterCheckpointsWentBack(t *testing.T) {
 func TestPass(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	cfg := choosy()
-	cfg.Interests["choosy"] = feed.Interest{Ignores: cfg.Interests["choosy"].Ignores, FoldVersion: 2}
+	cfg := filtering()
+	cfg.Interests["filtering"] = feed.Interest{Ignores: cfg.Interests["filtering"].Ignores, FoldVersion: 2}
 	r := f.replica(cfg)
 	for name, c := range map[string]struct {
 		seq     int64
@@ -174,7 +174,7 @@ func TestPass(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			exec(`insert into checkpoints (tenant_id, subscription, generation, seq, fold_version, complete) values ($1, 'choosy', 1, $2, 2, true)`,
+			exec(`insert into checkpoints (tenant_id, subscription, generation, seq, fold_version, complete) values ($1, 'filtering', 1, $2, 2, true)`,
 				tenant.UUID(), c.seq)
 			if c.set != "" {
 				exec(fmt.Sprintf(`update checkpoints set %s where tenant_id = $1`, c.set), tenant.UUID())
@@ -183,22 +183,22 @@ func TestPass(t *testing.T) {
 			if c.through != 0 {
 				through = c.through
 			}
-			moved, err := r.feed.Pass(tenant, "choosy", 5, through, f.log(tenant)[8].Command) // that of event 9
+			moved, err := r.feed.Pass(tenant, "filtering", 5, through, f.log(tenant)[8].Command) // that of event 9
 			want := c.seq
 			if c.want {
 				want = max(want, 9)
 			}
-			if seq := f.checkpoint("choosy", tenant).Seq; err != nil || moved != c.want || seq != want {
+			if seq := f.checkpoint("filtering", tenant).Seq; err != nil || moved != c.want || seq != want {
 				t.Errorf("moved %t, stands at %d, want %t and %d: %v", moved, seq, c.want, want, err)
 			}
 		})
 	}
 
-	// Nobody waits for one that is locked.
+	// The statement doesn't wait for a locked checkpoint.
 	tenant := f.tenant()
 	f.deleted(r.store, tenant, 9)
 	if _, err := f.engine.Exec(t.Context(), `insert into checkpoints (tenant_id, subscription, generation, seq, fold_version, complete)
-values ($1, 'choosy', 1, 5, 2, true)`, tenant.UUID()); err != nil {
+values ($1, 'filtering', 1, 5, 2, true)`, tenant.UUID()); err != nil {
 		t.Fatal(err)
 	}
 	tx, err := f.engine.Begin(t.Context())
@@ -209,7 +209,7 @@ values ($1, 'choosy', 1, 5, 2, true)`, tenant.UUID()); err != nil {
 	if _, err := tx.Exec(t.Context(), `select from checkpoints where tenant_id = $1 for update`, tenant.UUID()); err != nil {
 		t.Fatal(err)
 	}
-	if moved, err := r.feed.Pass(tenant, "choosy", 5, 9, f.log(tenant)[8].Command); moved || err != nil {
+	if moved, err := r.feed.Pass(tenant, "filtering", 5, 9, f.log(tenant)[8].Command); moved || err != nil {
 		t.Errorf("moved a locked one: %t, %v", moved, err)
 	}
 }

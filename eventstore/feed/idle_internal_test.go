@@ -7,41 +7,41 @@ import (
 	"docket/domain"
 )
 
-// What is noted of one place goes on where a stretch ended, and begins anew where there
-// is a gap, in which may be something to be done.
-func TestNotes(t *testing.T) {
+// A range extends the range of its place that ends where it begins. After a gap, which may
+// have events to handle, it replaces that range.
+func TestIdleRanges(t *testing.T) {
 	t.Parallel()
-	at := place{domain.TenantID{1}, "choosy"}
-	to := func(after, through int64) passed { return passed{after, through, domain.CommandID{byte(through)}} }
+	at := place{domain.TenantID{1}, "filtering"}
+	to := func(after, through int64) idleRange { return idleRange{after, through, domain.CommandID{byte(through)}} }
 	for name, c := range map[string]struct {
 		do   func(*idleAdvances)
-		want []note
+		want []idleNote
 	}{
-		"a stretch goes on": {func(p *idleAdvances) {
-			p.add(note{at, to(10, 20)})
-			p.add(note{at, to(20, 30)})
-		}, []note{{at, to(10, 30)}}},
+		"a range continues": {func(p *idleAdvances) {
+			p.add(idleNote{at, to(10, 20)})
+			p.add(idleNote{at, to(20, 30)})
+		}, []idleNote{{at, to(10, 30)}}},
 		"a gap": {func(p *idleAdvances) {
-			p.add(note{at, to(10, 20)})
-			p.add(note{at, to(25, 30)})
-		}, []note{{at, to(25, 30)}}},
-		"again": {func(p *idleAdvances) { p.again(note{at, to(10, 20)}) }, []note{{at, to(10, 20)}}},
+			p.add(idleNote{at, to(10, 20)})
+			p.add(idleNote{at, to(25, 30)})
+		}, []idleNote{{at, to(25, 30)}}},
+		"again": {func(p *idleAdvances) { p.again(idleNote{at, to(10, 20)}) }, []idleNote{{at, to(10, 20)}}},
 		"again, before what has come since": {func(p *idleAdvances) {
-			p.add(note{at, to(20, 30)})
-			p.again(note{at, to(10, 20)})
-		}, []note{{at, to(10, 30)}}},
+			p.add(idleNote{at, to(20, 30)})
+			p.again(idleNote{at, to(10, 20)})
+		}, []idleNote{{at, to(10, 30)}}},
 		"again, with a gap since": {func(p *idleAdvances) {
-			p.add(note{at, to(25, 30)})
-			p.again(note{at, to(10, 20)})
-		}, []note{{at, to(25, 30)}}},
+			p.add(idleNote{at, to(25, 30)})
+			p.again(idleNote{at, to(10, 20)})
+		}, []idleNote{{at, to(25, 30)}}},
 		"a page has gone past it": {func(p *idleAdvances) {
-			p.add(note{at, to(10, 20)})
+			p.add(idleNote{at, to(10, 20)})
 			p.moved(at, 20)
 		}, nil},
 		"a page has gone some way": {func(p *idleAdvances) {
-			p.add(note{at, to(10, 20)})
+			p.add(idleNote{at, to(10, 20)})
 			p.moved(at, 19)
-		}, []note{{at, to(10, 20)}}},
+		}, []idleNote{{at, to(10, 20)}}},
 		"nothing is there": {func(p *idleAdvances) { p.moved(at, 20) }, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -58,9 +58,9 @@ func TestNotes(t *testing.T) {
 	}
 }
 
-// While a tenant is held it is nobody else's, what is marked meanwhile isn't lost, and
-// nobody gets it twice.
-func TestNewsOfAHeldTenant(t *testing.T) {
+// A held tenant goes to no worker. Marks that are set meanwhile aren't lost, and lead to one
+// page each.
+func TestPendingTenantsHold(t *testing.T) {
 	t.Parallel()
 	one, two, three := domain.TenantID{1}, domain.TenantID{2}, domain.TenantID{3}
 	n := newPendingTenants()
@@ -74,7 +74,7 @@ func TestNewsOfAHeldTenant(t *testing.T) {
 	}
 	n.mark(one, two)
 	if !n.hold(one) || n.hold(one) {
-		t.Error("a tenant that nobody handles is held once")
+		t.Error("a tenant that no worker handles is held once")
 	}
 	if got := next(); got != two {
 		t.Errorf("next is %v while 1 is held, want 2", got)

@@ -18,31 +18,31 @@ func TestSkippedEvents(t *testing.T) {
 	tenant := f.tenant()
 	wanted := newStream(t)
 	r := f.replica(feed.Config{Interests: map[string]feed.Interest{
-		"choosy": {Handles: func(e domain.Recorded) bool { return e.Stream == wanted }},
+		"filtering": {Handles: func(e domain.Recorded) bool { return e.Stream == wanted }},
 	}})
-	r.subscribe("choosy", write)
+	r.subscribe("filtering", write)
 	r.subscribe("greedy", write)
 	head := f.grow(r.store, tenant, 1)
-	r.wantsReached(tenant, head, "choosy", "greedy")
+	r.wantsReached(tenant, head, "filtering", "greedy")
 
 	version := 0
 	for range 5 {
 		head = f.grow(r.store, tenant, 7)
-		r.wantsReached(tenant, head, "choosy", "greedy")
+		r.wantsReached(tenant, head, "filtering", "greedy")
 		head = f.append(r.store, commit(t, part(tenant, wanted, version, 1))).Seq(tenant)
 		version++
-		r.wantsReached(tenant, head, "choosy", "greedy")
-		if n := f.written("choosy", tenant); int64(n) != head {
+		r.wantsReached(tenant, head, "filtering", "greedy")
+		if n := f.written("filtering", tenant); int64(n) != head {
 			t.Fatalf("%d events were handled before the wanted one was told of, want %d", n, head)
 		}
 	}
 	head = f.grow(r.store, tenant, 7)
-	r.wantsReached(tenant, head, "choosy")
-	until(t, f.engine, `select seq = $2 from checkpoints where subscription = 'choosy' and tenant_id = $1`, tenant.UUID(), head)
-	if n := f.written("choosy", tenant); int64(n) != head {
+	r.wantsReached(tenant, head, "filtering")
+	until(t, f.engine, `select seq = $2 from checkpoints where subscription = 'filtering' and tenant_id = $1`, tenant.UUID(), head)
+	if n := f.written("filtering", tenant); int64(n) != head {
 		t.Errorf("%d events were handled, want %d", n, head)
 	}
-	f.wantsUntroubled("choosy", tenant, head)
+	f.wantsUntroubled("filtering", tenant, head)
 }
 
 // What another replica appends isn't skipped unseen, and what a replica skips the
@@ -54,11 +54,11 @@ func TestSkippingOnTwoReplicas(t *testing.T) {
 	tenant := f.tenant()
 	wanted := newStream(t)
 	cfg := feed.Config{Interests: map[string]feed.Interest{
-		"choosy": {Handles: func(e domain.Recorded) bool { return e.Stream == wanted }},
+		"filtering": {Handles: func(e domain.Recorded) bool { return e.Stream == wanted }},
 	}}
 	one, two := f.replica(cfg), f.replica(cfg)
 	for _, r := range []*replica{one, two} {
-		r.subscribe("choosy", write)
+		r.subscribe("filtering", write)
 	}
 	version := 0
 	for i := range 20 {
@@ -72,11 +72,11 @@ func TestSkippingOnTwoReplicas(t *testing.T) {
 		if i%2 == 0 {
 			head = f.grow(by.store, tenant, 2)
 		}
-		one.wantsReached(tenant, head, "choosy")
-		two.wantsReached(tenant, head, "choosy")
+		one.wantsReached(tenant, head, "filtering")
+		two.wantsReached(tenant, head, "filtering")
 		n := 0
 		if err := f.engine.QueryRow(context.Background(), `select count(*) from journal j join events e using (tenant_id, seq)
-where j.subscription = 'choosy' and j.tenant_id = $1 and e.stream_id = $2`, tenant.UUID(), wanted.ID).Scan(&n); err != nil {
+where j.subscription = 'filtering' and j.tenant_id = $1 and e.stream_id = $2`, tenant.UUID(), wanted.ID).Scan(&n); err != nil {
 			t.Fatal(err)
 		}
 		if n != version {

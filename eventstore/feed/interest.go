@@ -6,24 +6,24 @@ import (
 	"docket/domain"
 )
 
-// Interest is what a subscription has to do with a log. The zero value is that of one
-// which does something with every event, and folds nothing.
+// Interest says which events of a log a subscription handles. The zero value is that of a
+// subscription which handles every event and has no fold.
 type Interest struct {
-	// Ignores are the types of events that it never does anything with. They aren't read,
-	// so a damaged one stops nobody who ignores its type; one of a newer schema version
-	// does, as what that means only a newer program knows.
+	// Ignores are the types of events that the subscription never handles. The feed doesn't
+	// read them, so a damaged one doesn't stop the subscription. One of a newer schema
+	// version does, as only a newer program knows its meaning.
 	Ignores []string
-	// NoMeta says that it doesn't look at the events' Meta, which may be missing then.
+	// NoMeta says that it doesn't use the events' Meta, which may be missing then.
 	NoMeta bool
-	// Handles says of the other types which events it does anything with; nil: with all. It
-	// must be pure. What it doesn't want costs no transaction, and may come all the same.
+	// Handles says of the other types which events it handles; nil: all. It must be pure.
+	// An event that isn't handled costs no transaction, but may be in a page all the same.
 	Handles func(domain.Recorded) bool
-	// FoldVersion is the version of its fold: it leaves alone what another version fills.
-	// 0: it folds nothing, and takes all.
+	// FoldVersion is the version of its fold: it leaves alone rows that another version
+	// fills. 0: it has no fold, and handles every tenant.
 	FoldVersion int
 }
 
-// of leaves those of ignored types out of some events, which aren't changed.
+// of returns the events whose types aren't ignored. It doesn't change its argument.
 func (i Interest) of(events []domain.Recorded) []domain.Recorded {
 	if len(i.Ignores) == 0 {
 		return events
@@ -37,7 +37,7 @@ func (i Interest) of(events []domain.Recorded) []domain.Recorded {
 	return kept
 }
 
-// newest are the newest schema versions that are read, by type.
+// newest are the newest schema versions that this program reads, by type.
 var newest = func() map[string]int32 {
 	m := map[string]int32{}
 	for _, d := range domain.Definitions() {
@@ -60,7 +60,7 @@ func (i Interest) ignores(e domain.Recorded) bool {
 	return slices.Contains(i.Ignores, e.Event.EventType())
 }
 
-// wants reports whether there is anything to be done about an event.
+// handles reports whether the subscription handles an event.
 func (i Interest) handles(e domain.Recorded) bool {
 	return !i.ignores(e) && (i.Handles == nil || i.Handles(e))
 }

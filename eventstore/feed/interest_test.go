@@ -13,19 +13,19 @@ import (
 	"pgregory.net/rapid"
 )
 
-// choosy ignores what says that a task was deleted.
-func choosy() feed.Config {
-	return feed.Config{PageSize: 4, Interests: map[string]feed.Interest{"choosy": {Ignores: []string{"task.deleted"}}}}
+// filtering is the Config of a subscription that ignores deletions of tasks.
+func filtering() feed.Config {
+	return feed.Config{PageSize: 4, Interests: map[string]feed.Interest{"filtering": {Ignores: []string{"task.deleted"}}}}
 }
 
-// Events of a log, as they are told from each other below.
+// Kinds of events in a log.
 const (
 	wanted   = "wanted"
 	ignored  = "ignored"
 	broken   = "broken, and ignored"
 	newer    = "of an ignored type, and of a newer version"
 	left     = "broken, and left out by an operator"
-	lone     = "handled by itself only"
+	single   = "handled by itself only"
 	damaged  = "broken"
 	archived = "of a type that isn't known"
 )
@@ -38,7 +38,7 @@ func (f *fixture) kinds(tenant domain.TenantID, subscription string, kinds []str
 	for i, kind := range kinds {
 		e := rawEvent{tenant: tenant, seq: int64(i + 2), stream: newStream(f.t), version: 1, eventType: "task.updated"}
 		switch kind {
-		case wanted, lone:
+		case wanted, single:
 			wants = append(wants, e.seq)
 		case ignored:
 			e.eventType = "task.deleted"
@@ -77,32 +77,32 @@ func (f *fixture) laterThanLogs(subscription string) {
 func TestIgnoredEvents(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	f.laterThanLogs("choosy")
+	f.laterThanLogs("filtering")
 	rapid.Check(t, func(r *rapid.T) {
 		tenant := f.tenant()
-		kinds := rapid.SliceOfN(rapid.SampledFrom([]string{wanted, ignored, ignored, broken, left, lone}), 1, 40).Draw(r, "log")
-		want := f.kinds(tenant, "choosy", kinds)
-		cfg := choosy()
+		kinds := rapid.SliceOfN(rapid.SampledFrom([]string{wanted, ignored, ignored, broken, left, single}), 1, 40).Draw(r, "log")
+		want := f.kinds(tenant, "filtering", kinds)
+		cfg := filtering()
 		cfg.PageSize = rapid.IntRange(1, 12).Draw(r, "page size")
 		if rapid.Bool().Draw(r, "folds") {
-			cfg.Interests["choosy"] = feed.Interest{Ignores: cfg.Interests["choosy"].Ignores, FoldVersion: 1}
+			cfg.Interests["filtering"] = feed.Interest{Ignores: cfg.Interests["filtering"].Ignores, FoldVersion: 1}
 		}
 		s := &seen{}
 		replica := f.replica(cfg)
 		defer replica.leave()
-		replica.subscribe("choosy", func(ctx context.Context, p *feed.Page) error {
+		replica.subscribe("filtering", func(ctx context.Context, p *feed.Page) error {
 			if p.Tenant != tenant {
 				return nil
 			}
 			for _, e := range p.Events {
-				if e.Seq > 1 && kinds[e.Seq-2] == lone && len(p.Events) > 1 {
+				if e.Seq > 1 && kinds[e.Seq-2] == single && len(p.Events) > 1 {
 					return errBad
 				}
 			}
 			return s.handle(ctx, p)
 		})
 		head := int64(len(kinds) + 1)
-		replica.wantsReached(tenant, head, "choosy")
+		replica.wantsReached(tenant, head, "filtering")
 		until(t, f.engine, `select seq = $2 and complete and failures = 0 from checkpoints where tenant_id = $1`, tenant.UUID(), head)
 		replica.close()
 		s.mu.Lock()
@@ -117,31 +117,31 @@ func TestIgnoredEvents(t *testing.T) {
 // its own seq, and not what was ignored before it.
 func TestStandsStillAfterIgnoredEvents(t *testing.T) {
 	t.Parallel()
-	for _, kind := range []string{damaged, lone, archived, newer} {
+	for _, kind := range []string{damaged, single, archived, newer} {
 		for _, size := range []int{1, 4, 100} {
 			t.Run(kind, func(t *testing.T) {
 				t.Parallel()
 				f := newFixture(t)
-				f.laterThanLogs("choosy")
+				f.laterThanLogs("filtering")
 				tenant := f.tenant()
 				kinds := slices.Concat([]string{wanted, ignored, wanted}, slices.Repeat([]string{ignored, broken}, 5), []string{kind, ignored, wanted})
-				want := f.kinds(tenant, "choosy", kinds)
+				want := f.kinds(tenant, "filtering", kinds)
 				bad := int64(len(kinds) - 1)
-				cfg := choosy()
+				cfg := filtering()
 				cfg.PageSize = size
 				r, s := f.replica(cfg), &seen{bad: tenant, at: bad}
-				r.subscribe("choosy", s.handle)
-				r.wantsReached(tenant, bad-1, "choosy")
+				r.subscribe("filtering", s.handle)
+				r.wantsReached(tenant, bad-1, "filtering")
 				if kind == archived || kind == newer {
 					for range 3 { // several sweeps find it again
 						well := f.tenant()
-						r.wantsReached(well, f.grow(r.store, well, 1), "choosy")
+						r.wantsReached(well, f.grow(r.store, well, 1), "filtering")
 					}
-					f.wantsUntroubled("choosy", tenant, bad-1)
+					f.wantsUntroubled("filtering", tenant, bad-1)
 					if n := r.wantsSaid("left to a newer version", 1); n != 1 {
 						t.Errorf("it was said %d times:\n%s", n, r.warnings.String())
 					}
-				} else if c := f.parked("choosy", tenant, 1); c.Seq != bad-1 {
+				} else if c := f.parked("filtering", tenant, 1); c.Seq != bad-1 {
 					t.Errorf("it is parked after %d, want %d", c.Seq, bad-1)
 				}
 				s.wants(t, tenant, []int64{1, 2, 4})
@@ -149,12 +149,12 @@ func TestStandsStillAfterIgnoredEvents(t *testing.T) {
 				if kind != damaged {
 					return
 				}
-				skip, err := feed.NewParking(f.engine).Skip(t.Context(), tenant, "choosy",
+				skip, err := feed.NewParking(f.engine).Skip(t.Context(), tenant, "filtering",
 					func(_ context.Context, p feed.Parked) (int64, error) { return 1000, nil })
 				if err != nil || skip.Seq != bad {
 					t.Fatalf("skipped %d, want %d: %v", skip.Seq, bad, err)
 				}
-				r.wantsReached(tenant, bad+2, "choosy")
+				r.wantsReached(tenant, bad+2, "filtering")
 				s.wants(t, tenant, want)
 			})
 		}
@@ -166,19 +166,19 @@ func TestHandlerLeavesToNewerAfterIgnoredEvents(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	tenant := f.tenant()
-	s, r := &seen{}, f.replica(choosy())
-	r.subscribe("choosy", func(ctx context.Context, p *feed.Page) error {
+	s, r := &seen{}, f.replica(filtering())
+	r.subscribe("filtering", func(ctx context.Context, p *feed.Page) error {
 		if p.Tenant == tenant && slices.ContainsFunc(p.Events, func(e domain.Recorded) bool { return e.Seq == 4 }) {
 			return domain.ErrUnknownEvent
 		}
 		return s.handle(ctx, p)
 	})
-	r.wantsReached(tenant, 1, "choosy")
-	f.kinds(tenant, "choosy", []string{ignored, ignored, lone})
-	r.wantsReached(tenant, 3, "choosy")
+	r.wantsReached(tenant, 1, "filtering")
+	f.kinds(tenant, "filtering", []string{ignored, ignored, single})
+	r.wantsReached(tenant, 3, "filtering")
 	well := f.tenant()
-	r.wantsReached(well, f.grow(r.store, well, 1), "choosy")
-	f.wantsUntroubled("choosy", tenant, 3)
+	r.wantsReached(well, f.grow(r.store, well, 1), "filtering")
+	f.wantsUntroubled("filtering", tenant, 3)
 	s.wants(t, tenant, []int64{1})
 }
 
@@ -188,10 +188,10 @@ func TestIgnoredEventsFromMemory(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	tenant := f.tenant()
-	cfg, reg := choosy(), prometheus.NewRegistry()
+	cfg, reg := filtering(), prometheus.NewRegistry()
 	cfg.Metrics = reg
 	s, r := &seen{}, f.replica(cfg)
-	r.subscribe("choosy", s.handle)
+	r.subscribe("filtering", s.handle)
 	want := []int64{1}
 	var head int64
 	for range 10 {
@@ -200,21 +200,21 @@ func TestIgnoredEventsFromMemory(t *testing.T) {
 		head = f.append(r.store, commit(t, p)).Seq(tenant)
 		want = append(want, head-3, head-2)
 	}
-	r.wantsReached(tenant, head, "choosy")
+	r.wantsReached(tenant, head, "filtering")
 	until(t, f.engine, `select seq = $2 from checkpoints where tenant_id = $1`, tenant.UUID(), head)
 	s.wants(t, tenant, want)
-	untilMeasured(t, reg, func(m map[string]float64) bool { return m["docket_feed_events_total choosy"] >= float64(head) })
+	untilMeasured(t, reg, func(m map[string]float64) bool { return m["docket_feed_events_total filtering"] >= float64(head) })
 	r.close() // which ends what isn't counted yet
-	wantsMeasured(t, reg, map[string]float64{"docket_feed_events_total choosy": float64(head), "docket_feed_failures_total choosy": 0})
+	wantsMeasured(t, reg, map[string]float64{"docket_feed_events_total filtering": float64(head), "docket_feed_failures_total filtering": 0})
 }
 
-// A build makes nothing of what it is told to ignore, as the live subscription.
+// A build ignores the types in Ignore, as the live subscription does.
 func TestBuildIgnores(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	tenant := f.tenant()
-	want := f.kinds(tenant, "choosy", []string{wanted, broken, broken, ignored, left, wanted, broken, broken, broken, broken})
-	build, err := startBuild(t.Context(), f.engine, tenant, "choosy", 1)
+	want := f.kinds(tenant, "filtering", []string{wanted, broken, broken, ignored, left, wanted, broken, broken, broken, broken})
+	build, err := startBuild(t.Context(), f.engine, tenant, "filtering", 1)
 	if err != nil {
 		t.Fatal(err)
 	}

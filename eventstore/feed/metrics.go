@@ -21,7 +21,7 @@ type feedMetrics struct {
 	behind, behindTenants, parked    *prometheus.GaugeVec
 }
 
-// newFeedMetrics makes a Feed's metrics; registered nowhere where r is nil.
+// newFeedMetrics makes a Feed's metrics. With a nil r they aren't registered.
 func newFeedMetrics(r prometheus.Registerer) *feedMetrics {
 	var (
 		by    = []string{"subscription"}
@@ -67,14 +67,14 @@ func (m *feedMetrics) of(subscription string) *subscriptionMetrics {
 	}
 }
 
-// handled notes a page that is committed now, and how many events of the log it went
-// past.
+// handled counts a page that is committed now, and the events of the log by which it
+// advanced the checkpoint.
 func (m *subscriptionMetrics) handled(p *Page, events int64) {
 	m.pages.Inc()
 	m.events.Add(float64(events))
 	m.page.Observe(time.Since(p.begun).Seconds())
 	if len(p.Events) == 0 {
-		return // nobody waited for what isn't read
+		return // the lag is that of events in pages only
 	}
 	// The event's clock is Postgres's: between machines it may be ahead of ours.
 	m.lag.Observe(max(0, time.Since(p.Events[0].At).Seconds()))

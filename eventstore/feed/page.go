@@ -13,9 +13,9 @@ import (
 )
 
 // Page is what a message of the feed carries: some of a tenant's events, in order, and
-// the transaction in which the checkpoint advances. Between two pages and between two
-// events of one there is nothing but what the subscription ignores (Interest) or an
-// operator had it leave out (Parking).
+// the transaction in which the checkpoint advances. Between two pages, and between two
+// events of one, are only events that the subscription ignores (Interest) or that an
+// operator skipped (Parking).
 type Page struct {
 	Subscription string
 	Tenant       domain.TenantID
@@ -34,22 +34,22 @@ type Page struct {
 	failure error
 }
 
-// Queue has a statement carried out in Tx when the handler has acked, by the round trip
-// that advances the checkpoint: within what is left of the Feed's Timeout. If it fails, so
-// has the page; of a page that is nacked nothing is carried out.
+// Queue adds a statement that runs in Tx once the handler has acked, in the round trip that
+// advances the checkpoint and within the rest of the Feed's Timeout. If it fails, the page
+// has failed. A page that is nacked runs none of its statements.
 func (p *Page) Queue(sql string, args ...any) { p.queued.Queue(sql, args...) }
 
-// Flush carries out what is queued. Feeds and builds do it for their handlers.
+// Flush runs the queued statements. Feeds and builds call it for their handlers.
 func (p *Page) Flush(ctx context.Context) error {
 	b := p.queued
 	p.queued = pgx.Batch{}
 	return p.Tx.SendBatch(ctx, &b).Close()
 }
 
-// errPanicked says that there was a panic where nobody else recovers.
+// errPanicked says that the feed recovered from a panic.
 var errPanicked = errors.New("panic")
 
-// carryOut is Flush that survives values which panic when they are encoded.
+// carryOut is Flush with an error instead of a panic, where a value panics when it is encoded.
 func (p *Page) carryOut(ctx context.Context) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -83,8 +83,8 @@ func HandleGroup(do func(context.Context, []*Page) error) message.NoPublishHandl
 	return Handle(func(ctx context.Context, p *Page) error { return do(ctx, p.members) })
 }
 
-// Handle makes a Watermill handler of a function of pages. What it returns as
-// an error, or panics with, is recorded with the checkpoint.
+// Handle makes a Watermill handler of a function of pages. The function's error, or the
+// value of its panic, is recorded at the checkpoint.
 func Handle(do func(context.Context, *Page) error) message.NoPublishHandlerFunc {
 	return func(m *message.Message) error {
 		p, err := PageOf(m)

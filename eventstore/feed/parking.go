@@ -12,24 +12,25 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Parked is a subscription of a tenant that stands still before an event which it
+// Parked is a subscription of a tenant that has stopped before an event which it
 // can't handle.
 type Parked struct {
 	Tenant       domain.TenantID
 	Subscription string
 	// Seq is the event's.
 	Seq int64
-	// Attempts is how often it has failed in a row, pages with it among others included.
+	// Attempts is how often it has failed in a row, pages with other events included.
 	Attempts int
-	// Since is when it failed first; zero where that was before it was noted.
+	// Since is when it failed first; zero where that wasn't recorded.
 	Since time.Time
-	// RetryAt is when it is tried again; past while a try is under way or nobody runs.
+	// RetryAt is when it is tried again. It is in the past during a try, or if no replica
+	// runs the subscription.
 	RetryAt time.Time
 	// Error is why it failed last.
 	Error string
 }
 
-// NotParkedError says that a subscription of a tenant doesn't stand still.
+// NotParkedError says that a subscription of a tenant isn't parked.
 type NotParkedError struct {
 	Tenant       domain.TenantID
 	Subscription string
@@ -44,19 +45,18 @@ func (e *NotParkedError) Error() string {
 //	lock the checkpoint ─▶ is it parked? ─▶ record: an event of the tenant's log
 //	     ─▶ skips row, checkpoint ─▶ commit, NOTIFY
 //
-// The event is appended first, by the caller, in a transaction of its own: what
-// happens is never without its record. Should the rest be lost, nothing was skipped,
-// the subscription is still parked, and the same again finishes it: record finds the
-// event, and appends none.
+// The caller appends the event first, in a transaction of its own, so that no action is
+// without its record. If the rest is lost, the subscription is still parked and nothing is
+// skipped. The same call again finishes it: record finds the event and appends none.
 type Parking struct{ engine *pgxpool.Pool }
 
 // NewParking makes a Parking over a pool of the engine role that has at least one
-// connection more than record needs; it stays the caller's to close.
+// connection more than record needs. The caller closes the pool.
 func NewParking(engine *pgxpool.Pool) *Parking { return &Parking{engine} }
 
-// Skip has a parked subscription leave out the event before which it stands, live
-// and in every rebuild from now on. record appends who does it and why, and returns
-// the seq of that event. Servers go on at once.
+// Skip makes a parked subscription leave out the event at which it stopped, live and in
+// every later rebuild. record appends an event with the operator and the reason, and
+// returns its seq. Servers continue at once.
 //
 // Errors: *NotParkedError; *BuildRunningError where the subscription is being
 // rebuilt in the tenant, as the new rows may have the event; what record returns.
@@ -80,8 +80,8 @@ func (p *Parking) Skip(ctx context.Context, t domain.TenantID, subscription stri
 	})
 }
 
-// Resume has a parked subscription try its event again at once, and counts its
-// failures anew. record appends who does it and why.
+// Resume makes a parked subscription retry its event at once, and resets its failures.
+// record appends an event with the operator and the reason.
 //
 // Errors: *NotParkedError; what record returns.
 func (p *Parking) Resume(ctx context.Context, t domain.TenantID, subscription string, record func(context.Context, Parked) (int64, error)) (Parked, error) {
@@ -99,21 +99,21 @@ where c.tenant_id = $2 and c.subscription = $1
   and c.retry_at is not null
 for no key update`
 
-// unparkSQL has a parked subscription ($1) of a tenant ($2) go on, its failures forgotten.
+// unparkSQL resumes a parked subscription ($1) of a tenant ($2) and resets its failures.
 const unparkSQL = `update checkpoints set failures = 0, retry_at = null, failed_at = null, error = null
 where tenant_id = $2 and subscription = $1 and retry_at is not null`
 
-// skipSQL notes that in a tenant ($1) a subscription ($2) leaves out an event ($3),
-// and which event says so ($4).
+// skipSQL records that in a tenant ($1) a subscription ($2) leaves out an event ($3), and
+// the seq of the event that records it ($4).
 const skipSQL = `insert into skips (tenant_id, subscription, seq, recorded) values ($1, $2, $3, $4) on conflict do nothing`
 
-// abandonBuildsSQL keeps builds of a subscription ($2) in a tenant ($1) that were
-// broken off from being gone on with: they may have folded what is skipped now.
+// abandonBuildsSQL keeps interrupted builds of a subscription ($2) in a tenant ($1) from
+// being resumed: they may have folded an event that is skipped now.
 const abandonBuildsSQL = `update checkpoints set fold_version = null where tenant_id = $1 and subscription = $2
   and generation > coalesce((select g.current from generations g where g.tenant_id = $1 and g.subscription = $2), 1)`
 
-// unpark does something to a parked subscription under its checkpoint's lock, lets
-// it go on and tells the servers. It waits for a try that is under way.
+// unpark calls do under the lock of a parked subscription's checkpoint, then resumes the
+// subscription and notifies the servers. It waits for a try that is under way.
 func (p *Parking) unpark(ctx context.Context, t domain.TenantID, subscription string, do func(pgx.Tx, Parked) error) (Parked, error) {
 	parked := Parked{Tenant: t, Subscription: subscription}
 	err := pgx.BeginFunc(ctx, p.engine, func(tx pgx.Tx) error {
@@ -136,7 +136,7 @@ func (p *Parking) unpark(ctx context.Context, t domain.TenantID, subscription st
 		}
 		b := &pgx.Batch{}
 		b.Queue(unparkSQL, subscription, t.UUID())
-		b.Queue(notifySQL, wakeUpChannel, "operator "+t.String()) // who sweeps finds it too
+		b.Queue(notifySQL, wakeUpChannel, "operator "+t.String()) // the sweep finds it too
 		return tx.SendBatch(ctx, b).Close()
 	})
 	return parked, err

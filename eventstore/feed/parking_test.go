@@ -81,7 +81,7 @@ func TestSkip(t *testing.T) {
 	r.subscribe("b", b.handle)
 	f.parked("a", sick, 1)
 
-	// A build that has gone past the event is never gone on with.
+	// A build that has folded the event is never resumed.
 	early, err := startBuild(t.Context(), f.engine, sick, "a", 1)
 	if err != nil {
 		t.Fatal(err)

@@ -8,43 +8,43 @@ import (
 	"docket/domain"
 )
 
-// news is the set of tenants whose logs a subscription has yet to look at. It
-// is kept in memory and may be lost: the sweep finds what it forgot.
+// pendingTenants is the set of tenants whose logs a subscription has yet to look at. It
+// is kept in memory and may be lost: the sweep marks lost tenants again.
 //
-// A tenant that is being handled stays out of other workers' hands; marked
-// again meanwhile, it comes back when its worker is done.
+// Only one worker handles a tenant at a time. A tenant that is marked meanwhile is queued
+// again when its worker is done.
 type pendingTenants struct {
 	mu     sync.Mutex
 	marked map[domain.TenantID]struct{}
-	// queue has the marked ones that nobody handles, in order of marking; and places that
-	// a hold made void.
+	// queue has the marked tenants that no worker handles, in order of marking, and void
+	// entries left over from hold.
 	queue []domain.TenantID
 	busy  map[domain.TenantID]struct{}
-	// due are those of which more is known than that this replica has appended to
-	// them: only a look at the log will do.
+	// due are the tenants whose log must be read: they were marked for another reason than
+	// this replica's own append.
 	due map[domain.TenantID]struct{}
-	// behind are those whose checkpoint was left behind for a while (skip).
-	behind map[domain.TenantID]struct{}
-	// sick is, of those of which something can't be read, how often that was found.
+	// deferred are the tenants whose checkpoint stays behind for a while (worker.idle).
+	deferred map[domain.TenantID]struct{}
+	// failing is, for tenants with unreadable data, how often reading has failed.
 	failing map[domain.TenantID]int
 	signal  chan struct{}
 }
 
 func newPendingTenants() *pendingTenants {
 	return &pendingTenants{
-		marked:  map[domain.TenantID]struct{}{},
-		busy:    map[domain.TenantID]struct{}{},
-		due:     map[domain.TenantID]struct{}{},
-		behind:  map[domain.TenantID]struct{}{},
-		failing: map[domain.TenantID]int{},
-		signal:  make(chan struct{}, 1),
+		marked:   map[domain.TenantID]struct{}{},
+		busy:     map[domain.TenantID]struct{}{},
+		due:      map[domain.TenantID]struct{}{},
+		deferred: map[domain.TenantID]struct{}{},
+		failing:  map[domain.TenantID]int{},
+		signal:   make(chan struct{}, 1),
 	}
 }
 
-// mark says that a tenant's log may have grown.
+// mark makes tenants pending, as their logs may have grown.
 func (n *pendingTenants) mark(tenants ...domain.TenantID) { n.put(tenants, true) }
 
-// hint is mark for what this replica has appended, all of which the tail has.
+// hint is mark for this replica's own appends, which the recent-events cache has.
 func (n *pendingTenants) hint(tenants ...domain.TenantID) { n.put(tenants, false) }
 
 func (n *pendingTenants) put(tenants []domain.TenantID, due bool) {
@@ -65,8 +65,8 @@ func (n *pendingTenants) put(tenants []domain.TenantID, due bool) {
 	n.wake()
 }
 
-// next waits for a marked tenant that nobody handles and makes it the caller's,
-// who must call done. ok is false when ctx ended.
+// next waits for a marked tenant that no worker handles, and hands it to the caller. The
+// caller must call done. ok is false when ctx ended.
 func (n *pendingTenants) next(ctx context.Context) (t domain.TenantID, due, ok bool) {
 	for {
 		n.mu.Lock()
@@ -94,7 +94,7 @@ func (n *pendingTenants) next(ctx context.Context) (t domain.TenantID, due, ok b
 	}
 }
 
-// hold makes a tenant the caller's, who must call done; false where somebody handles it.
+// hold hands a tenant to the caller, who must call done. It is false if a worker handles it.
 func (n *pendingTenants) hold(t domain.TenantID) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -105,7 +105,7 @@ func (n *pendingTenants) hold(t domain.TenantID) bool {
 	return true
 }
 
-// done gives a tenant back; again keeps it marked, behind all others.
+// done gives a tenant back; again marks it, at the end of the queue.
 func (n *pendingTenants) done(t domain.TenantID, again bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -119,8 +119,8 @@ func (n *pendingTenants) done(t domain.TenantID, again bool) {
 	n.wake()
 }
 
-// wake lets one waiter look; it passes the signal on while there is more. The
-// caller holds mu.
+// wake signals one waiting next; each next signals another one while the queue has more.
+// The caller holds mu.
 func (n *pendingTenants) wake() {
 	if len(n.queue) == 0 {
 		return
@@ -131,8 +131,8 @@ func (n *pendingTenants) wake() {
 	}
 }
 
-// take is next and done in one, without waiting; ok is false if none is marked. It is for
-// news of which nobody holds a tenant.
+// take is next and done in one, without waiting; ok is false if none is marked. Only for a
+// set without hold.
 func (n *pendingTenants) take() (t domain.TenantID, ok bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -145,27 +145,28 @@ func (n *pendingTenants) take() (t domain.TenantID, ok bool) {
 	return t, true
 }
 
-// fallBehind notes that a tenant's checkpoint is left behind; false if it was
-// already. catchUp marks the tenant, so that the checkpoint follows.
-func (n *pendingTenants) fallBehind(t domain.TenantID) bool {
+// deferCheckpoint records that a tenant's checkpoint stays behind for a while; it is false
+// if that is recorded already. resumeCheckpoint ends it and marks the tenant, so that a
+// page moves the checkpoint.
+func (n *pendingTenants) deferCheckpoint(t domain.TenantID) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if _, ok := n.behind[t]; ok {
+	if _, ok := n.deferred[t]; ok {
 		return false
 	}
-	n.behind[t] = struct{}{}
+	n.deferred[t] = struct{}{}
 	return true
 }
 
-func (n *pendingTenants) catchUp(t domain.TenantID) {
+func (n *pendingTenants) resumeCheckpoint(t domain.TenantID) {
 	n.mu.Lock()
-	delete(n.behind, t)
+	delete(n.deferred, t)
 	n.mu.Unlock()
 	n.mark(t)
 }
 
-// markFailing notes that something of a tenant can't be read, and says how long it is to be
-// left alone.
+// markFailing counts a failure to read a tenant's data, and returns the pause before the
+// next try.
 func (n *pendingTenants) markFailing(t domain.TenantID) time.Duration {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -173,7 +174,7 @@ func (n *pendingTenants) markFailing(t domain.TenantID) time.Duration {
 	return min(troubleMost<<min(n.failing[t]-1, 10), failingMost)
 }
 
-// markHealthy notes that all of a tenant could be read.
+// markHealthy resets the failures of a tenant whose data could be read.
 func (n *pendingTenants) markHealthy(t domain.TenantID) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

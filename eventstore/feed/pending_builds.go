@@ -16,11 +16,11 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// ErrNotNeeded says that the live generation is complete, and filled by the fold
-// version that asks to build or by a newer one.
+// ErrNotNeeded says that the live generation is complete, and that the caller's fold
+// version or a newer one fills it.
 var ErrNotNeeded = errors.New("the live generation needs no build")
 
-// PendingBuild is a subscription of a tenant whose live generation is to be built anew.
+// PendingBuild is a subscription of a tenant whose live generation has to be rebuilt.
 type PendingBuild struct {
 	Tenant       domain.TenantID
 	Subscription string
@@ -29,11 +29,11 @@ type PendingBuild struct {
 }
 
 // pendingBuildsSQL finds, of some subscriptions ($1) with the versions of their folds ($2),
-// the tenants whose live generation an older version fills, or which was never
-// complete and lacks so many events ($3).
+// the tenants whose live generation is outdated, or was never complete and lacks at least
+// so many events ($3).
 const pendingBuildsSQL = pendingBuildsSelectSQL + `cross join tenant_logs t` + pendingBuildsJoinSQL
 
-// pendingBuildsSomeSQL is pendingBuildsSQL for some tenants ($4), whose rows alone it looks at.
+// pendingBuildsSomeSQL is pendingBuildsSQL for some tenants ($4). It reads only their rows.
 const pendingBuildsSomeSQL = pendingBuildsSelectSQL + `cross join unnest($4::uuid[]) as t (tenant_id)` + pendingBuildsJoinSQL
 
 const pendingBuildsSelectSQL = `select t.tenant_id, m.name,
@@ -51,10 +51,9 @@ where live.version < m.version
       and s.since > (select e.occurred_at from events e where e.tenant_id = t.tenant_id and e.seq = 1)))
     and coalesce((select e.seq from events e where e.tenant_id = t.tenant_id order by e.seq desc limit 1), 0) - coalesce(c.seq, 0) >= $3`
 
-// PendingBuilds are what somebody has to build who has these versions of subscriptions'
-// folds, the shortest logs first, those of one tenant together. It looks at all
-// checkpoints, with the engine role, and reads no log. Tenants of which that can't be read
-// are left out.
+// PendingBuilds lists the builds that are needed for these fold versions of subscriptions,
+// the shortest logs first and those of one tenant together. It reads all checkpoints, with
+// the engine role, and no log. It leaves out tenants with unreadable data.
 func PendingBuilds(ctx context.Context, engine *pgxpool.Pool, foldVersions map[string]int) ([]PendingBuild, error) {
 	names := slices.Sorted(maps.Keys(foldVersions))
 	versions := make([]int32, len(names))
@@ -80,11 +79,11 @@ func PendingBuilds(ctx context.Context, engine *pgxpool.Pool, foldVersions map[s
 	if unreadable(err) {
 		var tenants []domain.TenantID
 		if tenants, err = Logs(ctx, engine); err == nil {
-			_, err = byHalves(tenants, func(some []domain.TenantID) error { return ask(pendingBuildsSomeSQL, names, versions, LongLog, some) })
+			_, err = bisect(tenants, func(some []domain.TenantID) error { return ask(pendingBuildsSomeSQL, names, versions, LongLog, some) })
 		}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("find what is to be built: %w", err)
+		return nil, fmt.Errorf("find pending builds: %w", err)
 	}
 	slices.SortFunc(needs, func(a, b PendingBuild) int {
 		return cmp.Or(cmp.Compare(a.Head, b.Head), bytes.Compare(a.Tenant[:], b.Tenant[:]), cmp.Compare(a.Subscription, b.Subscription))
@@ -92,7 +91,7 @@ func PendingBuilds(ctx context.Context, engine *pgxpool.Pool, foldVersions map[s
 	return needs, nil
 }
 
-// buildPendingSQL says whether the live generation of a subscription ($1) in a tenant ($2) is
+// buildPendingSQL reads whether the live generation of a subscription ($1) in a tenant ($2) is
 // older than a fold version ($3), or of that version and was never complete.
 const buildPendingSQL = `select case
     when c.tenant_id is null then not ` + followedSQL + `
@@ -101,8 +100,9 @@ const buildPendingSQL = `select case
 from (select coalesce((select g.current from generations g where g.tenant_id = $2 and g.subscription = $1), 1) as generation) live
 left join checkpoints c on c.tenant_id = $2 and c.subscription = $1 and c.generation = live.generation`
 
-// Supersede is Start for who builds only what PendingBuilds finds: nothing twice, and never an
-// older fold's rows over a newer one's. Once it has begun nobody else can flip.
+// Supersede is Start for a caller that builds only what PendingBuilds finds. It starts no
+// build that isn't needed any more, and none that would replace a newer fold's rows by an
+// older one's. Once it has begun no other process can switch.
 //
 // Errors: as Start, and ErrNotNeeded.
 func (b *Builds) Supersede(ctx context.Context, subscription string, foldVersion int) (*Build, error) {

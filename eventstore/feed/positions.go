@@ -14,12 +14,11 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// positionsKept is how many positions are remembered; what is forgotten is
-// looked up.
+// positionsKept is the most positions in memory; others are looked up.
 const positionsKept = 100_000
 
-// lookEvery is the pause between two looks at a tenant's checkpoints while
-// somebody waits for it.
+// lookEvery is the polling interval of a tenant's checkpoints while a request waits for
+// it.
 const lookEvery = 5 * time.Millisecond
 
 // lookTimeout bounds one look.
@@ -30,17 +29,17 @@ const positionsSQL = `select c.subscription, c.seq from checkpoints c
 left join generations g on g.tenant_id = c.tenant_id and g.subscription = c.subscription
 where c.tenant_id = $1 and c.generation = coalesce(g.current, 1)`
 
-// Positions lets readers wait until a subscription has come to a seq. Pages that
-// this replica commits are known at once; for those of others, all who wait for
-// one tenant share one look at its checkpoints every few milliseconds, and hold
-// no connection in between.
+// Positions lets readers wait until a subscription has reached a seq. It knows of pages
+// that this replica commits at once. For those of others, all waiting requests of one
+// tenant share one look at its checkpoints every few milliseconds, and hold no connection
+// in between.
 type Positions struct {
 	pool *pgxpool.Pool
 
-	mu      sync.Mutex
-	known   *lru.Cache[place, int64]
-	whole   *lru.Cache[place, struct{}] // what BuildComplete has found so
-	waiting map[domain.TenantID]*waiters
+	mu       sync.Mutex
+	known    *lru.Cache[place, int64]
+	complete *lru.Cache[place, struct{}] // places whose build BuildComplete has found complete
+	waiting  map[domain.TenantID]*waiters
 }
 
 type place struct {
@@ -48,8 +47,8 @@ type place struct {
 	subscription string
 }
 
-// waiters are those who wait for one tenant. changed is closed and replaced
-// whenever something became known.
+// waiters are the requests that wait for one tenant. changed is closed and replaced
+// whenever a subscription has advanced.
 type waiters struct {
 	count   int
 	changed chan struct{}
@@ -62,15 +61,15 @@ func NewPositions(api *pgxpool.Pool) *Positions {
 	if err != nil {
 		panic(err) // only for a size that isn't positive
 	}
-	whole, err := lru.New[place, struct{}](positionsKept)
+	complete, err := lru.New[place, struct{}](positionsKept)
 	if err != nil {
 		panic(err) // as before
 	}
-	return &Positions{pool: api, known: known, whole: whole, waiting: map[domain.TenantID]*waiters{}}
+	return &Positions{pool: api, known: known, complete: complete, waiting: map[domain.TenantID]*waiters{}}
 }
 
-// Await waits until each of the subscriptions has come to seq in the tenant's
-// log. It is false when ctx ended before that.
+// Await waits until each of the subscriptions has reached seq in the tenant's log. It is
+// false when ctx ended before that.
 func (p *Positions) Await(ctx context.Context, t domain.TenantID, seq int64, subscriptions ...string) bool {
 	p.mu.Lock()
 	if p.reached(t, seq, subscriptions) {
@@ -102,8 +101,8 @@ func (p *Positions) Await(ctx context.Context, t domain.TenantID, seq int64, sub
 	}
 }
 
-// Reached reports whether each of the subscriptions is known here to have come to
-// seq, without asking or waiting.
+// Reached reports whether each of the subscriptions is known here to have reached seq. It
+// doesn't query or wait.
 func (p *Positions) Reached(t domain.TenantID, seq int64, subscriptions ...string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -142,7 +141,7 @@ func (p *Positions) at(t domain.TenantID, subscription string) (seq int64, ok bo
 	return p.known.Get(place{t, subscription})
 }
 
-// advanced tells what became known.
+// advanced records that a subscription has reached a seq, and wakes the waiting requests.
 func (p *Positions) advanced(t domain.TenantID, subscription string, seq int64) {
 	if p == nil {
 		return
@@ -159,7 +158,7 @@ func (p *Positions) advanced(t domain.TenantID, subscription string, seq int64) 
 	}
 }
 
-// drop forgets how far subscriptions of one tenant are; who waits looks it up.
+// drop forgets the positions of subscriptions in one tenant. Waiting requests look them up.
 func (p *Positions) drop(t domain.TenantID, subscriptions []string) {
 	if p == nil {
 		return
@@ -171,7 +170,7 @@ func (p *Positions) drop(t domain.TenantID, subscriptions []string) {
 	}
 }
 
-// forget drops what is known; who waits looks it up.
+// forget drops all positions. Waiting requests look them up.
 func (p *Positions) forget() {
 	if p == nil {
 		return
@@ -179,10 +178,10 @@ func (p *Positions) forget() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.known.Purge()
-	p.whole.Purge() // what made a model whole may have been lost too
+	p.complete.Purge() // the commit that completed a build may be lost too
 }
 
-// look reads a tenant's checkpoints until nobody waits for them.
+// look reads a tenant's checkpoints while a request waits for them.
 func (p *Positions) look(ctx context.Context, t domain.TenantID) {
 	for wait.Sleep(ctx, lookEvery) {
 		var positions map[string]int64
@@ -201,7 +200,7 @@ func (p *Positions) look(ctx context.Context, t domain.TenantID) {
 			return err
 		})
 		if err := p.send(ctx, b); err != nil {
-			continue // who waits has a deadline
+			continue // the waiting requests have deadlines
 		}
 		for subscription, seq := range positions {
 			p.advanced(t, subscription, seq)
@@ -209,7 +208,7 @@ func (p *Positions) look(ctx context.Context, t domain.TenantID) {
 	}
 }
 
-// send asks, and isn't cut short when the last who waited leaves: that would
+// send sends a query. It isn't cancelled when the last waiting request leaves: that would
 // cost the pool a connection each time.
 func (p *Positions) send(ctx context.Context, b *pgx.Batch) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTimeout)

@@ -33,8 +33,8 @@ func TestAwait(t *testing.T) {
 		on     []string
 	}{
 		"beyond the head":         {tenant, head + 1, []string{"mine"}},
-		"one of two isn't there":  {tenant, head, []string{"mine", "nobody's"}},
-		"nobody's":                {tenant, 1, []string{"nobody's"}},
+		"one of two isn't there":  {tenant, head, []string{"mine", "missing"}},
+		"missing":                 {tenant, 1, []string{"missing"}},
 		"another tenant":          {newID[domain.TenantID](t), 1, []string{"mine"}},
 		"beyond the head, theirs": {tenant, head + 1, []string{"theirs"}},
 	} {
@@ -45,7 +45,7 @@ func TestAwait(t *testing.T) {
 		cancel()
 	}
 	// Before the first event every reader is up to date.
-	if !here.positions.Await(t.Context(), newID[domain.TenantID](t), 0, "nobody's") {
+	if !here.positions.Await(t.Context(), newID[domain.TenantID](t), 0, "missing") {
 		t.Error("seq 0 wasn't reached")
 	}
 }
@@ -74,8 +74,8 @@ func TestAwaitReadsTheLiveGeneration(t *testing.T) {
 	}
 }
 
-// However many wait for one tenant, one connection is enough, and those who
-// leave early disturb nobody.
+// One connection is enough for any number of requests that wait for one tenant, and a
+// request that leaves early doesn't disturb the others.
 func TestManyWaitersShareOneLook(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

@@ -12,25 +12,24 @@ import (
 )
 
 const (
-	// farPages is how much of the log a page goes past at most, in PageSizes, where the
-	// tenant is far behind: four took a fifth less processor time than one. Folds get all
-	// of it, as they write a row once, however many of a page's events change it. Who
-	// has something to do for each event still gets one PageSize of them.
+	// farPages bounds how far a page of a tenant that is far behind advances, in PageSizes:
+	// four took a fifth less processor time than one. A fold gets all those events, as it
+	// writes a row once, however many of a page's events change it. Other handlers do work
+	// for each event, and get one PageSize of events.
 	farPages = 4
-	// pageBytes is how many bytes of stored events a page has before it gets no more
-	// statements.
+	// pageBytes is the size of stored events at which a page reads no further statement.
 	pageBytes = 4 << 20
-	// readBytes is how many bytes one statement's events have before the rest of them is
-	// thrown away unread. Events have up to MaxEventSize, and nobody knows before.
+	// readBytes is the size at which the rest of one statement's events is discarded. Events
+	// have up to MaxEventSize, and their size isn't known before they are read.
 	readBytes = 8 << 20
 )
 
 // pageSQL reads the first events ($6: how many) of a tenant ($1) after a seq ($2) up to
-// another ($3), but those of some types ($4), up to a schema version of each ($7), and
-// those that are skipped ($5).
+// another ($3). It leaves out events of some types ($4), up to a schema version of each
+// ($7), and skipped ones ($5).
 const pageSQL = `select ` + eventstore.Columns + pageFromSQL
 
-// pageNoMetaSQL is pageSQL for those who don't look at the events' Meta.
+// pageNoMetaSQL is pageSQL for subscriptions and builds that don't use the events' Meta.
 const pageNoMetaSQL = `select ` + eventstore.FoldColumns + pageFromSQL
 
 const pageFromSQL = ` from events
@@ -39,12 +38,12 @@ where tenant_id = $1 and seq > $2 and seq <= $3
   and seq <> all (coalesce($5::bigint[], '{}'))
 order by seq limit $6`
 
-// errDamaged says that an event's stored form makes no sense to any version.
+// errDamaged says that no version can read an event's stored form.
 var errDamaged = errors.New("damaged event")
 
-// furthest is the last seq that the page after a checkpoint may come to. Inside a page that
-// failed it is that of the next event, whether or not it is of interest: so the event after
-// a checkpoint that failed is the one that did, also where it can't even be read.
+// furthest is the last seq that the page after a checkpoint may reach. Inside a page that
+// failed it is that of the next event, whether or not the event is of interest. So the event
+// after a checkpoint with a failure is the failing one, even if it can't be read.
 func (w *worker) furthest(at checkpoint) int64 {
 	if at.seq < at.carefulTo {
 		return min(at.head, at.seq+1)
@@ -52,8 +51,8 @@ func (w *worker) furthest(at checkpoint) int64 {
 	return min(at.head, at.seq+int64(farPages*w.feed.cfg.PageSize))
 }
 
-// read is what follows a checkpoint, as readPage reads it: what the tail has of it, and
-// the rest from the log, to which other replicas may have added.
+// read reads the events after a checkpoint as readPage does. It takes them from the
+// recent-events cache first, and the rest from the log, as other replicas append to it too.
 func (w *worker) read(ctx context.Context, tx pgx.Tx, t domain.TenantID, at checkpoint) (Range, error) {
 	through, most := w.furthest(at), w.feed.cfg.PageSize
 	if w.interest.FoldVersion != 0 {
@@ -64,8 +63,8 @@ func (w *worker) read(ctx context.Context, tx pgx.Tx, t domain.TenantID, at chec
 		recent, _ := w.feed.recent.after(t, at.seq, min(most, int(through-at.seq)))
 		s.Events, s.Through = at.skipped.without(w.interest.of(recent)), at.seq+int64(len(recent))
 	}
-	s.Through = at.skipped.past(s.Through) // those may be unreadable
-	// In steps, as nobody knows how large the events are.
+	s.Through = at.skipped.past(s.Through) // skipped events may be unreadable
+	// In steps, as the events' size isn't known before they are read.
 	var err error
 	for err == nil && s.Through < through && len(s.Events) < most && s.Bytes < pageBytes {
 		step := max(1, min(w.feed.cfg.PageSize, most-len(s.Events), pageBytes/max(1, w.eventBytes)))
@@ -85,12 +84,13 @@ type querier interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
-// readPage reads what of the log after a seq, and up to another that is in it, is of
-// interest and not skipped: the first such events, limit at most, or fewer where they have
-// readBytes. The stretch ends with the last of them, or where there are no more, where it
-// was to end; and in any case before the first that can't be read: one that this version
-// doesn't know (domain.ErrUnknownEvent) or a damaged one (errDamaged). Then the error comes
-// beside it.
+// readPage reads the first events after a seq, up to another one in the log, that are of
+// interest and not skipped: limit at most, or fewer where they have readBytes. The range
+// ends with the last of them, or at through if there are no more.
+//
+// It always ends before the first event that can't be read, and comes with an error then:
+// domain.ErrUnknownEvent for an event that this version doesn't know, errDamaged for a
+// damaged one.
 func readPage(ctx context.Context, q querier, t domain.TenantID, after, through int64, limit int, of Interest, but skipped) (Range, error) {
 	s := Range{After: after, Through: after}
 	sql := pageSQL
@@ -117,7 +117,7 @@ func readPage(ctx context.Context, q querier, t domain.TenantID, after, through 
 		}
 		events = append(events, r)
 	}
-	rows.Close() // what comes after readBytes may fail as well, and the transaction with it
+	rows.Close() // the rows after readBytes may fail as well, and the transaction with them
 	if err := rows.Err(); err != nil {
 		return s, fmt.Errorf("read page: %w", err)
 	}

@@ -8,21 +8,20 @@ import (
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
 
-// Bounds of the tail, in bytes of the events' JSON; what is made of it takes a few
-// times as much. recentEvents bounds a tenant's run of small ones.
+// Bounds of the recent-events cache, in bytes of the events' JSON; the decoded events take
+// a few times as much memory. recentEvents bounds a tenant's run of small ones.
 const (
 	recentBytes       = 8 << 20
 	recentBytesTenant = 1 << 20
 	recentEvents      = 1_024
 )
 
-// tail keeps the newest events that this replica has appended, as they were
-// appended. The subscriptions here, all of which want them at once, take them from
-// it instead of reading and decoding each of them once more.
+// recent is the recent-events cache: the newest events that this replica has appended. The
+// subscriptions here take them from it instead of reading and decoding each of them again.
 //
-// It is a cache of rows that never change: what isn't in it is read. Of each tenant
-// it holds one run without gaps; where another replica appended in between, the run
-// begins anew.
+// Rows of events never change, so an entry never becomes stale. Events that aren't in the
+// cache are read from the log. The cache has one run without gaps of each tenant; if another
+// replica appends in between, a new run begins.
 type recent struct {
 	mu    sync.Mutex
 	runs  *simplelru.LRU[domain.TenantID, *recentRun]
@@ -34,7 +33,7 @@ type recentRun struct {
 	events []domain.Recorded
 	sizes  []int // of each, in bytes
 	bytes  int
-	told   int64 // the highest seq that was put here, also if it is here no more
+	newest int64 // the highest seq that was ever put here, even if the run lacks it
 }
 
 func newRecent() *recent {
@@ -47,7 +46,7 @@ func newRecent() *recent {
 	return t
 }
 
-// add takes in what was committed. Calls may come in another order than the logs'.
+// add caches committed events. Calls may come in another order than the logs'.
 func (t *recent) add(events []domain.Recorded, sizes []int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -66,16 +65,16 @@ func (t *recent) put(e domain.Recorded, size int) {
 		t.runs.Add(e.Tenant, r)
 	}
 	t.bytes -= r.bytes
-	if e.Seq != r.told+1 {
-		late := e.Seq <= r.told
-		*r = recentRun{told: r.told}
-		// Told in the other order, as flights that share a log may be: the log goes on after
-		// e, which must not be taken for its end.
+	if e.Seq != r.newest+1 {
+		late := e.Seq <= r.newest
+		*r = recentRun{newest: r.newest}
+		// Batches that share a log may be added in the other order. The log has events after
+		// e, so e must not be taken for its end.
 		if late {
 			return
 		}
 	}
-	r.told = e.Seq
+	r.newest = e.Seq
 	r.events, r.sizes, r.bytes = append(r.events, e), append(r.sizes, size), r.bytes+size
 	if r.bytes > recentBytesTenant || len(r.events) > recentEvents {
 		r.drop((len(r.events) + 1) / 2)
@@ -83,14 +82,14 @@ func (t *recent) put(e domain.Recorded, size int) {
 	t.bytes += r.bytes
 }
 
-// forget lets go of everything.
+// forget empties the cache.
 func (t *recent) forget() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.runs.Purge()
 }
 
-// drop forgets the first n, and lets go of them.
+// drop removes the first n events and frees their memory.
 func (r *recentRun) drop(n int) {
 	for _, size := range r.sizes[:n] {
 		r.bytes -= size
@@ -99,8 +98,8 @@ func (r *recentRun) drop(n int) {
 	r.sizes = append([]int(nil), r.sizes[n:]...)
 }
 
-// after is up to limit of a tenant's events that follow a seq; ok is false where
-// the tail can't tell. They must not be changed.
+// after is up to limit of a tenant's events that follow a seq; ok is false if the cache
+// doesn't reach back to that seq or lacks it. The events must not be changed.
 func (t *recent) after(tenant domain.TenantID, seq int64, limit int) (events []domain.Recorded, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -201,7 +201,7 @@ where subscription = $1 and tenant_id = $2`, subscription, t.UUID())
 	return c
 }
 
-// wantsUntroubled fails if a checkpoint stands elsewhere or tells of a failure.
+// wantsUntroubled fails if a checkpoint is at another seq or has a failure.
 func (f *fixture) wantsUntroubled(subscription string, t domain.TenantID, seq int64) {
 	f.t.Helper()
 	if c := f.checkpoint(subscription, t); c.Seq != seq || c.Failures != 0 || c.RetryAt != nil || c.Error != nil {

@@ -6,8 +6,8 @@ import (
 	"docket/domain"
 )
 
-// skipped are the seqs, ascending, of the events after some place in a tenant's log
-// that a subscription leaves out because an operator said so (Parking.Skip).
+// skipped are the seqs, ascending, of the events after some seq of a tenant's log that a
+// subscription leaves out for an operator (Parking.Skip).
 type skipped []int64
 
 // past is the last of the skipped events that follow a seq without a gap; the seq
@@ -23,7 +23,7 @@ func (s skipped) past(seq int64) int64 {
 	return seq
 }
 
-// without leaves the skipped events out of some others, which aren't changed.
+// without returns the events that aren't skipped. It doesn't change its argument.
 func (s skipped) without(events []domain.Recorded) []domain.Recorded {
 	if len(s) == 0 {
 		return events

@@ -13,19 +13,19 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Status is how a subscription stands over all tenants.
+// Status is the state of a subscription over all tenants.
 type Status struct {
 	Subscription string
-	// Tenants is how many logs there are, the platform's too.
+	// Tenants is the number of logs, the platform's included.
 	Tenants int
-	// BehindTenants are those whose logs aren't read to the end, and Behind the events
-	// that are left in them.
+	// BehindTenants is the number of logs that aren't handled to the end, and Behind the
+	// number of events left in them.
 	BehindTenants int
 	Behind        int64
-	// Lag is the age of the oldest event that is left, by the database's clock; of one that
-	// can't even be read the time since that was found.
+	// Lag is the age of the oldest event left, by the database's clock. For an event that
+	// can't be read it is the time since it failed first.
 	Lag time.Duration
-	// Generations are those that are read, ascending.
+	// Generations are the live ones, ascending.
 	Generations []Generation
 	// Parked and Skips are in the order of the tenants' ids and of the events.
 	Parked []Parked
@@ -36,8 +36,8 @@ type Status struct {
 	FailedBuilds []FailedBuild
 }
 
-// FailedBuild is a generation that couldn't be built in the background. The old one is
-// read, and it is tried again.
+// FailedBuild is a generation whose build in the background failed. The old one stays live,
+// and the build is retried.
 type FailedBuild struct {
 	Tenant       domain.TenantID
 	Subscription string
@@ -45,14 +45,14 @@ type FailedBuild struct {
 	FoldVersion  int
 	// Seq is the last event folded, and Head the log's last.
 	Seq, Head int64
-	// Attempts are those that failed since Seq, the first of them at Since, and Error is why
-	// the last did.
+	// Attempts is the number of failures since Seq. Since is the time of the first one, and
+	// Error the reason of the last one.
 	Attempts int
 	Since    time.Time
 	Error    string
 }
 
-// RunningBuild is a generation that somebody builds.
+// RunningBuild is a generation that a process builds now.
 type RunningBuild struct {
 	Tenant       domain.TenantID
 	Subscription string
@@ -60,16 +60,16 @@ type RunningBuild struct {
 	FoldVersion  int
 	// Seq is the last event folded, and Head the log's last.
 	Seq, Head int64
-	// By is what who builds called itself, and Since when it began.
+	// By is the name of that process, and Since the time when it began.
 	By    string
 	Since time.Time
 }
 
-// Generation is one that is read in some tenants.
+// Generation is one that is live in some tenants.
 type Generation struct {
 	Number int
-	// FoldVersion is that of the fold which fills it, 1 for a subscription without folds;
-	// 0 where nothing does yet.
+	// FoldVersion is that of the fold which fills it: 1 for a subscription without folds, 0
+	// where there is no checkpoint yet.
 	FoldVersion int
 	Tenants     int
 }
@@ -79,17 +79,17 @@ type Skip struct {
 	Tenant       domain.TenantID
 	Subscription string
 	Seq          int64
-	// Recorded is the seq of the event that says so.
+	// Recorded is the seq of the event that records the skip.
 	Recorded int64
 	At       time.Time
-	// Operator and Reason are what that event says.
+	// Operator and Reason are those in that event.
 	Operator, Reason string
 }
 
-// statusSQL tells of each tenant how a subscription ($1) stands there: the
-// generation and what filled it, the events that are left, the age of the next of
-// them in seconds, and of a parked one since when, how often, until when and why. Where
-// events that failed aren't to be read ($2: they are), their age is the time since then.
+// statusSQL reads the state of a subscription ($1) in each tenant: the generation and its
+// fold version, the number of events left, and the age of the next one in seconds. For a
+// parked one it also reads the failures, the first failure, the retry time and the error.
+// Without $2 it doesn't read failed events; their age is then the time since they failed.
 const statusSQL = `select t.tenant_id, coalesce(g.current, 1), case when c.tenant_id is null then 0 else coalesce(c.fold_version, 1) end, coalesce(c.seq, 0),
   greatest(head.seq - coalesce(c.seq, 0), 0), coalesce(extract(epoch from clock_timestamp() - coalesce(next.occurred_at, c.failed_at)), 0)::float8,
   coalesce(c.failures, 0), c.failed_at, c.retry_at, coalesce(c.error, '')
@@ -102,16 +102,16 @@ cross join lateral (
 left join lateral (select e.occurred_at from events e where e.tenant_id = t.tenant_id and e.seq = head.next limit 1) next on true
 order by t.tenant_id`
 
-// skipsSQL lists what a subscription ($1) leaves out, with what the events say
-// which say so.
+// skipsSQL lists the events that a subscription ($1) leaves out, with the operator and the
+// reason from the events that record it.
 const skipsSQL = `select t.tenant_id, s.seq, s.recorded, s.skipped_at, coalesce(e.data ->> 'operator', ''), coalesce(e.data ->> 'reason', '')
 from tenant_logs t
 join skips s on s.tenant_id = t.tenant_id and s.subscription = $1
 left join events e on e.tenant_id = s.tenant_id and e.seq = s.recorded
 order by t.tenant_id, s.seq`
 
-// runningBuildsSQL lists the generations of a subscription ($1) above the live one that
-// somebody builds: who has begun one and holds the lock (guardSQL).
+// runningBuildsSQL lists the generations of a subscription ($1) above the live one that a
+// process has begun while the lock is held (guardSQL).
 const runningBuildsSQL = `select c.tenant_id, c.generation, coalesce(c.fold_version, 1), c.seq,
   coalesce((select e.seq from events e where e.tenant_id = c.tenant_id order by e.seq desc limit 1), 0),
   coalesce(c.built_by, ''), coalesce(c.built_since, c.advanced_at)
@@ -127,7 +127,7 @@ where exists (select from pg_locks l where l.locktype = 'advisory' and l.granted
 order by c.tenant_id`
 
 // failedBuildsSQL lists the builds of a subscription ($1) whose last try failed, without
-// those that are given up.
+// abandoned ones.
 const failedBuildsSQL = `select c.tenant_id, c.generation, c.fold_version, c.seq,
   coalesce((select e.seq from events e where e.tenant_id = c.tenant_id order by e.seq desc limit 1), 0),
   c.failures, c.failed_at, c.error
@@ -137,9 +137,9 @@ where c.error is not null and c.failed_at is not null and c.fold_version is not 
   and c.generation > coalesce((select g.current from generations g where g.tenant_id = c.tenant_id and g.subscription = $1), 1)
 order by t.tenant_id, c.generation`
 
-// StatusOf tells how a subscription stands, over all tenants, with the engine
-// role. It looks at each log's end and at each checkpoint, and reads no log. Only
-// what is parked, skipped or built is kept in memory.
+// StatusOf reads the Status of a subscription with the engine role. It looks at each log's
+// end and at each checkpoint, and reads no log. It keeps only parked tenants, skips and
+// builds in memory.
 func StatusOf(ctx context.Context, engine *pgxpool.Pool, subscription string) (Status, error) {
 	s := Status{Subscription: subscription}
 	err := s.ask(ctx, engine, true)
@@ -177,7 +177,7 @@ func StatusOf(ctx context.Context, engine *pgxpool.Pool, subscription string) (S
 	return s, nil
 }
 
-// listed is what a statement lists of a subscription.
+// listed runs a statement for a subscription and collects its rows.
 func listed[T any](ctx context.Context, engine *pgxpool.Pool, sql, subscription string, scan pgx.RowToFunc[T]) ([]T, error) {
 	rows, err := engine.Query(ctx, sql, subscription)
 	if err != nil {
@@ -186,7 +186,7 @@ func listed[T any](ctx context.Context, engine *pgxpool.Pool, sql, subscription 
 	return pgx.CollectRows(rows, scan)
 }
 
-// ask asks statusSQL, which looks at the events that failed or doesn't.
+// ask runs statusSQL, which reads failed events only if failed is true.
 func (s *Status) ask(ctx context.Context, engine *pgxpool.Pool, failed bool) error {
 	rows, err := engine.Query(ctx, statusSQL, s.Subscription, failed)
 	if err != nil {

@@ -12,13 +12,13 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// sweepSQL finds the tenants whose logs a subscription ($1) hasn't read to the
-// end: how many events are left, whether it is time to handle them (a failed
-// page waits) and they are for this fold version ($2, null for a subscription without
-// folds), and whether the next one has failed.
+// sweepSQL finds the tenants whose logs a subscription ($1) hasn't handled to the end. It
+// reads the number of events left, whether they are due, and whether the next one has
+// failed. They are due unless a failed page waits for its retry or another fold version
+// ($2, null for a subscription without folds) fills the rows.
 const sweepSQL = sweepSelectSQL + `from tenant_logs t` + sweepJoinSQL
 
-// sweepSomeSQL is sweepSQL for some tenants ($3), whose rows alone it looks at.
+// sweepSomeSQL is sweepSQL for some tenants ($3). It reads only their rows.
 const sweepSomeSQL = sweepSelectSQL + `from unnest($3::uuid[]) as t (tenant_id)` + sweepJoinSQL
 
 const sweepSelectSQL = `select t.tenant_id, head.seq - coalesce(c.seq, 0),
@@ -33,10 +33,10 @@ cross join lateral (
   select coalesce((select e.seq from events e where e.tenant_id = t.tenant_id order by e.seq desc limit 1), 0) as seq) head
 where head.seq > coalesce(c.seq, 0)`
 
-// logsSQL lists whose logs there are.
+// logsSQL lists the tenants that have logs.
 const logsSQL = `select tenant_id from tenant_logs order by tenant_id`
 
-// sweep compares heads with checkpoints, at once and then every so often.
+// sweep compares heads with checkpoints, at once and then once in each Config.Sweep.
 func (f *Feed) sweep(ctx context.Context, subscription string, m *subscriptionMetrics) {
 	for {
 		if err := f.sweepOnce(ctx, subscription, m); err != nil && ctx.Err() == nil {
@@ -63,15 +63,14 @@ func (f *Feed) sweepOnce(ctx context.Context, subscription string, m *subscripti
 	return nil
 }
 
-// sweepReadable is sweepLogs where something of a tenant, or of more, can't be read: it
-// finds what there is of the others. It has those tried as well, which tells of them in
-// the log.
+// sweepReadable is sweepLogs where some tenants' data can't be read: it sweeps the others.
+// It marks the unreadable ones as due too, so that their workers log the errors.
 func (f *Feed) sweepReadable(ctx context.Context, subscription string) (found swept, err error) {
 	tenants, err := Logs(ctx, f.cfg.Pool)
 	if err != nil {
 		return found, err
 	}
-	left, err := byHalves(tenants, func(some []domain.TenantID) error {
+	left, err := bisect(tenants, func(some []domain.TenantID) error {
 		more, err := f.sweepLogs(ctx, sweepSomeSQL, subscription, f.fold(subscription), some)
 		if err == nil {
 			found.add(more)
@@ -82,8 +81,8 @@ func (f *Feed) sweepReadable(ctx context.Context, subscription string) (found sw
 	return found, err
 }
 
-// swept is what a sweep has found: who is due, how many tenants have how many events left,
-// and in how many the next of them has failed.
+// swept is the result of a sweep: the tenants that are due, the number of tenants with
+// events left and of these events, and the number of tenants whose next event has failed.
 type swept struct {
 	due             []domain.TenantID
 	tenants, parked int
@@ -119,8 +118,8 @@ func (f *Feed) sweepLogs(ctx context.Context, sql string, args ...any) (found sw
 	return found, err
 }
 
-// Logs lists whose logs there are, in the order of their ids, which is that of their making.
-// The platform's is among them. It asks with the engine role.
+// Logs lists the tenants that have logs, the platform included. They are in the order of
+// their ids, which is that of their creation. It uses the engine role.
 func Logs(ctx context.Context, engine *pgxpool.Pool) ([]domain.TenantID, error) {
 	rows, err := engine.Query(ctx, logsSQL)
 	if err != nil {

@@ -13,12 +13,12 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// waitSQL says how long locks are waited for in this transaction ($1, milliseconds).
+// waitSQL sets how long this transaction waits for a lock ($1, milliseconds).
 const waitSQL = `select set_config('lock_timeout', $1, true)`
 
-// lockLiveSQL locks the live checkpoint of a subscription ($1) in a tenant ($2),
-// after the page that is being handled, and reads where it stands, its generation, and
-// which events after that are skipped.
+// lockLiveSQL locks the live checkpoint of a subscription ($1) in a tenant ($2), once the
+// current page is committed, and reads its seq, its generation, and the skipped events
+// after the seq.
 const lockLiveSQL = `select c.seq, c.generation, array(select s.seq from skips s
   where s.tenant_id = $2 and s.subscription = $1 and s.seq > c.seq order by s.seq)
 from checkpoints c
@@ -26,27 +26,27 @@ where c.tenant_id = $2 and c.subscription = $1
   and c.generation = coalesce((select g.current from generations g where g.tenant_id = $2 and g.subscription = $1), 1)
 for no key update of c`
 
-// switchSQL makes a generation ($3) of a subscription ($1) the one that is read in a tenant
-// ($2), and notes that there are rows below it.
+// switchSQL makes a generation ($3) of a subscription ($1) the live one in a tenant ($2), and
+// records that lower generations have rows.
 const switchSQL = `insert into generations (tenant_id, subscription, current, old_rows) values ($2, $1, $3, true)
 on conflict (tenant_id, subscription) do update set current = excluded.current, old_rows = true`
 
-// completeSQL notes that the rows of a generation ($3) of a subscription ($1) in a tenant
-// ($2) are all that the log says, whatever failed on the way (noteFailureSQL).
+// completeSQL records that the rows of a generation ($3) of a subscription ($1) in a tenant
+// ($2) are complete, and clears recorded failures (noteFailureSQL).
 const completeSQL = `update checkpoints set complete = true, failures = 0, error = null, failed_at = null
 where tenant_id = $2 and subscription = $1 and generation = $3`
 
 // dropCheckpointsSQL deletes the checkpoints of a subscription ($1) in a tenant ($2)
-// below a generation ($3), whose rows go too. A build above it that was broken off
-// keeps both: another must not take its number and fold over its rows.
+// below a generation ($3), whose rows are deleted too. An interrupted build above it keeps
+// both: a new build must not reuse its number and fold over its rows.
 const dropCheckpointsSQL = `delete from checkpoints where tenant_id = $2 and subscription = $1 and generation < $3`
 
-// Switch makes the new generation the live one, in one transaction: it stops the
-// live subscription between two pages, folds what that is ahead, in pages of up to
-// limit events, and moves the pointer. The live subscription goes on from the
-// build's checkpoint if it is of the build's fold version, and is left alone by all
-// others; servers are told. Call it when Page has come to the log's end, so that the
-// live subscription doesn't stand still for long. The old rows are there until DropOld.
+// Switch makes the new generation the live one, in one transaction. It pauses the live
+// subscription between two pages, folds the events that the build lacks, in pages of up to
+// limit events, and moves the pointer. Replicas are notified: those with the build's fold
+// version continue from the build's checkpoint, and all others leave the tenant alone. Call
+// it when Page has reached the log's end, so that the pause is short. The old rows stay
+// until DropOld.
 func (b *Build) Switch(ctx context.Context, limit int, fill Fill) error {
 	err := b.withLivePaused(ctx, limit, fill, func(tx pgx.Tx, _ PausedPositions) error {
 		batch := &pgx.Batch{}
@@ -57,14 +57,14 @@ func (b *Build) Switch(ctx context.Context, limit int, fill Fill) error {
 		return tx.SendBatch(ctx, batch).Close()
 	})
 	if err == nil {
-		b.builds.bears(b.subscription)
+		b.builds.markOwner(b.subscription)
 	}
 	return err
 }
 
-// bears notes that the live generation of a subscription has the name of who builds; it is
-// false if that was known.
-func (b *Builds) bears(subscription string) bool {
+// markOwner records that the live generation of a subscription has the builder's name. It is
+// false if that is recorded already.
+func (b *Builds) markOwner(subscription string) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if slices.Contains(b.signed, subscription) {
@@ -74,28 +74,29 @@ func (b *Builds) bears(subscription string) bool {
 	return true
 }
 
-// PausedPositions is where a build and the live subscription stand while both stand still.
+// PausedPositions are the positions of a build and of the live subscription while both are
+// paused.
 type PausedPositions struct {
-	// Live is the generation that is read, and LiveSeq the last event folded into it.
+	// Live is the live generation, and LiveSeq the last event folded into it.
 	Live    int
 	LiveSeq int64
 	// Next is the generation that the build fills, and NextSeq the last event in it;
 	// at least LiveSeq.
 	Next    int
 	NextSeq int64
-	// Even: the same events are in both. Those that are skipped are in neither.
+	// Even says that both have the same events. Skipped ones are in neither.
 	Even bool
 }
 
-// WithLivePaused runs do in a transaction in which the live subscription stands still, and
-// the build at least where that stands: it folds first what it lacks. do must not
-// take long, since the tenant's readers wait for what comes meanwhile.
+// WithLivePaused runs do in a transaction in which the live subscription is paused. Before
+// that the build folds the events that it lacks, so it is at least as far. do must return
+// quickly, since readers wait for the events that the tenant appends meanwhile.
 func (b *Build) WithLivePaused(ctx context.Context, limit int, fill Fill, do func(context.Context, pgx.Tx, PausedPositions) error) error {
 	return b.withLivePaused(ctx, limit, fill, func(tx pgx.Tx, s PausedPositions) error { return do(ctx, tx, s) })
 }
 
 func (b *Build) withLivePaused(ctx context.Context, limit int, fill Fill, do func(pgx.Tx, PausedPositions) error) error {
-	// The live subscription of a tenant that was never handled has none yet.
+	// A tenant that was never handled has no live checkpoint yet.
 	if _, err := b.builds.pool.Exec(ctx, beginCheckpointSQL, b.subscription, b.builds.tenant.UUID(), b.foldVersion); err != nil {
 		return fmt.Errorf("build of %s: make checkpoint: %w", b.subscription, err)
 	}
@@ -108,7 +109,7 @@ func (b *Build) withLivePaused(ctx context.Context, limit int, fill Fill, do fun
 		if err := tx.QueryRow(ctx, lockLiveSQL, b.subscription, b.builds.tenant.UUID()).Scan(&s.LiveSeq, &s.Live, &skips); err != nil {
 			return fmt.Errorf("lock live checkpoint: %w", err)
 		}
-		// Who waited may have lost the guard: another build may have been made live since.
+		// The guard may be lost during the wait, and another build may have become live.
 		if _, err := b.lock(ctx, tx); err != nil {
 			return err
 		}
@@ -129,19 +130,20 @@ func (b *Build) withLivePaused(ctx context.Context, limit int, fill Fill, do fun
 	})
 }
 
-// OldRows is a subscription of a tenant of which rows below the live generation may be
-// left: who flipped was killed before it had deleted them, or couldn't.
+// OldRows is a subscription of a tenant that may have rows below the live generation. They
+// are left over when the process that switched was killed before it deleted them, or
+// couldn't delete them.
 type OldRows struct {
 	Tenant       domain.TenantID
 	Subscription string
 }
 
-// oldRowsSQL lists those of some subscriptions ($1).
+// oldRowsSQL lists the OldRows of some subscriptions ($1).
 const oldRowsSQL = `select tenant_id, subscription from generations
 where old_rows and subscription = any ($1) order by tenant_id, subscription`
 
-// ListOldRows lists those of some subscriptions, with the engine role. It looks at no rows
-// but these, so it may be asked often.
+// ListOldRows lists the OldRows of some subscriptions, with the engine role. It reads no
+// other rows, so it may be called often.
 func ListOldRows(ctx context.Context, engine *pgxpool.Pool, subscriptions []string) ([]OldRows, error) {
 	rows, err := engine.Query(ctx, oldRowsSQL, subscriptions)
 	if err != nil {
@@ -157,17 +159,18 @@ func ListOldRows(ctx context.Context, engine *pgxpool.Pool, subscriptions []stri
 	return left, nil
 }
 
-// leftSQL is the live generation of a subscription ($1) in a tenant ($2), if rows below it
+// leftSQL reads the live generation of a subscription ($1) in a tenant ($2), if rows below it
 // may be left.
 const leftSQL = `select current from generations where tenant_id = $2 and subscription = $1 and old_rows`
 
-// droppedSQL notes that none are left below a generation ($3) of a subscription ($1) in a
+// droppedSQL records that no rows are left below a generation ($3) of a subscription ($1) in a
 // tenant ($2).
 const droppedSQL = `update generations set old_rows = false where tenant_id = $2 and subscription = $1 and current = $3`
 
-// DropOld has drop delete what generations below the live one have kept, if a flip has
-// left any, and notes that it is done. Who deletes is told to those it keeps out. Nobody
-// builds the subscription meanwhile, so what another is about to delete is left to it.
+// DropOld calls drop to delete the rows of the generations below the live one, if a switch
+// has left any, and records that they are deleted. It holds the subscription's lock
+// meanwhile, and others see its name in BuildRunningError. If another process holds the
+// lock, the rows are left to that process.
 //
 // Errors: *BuildRunningError.
 func (b *Builds) DropOld(ctx context.Context, subscription string, drop func(ctx context.Context, live int) error) error {
@@ -179,8 +182,8 @@ func (b *Builds) DropOld(ctx context.Context, subscription string, drop func(ctx
 			return nil
 		}
 	}
-	if err == nil && b.bears(subscription) {
-		// Without a name it goes as well; what is wrong with the database, drop meets too.
+	if err == nil && b.markOwner(subscription) {
+		// The name isn't essential; if the database has a problem, drop fails too.
 		_, _ = b.pool.Exec(ctx, signLiveSQL, subscription, b.tenant.UUID(), live, b.by)
 	}
 	if err == nil {

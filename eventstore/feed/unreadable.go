@@ -10,12 +10,12 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// refused reports whether a page's statements, and not the connection or the server, are
-// why they weren't carried out.
+// refused reports whether a page's statements failed because of what they are, and not
+// because of the connection or the server.
 func refused(err error) bool {
 	var (
 		answered *pgconn.PgError
-		unsent   pgx.ErrPreprocessingBatch // by the driver, which couldn't make sense of it
+		unsent   pgx.ErrPreprocessingBatch // the driver couldn't encode an argument
 	)
 	switch {
 	case errors.As(err, &answered):
@@ -26,23 +26,23 @@ func refused(err error) bool {
 	return errors.Is(err, pgx.ErrTxClosed) || errors.Is(err, errPanicked)
 }
 
-// unreadable reports whether what a statement looked at is why it failed, as where a page
-// of a table is damaged: neither the connection nor the server.
+// unreadable reports whether a statement failed because of the data that it read, such as a
+// damaged page of a table, and not because of the connection or the server.
 func unreadable(err error) bool { return refused(err) && !eventstore.Outage(err) }
 
-// leftMost is how many tenants byHalves leaves at most. Where there are more it isn't they.
+// leftMost is the most tenants that bisect leaves out. If more fail, the reason is another.
 const leftMost = 16
 
-// byHalves asks about some tenants together, and where something of one of them is
-// unreadable, about the others without it. It returns those that were left: not all, and
-// leftMost at most.
-func byHalves(tenants []domain.TenantID, ask func([]domain.TenantID) error) (left []domain.TenantID, err error) {
+// bisect calls ask with some tenants together. If data of one of them is unreadable, it
+// calls ask with ever smaller parts, until all others are asked about without it. It returns
+// the tenants that it left out: leftMost at most, and never all.
+func bisect(tenants []domain.TenantID, ask func([]domain.TenantID) error) (left []domain.TenantID, err error) {
 	cause := ask(tenants)
 	if !unreadable(cause) {
 		return nil, cause
 	}
 	for todo := [][]domain.TenantID{tenants}; len(todo) > 0; {
-		// What is in todo couldn't be asked about together.
+		// ask failed for each of the sets in todo.
 		some := todo[0]
 		todo = todo[1:]
 		if len(some) == 1 {
@@ -56,7 +56,7 @@ func byHalves(tenants []domain.TenantID, ask func([]domain.TenantID) error) (lef
 				return nil, err
 			}
 		}
-		if len(left)+len(todo) > leftMost { // each has one at least
+		if len(left)+len(todo) > leftMost { // each set in todo has at least one unreadable tenant
 			return nil, cause
 		}
 	}

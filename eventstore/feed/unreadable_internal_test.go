@@ -11,9 +11,9 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Whoever is sick, all others are asked about once, and the sick are told; unless they are
-// all, or too many to be the reason. Any other error ends it.
-func TestByHalves(t *testing.T) {
+// bisect asks once about each readable tenant and returns the failing ones, unless all fail
+// or too many do. Any other error ends it.
+func TestBisect(t *testing.T) {
 	t.Parallel()
 	damaged, broken := &pgconn.PgError{Code: "XX001", SeverityUnlocalized: "ERROR"}, errors.New("broken")
 	rapid.Check(t, func(t *rapid.T) {
@@ -21,23 +21,23 @@ func TestByHalves(t *testing.T) {
 		for i := range tenants {
 			tenants[i][0] = byte(i)
 		}
-		sick := map[domain.TenantID]bool{}
-		for range rapid.IntRange(0, 20).Draw(t, "sick") {
+		failing := map[domain.TenantID]bool{}
+		for range rapid.IntRange(0, 20).Draw(t, "failing") {
 			if len(tenants) > 0 {
-				sick[rapid.SampledFrom(tenants).Draw(t, "one")] = true
+				failing[rapid.SampledFrom(tenants).Draw(t, "one")] = true
 			}
 		}
 		breaks := rapid.IntRange(1, 200).Draw(t, "breaks at question")
-		var well []domain.TenantID
+		var healthy []domain.TenantID
 		asked := 0
-		left, err := byHalves(tenants, func(some []domain.TenantID) error {
+		left, err := bisect(tenants, func(some []domain.TenantID) error {
 			if asked++; asked == breaks {
 				return broken
 			}
-			if slices.ContainsFunc(some, func(t domain.TenantID) bool { return sick[t] }) {
+			if slices.ContainsFunc(some, func(t domain.TenantID) bool { return failing[t] }) {
 				return damaged
 			}
-			well = append(well, some...)
+			healthy = append(healthy, some...)
 			return nil
 		})
 		switch {
@@ -46,37 +46,37 @@ func TestByHalves(t *testing.T) {
 				t.Fatalf("the error is %v, want that of the question that broke", err)
 			}
 			return
-		case len(sick) > 0 && len(sick) == len(tenants), len(sick) > leftMost:
+		case len(failing) > 0 && len(failing) == len(tenants), len(failing) > leftMost:
 			if err != damaged {
-				t.Fatalf("of %d tenants, with %d sick, it is %v, want the first error", len(tenants), len(sick), err)
+				t.Fatalf("of %d tenants, with %d failing, it is %v, want the first error", len(tenants), len(failing), err)
 			}
 			return
-		case err != nil || len(left) != len(sick):
-			t.Fatalf("%d are left of %d sick: %v", len(left), len(sick), err)
+		case err != nil || len(left) != len(failing):
+			t.Fatalf("%d are left of %d failing: %v", len(left), len(failing), err)
 		}
 		for _, one := range left {
-			if !sick[one] {
-				t.Fatalf("%v is left and well", one)
+			if !failing[one] {
+				t.Fatalf("%v is left and healthy", one)
 			}
 		}
-		slices.SortFunc(well, func(a, b domain.TenantID) int { return int(a[0]) - int(b[0]) })
-		if got := len(slices.Compact(slices.Clone(well))); got != len(well) || got != len(tenants)-len(sick) {
-			t.Fatalf("of %d who are well %d were asked about, %d of them once", len(tenants)-len(sick), len(well), got)
+		slices.SortFunc(healthy, func(a, b domain.TenantID) int { return int(a[0]) - int(b[0]) })
+		if got := len(slices.Compact(slices.Clone(healthy))); got != len(healthy) || got != len(tenants)-len(failing) {
+			t.Fatalf("of %d healthy tenants %d were asked about, %d of them once", len(tenants)-len(failing), len(healthy), got)
 		}
 	})
 }
 
-// Seventeen are too many, however they lie.
-func TestByHalvesLeavesNoMore(t *testing.T) {
+// Seventeen failing tenants are too many, wherever they are in the list.
+func TestBisectLeavesNoMore(t *testing.T) {
 	t.Parallel()
-	tenants, sick := make([]domain.TenantID, 32), map[domain.TenantID]bool{}
+	tenants, failing := make([]domain.TenantID, 32), map[domain.TenantID]bool{}
 	for i := range tenants {
 		tenants[i][0] = byte(i)
-		sick[tenants[i]] = i%2 == 0 || i == 31
+		failing[tenants[i]] = i%2 == 0 || i == 31
 	}
 	damaged := &pgconn.PgError{Code: "XX001", SeverityUnlocalized: "ERROR"}
-	left, err := byHalves(tenants, func(some []domain.TenantID) error {
-		if slices.ContainsFunc(some, func(t domain.TenantID) bool { return sick[t] }) {
+	left, err := bisect(tenants, func(some []domain.TenantID) error {
+		if slices.ContainsFunc(some, func(t domain.TenantID) bool { return failing[t] }) {
 			return damaged
 		}
 		return nil

@@ -45,8 +45,8 @@ end $$`)
 	return func() { do(`drop policy damaged on events`) }
 }
 
-// An event that the database can't read parks its tenant before it, also where it is of no
-// interest; nobody else waits; and it can be skipped.
+// An event that the database can't read parks its tenant, even if the subscription ignores
+// it. Other tenants don't wait, and the event can be skipped.
 func TestUnreadableEvent(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -81,7 +81,7 @@ func TestUnreadableEvent(t *testing.T) {
 	}
 	r.wantsReached(sick, head, "b")
 	if c := f.checkpoint("a", sick); c.Seq != bad-1 {
-		t.Errorf("where nobody skipped the event, the checkpoint is %+v", c)
+		t.Errorf("where no operator skipped the event, the checkpoint is %+v", c)
 	}
 
 	cure()
@@ -173,8 +173,9 @@ func TestAllButTheUnreadable(t *testing.T) {
 	r.wantsReached(sick, heads[sick], "a")
 }
 
-// The server's own trouble with reading is no event's: nothing is noted, and it is tried
-// until it works. (Of what writes, nobody can tell whose fault a full disk or memory is.)
+// A server that can't read at all is no event's failure: no tenant is parked, and the page is
+// retried until it works. (For a page that writes, the cause of a full disk or memory is
+// unknown.)
 func TestServerThatCannotReadParksNothing(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

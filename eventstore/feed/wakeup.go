@@ -13,11 +13,11 @@ import (
 )
 
 // wakeUpChannel is the NOTIFY channel. Its payload is the sender's id, a space, and
-// tenant ids with commas: a Feed doesn't heed what it sent itself.
+// tenant ids with commas: a Feed ignores what it sent itself.
 const wakeUpChannel = "docket_news"
 
-// switchSender is the sender where a generation took the place of another: what is known
-// of those tenants may be of the other's fold.
+// switchSender is the sender after a switch of generations: cached state of those tenants
+// may be that of the old generation's fold.
 const switchSender = "flip"
 
 const (
@@ -30,10 +30,10 @@ const (
 	reconnectAfter = time.Second
 )
 
-// notifySQL tells other replicas of news ($1 channel, $2 payload).
+// notifySQL notifies other replicas of pending tenants ($1 channel, $2 payload).
 const notifySQL = `select pg_notify($1, $2)`
 
-// notify tells other replicas of local appends, after their commits.
+// notify notifies other replicas of local appends, after their commits.
 func (f *Feed) notify() {
 	for {
 		t, _, ok := f.outbox.next(f.ctx)
@@ -50,7 +50,7 @@ func (f *Feed) notify() {
 			tenants = append(tenants, more.String())
 		}
 		if _, err := f.cfg.Pool.Exec(f.ctx, notifySQL, wakeUpChannel, f.id+" "+strings.Join(tenants, ",")); err != nil && f.ctx.Err() == nil {
-			f.log.Warn("notify failed; other replicas find the news by their sweep", "error", err)
+			f.log.Warn("notify failed; other replicas find the appends by their sweep", "error", err)
 		}
 		if !wait.Sleep(f.ctx, notifyEvery) {
 			return
@@ -58,15 +58,15 @@ func (f *Feed) notify() {
 	}
 }
 
-// listen marks what other replicas append. It reconnects for ever; what it
-// misses meanwhile is the sweep's.
+// listen marks tenants to whose logs other replicas append. It reconnects for ever; the
+// sweep finds what it misses meanwhile.
 func (f *Feed) listen() {
 	for {
 		err := f.listenOnce()
 		if f.ctx.Err() != nil {
 			return
 		}
-		f.log.Warn("listening for news broke off; reconnecting", "error", err)
+		f.log.Warn("listening for appends failed; reconnecting", "error", err)
 		if !wait.Sleep(f.ctx, reconnectAfter) {
 			return
 		}
@@ -78,15 +78,15 @@ func (f *Feed) listenOnce() error {
 	if err != nil {
 		return err
 	}
-	// A listening session is no good to anyone else, so it leaves the pool.
+	// A listening session is of no use to others, so it leaves the pool.
 	conn := acquired.Hijack()
 	defer conn.Close(context.WithoutCancel(f.ctx))
 	if _, err := conn.Exec(f.ctx, "listen "+pgx.Identifier{wakeUpChannel}.Sanitize()); err != nil {
 		return err
 	}
-	// What was said before we listened is lost.
+	// Notifications from before LISTEN are lost.
 	f.forget()
-	defer f.forget() // at once, and not when we listen again
+	defer f.forget() // at once, and not only after reconnecting
 	f.sweepSoon()
 	for {
 		n, err := conn.WaitForNotification(f.ctx)
@@ -105,10 +105,9 @@ func (f *Feed) listenOnce() error {
 	}
 }
 
-// forget lets go of what is known of logs and checkpoints. Should Postgres have crashed,
-// checkpoints may have gone back: pages of read models don't wait for the disk. And should
-// another server have taken its place that lacks the newest events, their seqs are given
-// to others.
+// forget empties the caches of logs and checkpoints. After a crash of Postgres checkpoints
+// may have gone back, as pages of read models don't wait for the disk. After a failover to
+// a server that lacks the newest events, other events get their seqs.
 func (f *Feed) forget() {
 	f.positions.forget()
 	f.held.Purge()
@@ -116,8 +115,8 @@ func (f *Feed) forget() {
 	f.recent.forget()
 }
 
-// parseTenants reads tenant ids with commas between. What isn't one is left to
-// the sweep.
+// parseTenants parses tenant ids with commas between. It leaves out malformed ones, which
+// the sweep makes up for.
 func parseTenants(list string) []domain.TenantID {
 	var tenants []domain.TenantID
 	for s := range strings.SplitSeq(list, ",") {

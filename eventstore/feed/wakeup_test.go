@@ -62,7 +62,7 @@ insert into events select tenant_id, 1, 'task', tenant_id, 1, 'task.updated', 1,
 	}
 }
 
-// With NOTIFY lost, as when nobody sends it, the sweep alone finds everything.
+// If no replica sends NOTIFY, as when it is lost, the sweep alone finds everything.
 func TestSweepAloneSuffices(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

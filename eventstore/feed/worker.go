@@ -16,21 +16,21 @@ import (
 )
 
 const (
-	// lookAgainAfter is the pause before a tenant is tried again whose checkpoint
-	// another replica has locked, or that couldn't be looked at.
+	// lookAgainAfter is the pause before a tenant is tried again whose checkpoint another
+	// replica has locked or couldn't be read.
 	lookAgainAfter = 50 * time.Millisecond
-	// troubleMost is the longest pause of a worker that the database fails; the
+	// troubleMost is the longest pause of a worker after errors of the database; the
 	// pause doubles from lookAgainAfter.
 	troubleMost = time.Second
-	// failingMost is the longest pause of a tenant of which something can't be read, be it its
-	// checkpoint; the pause doubles from troubleMost. It alone waits.
+	// failingMost is the longest pause of a tenant with unreadable data; the pause doubles
+	// from troubleMost. Other tenants don't wait.
 	failingMost = 30 * time.Second
-	// pace is how long a tenant is left alone whose newest event was handled. A page
-	// costs about as much as thirty events in it: under load they come together, and
-	// on a quiet server nobody waits.
+	// pace is the pause of a tenant whose newest event was handled. A page costs about as
+	// much as thirty events in it: under load the pause lets events share a page, and on a
+	// quiet server it delays no request.
 	pace = 10 * time.Millisecond
 	// closeGrace is how long a handler has to answer after Close or its timeout
-	// before its connection is cut.
+	// before its connection is closed.
 	closeGrace = 5 * time.Second
 )
 
@@ -42,7 +42,7 @@ type worker struct {
 	pending      *pendingTenants
 	out          chan<- *message.Message
 	metrics      *subscriptionMetrics
-	// eventBytes is how long an event was on average that it has read last from a log.
+	// eventBytes is the average size of the events that it has last read from a log.
 	eventBytes int
 }
 
@@ -53,7 +53,7 @@ func (w *worker) run(ctx context.Context) {
 		if !ok {
 			return
 		}
-		if !due && w.skip(t) {
+		if !due && w.idle(t) {
 			w.pending.done(t, false)
 			continue
 		}
@@ -64,11 +64,11 @@ func (w *worker) run(ctx context.Context) {
 		switch {
 		case again == lookNow:
 			w.pending.done(t, true)
-		case again == lookOnNews:
+		case again == lookOnWakeUp:
 			time.AfterFunc(pace, func() { w.pending.done(t, false) })
 		case unreadable(err):
 			time.AfterFunc(w.pending.markFailing(t), func() { w.pending.done(t, true) })
-		case refused(err): // the server is in trouble, perhaps with this tenant alone
+		case refused(err): // the server has a problem, perhaps with this tenant only
 			time.AfterFunc(troubleMost, func() { w.pending.done(t, true) })
 		default:
 			w.pending.done(t, false)
@@ -80,7 +80,7 @@ func (w *worker) run(ctx context.Context) {
 		}
 		w.feed.log.Warn("page not handled", "subscription", w.subscription, "tenant", t, "error", err)
 		if unreadable(err) {
-			trouble = lookAgainAfter // the others may be well
+			trouble = lookAgainAfter // other tenants may be readable
 		}
 		if !wait.Sleep(ctx, trouble) {
 			return
@@ -89,17 +89,17 @@ func (w *worker) run(ctx context.Context) {
 	}
 }
 
-// look says when a tenant is to be looked at again.
+// look says when a worker looks at a tenant again.
 type look int
 
 const (
-	lookOnNews look = iota // nothing more is known to be there
+	lookOnWakeUp look = iota // no more events are known
 	lookNow
 	lookLater
 )
 
-// page handles the tenant's next page, if there is one. An error is one of the
-// database, not of an event or its handler, and comes with lookLater.
+// page handles the tenant's next page, if there is one. An error is the database's, not
+// that of an event or its handler, and comes with lookLater.
 func (w *worker) page(ctx context.Context, t domain.TenantID) (look, error) {
 	conn, err := w.feed.cfg.Pool.Acquire(ctx)
 	if err != nil {
@@ -110,16 +110,16 @@ func (w *worker) page(ctx context.Context, t domain.TenantID) (look, error) {
 		conn.Release()
 		return lookLater, err
 	}
-	if w.foreign(at) || w.leaves(t, at) {
+	if w.foreign(at) || w.leftToBuild(t, at) {
 		w.release(ctx, conn, tx)
-		w.leave(t, at)
-		return lookOnNews, nil // the flip is news; and the sweep finds it
+		w.leaveTenant(t, at)
+		return lookOnWakeUp, nil // the switch wakes it, and the sweep finds it
 	}
 	w.own(t, at)
 	if !at.locked {
 		w.release(ctx, conn, tx)
 		if at.parked {
-			return lookOnNews, nil // the sweep finds it when it is due
+			return lookOnWakeUp, nil // the sweep marks the tenant when the retry is due
 		}
 		return lookLater, nil
 	}
@@ -133,18 +133,18 @@ func (w *worker) page(ctx context.Context, t domain.TenantID) (look, error) {
 	switch {
 	case err != nil && !unknown && !damaged:
 		w.release(ctx, conn, tx)
-		if unreadable(err) { // as where a page of the table is damaged
+		if unreadable(err) { // such as a damaged page of the table
 			return w.failed(ctx, p, at, w.furthest(at), err)
 		}
 		return lookLater, err
-	case s.Through > at.seq: // what is before a bad event comes first
+	case s.Through > at.seq: // the events before a bad one are handled first
 	case damaged:
 		w.release(ctx, conn, tx)
 		return w.failed(ctx, p, at, at.seq+1, err)
 	case end && !at.complete:
 	default:
 		w.release(ctx, conn, tx)
-		return lookOnNews, nil
+		return lookOnWakeUp, nil
 	}
 	p.Events = s.Events
 	if len(p.Events) == 0 {
@@ -159,7 +159,7 @@ func (w *worker) page(ctx context.Context, t domain.TenantID) (look, error) {
 		}
 		return w.failed(ctx, p, at, p.last(), cause)
 	default:
-		return lookOnNews, nil
+		return lookOnWakeUp, nil
 	}
 }
 
@@ -169,11 +169,11 @@ type answer int
 const (
 	acked answer = iota
 	nacked
-	closed // the subscription ended: nobody's fault
+	closed // the subscription ended, which is no failure
 )
 
-// deliver hands the page over and waits for the answer. Unless it was acked the
-// transaction is rolled back and the connection given back.
+// deliver hands the page over and waits for the answer. Unless the page is acked, deliver
+// rolls back the transaction and releases the connection.
 func (w *worker) deliver(ctx context.Context, conn *pgxpool.Conn, tx pgx.Tx, p *Page) (_ answer, cause error) {
 	m := message.NewMessage(uuid.NewString(), nil)
 	m.Metadata.Set("subscription", w.subscription)
@@ -199,8 +199,8 @@ func (w *worker) deliver(ctx context.Context, conn *pgxpool.Conn, tx pgx.Tx, p *
 		return nacked, p.failure
 	case <-handling.Done():
 	}
-	// The handler's queries fail now; it has a moment to notice. A page whose
-	// time is over is rolled back even if it is acked late.
+	// The handler's queries fail now, and it has closeGrace to notice. Its page is rolled
+	// back even if it acks late.
 	grace := time.NewTimer(closeGrace)
 	defer grace.Stop()
 	select {
@@ -209,8 +209,8 @@ func (w *worker) deliver(ctx context.Context, conn *pgxpool.Conn, tx pgx.Tx, p *
 	case <-m.Nacked():
 		w.release(ctx, conn, tx)
 	case <-grace.C:
-		// The handler may still be using the connection, so it leaves the pool and
-		// is cut at the socket: Postgres rolls back.
+		// The handler may still be using the connection, so it leaves the pool and its
+		// socket is closed: Postgres rolls back.
 		_ = conn.Hijack().PgConn().Conn().Close()
 	}
 	if ctx.Err() != nil {
@@ -219,12 +219,12 @@ func (w *worker) deliver(ctx context.Context, conn *pgxpool.Conn, tx pgx.Tx, p *
 	return nacked, fmt.Errorf("not handled within %s: %w", w.feed.cfg.Timeout, handling.Err())
 }
 
-// advance moves the checkpoint to a seq, that of the page's last event or of those
-// that are passed after it, carries out what the handler has queued before that, and
-// commits; complete says that the log ended there. Where Postgres, or the driver, refuses
-// something of it or it takes too long, the handler has failed, though it acked.
+// advance runs the handler's queued statements, moves the checkpoint to a seq and commits.
+// The seq is that of the page's last event, or of ignored or skipped events after it.
+// complete says that the log ended there. If Postgres or the driver rejects a statement, or
+// the commit takes too long, the page has failed, although the handler acked.
 func (w *worker) advance(ctx context.Context, conn *pgxpool.Conn, tx pgx.Tx, p *Page, at checkpoint, last int64, complete bool) (look, error) {
-	// Handled is handled: a Close that comes now doesn't undo it, unless that takes long.
+	// A Close that comes now doesn't undo a handled page, unless the commit takes long.
 	bound := max(closeGrace, w.feed.cfg.Timeout-time.Since(p.begun))
 	done, cancel := context.WithTimeout(context.WithoutCancel(ctx), bound)
 	defer cancel()
@@ -241,7 +241,7 @@ func (w *worker) advance(ctx context.Context, conn *pgxpool.Conn, tx pgx.Tx, p *
 	}
 	switch {
 	case err == nil:
-	case ctx.Err() != nil: // closed: nobody's fault
+	case ctx.Err() != nil: // closed, which is no failure
 		return lookLater, fmt.Errorf("advance checkpoint: %w", err)
 	case late, refused(err):
 		end := last
@@ -259,14 +259,14 @@ func (w *worker) advance(ctx context.Context, conn *pgxpool.Conn, tx pgx.Tx, p *
 		w.metrics.handled(p, last-at.seq)
 	}
 	w.feed.idle.moved(place{p.Tenant, w.subscription}, last)
-	w.feed.positions.advanced(p.Tenant, w.subscription, last) // last: who waits for it finds all done
+	w.feed.positions.advanced(p.Tenant, w.subscription, last) // last: readers that wait for it find all of it done
 	if complete {
-		return lookOnNews, nil
+		return lookOnWakeUp, nil
 	}
 	return lookNow, nil
 }
 
-// giveUp rolls back and gives the connection back.
+// release rolls back and gives the connection back to the pool.
 func (w *worker) release(ctx context.Context, conn *pgxpool.Conn, tx pgx.Tx) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeGrace)
 	defer cancel()

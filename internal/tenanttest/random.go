@@ -118,9 +118,9 @@ func (c *Tenant) changeAnyTask(t *rapid.T, by domain.UserID, text *rapid.Generat
 		_ = c.ChangeTask(t, by, id, domain.DeleteTask{Project: p})
 		return
 	}
-	var nobody *domain.UserID
+	var unassigned *domain.UserID
 	_ = c.ChangeTask(t, by, id, domain.EditTask{
-		Project: p, Title: domain.To(text.Draw(t, "title")), Labels: domain.To(labels), AssigneeID: domain.To(nobody),
+		Project: p, Title: domain.To(text.Draw(t, "title")), Labels: domain.To(labels), AssigneeID: domain.To(unassigned),
 		Status: domain.To(rapid.SampledFrom([]domain.TaskStatus{domain.Todo, domain.InProgress, domain.Done}).Draw(t, "status")),
 	})
 }
