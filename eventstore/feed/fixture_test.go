@@ -35,11 +35,6 @@ func newFixture(t *testing.T) *fixture {
 	return f
 }
 
-// another is a Store with connections of its own, as another replica has.
-func (f *fixture) another() *eventstore.Store {
-	return eventstore.New(f.db.Engine(f.t), f.db.API(f.t), nil)
-}
-
 // tenant begins a tenant's log. Its first event has seq 1.
 func (f *fixture) tenant() domain.TenantID {
 	f.t.Helper()
@@ -91,24 +86,6 @@ func (f *fixture) log(t domain.TenantID) []domain.Recorded {
 		f.t.Fatal(err)
 	}
 	return events
-}
-
-// wantsUnchanged runs something and fails if it left a trace in any log or claim.
-func (f *fixture) wantsUnchanged(do func()) {
-	f.t.Helper()
-	const sql = `select (select count(*) from events), (select count(*) from claims), (select count(*) from tenant_logs)`
-	count := func() [3]int {
-		var n [3]int
-		if err := f.engine.QueryRow(f.t.Context(), sql).Scan(&n[0], &n[1], &n[2]); err != nil {
-			f.t.Fatal(err)
-		}
-		return n
-	}
-	before := count()
-	do()
-	if after := count(); after != before {
-		f.t.Errorf("events, claims and logs were %v, are %v: something was written", before, after)
-	}
 }
 
 // commit is a Commit of these parts without an actor.

@@ -12,7 +12,9 @@ import (
 func TestIdleRanges(t *testing.T) {
 	t.Parallel()
 	at := place{domain.TenantID{1}, "filtering"}
-	to := func(after, through int64) idleRange { return idleRange{after, through, domain.CommandID{byte(through)}} }
+	to := func(after, through int64) idleRange {
+		return idleRange{after, through, domain.CommandID{byte(through)}}
+	}
 	for name, c := range map[string]struct {
 		do   func(*idleAdvances)
 		want []idleNote
