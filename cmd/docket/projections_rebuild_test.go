@@ -215,7 +215,7 @@ func TestRebuildKilledUnderLoad(t *testing.T) {
 		ended := make(chan int, 1)
 		go func() { ended <- wait(cmd) }()
 		// Between the begin of the first build and the end of the last.
-		goal := rand.Int64N(int64(30 * changes))
+		goal := rand.Int64N(int64(30 * *changes))
 		over, status := false, 0
 		await(t, "a build comes to its seq, or the rebuild ends", func() bool {
 			select {
@@ -259,8 +259,7 @@ func TestRebuildKilledUnderLoad(t *testing.T) {
 const sqlBuildAt = `select coalesce(max(c.seq), -1) >= $2 from checkpoints c where c.tenant_id = $1
 and c.generation > coalesce((select g.current from generations g where g.tenant_id = $1 and g.subscription = c.subscription), 1)`
 
-// changes is the number of events that lengthen appends for each task.
-const changes = 150
+var changes = flag.Int("rebuild.changes", 150, "how many events lengthen appends for each task")
 
 // lengthen appends changes of its tasks to a log, so that a rebuild takes a while.
 func lengthen(t *testing.T, pool *pgxpool.Pool, tenant domain.TenantID) {
@@ -273,7 +272,7 @@ select $1, h.seq + row_number() over (order by n.n, e.stream_id), e.stream_type,
     'changes', json_build_array(json_build_object('field', 'title', 'from', 'before', 'to', 'Change ' || n.n))), e.meta
 from events e, generate_series(1, $2) n (n), (select max(seq) as seq, max(occurred_at) as at from events where tenant_id = $1) h
 where e.tenant_id = $1 and e.type = 'task.created'`
-	if _, err := pool.Exec(t.Context(), sql, tenant.UUID(), changes); err != nil {
+	if _, err := pool.Exec(t.Context(), sql, tenant.UUID(), *changes); err != nil {
 		t.Fatal(err)
 	}
 }
