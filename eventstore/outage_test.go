@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"docket/domain"
 	"docket/eventstore"
@@ -270,12 +271,13 @@ func (f *fixture) lock(t domain.TenantID) pgx.Tx {
 	return tx
 }
 
-// appendAtLast appends, and tries again where the log stays locked for the lock timeout.
+// appendAtLast appends, and tries again while the log is locked or the queue is full.
 func (f *fixture) appendAtLast(s *eventstore.Store, c eventstore.Commit) error {
 	for {
 		if _, err := s.Append(f.t.Context(), c); !errors.Is(err, eventstore.ErrUnavailable) || f.t.Context().Err() != nil {
 			return err
 		}
+		time.Sleep(pollPause)
 	}
 }
 

@@ -19,22 +19,24 @@ type guard struct {
 	dir  string
 }
 
-// guardScript kills the postmaster of each data directory in $1 (or that $1 is),
-// unless the pid by now is some other program's, and then removes $1, again while
-// backends that are dying still write to it.
+// guardScript kills the postmaster of each data directory in $DOCKET_GUARDED (or that it
+// is), unless the pid by now is some other program's, and then removes the directory, again
+// while backends that are dying still write to it. Its command line doesn't name the
+// directory: tests look there for processes that docket left.
 const guardScript = `
 read -r _
-for f in "$1"/postgres/postmaster.pid "$1"/*/postgres/postmaster.pid; do
+for f in "$DOCKET_GUARDED"/postgres/postmaster.pid "$DOCKET_GUARDED"/*/postgres/postmaster.pid; do
 	pid=$(head -n 1 "$f" 2>/dev/null) || continue
 	name=$(cat "/proc/$pid/comm" 2>/dev/null || ps -o comm= -p "$pid" 2>/dev/null)
 	case $name in *postgres) kill -QUIT "$pid" 2>/dev/null ;; esac
 done
 n=0
-while ! rm -rf "$1" 2>/dev/null && [ $n -lt 50 ]; do n=$((n+1)); sleep 0.1; done
+while ! rm -rf "$DOCKET_GUARDED" 2>/dev/null && [ $n -lt 50 ]; do n=$((n+1)); sleep 0.1; done
 `
 
 func guardDir(dir string) (*guard, error) {
-	cmd := exec.Command("/bin/sh", "-c", guardScript, "sh", dir)
+	cmd := exec.Command("/bin/sh", "-c", guardScript)
+	cmd.Env = append(os.Environ(), "DOCKET_GUARDED="+dir)
 	// Ctrl-C goes to the whole group of the terminal; the guard must outlive it.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Dir = "/"
