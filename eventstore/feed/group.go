@@ -144,7 +144,7 @@ func (g *groupWorker) page(ctx context.Context, t domain.TenantID, active []*wor
 	case err != nil && !refused(err) && !UnreadableEvent(err):
 		g.release(ctx, conn, tx)
 		return lookLater, err
-	case err != nil && s.Through == first:
+	case err != nil && (s.Through == first || !UnreadableEvent(err)): // or Postgres has aborted the transaction
 		g.release(ctx, conn, tx)
 		g.continueAlone(t, locked, err)
 		return lookOnWakeUp, nil
