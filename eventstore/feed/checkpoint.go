@@ -143,9 +143,9 @@ func (w *worker) tryLock(ctx context.Context, conn *pgxpool.Conn, t domain.Tenan
 	return tx, at, nil
 }
 
-// failed records why a page that ends at a seq failed. A page of several events is retried
+// fail records why a page that ends at a seq failed. A page of several events is retried
 // at once, event by event; a page of one event after a growing pause.
-func (w *worker) failed(ctx context.Context, p *Page, at checkpoint, end int64, cause error) (look, error) {
+func (w *worker) fail(ctx context.Context, p *Page, at checkpoint, end int64, cause error) (trigger, error) {
 	if cause == nil {
 		cause = errors.New("nacked without a reason")
 	}
@@ -159,12 +159,12 @@ func (w *worker) failed(ctx context.Context, p *Page, at checkpoint, end int64, 
 	_, err := w.feed.cfg.Pool.Exec(ctx, failSQL, p.Tenant.UUID(), w.subscription, p.Generation, at.seq,
 		max(at.carefulTo, end), storable(cause), pause.Seconds())
 	if err != nil {
-		return lookLater, fmt.Errorf("record failure: %w", err)
+		return failed, fmt.Errorf("record failure: %w", err)
 	}
 	if pause > 0 {
-		return lookOnWakeUp, nil // the sweep finds it when it is due
+		return caughtUp, nil // the sweep finds it when it is due
 	}
-	return lookNow, nil
+	return moreIsLeft, nil
 }
 
 // failureText is the most bytes of a failure's text that are stored.
@@ -187,26 +187,31 @@ where tenant_id = $1 and subscription = $2 and generation = $3 and seq = $4`
 // notMine leaves a page to newer replicas: its handler met an event that this version
 // doesn't know. It counts no failure. The events before that one are handled again, one by
 // one.
-func (w *worker) notMine(ctx context.Context, p *Page, at checkpoint, cause error) (look, error) {
+func (w *worker) notMine(ctx context.Context, p *Page, at checkpoint, cause error) (trigger, error) {
 	w.leftToNewer(p.Tenant, at.seq, cause)
 	if p.last() == at.seq+1 {
-		return lookOnWakeUp, nil
+		return caughtUp, nil
 	}
 	_, err := w.feed.cfg.Pool.Exec(ctx, carefulSQL, p.Tenant.UUID(), w.subscription, p.Generation, at.seq, p.last())
 	if err != nil {
-		return lookLater, fmt.Errorf("go carefully: %w", err)
+		return failed, fmt.Errorf("go carefully: %w", err)
 	}
-	return lookNow, nil
+	return moreIsLeft, nil
 }
 
 // leftToNewer logs that an event is left to a newer version, once for each place and seq.
 func (w *worker) leftToNewer(t domain.TenantID, after int64, cause error) {
-	key := place{t, w.subscription}
-	if last, ok := w.feed.unknown.Swap(key, after); ok && last.(int64) == after {
+	if !w.firstReport(t, after+1) {
 		return
 	}
 	w.metrics.unknown.Inc()
 	w.feed.log.Warn("left to a newer version", "subscription", w.subscription, "tenant", t, "after_seq", after, "error", cause)
+}
+
+// firstReport reports whether a tenant's newest report of that kind is another one.
+func (w *worker) firstReport(t domain.TenantID, what int64) (first bool) {
+	w.pending.change(t, func(s *tenantState) { first, s.reported = s.reported != what, what })
+	return first
 }
 
 // retryDelay is 1 s, doubled with each failure, at most 5 minutes.

@@ -16,7 +16,7 @@ func (f *Feed) News(tenants []domain.TenantID) {
 func (f *Feed) Told(t domain.TenantID) bool {
 	f.outbox.mu.Lock()
 	defer f.outbox.mu.Unlock()
-	_, ok := f.outbox.marked[t]
+	_, ok := f.outbox.tenants[t]
 	return ok
 }
 
@@ -48,4 +48,4 @@ func (f *Feed) Remembers(t domain.TenantID, seq int64) bool {
 }
 
 // Mark tells every subscription that a log may have grown, as another replica does.
-func (f *Feed) Mark(t domain.TenantID) { f.mark([]domain.TenantID{t}) }
+func (f *Feed) Mark(t domain.TenantID) { f.wake([]domain.TenantID{t}) }

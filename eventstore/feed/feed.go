@@ -12,7 +12,6 @@ import (
 
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/google/uuid"
-	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -80,15 +79,11 @@ type Feed struct {
 	subs    map[string]*pendingTenants
 	// groupOf is, by subscription, the pending tenants of the group that it shares pages with.
 	groupOf map[string]*pendingTenants
-	outbox  *pendingTenants
+	outbox  *outbox
 	recent  *recent
 	idle    *idleAdvances
 	// soon is closed and replaced to start the sweeps early.
 	soon chan struct{}
-	// unknown is, by place, the seq after which an event was left to a newer version.
-	unknown sync.Map
-	// held says, by place, whether the checkpoint is this version's to move.
-	held *lru.Cache[place, hold]
 }
 
 var _ message.Subscriber = (*Feed)(nil)
@@ -110,14 +105,10 @@ func New(cfg Config, positions *Positions) *Feed {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	held, err := lru.New[place, hold](positionsKept)
-	if err != nil {
-		panic(err) // only for a size that isn't positive
-	}
 	ctx, stop := context.WithCancel(context.Background())
 	return &Feed{
 		id: uuid.NewString(), cfg: cfg, log: cfg.Logger, positions: positions, metrics: newFeedMetrics(cfg.Metrics),
-		ctx: ctx, stop: stop, subs: map[string]*pendingTenants{}, groupOf: map[string]*pendingTenants{}, outbox: newPendingTenants(), recent: newRecent(), idle: newIdleAdvances(), soon: make(chan struct{}), held: held,
+		ctx: ctx, stop: stop, subs: map[string]*pendingTenants{}, groupOf: map[string]*pendingTenants{}, outbox: newOutbox(), recent: newRecent(), idle: newIdleAdvances(), soon: make(chan struct{}),
 	}
 }
 
@@ -185,19 +176,19 @@ func (f *Feed) Appended(events []domain.Recorded, sizes []int) {
 			grown = append(grown, e.Tenant)
 		}
 	}
-	f.each(func(n *pendingTenants) { n.hint(grown...) })
-	f.outbox.mark(grown...)
+	f.each(func(n *pendingTenants) { n.appended(grown...) })
+	f.outbox.add(grown...)
 }
 
 // Grew is Appended for a caller that doesn't have the events.
 func (f *Feed) Grew(tenants []domain.TenantID) {
-	f.mark(tenants)
-	f.outbox.mark(tenants...)
+	f.wake(tenants)
+	f.outbox.add(tenants...)
 }
 
-// mark makes tenants pending for every subscription here, as their logs may have grown.
-func (f *Feed) mark(tenants []domain.TenantID) {
-	f.each(func(n *pendingTenants) { n.mark(tenants...) })
+// wake makes tenants pending for every subscription here, as their logs may have grown.
+func (f *Feed) wake(tenants []domain.TenantID) {
+	f.each(func(n *pendingTenants) { n.wake(tenants...) })
 }
 
 // pendingOf is the pending tenants of a subscription here.

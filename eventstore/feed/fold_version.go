@@ -3,6 +3,7 @@ package feed
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -13,12 +14,12 @@ import (
 // build instead of handling it page by page.
 const LongLog = 2_000
 
-// heldFor is how long a worker relies on what it knows of a checkpoint's fold version. A
-// switch notifies all replicas at once; heldFor bounds the error while one isn't connected.
-const heldFor = 5 * time.Second
+// ownerKnownFor is how long a worker relies on what it knows of a checkpoint's fold version. A
+// switch notifies all replicas at once; ownerKnownFor bounds the error while one isn't connected.
+const ownerKnownFor = 5 * time.Second
 
-// hold says whether a checkpoint was this version's to move, at a time.
-type hold struct {
+// owner says whether a checkpoint was this version's to move, at a time.
+type owner struct {
 	mine bool
 	at   time.Time
 }
@@ -55,14 +56,12 @@ func (f *Feed) fold(subscription string) *int {
 // switched forgets the cached state of these tenants: other folds may fill their rows.
 func (f *Feed) switched(tenants []domain.TenantID) {
 	f.mu.Lock()
-	var names []string
-	for name := range f.subs {
-		names = append(names, name)
-	}
+	subs := maps.Clone(f.subs)
 	f.mu.Unlock()
+	names := slices.Collect(maps.Keys(subs))
 	for _, t := range tenants {
-		for _, name := range names {
-			f.held.Remove(place{t, name})
+		for _, n := range subs {
+			n.change(t, func(s *tenantState) { s.owner = owner{} })
 		}
 		f.positions.drop(t, names)
 	}
@@ -88,32 +87,32 @@ func (w *worker) holds(t domain.TenantID) (mine, known bool) {
 	if w.fold() == nil {
 		return true, true
 	}
-	h, ok := w.feed.held.Get(place{t, w.subscription})
-	if !ok || time.Since(h.at) > heldFor {
+	var o owner
+	w.pending.change(t, func(s *tenantState) { o = s.owner })
+	if time.Since(o.at) > ownerKnownFor {
 		return false, false
 	}
-	return h.mine, true
+	return o.mine, true
 }
 
 // own records that the checkpoint is this version's to move.
 func (w *worker) own(t domain.TenantID, at checkpoint) {
 	if w.fold() != nil && at.locked {
-		w.feed.held.Add(place{t, w.subscription}, hold{true, time.Now()})
+		w.pending.change(t, func(s *tenantState) { s.owner = owner{true, time.Now()} })
 	}
 }
 
 // leaveTenant leaves a tenant to the version whose fold fills its rows, or to a build. Like
 // leftToNewer it logs that once for each place, and counts no failure.
 func (w *worker) leaveTenant(t domain.TenantID, at checkpoint) {
-	key, mine := place{t, w.subscription}, *w.fold()
+	mine := *w.fold()
 	if w.foreign(at) {
-		w.feed.held.Add(key, hold{false, time.Now()})
+		w.pending.change(t, func(s *tenantState) { s.owner = owner{false, time.Now()} })
 	}
 	if w.feed.cfg.Leave != nil && at.foldVersion < mine {
 		w.feed.cfg.Leave(t, w.subscription) // asks for the build
 	}
-	said := -int64(at.foldVersion) - 1 // no seq
-	if last, ok := w.feed.unknown.Swap(key, said); ok && last.(int64) == said {
+	if !w.firstReport(t, -int64(at.foldVersion)-1) { // no seq
 		return
 	}
 	if at.foldVersion > mine {

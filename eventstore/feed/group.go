@@ -64,18 +64,14 @@ func (g *groupWorker) run(ctx context.Context) {
 		}
 		active := g.active(t, due)
 		if len(active) == 0 {
-			g.pending.done(t, false)
+			g.pending.done(t, caughtUp, 0)
 			continue
 		}
-		again, err := g.page(ctx, t, active)
-		switch again {
-		case lookNow:
-			g.pending.done(t, true)
-		case lookOnWakeUp:
-			time.AfterFunc(pace, func() { g.pending.done(t, false) })
-		default:
-			g.pending.done(t, false)
-			time.AfterFunc(lookAgainAfter, func() { g.pending.mark(t) })
+		end, err := g.page(ctx, t, active)
+		if end == caughtUp {
+			time.AfterFunc(pace, func() { g.pending.done(t, caughtUp, 0) })
+		} else {
+			g.pending.done(t, end, lookAgainAfter)
 		}
 		if err == nil || ctx.Err() != nil {
 			trouble = lookAgainAfter
@@ -107,7 +103,7 @@ func (g *groupWorker) active(t domain.TenantID, due bool) []*worker {
 // alone has members continue through their own workers.
 func (g *groupWorker) alone(t domain.TenantID, members ...*worker) {
 	for _, m := range members {
-		m.pending.mark(t)
+		m.pending.wake(t)
 	}
 }
 
@@ -120,39 +116,39 @@ type groupMember struct {
 
 // page handles the next page of a tenant for some members. An error is the database's and
 // concerns no event.
-func (g *groupWorker) page(ctx context.Context, t domain.TenantID, active []*worker) (look, error) {
+func (g *groupWorker) page(ctx context.Context, t domain.TenantID, active []*worker) (trigger, error) {
 	conn, err := g.feed.cfg.Pool.Acquire(ctx)
 	if err != nil {
-		return lookLater, err
+		return failed, err
 	}
 	tx, locked, head, err := g.lockMembers(ctx, conn, t, active)
 	if err != nil {
 		conn.Release()
 		if unreadable(err) {
 			g.alone(t, active...)
-			return lookOnWakeUp, nil
+			return caughtUp, nil
 		}
-		return lookLater, err
+		return failed, err
 	}
 	if len(locked) == 0 {
 		g.release(ctx, conn, tx)
-		return lookOnWakeUp, nil
+		return caughtUp, nil
 	}
 	first := slices.MinFunc(locked, func(a, b groupMember) int { return int(a.seq - b.seq) }).seq
 	s, err := g.read(ctx, tx, t, checkpoint{seq: first, head: head})
 	switch {
 	case err != nil && !refused(err) && !UnreadableEvent(err):
 		g.release(ctx, conn, tx)
-		return lookLater, err
+		return failed, err
 	case err != nil && (s.Through == first || !UnreadableEvent(err)): // or Postgres has aborted the transaction
 		g.release(ctx, conn, tx)
 		g.continueAlone(t, locked, err)
-		return lookOnWakeUp, nil
+		return caughtUp, nil
 	}
 	locked = slices.DeleteFunc(locked, func(m groupMember) bool { return m.seq >= s.Through })
 	if len(locked) == 0 {
 		g.release(ctx, conn, tx)
-		return lookOnWakeUp, nil
+		return caughtUp, nil
 	}
 	p := &Page{Subscription: g.subscription, Tenant: t, Events: s.Events, Tx: tx, begun: time.Now()}
 	for _, m := range locked {
@@ -165,22 +161,22 @@ func (g *groupWorker) page(ctx context.Context, t domain.TenantID, active []*wor
 		switch answer, cause := g.deliver(ctx, conn, tx, p); answer {
 		case nacked:
 			g.continueAlone(t, locked, cause)
-			return lookOnWakeUp, nil
+			return caughtUp, nil
 		case closed:
-			return lookOnWakeUp, nil
+			return caughtUp, nil
 		}
 	}
 	err = g.advanceMembers(ctx, conn, tx, p, locked, s.Through)
 	switch {
 	case err == nil && s.Through >= head:
-		return lookOnWakeUp, nil
+		return caughtUp, nil
 	case err == nil:
-		return lookNow, nil
+		return moreIsLeft, nil
 	case refused(err) || errors.Is(err, context.DeadlineExceeded):
 		g.continueAlone(t, locked, err)
-		return lookOnWakeUp, nil
+		return caughtUp, nil
 	}
-	return lookLater, err
+	return failed, err
 }
 
 // continueAlone has the members of a page that failed continue one by one.
@@ -226,7 +222,7 @@ func (g *groupWorker) lockMembers(ctx context.Context, conn *pgxpool.Conn, t dom
 	b.Queue(groupStatusSQL, t.UUID(), names).Query(func(rows pgx.Rows) error {
 		_, err := pgx.ForEachRow(rows, []any{&name, &generation, &seq, &parked, &skips, &head}, func() error {
 			m := active[slices.Index(names, name)]
-			if parked { // the sweep marks the tenant when the retry is due
+			if parked { // the sweep wakes the tenant when the retry is due
 				found[name] = true
 				return nil
 			}
@@ -284,16 +280,14 @@ func (g *groupWorker) advanceMembers(ctx context.Context, conn *pgxpool.Conn, tx
 	}
 	conn.Release()
 	for _, m := range members {
-		at := place{p.Tenant, m.subscription}
 		own := &Page{begun: p.begun}
 		if i := slices.IndexFunc(p.members, func(o *Page) bool { return o.Subscription == m.subscription }); i >= 0 {
 			own = p.members[i]
 		}
 		m.metrics.handled(own, through-m.seq)
-		g.feed.idle.moved(at, through)
 	}
-	for _, m := range members { // last: readers that wait for one find all of it done
-		g.feed.positions.advanced(p.Tenant, m.subscription, through)
+	for _, m := range members {
+		m.reached(p.Tenant, through)
 	}
 	return nil
 }

@@ -10,8 +10,9 @@ import (
 // subscription doesn't handle.
 const checkpointAfter = 250 * time.Millisecond
 
-// idle reports whether the subscription handles none of a tenant's new events. It is false
-// where it handles one, or where the recent-events cache doesn't have them all.
+// idle reports whether no page is needed: the subscription handles none of a tenant's new
+// events, or the checkpoint isn't this version's to move. It is false where the subscription
+// handles one, or where the recent-events cache doesn't have them all.
 //
 // Without a transaction idle advances Positions at once; the checkpoint follows a little
 // later, for many such events together. If all of them are of ignored types, an idle
@@ -50,9 +51,9 @@ func (w *worker) idle(t domain.TenantID) bool {
 	last := events[len(events)-1]
 	w.feed.positions.advanced(t, w.subscription, last.Seq)
 	if ignored {
-		w.feed.idle.add(idleNote{place{t, w.subscription}, idleRange{known, last.Seq, last.Command}})
-	} else if w.pending.deferCheckpoint(t) {
-		time.AfterFunc(checkpointAfter, func() { w.pending.resumeCheckpoint(t) })
+		w.feed.ignore(idleNote{place{t, w.subscription}, idleRange{known, last.Seq, last.Command}})
+	} else {
+		w.pending.deferCheckpoint(t)
 	}
 	return true
 }

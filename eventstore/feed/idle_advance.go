@@ -2,6 +2,7 @@ package feed
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -18,16 +19,38 @@ import (
 // runs.
 const idleAdvanceMost = 200
 
-// idleAdvances are, by place, the ranges of ignored events that checkpoints have yet to move
-// past. They may be lost: the sweep finds those checkpoints.
+// idleAdvances are the places with a range of ignored events that their checkpoints have yet
+// to move past (tenantState.ignored).
 //
 // A page costs about as much for no events as for ten, and most subscriptions ignore most
 // events. So one statement moves these checkpoints together, those of all tenants and all
 // subscriptions.
 type idleAdvances struct {
 	mu     sync.Mutex
-	places map[place]idleRange
+	places map[place]struct{}
 	signal chan struct{}
+}
+
+func newIdleAdvances() *idleAdvances {
+	return &idleAdvances{places: map[place]struct{}{}, signal: make(chan struct{}, 1)}
+}
+
+func (i *idleAdvances) add(at place) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.places[at] = struct{}{}
+	select {
+	case i.signal <- struct{}{}:
+	default:
+	}
+}
+
+func (i *idleAdvances) take() []place {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	all := slices.Collect(maps.Keys(i.places))
+	clear(i.places)
+	return all
 }
 
 // idleRange is a range of a log in which the subscription ignores the types of all events.
@@ -40,65 +63,54 @@ type idleRange struct {
 	last           domain.CommandID
 }
 
+// then is this range with the next one, if that continues it; otherwise the next one, as
+// there may be events to handle between them.
+func (r idleRange) then(next idleRange) idleRange {
+	if next.through == 0 {
+		return r
+	}
+	if r.through == next.after {
+		next.after = r.after
+	}
+	return next
+}
+
+// beyond is this range, or none if the checkpoint has reached a seq at or after its end.
+func (r idleRange) beyond(seq int64) idleRange {
+	if r.through <= seq {
+		return idleRange{}
+	}
+	return r
+}
+
 // idleNote is an idleRange with its place.
 type idleNote struct {
 	at place
 	idleRange
 }
 
-func newIdleAdvances() *idleAdvances {
-	return &idleAdvances{places: map[place]idleRange{}, signal: make(chan struct{}, 1)}
+// ignore notes a range for the next idle advance.
+func (f *Feed) ignore(n idleNote) {
+	f.pendingOf(n.at.subscription).change(n.at.tenant, func(s *tenantState) { s.ignored = s.ignored.then(n.idleRange) })
+	f.idle.add(n.at)
 }
 
-// add adds a range, or extends the range that ends where this one begins.
-func (p *idleAdvances) add(n idleNote) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if before, ok := p.places[n.at]; ok && before.through == n.after {
-		n.after = before.after
-	}
-	p.places[n.at] = n.idleRange
-	p.wake()
+// ignoreAgain notes a range that was taken, in front of what came since.
+func (f *Feed) ignoreAgain(n idleNote) {
+	f.pendingOf(n.at.subscription).change(n.at.tenant, func(s *tenantState) { s.ignored = n.then(s.ignored) })
+	f.idle.add(n.at)
 }
 
-// again puts back a range that was taken, in front of a range that was added since.
-func (p *idleAdvances) again(n idleNote) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if since, ok := p.places[n.at]; ok && since.after == n.through {
-		n.through, n.last = since.through, since.last
-	} else if ok {
-		n.idleRange = since
+// takeIgnored removes and returns all noted ranges.
+func (f *Feed) takeIgnored() (all []idleNote) {
+	for _, at := range f.idle.take() {
+		f.pendingOf(at.subscription).change(at.tenant, func(s *tenantState) {
+			if s.ignored.through > 0 {
+				all = append(all, idleNote{at, s.ignored})
+			}
+			s.ignored = idleRange{}
+		})
 	}
-	p.places[n.at] = n.idleRange
-	p.wake()
-}
-
-// wake signals advanceIdle. The caller holds mu.
-func (p *idleAdvances) wake() {
-	select {
-	case p.signal <- struct{}{}:
-	default:
-	}
-}
-
-// moved drops a range that a page has moved the checkpoint past.
-func (p *idleAdvances) moved(at place, seq int64) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.places[at].through <= seq {
-		delete(p.places, at)
-	}
-}
-
-// take removes and returns all ranges.
-func (p *idleAdvances) take() (all []idleNote) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for at, s := range p.places {
-		all = append(all, idleNote{at, s})
-	}
-	clear(p.places)
 	return all
 }
 
@@ -141,7 +153,7 @@ func (f *Feed) advanceIdle() {
 		if !wait.Sleep(f.ctx, checkpointAfter) {
 			return
 		}
-		for some := range slices.Chunk(f.idle.take(), idleAdvanceMost) {
+		for some := range slices.Chunk(f.takeIgnored(), idleAdvanceMost) {
 			if err := f.advanceNotes(some); err != nil && f.ctx.Err() == nil {
 				f.log.Warn("checkpoints not moved past ignored events; pages move them", "error", err)
 			}
@@ -160,7 +172,7 @@ func (f *Feed) advanceNotes(some []idleNote) error {
 	conn, err := f.cfg.Pool.Acquire(f.ctx) // before a tenant is held
 	if err != nil {
 		for _, n := range some {
-			f.pendingOf(n.at.subscription).mark(n.at.tenant)
+			f.pendingOf(n.at.subscription).wake(n.at.tenant)
 		}
 		return err
 	}
@@ -169,7 +181,7 @@ func (f *Feed) advanceNotes(some []idleNote) error {
 		if f.pendingOf(n.at.subscription).hold(n.at.tenant) {
 			held = append(held, n)
 		} else {
-			f.idle.again(n)
+			f.ignoreAgain(n)
 		}
 	}
 	if len(held) == 0 {
@@ -178,10 +190,11 @@ func (f *Feed) advanceNotes(some []idleNote) error {
 	moved, err := f.moveIdle(conn, held)
 	for _, n := range held {
 		pending := f.pendingOf(n.at.subscription)
-		pending.done(n.at.tenant, false)
+		how := caughtUp
 		if !moved[n.at] {
-			pending.mark(n.at.tenant)
+			how = moreIsLeft
 		}
+		pending.done(n.at.tenant, how, 0)
 	}
 	return err
 }

@@ -6,86 +6,92 @@ import (
 	"time"
 
 	"docket/domain"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
 
-// pendingTenants is the set of tenants whose logs a subscription has yet to look at. It
-// is kept in memory and may be lost: the sweep marks lost tenants again.
-//
-// Only one worker handles a tenant at a time. A tenant that is marked meanwhile is queued
-// again when its worker is done.
+// restingKept is the most tenants at rest that are remembered for each subscription.
+const restingKept = 10_000
+
+// pendingTenants are the tenants of one subscription, and the queue of those whose logs it
+// has yet to look at. Only one worker handles a tenant at a time.
 type pendingTenants struct {
 	mu     sync.Mutex
-	marked map[domain.TenantID]struct{}
-	// queue has the marked tenants that no worker handles, in order of marking, and void
-	// entries left over from hold.
-	queue []domain.TenantID
-	busy  map[domain.TenantID]struct{}
-	// due are the tenants whose log must be read: they were marked for another reason than
-	// this replica's own append.
-	due map[domain.TenantID]struct{}
-	// deferred are the tenants whose checkpoint stays behind for a while (worker.idle).
-	deferred map[domain.TenantID]struct{}
-	// failing is, for tenants with unreadable data, how often reading has failed.
-	failing map[domain.TenantID]int
-	signal  chan struct{}
+	active map[domain.TenantID]*tenantState
+	// resting are the states that may be forgotten.
+	resting *simplelru.LRU[domain.TenantID, *tenantState]
+	// queue has the pending tenants in order of their wake-up, and void entries that an idle
+	// advance has left behind.
+	queue  []domain.TenantID
+	signal chan struct{}
 }
 
 func newPendingTenants() *pendingTenants {
-	return &pendingTenants{
-		marked:   map[domain.TenantID]struct{}{},
-		busy:     map[domain.TenantID]struct{}{},
-		due:      map[domain.TenantID]struct{}{},
-		deferred: map[domain.TenantID]struct{}{},
-		failing:  map[domain.TenantID]int{},
-		signal:   make(chan struct{}, 1),
+	resting, err := simplelru.NewLRU[domain.TenantID, *tenantState](restingKept, nil)
+	if err != nil {
+		panic(err) // only for a size that isn't positive
+	}
+	return &pendingTenants{active: map[domain.TenantID]*tenantState{}, resting: resting, signal: make(chan struct{}, 1)}
+}
+
+// of is the state of a tenant. The caller holds mu, and calls keep after a change.
+func (n *pendingTenants) of(t domain.TenantID) *tenantState {
+	if s, ok := n.active[t]; ok {
+		return s
+	}
+	if s, ok := n.resting.Get(t); ok {
+		return s
+	}
+	return &tenantState{}
+}
+
+// keep stores a changed state, and queues a tenant that has become pending. The caller
+// holds mu.
+func (n *pendingTenants) keep(t domain.TenantID, s *tenantState, before phase) {
+	if s.rests() {
+		delete(n.active, t)
+		n.resting.Add(t, s)
+		return
+	}
+	n.active[t] = s
+	n.resting.Remove(t)
+	if s.phase == pending && before != pending {
+		n.queue = append(n.queue, t)
+		n.wakeWorker()
 	}
 }
 
-// mark makes tenants pending, as their logs may have grown.
-func (n *pendingTenants) mark(tenants ...domain.TenantID) { n.put(tenants, true) }
-
-// hint is mark for this replica's own appends, which the recent-events cache has.
-func (n *pendingTenants) hint(tenants ...domain.TenantID) { n.put(tenants, false) }
-
-func (n *pendingTenants) put(tenants []domain.TenantID, due bool) {
+// change calls do with the state of a tenant.
+func (n *pendingTenants) change(t domain.TenantID, do func(*tenantState)) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	for _, t := range tenants {
-		if due {
-			n.due[t] = struct{}{}
-		}
-		if _, ok := n.marked[t]; ok {
-			continue
-		}
-		n.marked[t] = struct{}{}
-		if _, ok := n.busy[t]; !ok {
-			n.queue = append(n.queue, t)
-		}
-	}
-	n.wake()
+	s := n.of(t)
+	before := s.phase
+	do(s)
+	n.keep(t, s, before)
 }
 
-// next waits for a marked tenant that no worker handles, and hands it to the caller. The
-// caller must call done. ok is false when ctx ended.
+// wake makes tenants pending, as their logs may have grown.
+func (n *pendingTenants) wake(tenants ...domain.TenantID) {
+	for _, t := range tenants {
+		n.change(t, func(s *tenantState) { s.due = true; s.on(wokenUp) })
+	}
+}
+
+// appended is wake for this replica's own appends, which the recent-events cache has.
+func (n *pendingTenants) appended(tenants ...domain.TenantID) {
+	for _, t := range tenants {
+		n.change(t, func(s *tenantState) { s.on(wokenUp) })
+	}
+}
+
+// next waits for a pending tenant and hands it to the caller, who must call done. due says
+// that the log must be read. ok is false when ctx ended.
 func (n *pendingTenants) next(ctx context.Context) (t domain.TenantID, due, ok bool) {
 	for {
-		n.mu.Lock()
-		if len(n.queue) > 0 {
-			t, n.queue = n.queue[0], n.queue[1:]
-			_, marked := n.marked[t]
-			if _, held := n.busy[t]; held || !marked {
-				n.mu.Unlock()
-				continue
-			}
-			delete(n.marked, t)
-			n.busy[t] = struct{}{}
-			_, due = n.due[t]
-			delete(n.due, t)
-			n.wake()
-			n.mu.Unlock()
+		if t, due, ok = n.pop(); ok {
 			return t, due, true
 		}
-		n.mu.Unlock()
 		select {
 		case <-n.signal:
 		case <-ctx.Done():
@@ -94,34 +100,47 @@ func (n *pendingTenants) next(ctx context.Context) (t domain.TenantID, due, ok b
 	}
 }
 
-// hold hands a tenant to the caller, who must call done. It is false if a worker handles it.
-func (n *pendingTenants) hold(t domain.TenantID) bool {
+func (n *pendingTenants) pop() (t domain.TenantID, due, ok bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if _, ok := n.busy[t]; ok {
-		return false
+	for len(n.queue) > 0 {
+		t, n.queue = n.queue[0], n.queue[1:]
+		s := n.of(t)
+		if s.phase != pending {
+			continue
+		}
+		s.on(taken)
+		due, s.due = s.due, false
+		n.wakeWorker()
+		return t, due, true
 	}
-	n.busy[t] = struct{}{}
-	return true
+	return t, false, false
 }
 
-// done gives a tenant back; again marks it, at the end of the queue.
-func (n *pendingTenants) done(t domain.TenantID, again bool) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	delete(n.busy, t)
-	if again {
-		n.marked[t], n.due[t] = struct{}{}, struct{}{}
-	}
-	if _, ok := n.marked[t]; ok {
-		n.queue = append(n.queue, t)
-	}
-	n.wake()
+// hold hands a tenant to the caller, who must call done. It is false if the tenant is
+// running or backing off.
+func (n *pendingTenants) hold(t domain.TenantID) (held bool) {
+	n.change(t, func(s *tenantState) {
+		if _, held = transitions[s.phase][taken]; held {
+			s.wokenAgain = s.phase == pending
+			s.on(taken)
+		}
+	})
+	return held
 }
 
-// wake signals one waiting next; each next signals another one while the queue has more.
-// The caller holds mu.
-func (n *pendingTenants) wake() {
+// done gives a tenant back. One that is held elsewhere or has failed becomes pending after
+// the pause.
+func (n *pendingTenants) done(t domain.TenantID, how trigger, pause time.Duration) {
+	n.change(t, func(s *tenantState) { s.on(how) })
+	if how == foundHeld || how == failed {
+		time.AfterFunc(pause, func() { n.change(t, func(s *tenantState) { s.on(pauseIsOver) }) })
+	}
+}
+
+// wakeWorker signals one waiting next; each next signals another one while the queue has
+// more. The caller holds mu.
+func (n *pendingTenants) wakeWorker() {
 	if len(n.queue) == 0 {
 		return
 	}
@@ -131,52 +150,26 @@ func (n *pendingTenants) wake() {
 	}
 }
 
-// take is next and done in one, without waiting; ok is false if none is marked. Only for a
-// set without hold.
-func (n *pendingTenants) take() (t domain.TenantID, ok bool) {
+// deferCheckpoint leaves a tenant's checkpoint behind for checkpointAfter; then a page moves
+// it.
+func (n *pendingTenants) deferCheckpoint(t domain.TenantID) {
+	n.change(t, func(s *tenantState) {
+		if s.deferred {
+			return
+		}
+		s.deferred = true
+		time.AfterFunc(checkpointAfter, func() {
+			n.change(t, func(s *tenantState) { s.deferred, s.due = false, true; s.on(wokenUp) })
+		})
+	})
+}
+
+// forget drops what is known of the rows and the log. The phases stay.
+func (n *pendingTenants) forget() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if len(n.queue) == 0 {
-		return t, false
+	n.resting.Purge()
+	for _, s := range n.active {
+		s.owner, s.ignored = owner{}, idleRange{}
 	}
-	t, n.queue = n.queue[0], n.queue[1:]
-	delete(n.marked, t)
-	delete(n.due, t)
-	return t, true
-}
-
-// deferCheckpoint records that a tenant's checkpoint stays behind for a while; it is false
-// if that is recorded already. resumeCheckpoint ends it and marks the tenant, so that a
-// page moves the checkpoint.
-func (n *pendingTenants) deferCheckpoint(t domain.TenantID) bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if _, ok := n.deferred[t]; ok {
-		return false
-	}
-	n.deferred[t] = struct{}{}
-	return true
-}
-
-func (n *pendingTenants) resumeCheckpoint(t domain.TenantID) {
-	n.mu.Lock()
-	delete(n.deferred, t)
-	n.mu.Unlock()
-	n.mark(t)
-}
-
-// markFailing counts a failure to read a tenant's data, and returns the pause before the
-// next try.
-func (n *pendingTenants) markFailing(t domain.TenantID) time.Duration {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.failing[t]++
-	return min(troubleMost<<min(n.failing[t]-1, 10), failingMost)
-}
-
-// markHealthy resets the failures of a tenant whose data could be read.
-func (n *pendingTenants) markHealthy(t domain.TenantID) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	delete(n.failing, t)
 }

@@ -56,7 +56,7 @@ func (f *Feed) sweepOnce(ctx context.Context, subscription string, m *subscripti
 	if err != nil {
 		return err
 	}
-	f.entryOf(subscription).mark(found.due...)
+	f.entryOf(subscription).wake(found.due...)
 	m.behindTenants.Set(float64(found.tenants))
 	m.behind.Set(float64(found.events))
 	m.parked.Set(float64(found.parked))
@@ -64,7 +64,7 @@ func (f *Feed) sweepOnce(ctx context.Context, subscription string, m *subscripti
 }
 
 // sweepReadable is sweepLogs where some tenants' data can't be read: it sweeps the others.
-// It marks the unreadable ones as due too, so that their workers log the errors.
+// It wakes the unreadable ones too, so that their workers log the errors.
 func (f *Feed) sweepReadable(ctx context.Context, subscription string) (found swept, err error) {
 	tenants, err := Logs(ctx, f.cfg.Pool)
 	if err != nil {

@@ -2,6 +2,7 @@ package feed
 
 import (
 	"context"
+	"maps"
 	"strings"
 	"time"
 
@@ -36,18 +37,9 @@ const notifySQL = `select pg_notify($1, $2)`
 // notify notifies other replicas of local appends, after their commits.
 func (f *Feed) notify() {
 	for {
-		t, _, ok := f.outbox.next(f.ctx)
+		tenants, ok := f.outbox.take(f.ctx)
 		if !ok {
 			return
-		}
-		tenants := []string{t.String()}
-		f.outbox.done(t, false)
-		for len(tenants) < notifyMost {
-			more, ok := f.outbox.take()
-			if !ok {
-				break
-			}
-			tenants = append(tenants, more.String())
 		}
 		if _, err := f.cfg.Pool.Exec(f.ctx, notifySQL, wakeUpChannel, f.id+" "+strings.Join(tenants, ",")); err != nil && f.ctx.Err() == nil {
 			f.log.Warn("notify failed; other replicas find the appends by their sweep", "error", err)
@@ -58,7 +50,7 @@ func (f *Feed) notify() {
 	}
 }
 
-// listen marks tenants to whose logs other replicas append. It reconnects for ever; the
+// listen wakes tenants to whose logs other replicas append. It reconnects for ever; the
 // sweep finds what it misses meanwhile.
 func (f *Feed) listen() {
 	for {
@@ -101,7 +93,7 @@ func (f *Feed) listenOnce() error {
 		if sender == switchSender {
 			f.switched(tenants)
 		}
-		f.mark(tenants)
+		f.wake(tenants)
 	}
 }
 
@@ -110,8 +102,12 @@ func (f *Feed) listenOnce() error {
 // a server that lacks the newest events, other events get their seqs.
 func (f *Feed) forget() {
 	f.positions.forget()
-	f.held.Purge()
-	f.idle.take()
+	f.mu.Lock()
+	subs := maps.Clone(f.subs)
+	f.mu.Unlock()
+	for _, n := range subs {
+		n.forget()
+	}
 	f.recent.forget()
 }
 

@@ -54,26 +54,11 @@ func (w *worker) run(ctx context.Context) {
 			return
 		}
 		if !due && w.idle(t) {
-			w.pending.done(t, false)
+			w.pending.done(t, caughtUp, 0)
 			continue
 		}
-		again, err := w.page(ctx, t)
-		if err == nil {
-			w.pending.markHealthy(t)
-		}
-		switch {
-		case again == lookNow:
-			w.pending.done(t, true)
-		case again == lookOnWakeUp:
-			time.AfterFunc(pace, func() { w.pending.done(t, false) })
-		case unreadable(err):
-			time.AfterFunc(w.pending.markFailing(t), func() { w.pending.done(t, true) })
-		case refused(err): // the server has a problem, perhaps with this tenant only
-			time.AfterFunc(troubleMost, func() { w.pending.done(t, true) })
-		default:
-			w.pending.done(t, false)
-			time.AfterFunc(lookAgainAfter, func() { w.pending.mark(t) })
-		}
+		end, err := w.page(ctx, t)
+		w.giveBack(t, end, err)
 		if err == nil || ctx.Err() != nil {
 			trouble = lookAgainAfter
 			continue
@@ -89,39 +74,49 @@ func (w *worker) run(ctx context.Context) {
 	}
 }
 
-// look says when a worker looks at a tenant again.
-type look int
+// giveBack gives a tenant back after a page, with the pause that its end asks for.
+func (w *worker) giveBack(t domain.TenantID, end trigger, err error) {
+	switch {
+	case end == caughtUp:
+		time.AfterFunc(pace, func() { w.pending.done(t, caughtUp, 0) })
+	case unreadable(err):
+		var pause time.Duration
+		w.pending.change(t, func(s *tenantState) { pause = s.backOff() })
+		w.pending.done(t, failed, pause)
+	case refused(err): // the server has a problem, perhaps with this tenant only
+		w.pending.done(t, failed, troubleMost)
+	default:
+		w.pending.done(t, end, lookAgainAfter)
+	}
+	if err == nil {
+		w.pending.change(t, func(s *tenantState) { s.failures = 0 })
+	}
+}
 
-const (
-	lookOnWakeUp look = iota // no more events are known
-	lookNow
-	lookLater
-)
-
-// page handles the tenant's next page, if there is one. An error is the database's, not
-// that of an event or its handler, and comes with lookLater.
-func (w *worker) page(ctx context.Context, t domain.TenantID) (look, error) {
+// page handles the tenant's next page, if there is one, and says how that ended. An error
+// is the database's, not that of an event or its handler, and comes with failed.
+func (w *worker) page(ctx context.Context, t domain.TenantID) (trigger, error) {
 	conn, err := w.feed.cfg.Pool.Acquire(ctx)
 	if err != nil {
-		return lookLater, err
+		return failed, err
 	}
 	tx, at, err := w.lock(ctx, conn, t)
 	if err != nil {
 		conn.Release()
-		return lookLater, err
+		return failed, err
 	}
 	if w.foreign(at) || w.leftToBuild(t, at) {
 		w.release(ctx, conn, tx)
 		w.leaveTenant(t, at)
-		return lookOnWakeUp, nil // the switch wakes it, and the sweep finds it
+		return foundForeign, nil // the switch wakes it, and the sweep finds it
 	}
 	w.own(t, at)
 	if !at.locked {
 		w.release(ctx, conn, tx)
 		if at.parked {
-			return lookOnWakeUp, nil // the sweep marks the tenant when the retry is due
+			return caughtUp, nil // the sweep wakes the tenant when the retry is due
 		}
-		return lookLater, nil
+		return foundHeld, nil
 	}
 	p := &Page{Subscription: w.subscription, Tenant: t, Generation: at.generation, Tx: tx, begun: time.Now()}
 	s, err := w.read(ctx, tx, t, at)
@@ -134,17 +129,17 @@ func (w *worker) page(ctx context.Context, t domain.TenantID) (look, error) {
 	case err != nil && !unknown && !damaged:
 		w.release(ctx, conn, tx)
 		if unreadable(err) { // such as a damaged page of the table
-			return w.failed(ctx, p, at, w.furthest(at), err)
+			return w.fail(ctx, p, at, w.furthest(at), err)
 		}
-		return lookLater, err
+		return failed, err
 	case s.Through > at.seq: // the events before a bad one are handled first
 	case damaged:
 		w.release(ctx, conn, tx)
-		return w.failed(ctx, p, at, at.seq+1, err)
+		return w.fail(ctx, p, at, at.seq+1, err)
 	case end && !at.complete:
 	default:
 		w.release(ctx, conn, tx)
-		return lookOnWakeUp, nil
+		return caughtUp, nil
 	}
 	p.Events = s.Events
 	if len(p.Events) == 0 {
@@ -157,9 +152,9 @@ func (w *worker) page(ctx context.Context, t domain.TenantID) (look, error) {
 		if errors.Is(cause, domain.ErrUnknownEvent) {
 			return w.notMine(ctx, p, at, cause)
 		}
-		return w.failed(ctx, p, at, p.last(), cause)
+		return w.fail(ctx, p, at, p.last(), cause)
 	default:
-		return lookOnWakeUp, nil
+		return caughtUp, nil
 	}
 }
 
@@ -223,7 +218,7 @@ func (w *worker) deliver(ctx context.Context, conn *pgxpool.Conn, tx pgx.Tx, p *
 // The seq is that of the page's last event, or of ignored or skipped events after it.
 // complete says that the log ended there. If Postgres or the driver rejects a statement, or
 // the commit takes too long, the page has failed, although the handler acked.
-func (w *worker) advance(ctx context.Context, conn *pgxpool.Conn, tx pgx.Tx, p *Page, at checkpoint, last int64, complete bool) (look, error) {
+func (w *worker) advance(ctx context.Context, conn *pgxpool.Conn, tx pgx.Tx, p *Page, at checkpoint, last int64, complete bool) (trigger, error) {
 	// A Close that comes now doesn't undo a handled page, unless the commit takes long.
 	bound := max(closeGrace, w.feed.cfg.Timeout-time.Since(p.begun))
 	done, cancel := context.WithTimeout(context.WithoutCancel(ctx), bound)
@@ -242,7 +237,7 @@ func (w *worker) advance(ctx context.Context, conn *pgxpool.Conn, tx pgx.Tx, p *
 	switch {
 	case err == nil:
 	case ctx.Err() != nil: // closed, which is no failure
-		return lookLater, fmt.Errorf("advance checkpoint: %w", err)
+		return failed, fmt.Errorf("advance checkpoint: %w", err)
 	case late, refused(err):
 		end := last
 		if len(p.Events) > 0 {
@@ -251,19 +246,25 @@ func (w *worker) advance(ctx context.Context, conn *pgxpool.Conn, tx pgx.Tx, p *
 		if late {
 			err = fmt.Errorf("not within %s: %w", bound, err)
 		}
-		return w.failed(ctx, p, at, end, fmt.Errorf("acked, but what the page did can't be committed: %w", err))
+		return w.fail(ctx, p, at, end, fmt.Errorf("acked, but what the page did can't be committed: %w", err))
 	default:
-		return lookLater, fmt.Errorf("advance checkpoint: %w", err)
+		return failed, fmt.Errorf("advance checkpoint: %w", err)
 	}
 	if last > at.seq {
 		w.metrics.handled(p, last-at.seq)
 	}
-	w.feed.idle.moved(place{p.Tenant, w.subscription}, last)
-	w.feed.positions.advanced(p.Tenant, w.subscription, last) // last: readers that wait for it find all of it done
+	w.reached(p.Tenant, last)
 	if complete {
-		return lookOnWakeUp, nil
+		return caughtUp, nil
 	}
-	return lookNow, nil
+	return moreIsLeft, nil
+}
+
+// reached records that a page has moved a tenant's checkpoint to a seq. Readers that wait
+// for it find all that the page did.
+func (w *worker) reached(t domain.TenantID, seq int64) {
+	w.pending.change(t, func(s *tenantState) { s.ignored = s.ignored.beyond(seq) })
+	w.feed.positions.advanced(t, w.subscription, seq)
 }
 
 // release rolls back and gives the connection back to the pool.
