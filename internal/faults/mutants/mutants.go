@@ -32,13 +32,13 @@ var mutants = []mutant{
 			"eventstore/feed/worker.go",
 			`	switch answer, cause := w.deliver(ctx, conn, tx, p); answer {`,
 			`	if _, err := tx.Exec(ctx, advanceSQL, t.UUID(), w.subscription, p.Generation, p.Events[len(p.Events)-1].Seq, false); err != nil {
-		return lookLater, err
+		return failed, err
 	}
 	if err := tx.Commit(ctx); err != nil {
-		return lookLater, err
+		return failed, err
 	}
 	if tx, err = conn.Begin(ctx); err != nil {
-		return lookLater, err
+		return failed, err
 	}
 	p.Tx = tx
 	switch answer, cause := w.deliver(ctx, conn, tx, p); answer {`,
@@ -49,10 +49,10 @@ var mutants = []mutant{
 		name: "a page that fails is skipped",
 		edits: []edit{{
 			"eventstore/feed/worker.go",
-			`		return w.failed(ctx, p, at, p.last(), cause)
+			`		return w.fail(ctx, p, at, p.last(), cause)
 `,
 			`		_, err := w.feed.cfg.Pool.Exec(ctx, advanceSQL, p.Tenant.UUID(), w.subscription, p.Generation, p.Events[len(p.Events)-1].Seq, false)
-		return lookNow, err
+		return moreIsLeft, err
 `,
 		}},
 		test: "^TestTakeover$",
