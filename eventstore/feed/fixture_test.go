@@ -12,6 +12,7 @@ import (
 	"docket/eventstore"
 	"docket/eventstore/feed"
 	"docket/internal/pgtest"
+	"docket/internal/tenanttest"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -131,25 +132,19 @@ func session(t *testing.T, url string) *pgx.Conn {
 	return c
 }
 
-// lookPause is the pause between two looks at what others are about to do: who looks
-// without one keeps them from it.
-const lookPause = 2 * time.Millisecond
-
-// until asks a yes-or-no query again and again until it says yes.
+// until repeats a yes-or-no query until it answers yes.
 func until(t *testing.T, q interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }, sql string, args ...any) {
 	t.Helper()
-	for {
-		var yes bool
-		if err := q.QueryRow(t.Context(), sql, args...).Scan(&yes); err != nil {
-			t.Fatal(err)
+	ctx, cancel := context.WithTimeout(t.Context(), tenanttest.MaxWait)
+	defer cancel()
+	tenanttest.Eventually(t, "the database still answers no to "+sql, func() (yes bool, parameters any) {
+		if err := q.QueryRow(ctx, sql, args...).Scan(&yes); err != nil {
+			t.Fatalf("waiting for %s: %v", sql, err)
 		}
-		if yes {
-			return
-		}
-		time.Sleep(lookPause)
-	}
+		return yes, args
+	})
 }
 
 // withPatience is the context of a caller who soon gives up.
@@ -224,8 +219,10 @@ func (f *fixture) wantsOrderly(t domain.TenantID) []domain.Recorded {
 // appendAtLast appends for one who tries again where the log stays locked for longer than
 // the session waits.
 func (f *fixture) appendAtLast(s *eventstore.Store, c eventstore.Commit) error {
+	ctx, cancel := context.WithTimeout(f.t.Context(), tenanttest.MaxWait)
+	defer cancel()
 	for {
-		if _, err := s.Append(f.t.Context(), c); !errors.Is(err, eventstore.ErrUnavailable) || f.t.Context().Err() != nil {
+		if _, err := s.Append(ctx, c); !errors.Is(err, eventstore.ErrUnavailable) || ctx.Err() != nil {
 			return err
 		}
 	}

@@ -3,10 +3,10 @@ package feed_test
 import (
 	"context"
 	"testing"
-	"time"
 
 	"docket/domain"
 	"docket/eventstore/feed"
+	"docket/internal/tenanttest"
 )
 
 // A replica advances its position past ignored events only while its own fold version fills
@@ -62,9 +62,9 @@ func TestSkippingEndsWithTheFlip(t *testing.T) {
 	// When it has been told of the flip, which comes by a NOTIFY.
 	other := f.tenant()
 	f.grow(r.store, other, 1)
-	for r.positions.Reached(tenant, head, "rows") {
-		time.Sleep(lookPause)
-	}
+	tenanttest.Eventually(t, "it still claims to have reached the head", func() (bool, any) {
+		return !r.positions.Reached(tenant, head, "rows"), head
+	})
 	at, handled := build.Seq(), f.written("rows", tenant)
 	for range 20 {
 		f.grow(r.store, tenant, 1)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"docket/eventstore/feed"
+	"docket/internal/tenanttest"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -48,12 +49,12 @@ func wantsMeasured(t *testing.T, r *prometheus.Registry, want map[string]float64
 // untilMeasured gathers until it is enough, and returns what there is then.
 func untilMeasured(t *testing.T, r *prometheus.Registry, enough func(map[string]float64) bool) map[string]float64 {
 	t.Helper()
-	for {
-		if all := measured(t, r); enough(all) {
-			return all
-		}
-		time.Sleep(lookPause)
-	}
+	var all map[string]float64
+	tenanttest.Eventually(t, "the metrics aren't what the test waits for", func() (bool, any) {
+		all = measured(t, r)
+		return enough(all), all
+	})
+	return all
 }
 
 // A subscription counts its pages, and its failures until they are over.

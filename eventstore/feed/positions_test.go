@@ -5,11 +5,11 @@ import (
 	"runtime"
 	"sync"
 	"testing"
-	"time"
 
 	"docket/domain"
 	"docket/eventstore/feed"
 	"docket/internal/postgres"
+	"docket/internal/tenanttest"
 )
 
 // Await answers for what this replica did, for what another did, for several
@@ -96,9 +96,10 @@ func TestManyWaitersShareOneLook(t *testing.T) {
 			}
 		})
 	}
-	for f.api.Stat().AcquireCount() < before.AcquireCount()+5 { // some looks find nothing
-		time.Sleep(lookPause)
-	}
+	tenanttest.Eventually(t, "fewer than five looks were made, which find nothing", func() (bool, any) {
+		looks := f.api.Stat().AcquireCount() - before.AcquireCount()
+		return looks >= 5, looks
+	})
 	leave()
 	if _, err := f.engine.Exec(t.Context(), `insert into checkpoints (tenant_id, subscription, generation, seq) values ($1, 'a', 1, 1)`, tenant.UUID()); err != nil {
 		t.Fatal(err)

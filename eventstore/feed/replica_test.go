@@ -3,6 +3,7 @@ package feed_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
@@ -12,6 +13,7 @@ import (
 	"docket/domain"
 	"docket/eventstore"
 	"docket/eventstore/feed"
+	"docket/internal/tenanttest"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/jackc/pgx/v5"
@@ -59,12 +61,12 @@ func (w *warnings) String() string {
 // it has.
 func (r *replica) wantsSaid(text string, times int) (n int) {
 	r.t.Helper()
-	for {
-		if n = strings.Count(r.warnings.String(), text); n >= times {
-			return n
-		}
-		time.Sleep(lookPause)
-	}
+	tenanttest.Eventually(r.t, fmt.Sprintf("the log hasn't %q %d times", text, times), func() (bool, any) {
+		log := r.warnings.String()
+		n = strings.Count(log, text)
+		return n >= times, log
+	})
+	return n
 }
 
 // replica starts one that is closed when the test ends. Its Feed does nothing
@@ -127,8 +129,10 @@ func (r *replica) subscribeWith(name string, handle message.NoPublishHandlerFunc
 // wantsReached waits until a subscription has come to a seq.
 func (r *replica) wantsReached(t domain.TenantID, seq int64, subscriptions ...string) {
 	r.t.Helper()
-	if !r.positions.Await(r.t.Context(), t, seq, subscriptions...) {
-		r.t.Fatal("the test's context ended")
+	ctx, cancel := context.WithTimeout(r.t.Context(), tenanttest.MaxWait)
+	defer cancel()
+	if !r.positions.Await(ctx, t, seq, subscriptions...) {
+		r.t.Fatalf("after %s not all of %v have come to event %d; the log is:\n%s", tenanttest.MaxWait, subscriptions, seq, r.warnings.String())
 	}
 }
 

@@ -3,10 +3,10 @@ package feed_test
 import (
 	"context"
 	"testing"
-	"time"
 
 	"docket/domain"
 	"docket/eventstore/feed"
+	"docket/internal/tenanttest"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -100,9 +100,14 @@ func TestListenerReconnects(t *testing.T) {
 	f.listening(admin, 2)
 	head := f.grow(other.store, tenant, 1)
 	r.wantsReached(tenant, head, "a")
-	for !other.feed.Remembers(tenant, head-1) { // unless it has only just begun to listen
+	// Its first appends aren't kept where it has only just begun to listen.
+	tenanttest.Eventually(t, "the replica that appends remembers nothing", func() (bool, any) {
+		if other.feed.Remembers(tenant, head-1) {
+			return true, nil
+		}
 		head = f.grow(other.store, tenant, 1)
-	}
+		return false, head
+	})
 
 	var ended []int32
 	if err := admin.QueryRow(t.Context(), `select array_agg(pid) from (select pid, pg_terminate_backend(pid) from pg_stat_activity
@@ -113,9 +118,9 @@ where datname = current_database() and query = 'listen "docket_news"') as s`).Sc
 	f.listening(admin, 2)
 	r.wantsReached(tenant, f.grow(other.store, tenant, 1), "a")
 	// A server that has taken the other's place may lack what was appended before.
-	for other.feed.Remembers(tenant, head-1) {
-		time.Sleep(lookPause)
-	}
+	tenanttest.Eventually(t, "it remembers what it had before the server that it lost", func() (bool, any) {
+		return !other.feed.Remembers(tenant, head-1), head - 1
+	})
 }
 
 // NOTIFYs that aren't ours do no harm.

@@ -236,3 +236,15 @@ func Eventually(t TB, missing string, check func() (done bool, state any)) {
 		}
 	}
 }
+
+// Receive is the next value of a channel, or the zero value once it is closed. It fails
+// the test with what is missing after MaxWait.
+func Receive[T any](t TB, missing string, from <-chan T) (v T) {
+	t.Helper()
+	select {
+	case v = <-from:
+	case <-time.After(MaxWait):
+		t.Fatalf("after %s %s", MaxWait, missing)
+	}
+	return v
+}

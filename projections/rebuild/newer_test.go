@@ -104,16 +104,16 @@ func (w *world) shows(t *testing.T, c *tenanttest.Tenant, ann domain.UserID, str
 	}
 	history, _, err := w.queries.History(t.Context(), s, stream, 1, 0)
 	if err != nil || len(history) != 1 {
-		t.Fatalf("history: %+v, %v", history, err)
+		t.Fatalf("history: %+v, %v; want one item", history, err)
 	}
 	for how, item := range map[string]projections.HistoryItem{"history": history[0], "replay": last} {
 		if item.Summary == "" || item.Changes == nil {
-			t.Errorf("%s: it is rendered as %+v", how, item.Line)
+			t.Errorf("%s: it is rendered as %+v, want a summary and changes", how, item.Line)
 		}
 	}
 	events, _, err := w.queries.Events(t.Context(), s, seq-1, 0)
 	if err != nil || len(events) != 1 {
-		t.Fatalf("log: %+v, %v", events, err)
+		t.Fatalf("log: %+v, %v; want one event", events, err)
 	}
 	for how, e := range map[string]projections.Event{"history": history[0].Event, "replay": last.Event, "log": events[0]} {
 		var stored string

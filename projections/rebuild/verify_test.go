@@ -17,7 +17,6 @@ import (
 
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/google/go-cmp/cmp"
-	"pgregory.net/rapid"
 )
 
 // found is what a verification names, without the values.
@@ -58,7 +57,7 @@ func verify(t tenanttest.TB, r *Rebuilder, tenants []domain.TenantID, models []s
 	})
 	for _, v := range verdicts {
 		if v.Differing != named[v.Tenant][v.Model] || (v.Err == nil && v.Repaired != (repair && v.Differing > 0)) {
-			t.Fatalf("%+v, and %d were named", v, named[v.Tenant][v.Model])
+			t.Fatalf("the verdict is %+v, and %d differing rows were named; want as many, and a repair if it was asked for and rows differ", v, named[v.Tenant][v.Model])
 		}
 	}
 	slices.SortFunc(all, func(a, b found) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
@@ -70,135 +69,7 @@ func (w *world) sound(t tenanttest.TB, c *tenanttest.Tenant) {
 	t.Helper()
 	differing, verdicts, err := verify(t, w.rebuild, []domain.TenantID{c.ID}, nil, false)
 	if err != nil || len(differing) > 0 || len(verdicts) != len(projections.Models()) {
-		t.Fatalf("differing: %v, %d verdicts, %v", differing, len(verdicts), err)
-	}
-}
-
-// bookkeeping is what isn't rows: checkpoints and generations, and how many rows of
-// which generations there are.
-func (w *world) bookkeeping(t tenanttest.TB) string {
-	t.Helper()
-	var parts []string
-	for _, m := range projections.ReadModels() {
-		parts = append(parts, `select '`+m.Table+`', tenant_id::text, generation::text, count(*)::text from `+m.Table+` group by 1, 2, 3`)
-	}
-	parts = append(parts,
-		`select 'checkpoint ' || subscription, tenant_id::text, generation::text, to_jsonb(c)::text from checkpoints c`,
-		`select 'generation ' || subscription, tenant_id::text, current::text, '' from generations`)
-	var all string
-	if err := w.Engine.QueryRow(context.Background(), `select coalesce(string_agg(s::text, e'\n' order by s::text), '')
-from (`+strings.Join(parts, "\nunion all ")+`) s`).Scan(&all); err != nil {
-		t.Fatal(err)
-	}
-	return all
-}
-
-// damages are statements that spoil one row of a tenant ($1): each returns the key of
-// the row, and says what is found.
-var damages = []struct {
-	model, sql string
-	kind       Kind
-	columns    string
-}{
-	{"tenants", `update tenants set channel = 'smoke', four_eyes = not four_eyes where tenant_id = $1 returning id::text`, Changed, "channel four_eyes"},
-	{"tenants", `delete from tenants where tenant_id = $1 returning id::text`, Missing, ""},
-	{"members", `update members set role = 'owner', user_version = 77 where (tenant_id, user_id) = (select tenant_id, user_id from members
-  where tenant_id = $1 and role <> 'owner' limit 1) returning user_id::text`, Changed, "role user_version"},
-	{"projects", `update projects set description = '' where (tenant_id, id) = (select tenant_id, id from projects
-  where tenant_id = $1 order by random() limit 1) returning id::text`, Changed, "description"},
-	{"projects", `delete from projects where (tenant_id, id) = (select tenant_id, id from projects
-  where tenant_id = $1 order by random() limit 1) returning id::text`, Missing, ""},
-	{"tasks", `update tasks set labels = labels || '["x"]' where (tenant_id, id) = (select tenant_id, id from tasks
-  where tenant_id = $1 order by random() limit 1) returning id::text`, Changed, "labels"},
-	{"tasks", `update tasks set seq = seq - 1 where (tenant_id, id) = (select tenant_id, id from tasks
-  where tenant_id = $1 order by random() limit 1) returning id::text`, Changed, "seq"},
-	{"tasks", `insert into tasks select (jsonb_populate_record(t, jsonb_build_object('id', gen_random_uuid()))).* from tasks t
-  where tenant_id = $1 limit 1 returning id::text`, Extra, ""},
-	{"tasks", `insert into tasks select (jsonb_populate_record(t, '{"id": "00000000-0000-0000-0000-000000000000"}')).* from tasks t
-  where tenant_id = $1 limit 1 returning id::text`, Extra, ""},
-	{"comments", `update comments set updated_at = updated_at + interval '1 microsecond' where (tenant_id, id) = (select tenant_id, id from comments
-  where tenant_id = $1 order by random() limit 1) returning id::text`, Changed, "updated_at"},
-	{"activity", `update activity set action = 'task.moved', actor_id = null where (tenant_id, seq) = (select tenant_id, seq from activity
-  where tenant_id = $1 order by random() limit 1) returning seq::text`, Changed, "actor_id action"},
-	{"activity", `delete from activity where (tenant_id, seq) = (select tenant_id, seq from activity
-  where tenant_id = $1 order by random() limit 1) returning seq::text`, Missing, ""},
-	{"activity", `insert into activity select (jsonb_populate_record(a, '{"seq": -5}')).* from activity a
-  where tenant_id = $1 limit 1 returning seq::text`, Extra, ""},
-}
-
-// Rows that are spoilt in any way, in runs of any length, are named, those and no
-// others; another tenant's aren't touched; nothing is changed; repair cures.
-func TestVerifyNamesWhatIsDamaged(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	stop := w.Run(t, 50, projections.Subscriptions())
-	c, ann := w.Company(t, 9)
-	d, _ := w.Company(t, 2)
-	if err := c.ChangeProject(t, ann, c.ProjectIDs[0], domain.EditProject{Name: domain.To("Renamed")}); err != nil {
-		t.Fatal(err)
-	}
-	w.Caught(t, c)
-	w.Caught(t, d)
-	stop() // the live rows stay as they are spoilt
-	w.sound(t, c)
-	before := w.bookkeeping(t)
-	all := []domain.TenantID{c.ID, d.ID}
-	rapid.Check(t, func(t *rapid.T) {
-		r := &Rebuilder{engine: w.Engine, PageSize: rapid.IntRange(1, 40).Draw(t, "page"), compareRows: rapid.IntRange(1, 12).Draw(t, "run"), Workers: 2}
-		hurt := rapid.SampledFrom(all).Draw(t, "tenant")
-		chosen := rapid.SliceOfNDistinct(rapid.IntRange(0, len(damages)-1), 1, 4, rapid.ID).Draw(t, "damages")
-		want, keys := []found{}, map[string]bool{}
-		var hurtModels []string
-		for _, i := range chosen {
-			k := damages[i]
-			var key string
-			if err := w.Engine.QueryRow(context.Background(), k.sql, hurt.UUID()).Scan(&key); err != nil {
-				if strings.Contains(err.Error(), "no rows") {
-					continue // that tenant has none such, or it was spoilt away
-				}
-				t.Fatal(k.sql, err)
-			}
-			if keys[k.model+key] {
-				// The same row twice: what would be found depends on the order.
-				if err := r.Rebuild(context.Background(), []domain.TenantID{hurt}, nil, nil); err != nil {
-					t.Fatal(err)
-				}
-				return
-			}
-			keys[k.model+key] = true
-			if !slices.Contains(hurtModels, k.model) {
-				hurtModels = append(hurtModels, k.model)
-			}
-			want = append(want, found{hurt, k.model, key, k.kind, k.columns})
-		}
-		slices.SortFunc(want, func(a, b found) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
-		rows, books := w.dump(t, c)+w.dump(t, d), w.bookkeeping(t)
-		got, verdicts, err := verify(t, r, all, nil, false)
-		if err != nil || len(verdicts) != 2*len(projections.Models()) {
-			t.Fatal(len(verdicts), err)
-		}
-		if diff := cmp.Diff(want, append([]found{}, got...)); diff != "" {
-			t.Fatalf("named -want +got:\n%s", diff)
-		}
-		equal(t, "rows after verify", w.dump(t, c)+w.dump(t, d), rows)
-		equal(t, "bookkeeping after verify", w.bookkeeping(t), books)
-		// Cured, and the same is found once more.
-		again, _, err := verify(t, r, []domain.TenantID{hurt}, hurtModels, true)
-		if err != nil || cmp.Diff(got, again) != "" {
-			t.Fatalf("the repair found %v, %v", again, err)
-		}
-		if rest, _, err := verify(t, r, []domain.TenantID{hurt}, hurtModels, false); err != nil || len(rest) > 0 {
-			t.Fatalf("after the repair: %v, %v", rest, err)
-		}
-	})
-	w.isFoldOfLog(t, c, "tenants")
-	w.isFoldOfLog(t, c, "members")
-	w.isFoldOfLog(t, c, "projects")
-	w.isFoldOfLog(t, c, "tasks")
-	w.isFoldOfLog(t, c, "comments")
-	w.isFoldOfLog(t, c, "activity")
-	if strings.Count(w.bookkeeping(t), "\n") > strings.Count(before, "\n")+2*len(projections.Models()) { // the rows of generations
-		t.Errorf("left behind:\n%s", w.bookkeeping(t))
+		t.Fatalf("%v differ, with %d verdicts of %d read models, %v; want no difference", differing, len(verdicts), len(projections.Models()), err)
 	}
 }
 
@@ -244,7 +115,7 @@ func TestVerifyWhileAppendsGoOn(t *testing.T) {
 				Difference: func(d Difference) { t.Errorf("named: %s %s %s %s", d.Model, d.Key, d.Kind, d.Columns) },
 				Verdict: func(v Verdict) {
 					if v.Rows == 0 && v.Model != "cycles" || v.Err != nil { // no project went that far
-						t.Errorf("%+v", v)
+						t.Errorf("the verdict is %+v; want rows and no error", v)
 					}
 				},
 			})
@@ -257,7 +128,7 @@ func TestVerifyWhileAppendsGoOn(t *testing.T) {
 	}()
 	for i, going := 0, true; going; i++ {
 		if i == appendsBeside {
-			if err := <-ended; err != nil {
+			if err := tenanttest.Receive(t, "the third verification hasn't ended", ended); err != nil {
 				t.Error(err)
 			}
 			break
@@ -295,15 +166,15 @@ func parked(t *testing.T, w *world) (c *tenanttest.Tenant, at int64, stop func()
 	c.CreateProject(t, ann, "The poison")
 	c.CreateProject(t, ann, "After it")
 	stop = w.Run(t, 50, map[string]message.NoPublishHandlerFunc{"projects": feed.Handle(poisoned.Apply)})
-	if !w.Positions.Await(t.Context(), c.ID, at-1, "projects") {
-		t.Fatal("what stands before the poison isn't folded")
-	}
-	for parked := false; !parked; {
-		if err := w.Engine.QueryRow(t.Context(), `select retry_at is not null from checkpoints where tenant_id = $1 and subscription = 'projects'`,
-			c.ID.UUID()).Scan(&parked); err != nil {
+	w.reaches(t, c, at-1, "projects")
+	tenanttest.Eventually(t, "projects isn't parked before the poison", func() (parked bool, failures any) {
+		var count int
+		if err := w.Engine.QueryRow(t.Context(), `select retry_at is not null, failures from checkpoints where tenant_id = $1 and subscription = 'projects'`,
+			c.ID.UUID()).Scan(&parked, &count); err != nil {
 			t.Fatal(err)
 		}
-	}
+		return parked, fmt.Sprintf("%d failures", count)
+	})
 	return c, at, stop
 }
 
@@ -319,7 +190,7 @@ func TestVerifyOfWhatIsParked(t *testing.T) {
 		t.Helper()
 		named, verdicts, err := verify(t, w.rebuild, here, []string{"projects"}, false)
 		if err != nil || int64(len(named)) != want || verdicts[0].Seq != at-1 || verdicts[0].Rows != 4 {
-			t.Errorf("named %v, %+v, %v", named, verdicts, err)
+			t.Errorf("named %v, %+v, %v; want %d named of 4 rows at event %d", named, verdicts, err, want, at-1)
 		}
 		w.onlyGeneration(t, c, modelOf(t, "projects"), 1)
 	}
@@ -329,7 +200,7 @@ func TestVerifyOfWhatIsParked(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := build.Page(t.Context(), 1000, modelOf(t, "projects").Apply); err != nil || build.Seq() <= at {
-		t.Fatal(build.Seq(), err)
+		t.Fatalf("the build is at %d, %v; want it past event %d", build.Seq(), err, at)
 	}
 	build.Close()
 	look(0)
@@ -344,13 +215,13 @@ func TestVerifyOfWhatIsParked(t *testing.T) {
 	}
 	named, verdicts, err := verify(t, w.rebuild, here, []string{"projects"}, true)
 	if err != nil || len(named) != 1 || !verdicts[0].Repaired || verdicts[0].Seq != at {
-		t.Errorf("after the skip: %v, %+v, %v", named, verdicts, err)
+		t.Errorf("after the skip: named %v, %+v, %v; want one named and repaired, at event %d", named, verdicts, err, at)
 	}
 	w.onlyGeneration(t, c, modelOf(t, "projects"), 2)
 	w.Run(t, 50, projections.Subscriptions())
 	w.Caught(t, c)
 	if named, verdicts, err = verify(t, w.rebuild, here, nil, false); err != nil || len(named) > 0 || verdicts[0].Seq != c.Head() {
-		t.Errorf("at the end: %v, %+v, %v", named, verdicts, err)
+		t.Errorf("at the end: named %v, %+v, %v; want none, at event %d", named, verdicts, err, c.Head())
 	}
 }
 
@@ -371,7 +242,7 @@ func TestVerifyThatCouldNot(t *testing.T) {
 	missing := tenanttest.NewID[domain.TenantID](t)
 	if _, verdicts, err := verify(t, w.rebuild, []domain.TenantID{missing, c.ID}, []string{"tasks"}, false); !errors.As(err, &noTenant) ||
 		len(verdicts) != 2 || verdicts[0].Err == nil || verdicts[1].Err != nil {
-		t.Errorf("beside an unknown tenant: %+v, %v", verdicts, err)
+		t.Errorf("beside an unknown tenant: %+v, %v; want two verdicts, the first with the error", verdicts, err)
 	}
 	// Another builds the same.
 	build, err := startBuild(t.Context(), w.Engine, c.ID, "tasks", 1)
@@ -382,7 +253,7 @@ func TestVerifyThatCouldNot(t *testing.T) {
 	var failure *VerifyError
 	_, verdicts, err := verify(t, New(w.DB.Engine(t)), here, []string{"tasks", "members"}, false)
 	if !errors.As(err, &running) || !errors.As(err, &failure) || failure.Model != "tasks" || failure.Tenant != c.ID || len(verdicts) != 2 {
-		t.Errorf("beside a build: %+v, %v", verdicts, err)
+		t.Errorf("beside a build: %+v, %v; want two verdicts, and tasks refused", verdicts, err)
 	}
 	build.Close()
 	w.sound(t, c)
@@ -397,7 +268,7 @@ update checkpoints set seq = (select seq from poison) where tenant_id = $1`, c.I
 	}
 	_, verdicts, err = verify(t, w.rebuild, here, []string{"projects", "members"}, true)
 	if !errors.As(err, &failure) || failure.Model != "projects" || len(verdicts) != 2 {
-		t.Errorf("of what can't be folded: %+v, %v", verdicts, err)
+		t.Errorf("of what can't be folded: %+v, %v; want two verdicts, and projects failed", verdicts, err)
 	}
 	for _, m := range projections.ReadModels() {
 		w.onlyGeneration(t, c, m, 1)
@@ -438,7 +309,7 @@ func TestVerifyInterrupted(t *testing.T) {
 			break
 		}
 		if !errors.Is(err, context.Canceled) || kill > 100 {
-			t.Fatal(kill, err)
+			t.Fatalf("interruption %d ended with %v; want it cancelled, or done after 100 at the most", kill, err)
 		}
 	}
 	w.onlyGeneration(t, c, modelOf(t, "tasks"), 1)

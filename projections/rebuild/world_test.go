@@ -51,6 +51,16 @@ func (w *world) Caught(t tenanttest.TB, c *tenanttest.Tenant, models ...string) 
 	w.Await(t, c, models...)
 }
 
+// reaches waits until read models are at a seq before the head of a tenant's log.
+func (w *world) reaches(t tenanttest.TB, c *tenanttest.Tenant, seq int64, models ...string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), tenanttest.MaxWait)
+	defer cancel()
+	if !w.Positions.Await(ctx, c.ID, seq, models...) {
+		t.Fatalf("after %s not all of %v are at event %d of %d", tenanttest.MaxWait, models, seq, c.Head())
+	}
+}
+
 // modelOf is the read model of a name.
 func modelOf(t tenanttest.TB, name string) projections.ReadModel {
 	t.Helper()
