@@ -7,6 +7,7 @@ import (
 
 	"docket/domain"
 	"docket/eventstore"
+	"docket/eventstore/feed"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -45,7 +46,7 @@ var (
 
 // notSkipped leaves out what an operator had the subscription ($2) leave out, as the
 // read model itself and every rebuild of it do.
-var notSkipped = ` and ` + Checkpoints{}.NotSkipped("seq", "$1", "$2")
+var notSkipped = ` and ` + feed.Checkpoints{}.NotSkipped("seq", "$1", "$2")
 
 // pastStreamSQL reads a stream ($3 id, $4 type) of a tenant ($1) up to a seq ($5).
 var pastStreamSQL = `select ` + eventstore.FoldColumns + ` from events

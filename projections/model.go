@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"docket/domain"
+	"docket/eventstore/feed"
 
 	"github.com/google/uuid"
 )
@@ -137,7 +138,7 @@ func (m *model[K, R]) touched(e domain.Recorded) (key K, ok bool, err error) {
 // generation is the expression for the generation of the model's rows that a tenant, an
 // expression too, reads.
 func (m *model[K, R]) generation(tenant string) string {
-	return Checkpoints{}.Generation(m.Name, tenant)
+	return feed.Checkpoints{}.Generation(m.Name, tenant)
 }
 
 // byStream is the key of a row that folds one stream.

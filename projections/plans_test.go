@@ -70,7 +70,6 @@ func hot() map[string]statement {
 		"allCycleItemsSQL":     onAPI(allCycleItemsSQL, "cycles_by_moved"),
 		"projectCycleWeeksSQL": onAPI(projectCycleWeeksSQL, "cycles_pk"),
 		"projectCycleItemsSQL": onAPI(projectCycleItemsSQL, "cycles_pk"),
-		"positionsSQL":         onAPI(positionsSQL, "checkpoints_pk"),
 		"membersSQL":           onAPI(membersSQL, "members_by_joined"),
 		"userTenantsSQL":       onAPI(userTenantsSQL, "members_by_user"),
 		"tenantSQL":            onAPI(tenantSQL, "tenants_pk"),

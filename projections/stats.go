@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"docket/domain"
+	"docket/eventstore/feed"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -64,7 +65,7 @@ func (q *Queries) Stats(ctx context.Context, s domain.Scope, f Fresh) (Stats, er
 		b.Queue(projectCountsSQL, t).Query(counts(&stats.Projects))
 		b.Queue(taskCountsSQL, t).Query(counts(&stats.Tasks))
 		number(commentCountSQL, &stats.Comments)
-		Checkpoints{}.Positions(b, s.Tenant(), &positions)
+		feed.Checkpoints{}.Positions(b, s.Tenant(), &positions)
 		// After the positions, none of which is then beyond it.
 		number(headSQL, &stats.Head)
 	})

@@ -63,6 +63,16 @@ func TestPagesPlanByTheLogsKey(t *testing.T) {
 	}
 }
 
+// A tenant's positions are found by the key of the checkpoints, in one step.
+func TestPositionsPlanByTheCheckpointsKey(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	plan, err := genericPlan(t, f.api, "positionsSQL", sqlConstants(t)["positionsSQL"])
+	if err != nil || !strings.Contains(plan, "checkpoints_pk") || strings.Contains(plan, "Sort") || strings.Contains(plan, "Bitmap") {
+		t.Errorf("want a plan by checkpoints_pk without a sort or a bitmap: %v\n%s", err, plan)
+	}
+}
+
 // genericPlan is the plan of a statement that is cached for whatever parameters.
 func genericPlan(t *testing.T, pool *pgxpool.Pool, name, sql string) (plan string, err error) {
 	err = pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error {

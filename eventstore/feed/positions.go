@@ -24,11 +24,6 @@ const lookEvery = 5 * time.Millisecond
 // lookTimeout bounds one look.
 const lookTimeout = 5 * time.Second
 
-// positionsSQL reads how far the live checkpoints of a tenant ($1) have come.
-const positionsSQL = `select c.subscription, c.seq from checkpoints c
-left join generations g on g.tenant_id = c.tenant_id and g.subscription = c.subscription
-where c.tenant_id = $1 and c.generation = coalesce(g.current, 1)`
-
 // Positions lets readers wait until a subscription has reached a seq. It knows of pages
 // that this replica commits at once. For those of others, all waiting requests of one
 // tenant share one look at its checkpoints every few milliseconds, and hold no connection
@@ -187,18 +182,7 @@ func (p *Positions) look(ctx context.Context, t domain.TenantID) {
 		var positions map[string]int64
 		b := &pgx.Batch{}
 		b.Queue(eventstore.ScopeSQL, t.String())
-		b.Queue(positionsSQL, t.UUID()).Query(func(rows pgx.Rows) error {
-			positions = map[string]int64{}
-			var (
-				subscription string
-				seq          int64
-			)
-			_, err := pgx.ForEachRow(rows, []any{&subscription, &seq}, func() error {
-				positions[subscription] = seq
-				return nil
-			})
-			return err
-		})
+		Checkpoints{}.Positions(b, t, &positions)
 		if err := p.send(ctx, b); err != nil {
 			continue // the waiting requests have deadlines
 		}
