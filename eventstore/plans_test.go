@@ -2,22 +2,16 @@ package eventstore_test
 
 import (
 	"fmt"
-	"go/ast"
-	"go/parser"
-	"go/token"
-	"io/fs"
-	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
 	"docket/domain"
 	"docket/eventstore"
+	"docket/internal/pgtest"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // apiStatements are the SQL constants that run as the api role; all others run
@@ -42,7 +36,7 @@ func TestStatementsPlanWithoutScans(t *testing.T) {
 		if slices.Contains(apiStatements, name) {
 			pool = f.api
 		}
-		plan, err := genericPlan(t, pool, name, sql)
+		plan, err := pgtest.GenericPlan(t, pool, sql)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -52,87 +46,16 @@ func TestStatementsPlanWithoutScans(t *testing.T) {
 	}
 }
 
-// genericPlan is the plan of a statement that is cached for whatever parameters.
-func genericPlan(t *testing.T, pool *pgxpool.Pool, name, sql string) (plan string, err error) {
-	err = pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(t.Context(), `set local plan_cache_mode = force_generic_plan`); err != nil {
-			return err
-		}
-		d, err := tx.Prepare(t.Context(), name, sql)
-		if err != nil {
-			return err
-		}
-		call := pgx.Identifier{name}.Sanitize()
-		if n := len(d.ParamOIDs); n > 0 {
-			call += "(" + strings.TrimSuffix(strings.Repeat("null,", n), ",") + ")"
-		}
-		rows, err := tx.Query(t.Context(), "explain execute "+call, pgx.QueryExecModeSimpleProtocol)
-		if err != nil {
-			return err
-		}
-		lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
-		plan = strings.Join(lines, "\n")
-		return err
-	})
-	return plan, err
-}
-
 // sqlConstants are the package's constants whose names end in SQL.
 func sqlConstants(t *testing.T) map[string]string {
 	t.Helper()
-	files, err := fs.Glob(os.DirFS("."), "*.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	all := map[string]ast.Expr{}
-	for _, file := range files {
-		if strings.HasSuffix(file, "_test.go") {
-			continue
-		}
-		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ast.Inspect(parsed, func(n ast.Node) bool {
-			if spec, ok := n.(*ast.ValueSpec); ok && len(spec.Names) == len(spec.Values) {
-				for i, name := range spec.Names {
-					all[name.Name] = spec.Values[i]
-				}
-			}
-			return true
-		})
-	}
-	out := map[string]string{}
-	for name, value := range all {
-		if strings.HasSuffix(strings.ToLower(name), "sql") {
-			out[name] = text(t, all, value)
-		}
-	}
+	out := pgtest.SQLConstants(t, nil)
 	for _, name := range slices.Concat(apiStatements, unplanned) {
 		if _, ok := out[name]; !ok {
 			t.Errorf("there is no constant %s any more", name)
 		}
 	}
 	return out
-}
-
-// text is the value of a constant made of literals and other constants.
-func text(t *testing.T, all map[string]ast.Expr, e ast.Expr) string {
-	t.Helper()
-	switch e := e.(type) {
-	case *ast.BasicLit:
-		s, err := strconv.Unquote(e.Value)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return s
-	case *ast.BinaryExpr:
-		return text(t, all, e.X) + text(t, all, e.Y)
-	case *ast.Ident:
-		return text(t, all, all[e.Name])
-	}
-	t.Fatalf("a constant of %T can't be read", e)
-	return ""
 }
 
 // The statements inside the append function can't be prepared from outside, so
