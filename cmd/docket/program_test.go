@@ -147,7 +147,7 @@ func TestServeRefuses(t *testing.T) {
 		"a misspelt setting":       {given(db, map[string]string{"DOCKET_ISUER": "x"}), "did you mean DOCKET_ISSUER?"},
 		"a port in use":            {given(db, map[string]string{"DOCKET_ADDR": taken.Addr().String()}), "another program does"},
 		"a foreign address":        {given(db, map[string]string{"DOCKET_ADDR": "192.0.2.1:80"}), "can't listen on 192.0.2.1:80"},
-		"no server":                {given(db, map[string]string{"DATABASE_URL": "postgres://u:s3cret@127.0.0.1:1/d"}), "DATABASE_URL can't be reached"},
+		"no server":                {given(db, map[string]string{"DATABASE_URL": "postgres://u:s3cret@127.0.0.1:1/d", "DOCKET_DATABASE_WAIT": "0s"}), "DATABASE_URL can't be reached"},
 		"no such database":         {given(db, map[string]string{"DATABASE_URL": strings.Replace(db.EngineURL, db.Name, "nonesuch", 1)}), "can't be reached"},
 		"another program's tables": {given(foreign, nil), "another program's tables"},
 		"another program's tables, to be migrated": {given(foreign, map[string]string{"DOCKET_MIGRATE": "true"}),

@@ -51,6 +51,7 @@ Environment:
   DOCKET_API_DATABASE_URL    the login that reads (default: DATABASE_URL)
   DOCKET_OWNER_DATABASE_URL  the login that migrates (default: DATABASE_URL)
   DOCKET_MIGRATE             true: migrate before serving
+  DOCKET_DATABASE_WAIT       how long to wait for a Postgres that isn't there yet (default 30s; 0s: not at all)
   DOCKET_ADDR                where to listen (default 127.0.0.1:8000; port 0: any)
   DOCKET_OPS_ADDR            the address of /metrics and /debug/pprof, without a password (default: none)
   DOCKET_DATA_DIR            default $XDG_DATA_HOME/docket; for root /var/lib/docket
@@ -82,6 +83,7 @@ func serveFlags(c *cobra.Command) {
 	c.Flags().String("addr", "", "where to listen, `host:port` (DOCKET_ADDR)")
 	c.Flags().String("ops-addr", "", "the address of metrics and profiles, `host:port` (DOCKET_OPS_ADDR)")
 	c.Flags().Bool("migrate", false, "migrate before serving (DOCKET_MIGRATE)")
+	c.Flags().String("database-wait", "", "how long to wait for a Postgres that isn't there yet, a `duration` (DOCKET_DATABASE_WAIT)")
 	c.Flags().String("issuer", "", "the issuer in access tokens, a `word` (DOCKET_ISSUER)")
 	c.Flags().String("egress-allow", "", "`networks` that webhooks may reach beside public ones (DOCKET_EGRESS_ALLOW)")
 }
@@ -113,18 +115,7 @@ func (p *program) serve(ctx context.Context, s settings, log *slog.Logger) (err 
 		err = errors.Join(err, started.close(p.cutOff))
 	}()
 
-	db, err := openDatabase(ctx, s, log)
-	if err != nil {
-		return err
-	}
-	started.add(db.stop)
-	secrets, err := s.readSecrets()
-	if err != nil {
-		return err
-	}
-	if err := prepareSchema(ctx, s, db, log); err != nil {
-		return err
-	}
+	// Before the database: a start that can't listen changes nothing.
 	listener, err := listen(ctx, s.Addr)
 	if err != nil {
 		return err
@@ -136,6 +127,19 @@ func (p *program) serve(ctx context.Context, s settings, log *slog.Logger) (err 
 	}
 	if operatorsListener != nil {
 		started.add(func(context.Context) error { return operatorsListener.close() })
+	}
+	db, err := openDatabase(ctx, s, log)
+	if err != nil {
+		return err
+	}
+	started.add(db.stop)
+	secrets, err := s.readSecrets()
+	if err != nil {
+		return err
+	}
+	awaitDatabase(ctx, db, s.DatabaseWait, log)
+	if err := prepareSchema(ctx, s, db, log); err != nil {
+		return err
 	}
 	pools, err := openPools(ctx, db, "docket serve", postgres.AppendConns, true)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 
 	"docket/httpapi/edge"
@@ -35,6 +36,8 @@ type settings struct {
 	APIDatabaseURL string `env:"DOCKET_API_DATABASE_URL"`
 	DataDir        string `env:"DOCKET_DATA_DIR"`
 	Migrate        bool   `env:"DOCKET_MIGRATE"`
+	// How long serve waits for a Postgres that isn't there yet.
+	DatabaseWait time.Duration `env:"DOCKET_DATABASE_WAIT" envDefault:"30s"`
 
 	Addr string `env:"DOCKET_ADDR" envDefault:"127.0.0.1:8000"`
 	// The address of metrics and profiles; empty: none.
@@ -124,6 +127,9 @@ func (s *settings) check(wrong func(name, problem string, args ...any)) {
 	}
 	if s.DataDir == "" && s.DatabaseURL == "" {
 		wrong("DOCKET_DATA_DIR", "is needed: there is no home directory to keep the data in")
+	}
+	if s.DatabaseWait < 0 {
+		wrong("DOCKET_DATABASE_WAIT", "must not be negative")
 	}
 	if err := checkAddr(s.Addr); err != nil {
 		wrong("DOCKET_ADDR", "must be host:port, such as 127.0.0.1:8000: %v", err)
@@ -228,12 +234,17 @@ func defaultDataDir(vars map[string]string, asRoot bool) string {
 }
 
 // parseProblem reports what the library found, with the variable's name in place of the
-// field's. Only booleans can fail: all else is text until check parses it.
+// field's. Only booleans and durations can fail: all else is text until check parses it.
 func parseProblem(err error, wrong func(name, problem string, args ...any)) {
 	var parse env.ParseError
 	if errors.As(err, &parse) {
-		if field, ok := reflect.TypeFor[settings]().FieldByName(parse.Name); ok && field.Type.Kind() == reflect.Bool {
+		field, ok := reflect.TypeFor[settings]().FieldByName(parse.Name)
+		switch {
+		case ok && field.Type.Kind() == reflect.Bool:
 			wrong(field.Tag.Get("env"), "must be true or false")
+			return
+		case ok && field.Type == reflect.TypeFor[time.Duration]():
+			wrong(field.Tag.Get("env"), "must be a duration, such as 30s or 2m")
 			return
 		}
 	}

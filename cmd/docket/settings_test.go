@@ -103,6 +103,14 @@ func TestSettingsRefused(t *testing.T) {
 			env:  map[string]string{"DOCKET_MASTER_KEY": "s3cret!"},
 			want: "DOCKET_MASTER_KEY must be base64 (openssl rand -base64 32)",
 		},
+		"a wait without a unit": {
+			env:  map[string]string{"DOCKET_DATABASE_WAIT": "30"},
+			want: "DOCKET_DATABASE_WAIT must be a duration, such as 30s or 2m",
+		},
+		"a wait that is negative": {
+			env:  map[string]string{"DOCKET_DATABASE_WAIT": "-1s"},
+			want: "DOCKET_DATABASE_WAIT must not be negative",
+		},
 		"an issuer of two words": {
 			env:  map[string]string{"DOCKET_ISSUER": "our docket"},
 			want: "DOCKET_ISSUER must be a word",

@@ -21,13 +21,14 @@ var variables = func() []string {
 // flagFor is the flag that overrides a variable. Secrets, and URLs that may hold a
 // password, have none.
 var flagFor = map[string]string{
-	"DOCKET_DATA_DIR":     "--data-dir",
-	"DOCKET_LOG_FORMAT":   "--log-format",
-	"DOCKET_ADDR":         "--addr",
-	"DOCKET_OPS_ADDR":     "--ops-addr",
-	"DOCKET_MIGRATE":      "--migrate",
-	"DOCKET_ISSUER":       "--issuer",
-	"DOCKET_EGRESS_ALLOW": "--egress-allow",
+	"DOCKET_DATA_DIR":      "--data-dir",
+	"DOCKET_LOG_FORMAT":    "--log-format",
+	"DOCKET_ADDR":          "--addr",
+	"DOCKET_OPS_ADDR":      "--ops-addr",
+	"DOCKET_MIGRATE":       "--migrate",
+	"DOCKET_DATABASE_WAIT": "--database-wait",
+	"DOCKET_ISSUER":        "--issuer",
+	"DOCKET_EGRESS_ALLOW":  "--egress-allow",
 }
 
 // serviceLink are the variables that Kubernetes sets in every pod of a

@@ -124,7 +124,7 @@ func (s *Server) startOrAdopt(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	if adopted, err := s.adopt(ctx, id); err != nil || adopted {
+	if adopted, err := s.adoptOrOutlive(ctx, id); err != nil || adopted {
 		return err
 	}
 	if err := id.canEnter(s.dataDir); err != nil {
@@ -141,6 +141,9 @@ func (s *Server) startOrAdopt(ctx context.Context, cfg Config) error {
 	if err := makeSocketDir(s.socket, id); err != nil {
 		return err
 	}
+	if err := s.takeLockFiles(id); err != nil {
+		return err
+	}
 	return s.launch(ctx, b, id, cfg)
 }
 
@@ -151,7 +154,7 @@ func (s *Server) startOrAdopt(ctx context.Context, cfg Config) error {
 func (s *Server) adopt(ctx context.Context, id identity) (bool, error) {
 	p, err := readPostmaster(s.cluster)
 	if err != nil || !p.listens() {
-		return false, nil // Postgres itself deals with a stale pid file.
+		return false, nil
 	}
 	if err := checkSocketDir(p.socketDir, id); err != nil {
 		return false, err
@@ -171,9 +174,8 @@ func (s *Server) adopt(ctx context.Context, id identity) (bool, error) {
 }
 
 // watch closes exited when an adopted server is gone. It is not our child, so
-// there is nothing to wait on. The pid file goes a moment before the process; and
-// where no process reaps orphans (a container without init) the dead keep their pid,
-// so the wait for that moment has a bound.
+// there is nothing to wait on. The pid file goes a moment before the process; the wait
+// for that moment has a bound, as the pid may be another program's by then.
 func (s *Server) watch() {
 	exited := s.exited
 	defer close(exited)
@@ -190,7 +192,7 @@ func (s *Server) watch() {
 
 // launch starts the postmaster as a child and waits until it answers.
 func (s *Server) launch(ctx context.Context, b Binaries, id identity, cfg Config) error {
-	logFile, err := openLog(s.dataDir)
+	logFile, begin, err := openLog(s.dataDir)
 	if err != nil {
 		return err
 	}
@@ -208,10 +210,10 @@ func (s *Server) launch(ctx context.Context, b Binaries, id identity, cfg Config
 	s.main = postmaster{pid: cmd.Process.Pid}
 	err = s.awaitAnswer(ctx)
 	if errors.Is(err, errExited) {
-		return fmt.Errorf("postgres: the server did not start: %s", logTail(s.dataDir))
+		return fmt.Errorf("postgres: the server did not start: %s", logTail(s.dataDir, begin))
 	}
 	if err != nil {
-		return errors.Join(fmt.Errorf("%w: %s", err, logTail(s.dataDir)), s.Stop(context.WithoutCancel(ctx)))
+		return errors.Join(fmt.Errorf("%w: %s", err, logTail(s.dataDir, begin)), s.Stop(context.WithoutCancel(ctx)))
 	}
 	if p, err := readPostmaster(s.cluster); err == nil {
 		s.main = p

@@ -67,23 +67,26 @@ const maxLog = 10 << 20
 
 func logPath(dataDir string) string { return filepath.Join(dataDir, "postgres.log") }
 
-func openLog(dataDir string) (*os.File, error) {
+// openLog opens the server's log to append to it. What a start writes begins at begin.
+func openLog(dataDir string) (f *os.File, begin int64, err error) {
 	flags := os.O_WRONLY | os.O_CREATE | os.O_APPEND
-	if info, err := os.Stat(logPath(dataDir)); err == nil && info.Size() > maxLog {
-		flags |= os.O_TRUNC
+	if info, err := os.Stat(logPath(dataDir)); err == nil {
+		if begin = info.Size(); begin > maxLog {
+			flags, begin = flags|os.O_TRUNC, 0
+		}
 	}
-	f, err := os.OpenFile(logPath(dataDir), flags, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("postgres: %w", err)
+	if f, err = os.OpenFile(logPath(dataDir), flags, 0o600); err != nil {
+		return nil, 0, fmt.Errorf("postgres: %w", err)
 	}
-	return f, nil
+	return f, begin, nil
 }
 
-// logTail is the end of the server's log, for an error message.
-func logTail(dataDir string) string {
+// logTail is the end of what the server's log has since begin, for an error message.
+func logTail(dataDir string, begin int64) string {
 	raw, err := os.ReadFile(logPath(dataDir))
 	if err != nil {
 		return err.Error()
 	}
+	raw = raw[min(int64(len(raw)), begin):]
 	return lastLines(string(raw[max(0, len(raw)-4096):]), 5)
 }
