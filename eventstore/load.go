@@ -14,6 +14,14 @@ import (
 // ScopeSQL limits the api role to one tenant ($1) until the end of the transaction.
 const ScopeSQL = `select set_config('docket.tenant', $1, true)`
 
+// HeadSQL is the last seq of a tenant's log ($1), 0 for an empty one.
+const HeadSQL = `select coalesce((select e.seq from events e where e.tenant_id = $1 order by e.seq desc limit 1), 0)`
+
+// VersionSQL is the version of a stream ($2) in a tenant's log ($1), 0 for one that doesn't
+// exist.
+const VersionSQL = `select coalesce((select e.version from events e
+where e.tenant_id = $1 and e.stream_id = $2 order by e.version desc limit 1), 0)`
+
 // loadSQL reads the events of a stream ($1 tenant, $2 stream, $4 its type) after
 // a version ($3). The type keeps a caller that passes a project's id as a user's from
 // getting the project's events.

@@ -1,5 +1,7 @@
 package notify
 
+import "docket/eventstore"
+
 // Rows are the rules' event types, each with the kinds that it may tell.
 func Rows() map[string][]Kind {
 	out := map[string][]Kind{}
@@ -21,7 +23,7 @@ var (
 		"putSecretSQL": putSecretSQL, "secretSQL": secretSQL,
 	}
 	APIStatements = map[string]string{
-		"membershipSQL": membershipSQL, "listSQL": listSQL, "listUnreadSQL": listUnreadSQL, "markSQL": markSQL, "markAllSQL": markAllSQL,
+		"membership's version": eventstore.VersionSQL, "listSQL": listSQL, "listUnreadSQL": listUnreadSQL, "markSQL": markSQL, "markAllSQL": markAllSQL,
 	}
 )
 

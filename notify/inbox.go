@@ -21,11 +21,6 @@ const ownWait = 250 * time.Millisecond
 // end of its transaction.
 const ownSQL = `select set_config('docket.tenant', $1, true), set_config('docket.user', $2, true)`
 
-// membershipSQL reads the current version of the membership of a user ($2) in a tenant
-// ($1), which a Scope rests on.
-const membershipSQL = `select coalesce((select e.version from events e
-where e.tenant_id = $1 and e.stream_id = $2 order by e.version desc limit 1), 0)`
-
 // joinedSQL is the seq at which a user ($2) last joined a tenant ($1): they read no
 // notification from before. It reads the membership's few events along the stream's
 // key, the newest first.
@@ -48,7 +43,7 @@ order by seq desc, kind desc limit $5`
 // markSQL marks a notification ($4) of a user ($2) in a tenant ($1) as read if the
 // current version of their membership is $3. It returns the current version, and
 // whether there is such a notification since they joined.
-const markSQL = `with member as (` + membershipSQL + ` as version),
+const markSQL = `with member as (` + eventstore.VersionSQL + ` as version),
 marked as (
   update notifications n set read_at = clock_timestamp() from member
   where member.version = $3 and n.tenant_id = $1 and n.user_id = $2 and n.id = $4 and n.read_at is null
@@ -58,7 +53,7 @@ select member.version, exists (
     and n.seq > ` + joinedSQL + `) from member`
 
 // markAllSQL is markSQL for all unread notifications.
-const markAllSQL = `with member as (` + membershipSQL + ` as version),
+const markAllSQL = `with member as (` + eventstore.VersionSQL + ` as version),
 marked as (
   update notifications n set read_at = clock_timestamp() from member
   where member.version = $3 and n.tenant_id = $1 and n.user_id = $2 and n.read_at is null
@@ -116,7 +111,7 @@ func (i *Inbox) List(ctx context.Context, s domain.Scope, f Filter, after *Posit
 	tenant, user := s.Tenant().UUID(), s.Actor().ID.UUID()
 	b := &pgx.Batch{}
 	b.Queue(ownSQL, tenant.String(), user.String())
-	b.Queue(membershipSQL, tenant, user).QueryRow(func(row pgx.Row) error { return row.Scan(&version) })
+	b.Queue(eventstore.VersionSQL, tenant, user).QueryRow(func(row pgx.Row) error { return row.Scan(&version) })
 	b.Queue(query, tenant, user, from.Seq, string(from.Kind), limit+1).Query(func(rows pgx.Rows) error {
 		var err error
 		items, err = pgx.CollectRows(rows, scan)

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"docket/internal/pgtest"
 	"docket/notify"
 
 	"github.com/jackc/pgx/v5"
@@ -80,28 +81,12 @@ func TestStatementsPlanByIndex(t *testing.T) {
 		statements map[string]string
 	}{{w.engine, notify.EngineStatements}, {w.db.API(t), notify.APIStatements}} {
 		for name, sql := range c.statements {
-			err := pgx.BeginFunc(t.Context(), c.pool, func(tx pgx.Tx) error {
-				if _, err := tx.Exec(t.Context(), `set local plan_cache_mode = force_generic_plan`); err != nil {
-					return err
-				}
-				d, err := tx.Prepare(t.Context(), name, sql)
-				if err != nil {
-					return err
-				}
-				nulls := strings.TrimSuffix(strings.Repeat("null,", len(d.ParamOIDs)), ",")
-				rows, err := tx.Query(t.Context(), `explain execute `+pgx.Identifier{name}.Sanitize()+`(`+nulls+`)`, pgx.QueryExecModeSimpleProtocol)
-				if err != nil {
-					return err
-				}
-				lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
-				plan := strings.Join(lines, "\n")
-				if strings.Contains(plan, "Seq Scan") || strings.HasPrefix(name, "list") && strings.Contains(plan, "Sort") {
-					t.Errorf("%s:\n%s", name, plan)
-				}
-				return err
-			})
+			plan, err := pgtest.GenericPlan(t, c.pool, sql)
 			if err != nil {
 				t.Errorf("%s: %v", name, err)
+			}
+			if strings.Contains(plan, "Seq Scan") || strings.HasPrefix(name, "list") && strings.Contains(plan, "Sort") {
+				t.Errorf("%s:\n%s", name, plan)
 			}
 		}
 	}

@@ -108,9 +108,9 @@ func (q *Queries) listed(ctx context.Context, ids []domain.TenantID) ([]Listed, 
 	out := make([]Listed, len(ids))
 	b := &pgx.Batch{}
 	for i, id := range ids {
-		b.Queue(scopeSQL, id.String())
+		b.Queue(eventstore.ScopeSQL, id.String())
 		b.Queue(tenantStreamSQL, id.UUID()).Query(func(rows pgx.Rows) error { return foldTenant(&out[i].Tenant, rows) })
-		b.Queue(headSQL, id.UUID()).QueryRow(func(row pgx.Row) error { return row.Scan(&out[i].Head) })
+		b.Queue(eventstore.HeadSQL, id.UUID()).QueryRow(func(row pgx.Row) error { return row.Scan(&out[i].Head) })
 	}
 	if err := eventstore.Unreachable(q.api.SendBatch(ctx, b).Close()); err != nil {
 		return nil, fmt.Errorf("read tenants: %w", err)

@@ -67,12 +67,9 @@ func scanEvent(row pgx.CollectableRow) (Event, error) {
 	return e, err
 }
 
-// headSQL is the last seq of a tenant's log ($1).
-const headSQL = `select coalesce((select e.seq from events e where e.tenant_id = $1 order by e.seq desc limit 1), 0)`
-
 // SeqHead is the last seq of the tenant's log; 0 for an empty one.
 func (q *Queries) SeqHead(ctx context.Context, s domain.Scope) (int64, error) {
-	return q.seq(ctx, s, headSQL, s.Tenant().UUID())
+	return q.seq(ctx, s, eventstore.HeadSQL, s.Tenant().UUID())
 }
 
 // seqAtSQL is the last seq of a tenant's log ($1) at a time ($2).

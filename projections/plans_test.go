@@ -2,6 +2,7 @@ package projections
 
 import (
 	"context"
+	"docket/eventstore"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -45,9 +46,9 @@ func onEngine(sql, index string) statement {
 // variables that hold them; a function of statements is listed with what it makes.
 func hot() map[string]statement {
 	list := map[string]statement{
-		"scopeSQL":             onAPI(scopeSQL, ""),
+		"scope":                onAPI(eventstore.ScopeSQL, ""),
 		"userSQL":              onAPI(userSQL, ""),
-		"probeSQL":             onAPI(probeSQL, "events_stream"),
+		"membership's version": onAPI(eventstore.VersionSQL, "events_stream"),
 		"projectSQL":           onAPI(projectSQL, "projects_pk"),
 		"catalogSQL":           onAPI(catalogSQL, "projects_public"),
 		"taskSQL":              onAPI(taskSQL, "tasks_pk"),
@@ -82,7 +83,7 @@ func hot() map[string]statement {
 		"momentSQL":            onAPI(momentSQL, "events_pk"),
 		"pastStreamSQL":        onAPI(pastStreamSQL, "events_stream"),
 		"pastPageSQL":          onAPI(pastPageSQL, "events_pk"),
-		"headSQL":              onAPI(headSQL, "events_pk"),
+		"head":                 onAPI(eventstore.HeadSQL, "events_pk"),
 		"seqAtSQL":             onAPI(seqAtSQL, ""),
 		"slugsSQL":             onAPI(slugsSQL, "claims_pk"),
 		"slugsFromSQL":         onAPI(slugsFromSQL, "claims_pk"),

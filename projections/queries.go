@@ -51,14 +51,6 @@ func NewQueries(api *pgxpool.Pool, progress *feed.Positions) *Queries {
 	}
 }
 
-// scopeSQL limits what the api role sees to one tenant ($1) until the end of the
-// batch, which is one transaction.
-const scopeSQL = `select set_config('docket.tenant', $1, true)`
-
-// probeSQL is the version of the stream ($2) of a membership in a tenant ($1).
-const probeSQL = `select e.version from events e where e.tenant_id = $1 and e.stream_id = $2
-order by e.version desc limit 1`
-
 // scoped runs queries in one round trip and one tenant, together with the probe
 // of the caller's membership. Nothing of the answers may be used if it fails.
 func (q *Queries) scoped(ctx context.Context, s domain.Scope, queue func(*pgx.Batch)) error {
@@ -68,7 +60,7 @@ func (q *Queries) scoped(ctx context.Context, s domain.Scope, queue func(*pgx.Ba
 	var version int
 	err := q.inTenant(ctx, s.Tenant(), func(b *pgx.Batch) {
 		if !s.Operator() {
-			b.Queue(probeSQL, s.Tenant().UUID(), s.Actor().ID.UUID()).QueryRow(func(row pgx.Row) error {
+			b.Queue(eventstore.VersionSQL, s.Tenant().UUID(), s.Actor().ID.UUID()).QueryRow(func(row pgx.Row) error {
 				return row.Scan(&version)
 			})
 		}
@@ -80,11 +72,11 @@ func (q *Queries) scoped(ctx context.Context, s domain.Scope, queue func(*pgx.Ba
 	return err
 }
 
-// inTenant runs queries in one round trip that sees one tenant. Errors:
+// inTenant runs queries in one round trip, which is one transaction and sees one tenant. Errors:
 // domain.CodeOverloaded where Postgres is away.
 func (q *Queries) inTenant(ctx context.Context, t domain.TenantID, queue func(*pgx.Batch)) error {
 	b := &pgx.Batch{}
-	b.Queue(scopeSQL, t.String())
+	b.Queue(eventstore.ScopeSQL, t.String())
 	queue(b)
 	return eventstore.Unreachable(q.api.SendBatch(ctx, b).Close())
 }

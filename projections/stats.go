@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"docket/domain"
+	"docket/eventstore"
 	"docket/eventstore/feed"
 
 	"github.com/jackc/pgx/v5"
@@ -67,7 +68,7 @@ func (q *Queries) Stats(ctx context.Context, s domain.Scope, f Fresh) (Stats, er
 		number(commentCountSQL, &stats.Comments)
 		feed.Checkpoints{}.Positions(b, s.Tenant(), &positions)
 		// After the positions, none of which is then beyond it.
-		number(headSQL, &stats.Head)
+		number(eventstore.HeadSQL, &stats.Head)
 	})
 	if err != nil {
 		return Stats{}, fmt.Errorf("stats: %w", err)

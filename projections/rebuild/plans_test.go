@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"docket/eventstore"
 	"docket/internal/pgtest"
 	"docket/projections"
 )
@@ -22,7 +23,7 @@ type statement struct {
 // read model.
 func statements() []statement {
 	list := []statement{
-		{name: "headSQL", sql: headSQL, index: "events_pk", chunks: 1},
+		{name: "head", sql: eventstore.HeadSQL, index: "events_pk", chunks: 1},
 		{name: "eventsSumSQL", sql: eventsSumSQL, index: "events_pk", chunks: 1},
 	}
 	for _, m := range projections.ReadModels() {

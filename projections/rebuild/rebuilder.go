@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"docket/domain"
+	"docket/eventstore"
 	"docket/eventstore/feed"
 	"docket/internal/wait"
 	"docket/projections"
@@ -139,12 +140,9 @@ func (r *Rebuilder) Events(ctx context.Context, tenants []domain.TenantID) (int6
 	return sum, nil
 }
 
-// headSQL is the head of a tenant's log ($1).
-const headSQL = `select coalesce((select e.seq from events e where e.tenant_id = $1 order by e.seq desc limit 1), 0)`
-
 func (r *Rebuilder) head(ctx context.Context, t domain.TenantID) (int64, error) {
 	var head int64
-	if err := r.engine.QueryRow(ctx, headSQL, t.UUID()).Scan(&head); err != nil {
+	if err := r.engine.QueryRow(ctx, eventstore.HeadSQL, t.UUID()).Scan(&head); err != nil {
 		return 0, fmt.Errorf("read head: %w", err)
 	}
 	return head, nil
