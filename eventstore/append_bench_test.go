@@ -7,6 +7,7 @@ import (
 	"docket/domain"
 	"docket/eventstore"
 	"docket/internal/pgtest"
+	"docket/internal/tenanttest"
 )
 
 // BenchmarkCall is one call of the append function, as its batch grows: Commits
@@ -18,9 +19,9 @@ func BenchmarkCall(b *testing.B) {
 	var tenants []domain.TenantID
 	guards := map[domain.TenantID]domain.StreamID{}
 	for range 10 {
-		t, guard := newID[domain.TenantID](b), newStream(b)
+		t, guard := tenanttest.NewID[domain.TenantID](b), newStream(b)
 		_, err := store.Append(b.Context(), eventstore.Commit{
-			Command: newID[domain.CommandID](b), NewTenants: []domain.TenantID{t}, Parts: []eventstore.Part{tenantPart(t), part(t, guard, 0, 1)},
+			Command: tenanttest.NewID[domain.CommandID](b), NewTenants: []domain.TenantID{t}, Parts: []eventstore.Part{tenantPart(t), part(t, guard, 0, 1)},
 		})
 		if err != nil {
 			b.Fatal(err)

@@ -7,6 +7,7 @@ import (
 
 	"docket/domain"
 	"docket/eventstore"
+	"docket/internal/tenanttest"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
@@ -18,7 +19,7 @@ import (
 func TestAppendBatchDecidesAsAppend(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	tenants := []domain.TenantID{domain.Platform, f.tenant(), f.tenant(), newID[domain.TenantID](t), newID[domain.TenantID](t)}
+	tenants := []domain.TenantID{domain.Platform, f.Tenant(), f.Tenant(), tenanttest.NewID[domain.TenantID](t), tenanttest.NewID[domain.TenantID](t)}
 	streams := make([]domain.StreamID, 6)
 	for i := range streams {
 		streams[i] = newStream(t)
@@ -26,14 +27,14 @@ func TestAppendBatchDecidesAsAppend(t *testing.T) {
 	holders := []uuid.UUID{uuid.New(), uuid.New()}
 	for i, tenant := range tenants[:3] {
 		for n, s := range streams[:3] {
-			f.append(f.store, commit(t, part(tenant, s, 0, 1+(i+n)%3)))
+			f.Append(f.Store, commit(t, part(tenant, s, 0, 1+(i+n)%3)))
 		}
 		c := commit(t, part(tenant, newStream(t), 0, 1))
 		for n, v := range []string{"1", "2", "3"} {
 			c.Claims = append(c.Claims, eventstore.Claim{Tenant: tenant, Kind: "k", Value: v, Holder: holders[n%2]})
 		}
 		c.Entry = entry(tenant, "1")
-		f.append(f.store, c)
+		f.Append(f.Store, c)
 	}
 	const dump = `select coalesce(string_agg(x, E'\n' order by x), '') from (
 select row(tenant_id, seq, stream_type, stream_id, version, type, schema_version, actor_id, command_id, data::text, meta::text)::text as x from events
@@ -101,7 +102,7 @@ union all select row(tenant_id, key_hash, command_id, seq, stream_tenant, stream
 		var outs, dumps [3]string
 		for path, function := range []string{eventstore.AppendBatch, eventstore.AppendBefore, eventstore.AppendBefore} {
 			pad := max(0, path-1) * 40
-			tx, err := f.engine.Begin(t.Context())
+			tx, err := f.Engine.Begin(t.Context())
 			if err != nil {
 				r.Fatal(err)
 			}

@@ -1,16 +1,15 @@
 package eventstore_test
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"reflect"
 	"strings"
 	"testing"
-	"time"
 
 	"docket/domain"
 	"docket/eventstore"
+	"docket/internal/tenanttest"
 
 	gocmp "github.com/google/go-cmp/cmp"
 )
@@ -18,14 +17,14 @@ import (
 func TestAppendReturnsWhatLoadReads(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	tenant, stream := f.tenant(), newStream(t)
-	actor := newID[domain.UserID](t)
+	tenant, stream := f.Tenant(), newStream(t)
+	actor := tenanttest.NewID[domain.UserID](t)
 	name := domain.About(actor, "Ann")
 	c := commit(t, part(tenant, stream, 0, 3))
 	c.Actor, c.Meta = actor, domain.Meta{RequestID: "r-1", ActorName: &name}
-	done := f.append(f.store, c)
+	done := f.Append(f.Store, c)
 
-	loaded, err := f.store.Load(t.Context(), tenant, stream, 0)
+	loaded, err := f.Store.Load(t.Context(), tenant, stream, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +39,7 @@ func TestAppendReturnsWhatLoadReads(t *testing.T) {
 	if done.Seq(tenant) != 4 {
 		t.Errorf("the Commit's seq is %d, want 4", done.Seq(tenant))
 	}
-	rest, err := f.store.Load(t.Context(), tenant, stream, 2)
+	rest, err := f.Store.Load(t.Context(), tenant, stream, 2)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,9 +51,9 @@ func TestAppendReturnsWhatLoadReads(t *testing.T) {
 func TestAppendWithoutActor(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	tenant := f.tenant()
-	done := f.append(f.store, commit(t, part(tenant, newStream(t), 0, 1)))
-	if log := f.log(tenant); !log[1].Actor.IsZero() || !reflect.DeepEqual(log[1:], done.Events) {
+	tenant := f.Tenant()
+	done := f.Append(f.Store, commit(t, part(tenant, newStream(t), 0, 1)))
+	if log := f.Log(tenant); !log[1].Actor.IsZero() || !reflect.DeepEqual(log[1:], done.Events) {
 		t.Errorf("got %+v", log)
 	}
 }
@@ -62,8 +61,8 @@ func TestAppendWithoutActor(t *testing.T) {
 func TestAppendRefusesAnotherVersion(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	tenant, stream, other := f.tenant(), newStream(t), newStream(t)
-	f.append(f.store, commit(t, part(tenant, stream, 0, 2)))
+	tenant, stream, other := f.Tenant(), newStream(t), newStream(t)
+	f.Append(f.Store, commit(t, part(tenant, stream, 0, 2)))
 	guarded := func(v int) eventstore.Commit {
 		c := commit(t, part(tenant, newStream(t), 0, 1))
 		c.Guards = []eventstore.Guard{{Tenant: tenant, Stream: stream, Version: v}}
@@ -79,7 +78,7 @@ func TestAppendRefusesAnotherVersion(t *testing.T) {
 		"one part of two":          commit(t, part(tenant, other, 0, 1), part(tenant, stream, 1, 1)),
 	} {
 		f.wantsUnchanged(func() {
-			_, err := f.store.Append(t.Context(), c)
+			_, err := f.Store.Append(t.Context(), c)
 			var conflict *eventstore.ConflictError
 			if !errors.As(err, &conflict) {
 				t.Fatalf("%s: got %v, want a ConflictError", name, err)
@@ -89,22 +88,22 @@ func TestAppendRefusesAnotherVersion(t *testing.T) {
 			}
 		})
 	}
-	f.append(f.store, guarded(2))
+	f.Append(f.Store, guarded(2))
 }
 
 func TestAppendOnAGuardThatMustNotExist(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	tenant := f.tenant()
+	tenant := f.Tenant()
 	c := commit(t, part(tenant, newStream(t), 0, 1))
 	c.Guards = []eventstore.Guard{{Tenant: tenant, Stream: newStream(t), Version: 0}}
-	f.append(f.store, c)
+	f.Append(f.Store, c)
 }
 
 func TestAppendKnowsWhichTenantsHaveALog(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	there, absent := f.tenant(), newID[domain.TenantID](t)
+	there, absent := f.Tenant(), tenanttest.NewID[domain.TenantID](t)
 	begun := commit(t, tenantPart(absent), part(there, newStream(t), 0, 1))
 	begun.NewTenants = []domain.TenantID{there}
 	claiming := commit(t, part(there, newStream(t), 0, 1))
@@ -125,7 +124,7 @@ func TestAppendKnowsWhichTenantsHaveALog(t *testing.T) {
 		"new, but there, by parts": {commit: begun},
 	} {
 		f.wantsUnchanged(func() {
-			_, err := f.store.Append(t.Context(), c.commit)
+			_, err := f.Store.Append(t.Context(), c.commit)
 			var unknown *eventstore.TenantError
 			if !errors.As(err, &unknown) {
 				t.Fatalf("%s: got %v, want a TenantError", name, err)
@@ -140,14 +139,14 @@ func TestAppendKnowsWhichTenantsHaveALog(t *testing.T) {
 func TestAppendOverTwoLogsIsAllOrNothing(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	one, two := f.tenant(), f.tenant()
+	one, two := f.Tenant(), f.Tenant()
 	a, b := newStream(t), newStream(t)
-	done := f.append(f.store, commit(t, part(one, a, 0, 2), part(two, b, 0, 1)))
+	done := f.Append(f.Store, commit(t, part(one, a, 0, 2), part(two, b, 0, 1)))
 	if done.Seq(one) != 3 || done.Seq(two) != 2 || len(done.Of(one, a)) != 2 || len(done.Of(two, b)) != 1 {
 		t.Errorf("got %+v", done)
 	}
 	f.wantsUnchanged(func() {
-		_, err := f.store.Append(t.Context(), commit(t, part(one, a, 2, 1), part(two, b, 0, 1)))
+		_, err := f.Store.Append(t.Context(), commit(t, part(one, a, 2, 1), part(two, b, 0, 1)))
 		var conflict *eventstore.ConflictError
 		if !errors.As(err, &conflict) || conflict.Tenant != two {
 			t.Errorf("got %v, want a conflict in the second log", err)
@@ -155,7 +154,7 @@ func TestAppendOverTwoLogsIsAllOrNothing(t *testing.T) {
 	})
 	f.wantsUnchanged(func() {
 		three := commit(t, part(one, a, 2, 1), part(two, b, 1, 1), part(domain.Platform, newStream(t), 0, 1))
-		if _, err := f.store.Append(t.Context(), three); err == nil {
+		if _, err := f.Store.Append(t.Context(), three); err == nil {
 			t.Error("a Commit over three logs was accepted")
 		}
 	})
@@ -164,7 +163,7 @@ func TestAppendOverTwoLogsIsAllOrNothing(t *testing.T) {
 func TestAppendRefusesWhatCannotBeStored(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	tenant := f.tenant()
+	tenant := f.Tenant()
 	// {"title":"…", …} just fits, and doesn't with one byte more.
 	_, frame, err := domain.Encode(domain.TaskUpdated{})
 	if err != nil {
@@ -175,18 +174,18 @@ func TestAppendRefusesWhatCannotBeStored(t *testing.T) {
 			domain.TaskUpdated{Title: strings.Repeat("x", n-len(frame))},
 		}}
 	}
-	f.append(f.store, commit(t, sized(eventstore.MaxEventSize)))
+	f.Append(f.Store, commit(t, sized(eventstore.MaxEventSize)))
 	f.wantsUnchanged(func() {
-		_, err := f.store.Append(t.Context(), commit(t, part(tenant, newStream(t), 0, 1), sized(eventstore.MaxEventSize+1)))
+		_, err := f.Store.Append(t.Context(), commit(t, part(tenant, newStream(t), 0, 1), sized(eventstore.MaxEventSize+1)))
 		var size *eventstore.SizeError
 		if !errors.As(err, &size) || size.Size != eventstore.MaxEventSize+1 || size.Type != "task.updated" {
 			t.Errorf("got %v, want a SizeError", err)
 		}
-		if _, err := f.store.Append(t.Context(), commit(t)); err == nil {
+		if _, err := f.Store.Append(t.Context(), commit(t)); err == nil {
 			t.Error("a Commit without events was accepted")
 		}
 		strange := eventstore.Part{Tenant: tenant, Stream: newStream(t), Events: []domain.Event{domain.ProjectDeleted{}}}
-		if _, err := f.store.Append(t.Context(), commit(t, strange)); err == nil {
+		if _, err := f.Store.Append(t.Context(), commit(t, strange)); err == nil {
 			t.Error("a project's event was accepted in a task's stream")
 		}
 	})
@@ -195,11 +194,11 @@ func TestAppendRefusesWhatCannotBeStored(t *testing.T) {
 func TestAppendCancelledBeforeItStarts(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	tenant := f.tenant()
+	tenant := f.Tenant()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	f.wantsUnchanged(func() {
-		_, err := f.store.Append(ctx, commit(t, part(tenant, newStream(t), 0, 1)))
+		_, err := f.Store.Append(ctx, commit(t, part(tenant, newStream(t), 0, 1)))
 		if !errors.Is(err, eventstore.ErrUnavailable) || !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v, want unavailable because cancelled", err)
 		}
@@ -209,8 +208,8 @@ func TestAppendCancelledBeforeItStarts(t *testing.T) {
 func TestLoadOfNothing(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	for _, tenant := range []domain.TenantID{f.tenant(), newID[domain.TenantID](t)} {
-		events, err := f.store.Load(t.Context(), tenant, newStream(t), 0)
+	for _, tenant := range []domain.TenantID{f.Tenant(), tenanttest.NewID[domain.TenantID](t)} {
+		events, err := f.Store.Load(t.Context(), tenant, newStream(t), 0)
 		if err != nil || len(events) != 0 {
 			t.Errorf("got %v and %v", events, err)
 		}
@@ -221,40 +220,16 @@ func TestLoadOfNothing(t *testing.T) {
 func TestLoadOfAnEventThisVersionDoesNotKnow(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	for name, e := range map[string]rawEvent{
-		"type":    {eventType: "task.archived"},
-		"version": {eventType: "task.updated", schema: 99},
-		"key": {eventType: "task.updated",
-			meta: `{"actor_name":{"$p":{"subject":"01a2089e-4db8-7f7c-b258-421961d6e560","key":"k1","value":"x"}}}`},
+	for name, e := range map[string]tenanttest.RawEvent{
+		"type":    {EventType: "task.archived"},
+		"version": {EventType: "task.updated", Schema: 99},
+		"key": {EventType: "task.updated",
+			Meta: `{"actor_name":{"$p":{"subject":"01a2089e-4db8-7f7c-b258-421961d6e560","key":"k1","value":"x"}}}`},
 	} {
-		e.tenant, e.seq, e.stream, e.version = f.tenant(), 2, newStream(t), 1
-		f.raw(e)
-		if _, err := f.store.Load(t.Context(), e.tenant, e.stream, 0); !errors.Is(err, domain.ErrUnknownEvent) {
+		e.Tenant, e.Seq, e.Stream, e.Version = f.Tenant(), 2, newStream(t), 1
+		f.Raw(e)
+		if _, err := f.Store.Load(t.Context(), e.Tenant, e.Stream, 0); !errors.Is(err, domain.ErrUnknownEvent) {
 			t.Errorf("%s: got %v, want ErrUnknownEvent", name, err)
 		}
 	}
-}
-
-// raw writes an event as another version of Docket, or another clock, would.
-func (f *fixture) raw(e rawEvent) {
-	f.t.Helper()
-	_, err := f.engine.Exec(f.t.Context(), `insert into events
-values ($1, $2, $3, $4, $5, $6, $7, clock_timestamp() + $8, null, $9, $10, $11)`,
-		e.tenant.UUID(), e.seq, string(e.stream.Type), e.stream.ID, e.version, e.eventType, max(e.schema, 1), e.ahead,
-		newID[domain.CommandID](f.t).UUID(), cmp.Or(e.data, `{"title":"x"}`), cmp.Or(e.meta, `{}`))
-	if err != nil {
-		f.t.Fatal(err)
-	}
-}
-
-type rawEvent struct {
-	tenant    domain.TenantID
-	seq       int64
-	stream    domain.StreamID
-	version   int
-	eventType string
-	schema    int           // 1 if 0
-	data      string        // {"title":"x"} if empty
-	meta      string        // {} if empty
-	ahead     time.Duration // how far ahead the clock is
 }

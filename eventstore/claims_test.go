@@ -8,6 +8,7 @@ import (
 
 	"docket/domain"
 	"docket/eventstore"
+	"docket/internal/tenanttest"
 
 	"github.com/google/uuid"
 )
@@ -15,7 +16,7 @@ import (
 func TestClaims(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	tenant, other := f.tenant(), f.tenant()
+	tenant, other := f.Tenant(), f.Tenant()
 	ann, bob := uuid.New(), uuid.New()
 	claim := func(tenant domain.TenantID, value string, holder uuid.UUID, release bool) eventstore.Claim {
 		return eventstore.Claim{Tenant: tenant, Kind: eventstore.ClaimSlug, Value: value, Holder: holder, Release: release}
@@ -23,7 +24,7 @@ func TestClaims(t *testing.T) {
 	try := func(claims ...eventstore.Claim) error {
 		c := commit(t, part(tenant, newStream(t), 0, 1))
 		c.Claims = claims
-		_, err := f.store.Append(t.Context(), c)
+		_, err := f.Store.Append(t.Context(), c)
 		return err
 	}
 	taken := func(value string, by uuid.UUID, claims ...eventstore.Claim) {
@@ -77,28 +78,28 @@ func TestClaims(t *testing.T) {
 
 // held fails unless this holder has the claim. A nil holder means that the claim is free.
 func (f *fixture) held(tenant domain.TenantID, value string, by uuid.UUID) {
-	f.t.Helper()
-	holder, found, err := f.store.Claimant(f.t.Context(), tenant, eventstore.ClaimSlug, value)
+	f.T.Helper()
+	holder, found, err := f.Store.Claimant(f.T.Context(), tenant, eventstore.ClaimSlug, value)
 	if err != nil {
-		f.t.Fatal(err)
+		f.T.Fatal(err)
 	}
 	if holder != by || found != (by != uuid.Nil) {
-		f.t.Errorf("claim %q is held by %s (%v), want %s", value, holder, found, by)
+		f.T.Errorf("claim %q is held by %s (%v), want %s", value, holder, found, by)
 	}
 }
 
 func TestClaimantsBut(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	tenant := f.tenant()
+	tenant := f.Tenant()
 	holders := []uuid.UUID{uuid.New(), uuid.New(), uuid.New()}
 	c := commit(t, part(tenant, newStream(t), 0, 1))
 	for _, h := range holders {
 		c.Claims = append(c.Claims, eventstore.Claim{Tenant: tenant, Kind: eventstore.ClaimOwner, Value: h.String(), Holder: h})
 	}
-	f.append(f.store, c)
+	f.Append(f.Store, c)
 	for limit, want := range map[int]int{1: 1, 10: 2} {
-		got, err := f.store.ClaimantsBut(t.Context(), tenant, eventstore.ClaimOwner, holders[0], limit)
+		got, err := f.Store.ClaimantsBut(t.Context(), tenant, eventstore.ClaimOwner, holders[0], limit)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -117,8 +118,8 @@ func TestClaimantsBut(t *testing.T) {
 func TestClaimIsExclusiveUnderConcurrency(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	tenant := f.tenant()
-	stores := []*eventstore.Store{f.store, f.another()}
+	tenant := f.Tenant()
+	stores := []*eventstore.Store{f.Store, f.another()}
 	for _, value := range []string{"a", "b", "c", "d", "e"} {
 		var won atomic.Int32
 		var wait sync.WaitGroup
@@ -148,9 +149,9 @@ func TestClaimIsExclusiveUnderConcurrency(t *testing.T) {
 func TestSameNewTenantAtOnce(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	stores := []*eventstore.Store{f.store, f.another()}
+	stores := []*eventstore.Store{f.Store, f.another()}
 	for range 10 {
-		tenant := newID[domain.TenantID](t)
+		tenant := tenanttest.NewID[domain.TenantID](t)
 		var begun atomic.Int32
 		var wait sync.WaitGroup
 		for _, s := range stores {
@@ -168,8 +169,8 @@ func TestSameNewTenantAtOnce(t *testing.T) {
 			})
 		}
 		wait.Wait()
-		if begun.Load() != 1 || len(f.log(tenant)) != 1 {
-			t.Errorf("%d began it, its log has %d events", begun.Load(), len(f.log(tenant)))
+		if begun.Load() != 1 || len(f.Log(tenant)) != 1 {
+			t.Errorf("%d began it, its log has %d events", begun.Load(), len(f.Log(tenant)))
 		}
 	}
 }

@@ -15,9 +15,9 @@ func TestTimesGoForwardThoughTheClockDoesNot(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := newFixture(t)
-			tenant := f.tenant()
+			tenant := f.Tenant()
 			var last time.Time
-			if err := f.engine.QueryRow(t.Context(), `insert into events
+			if err := f.Engine.QueryRow(t.Context(), `insert into events
 select tenant_id, 2, 'task', gen_random_uuid(), 1, 'task.updated', 1, now() + interval '1 hour', null, command_id, '{}', '{}'
 from events where tenant_id = $1 returning occurred_at`, tenant.UUID()).Scan(&last); err != nil {
 				t.Fatal(err)
@@ -26,7 +26,7 @@ from events where tenant_id = $1 returning occurred_at`, tenant.UUID()).Scan(&la
 			for range commits {
 				batch = append(batch, commit(t, part(tenant, newStream(t), 0, 1)))
 			}
-			outcomes, err := f.store.CallEach(t.Context(), batch)
+			outcomes, err := f.Store.CallEach(t.Context(), batch)
 			if err != nil {
 				t.Fatal(err)
 			}

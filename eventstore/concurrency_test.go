@@ -9,29 +9,10 @@ import (
 
 	"docket/domain"
 	"docket/eventstore"
+	"docket/internal/tenanttest"
 
 	"github.com/google/go-cmp/cmp"
 )
-
-// wantsOrderly fails unless a log is what every reader relies on: seq dense,
-// versions dense per stream, times strictly increasing.
-func (f *fixture) wantsOrderly(t domain.TenantID) []domain.Recorded {
-	f.t.Helper()
-	log := f.log(t)
-	versions := map[domain.StreamID]int{}
-	for i, e := range log {
-		if e.Seq != int64(i+1) {
-			f.t.Fatalf("event %d has seq %d", i+1, e.Seq)
-		}
-		if versions[e.Stream]++; e.Version != versions[e.Stream] {
-			f.t.Fatalf("seq %d: stream %s goes on with version %d, want %d", e.Seq, e.Stream, e.Version, versions[e.Stream])
-		}
-		if i > 0 && !e.At.After(log[i-1].At) {
-			f.t.Fatalf("seq %d is of %s, the one before of %s", e.Seq, e.At, log[i-1].At)
-		}
-	}
-	return log
-}
 
 // Many writers on two replicas: to streams of their own, to one that all fight
 // over, and to two logs at once in either order.
@@ -39,8 +20,8 @@ func TestConcurrentWriters(t *testing.T) {
 	t.Parallel()
 	const writers, rounds = 12, 12
 	f := newFixture(t)
-	stores := []*eventstore.Store{f.store, f.another()}
-	tenants := []domain.TenantID{f.tenant(), f.tenant()}
+	stores := []*eventstore.Store{f.Store, f.another()}
+	tenants := []domain.TenantID{f.Tenant(), f.Tenant()}
 	contended := newStream(t)
 	var (
 		mu     sync.Mutex
@@ -84,7 +65,7 @@ func TestConcurrentWriters(t *testing.T) {
 	}
 	wait.Wait()
 	for _, tenant := range tenants {
-		log := f.wantsOrderly(tenant)
+		log := f.WantsOrderly(tenant)
 		if want := 1 + writers/2*rounds*(2+1+1); len(log) != want {
 			t.Errorf("the log has %d events, want %d", len(log), want)
 		}
@@ -101,8 +82,8 @@ func TestConcurrentWriters(t *testing.T) {
 func TestTwoLogCommitsNeverDeadlock(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	stores := []*eventstore.Store{f.store, f.another()}
-	one, two := f.tenant(), f.tenant()
+	stores := []*eventstore.Store{f.Store, f.another()}
+	one, two := f.Tenant(), f.Tenant()
 	var wait sync.WaitGroup
 	for n := range 16 {
 		first, second := one, two
@@ -120,16 +101,16 @@ func TestTwoLogCommitsNeverDeadlock(t *testing.T) {
 		})
 	}
 	wait.Wait()
-	f.wantsOrderly(one)
-	f.wantsOrderly(two)
+	f.WantsOrderly(one)
+	f.WantsOrderly(two)
 }
 
 // What was acknowledged before another append was sent has a lower seq.
 func TestSeqFollowsRealTime(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	stores := []*eventstore.Store{f.store, f.another()}
-	tenant := f.tenant()
+	stores := []*eventstore.Store{f.Store, f.another()}
+	tenant := f.Tenant()
 	var acknowledged atomic.Int64
 	var wait sync.WaitGroup
 	for n := range 8 {
@@ -158,10 +139,10 @@ func TestSeqFollowsRealTime(t *testing.T) {
 func TestTimeNeverGoesBack(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	tenant, stream := f.tenant(), newStream(t)
-	f.raw(rawEvent{tenant: tenant, seq: 2, stream: stream, version: 1, eventType: "task.updated", ahead: time.Hour})
-	f.append(f.store, commit(t, part(tenant, stream, 1, 3)))
-	log := f.wantsOrderly(tenant)
+	tenant, stream := f.Tenant(), newStream(t)
+	f.Raw(tenanttest.RawEvent{Tenant: tenant, Seq: 2, Stream: stream, Version: 1, EventType: "task.updated", Ahead: time.Hour})
+	f.Append(f.Store, commit(t, part(tenant, stream, 1, 3)))
+	log := f.WantsOrderly(tenant)
 	for i := 2; i < len(log); i++ {
 		if gap := log[i].At.Sub(log[i-1].At); gap.Microseconds() != 1 {
 			t.Errorf("seq %d follows after %s", log[i].Seq, gap)

@@ -7,17 +7,18 @@ import (
 	"docket/domain"
 	"docket/eventstore"
 	"docket/internal/postgres"
+	"docket/internal/tenanttest"
 )
 
 // wide is a Store with a connection for every batch that can be in flight.
 func (f *fixture) wide() *eventstore.Store {
-	f.t.Helper()
-	engine, err := postgres.Pool(f.t.Context(), f.db.EngineURL, postgres.PoolConfig{Role: postgres.EngineRole, MaxConns: 12})
+	f.T.Helper()
+	engine, err := postgres.Pool(f.T.Context(), f.DB.EngineURL, postgres.PoolConfig{Role: postgres.EngineRole, MaxConns: 12})
 	if err != nil {
-		f.t.Fatal(err)
+		f.T.Fatal(err)
 	}
-	f.t.Cleanup(engine.Close)
-	return eventstore.New(engine, f.api, nil)
+	f.T.Cleanup(engine.Close)
+	return eventstore.New(engine, f.API, nil)
 }
 
 type named struct {
@@ -27,10 +28,10 @@ type named struct {
 
 // enqueue puts a Commit into the queue of a held Store; its outcome goes to answers.
 func (f *fixture) enqueue(s *eventstore.Store, answers chan<- named, name string, c eventstore.Commit) {
-	f.t.Helper()
+	f.T.Helper()
 	outcome, err := s.Enqueue(c)
 	if err != nil {
-		f.t.Fatal(err)
+		f.T.Fatal(err)
 	}
 	go func() { answers <- named{name, <-outcome} }()
 }
@@ -41,7 +42,7 @@ func TestLockedTenantDoesNotDragThePlatform(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	s := f.wide()
-	locked, well := f.tenant(), f.tenant()
+	locked, well := f.Tenant(), f.Tenant()
 	lock := f.lock(locked)
 	defer lock.Rollback(t.Context())
 	answers := make(chan named, 2)
@@ -50,7 +51,7 @@ func TestLockedTenantDoesNotDragThePlatform(t *testing.T) {
 	f.enqueue(s, answers, "well", commit(t, part(domain.Platform, newStream(t), 0, 1), part(well, newStream(t), 0, 1)))
 	release()
 	for range 2 {
-		if a := receive(t, "outcome", answers); a.name == "well" {
+		if a := tenanttest.Receive(t, "no outcome has come", answers); a.name == "well" {
 			if a.err != nil {
 				t.Errorf("a Commit that does not touch the locked log: %v", a.err)
 			}
@@ -66,14 +67,14 @@ func TestUnlockedLaneDoesNotWaitForLockedOnes(t *testing.T) {
 	s := f.wide()
 	var locked []domain.TenantID
 	for range 4 {
-		locked = append(locked, f.tenant())
+		locked = append(locked, f.Tenant())
 	}
-	unlocked := f.tenant()
+	unlocked := f.Tenant()
 	var others []domain.TenantID
 	for range 4 {
-		others = append(others, f.tenant())
+		others = append(others, f.Tenant())
 	}
-	tx, err := f.engine.Begin(t.Context())
+	tx, err := f.Engine.Begin(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +96,7 @@ func TestUnlockedLaneDoesNotWaitForLockedOnes(t *testing.T) {
 	release()
 	lockedFirst := 0
 	for range 9 {
-		switch a := receive(t, "outcome", answers); a.name {
+		switch a := tenanttest.Receive(t, "no outcome has come", answers); a.name {
 		case "locked":
 			lockedFirst++
 		case "unlocked":
@@ -110,7 +111,7 @@ func TestUnlockedLaneDoesNotWaitForLockedOnes(t *testing.T) {
 func TestPanickingBatchIsCompleted(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	tenant := f.tenant()
+	tenant := f.Tenant()
 	s := f.wide()
 	s.BreakFollower()
 	func() {
@@ -127,18 +128,18 @@ func TestPanickingBatchIsCompleted(t *testing.T) {
 func TestFoundCommitIsNotified(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	tenant, other := f.tenant(), f.tenant()
-	w := newWire(t, f.db.EngineURL)
+	tenant, other := f.Tenant(), f.Tenant()
+	w := newWire(t, f.DB.EngineURL)
 	engine, err := postgres.Pool(t.Context(), w.url, postgres.PoolConfig{Role: postgres.EngineRole, MaxConns: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(engine.Close)
 	var notified notified
-	s := eventstore.New(engine, f.api, &notified)
-	f.grow(s, other, 1)
+	s := eventstore.New(engine, f.API, &notified)
+	f.Grow(s, other, 1)
 	w.dropOne.Store(true)
-	f.append(s, commit(t, part(tenant, newStream(t), 0, 1)))
+	f.Append(s, commit(t, part(tenant, newStream(t), 0, 1)))
 	if w.dropOne.Load() {
 		t.Fatal("no answer was dropped")
 	}

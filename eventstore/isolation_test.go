@@ -20,21 +20,21 @@ const insufficientPrivilege = "42501"
 func TestLogIsAppendOnly(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	f.tenant()
-	owner := f.db.Owner(t)
-	before := len(f.log(domain.Platform))
+	f.Tenant()
+	owner := f.DB.Owner(t)
+	before := len(f.Log(domain.Platform))
 	for _, c := range []struct {
 		role string
 		pool *pgxpool.Pool
 		sql  []string
 	}{
-		{"engine", f.engine, []string{
+		{"engine", f.Engine, []string{
 			`update events set data = '{}'`, `delete from events`, `truncate events`,
 			`update tenant_logs set tenant_id = tenant_id`, `delete from tenant_logs`, `truncate tenant_logs`,
 			`update claims set holder = holder`, `truncate claims`,
 			`drop trigger events_append_only on events`, `alter table events disable trigger all`,
 		}},
-		{"api", f.api, []string{
+		{"api", f.API, []string{
 			`insert into events select * from events`, `update events set data = '{}'`, `delete from events`, `truncate events`,
 			`insert into tenant_logs values (gen_random_uuid())`, `select from tenant_logs for update`,
 			`insert into claims values (gen_random_uuid(), '', '', gen_random_uuid())`, `delete from claims`,
@@ -58,7 +58,7 @@ func TestLogIsAppendOnly(t *testing.T) {
 			}
 		}
 	}
-	if after := len(f.log(domain.Platform)); after != before {
+	if after := len(f.Log(domain.Platform)); after != before {
 		t.Errorf("the log had %d events, has %d", before, after)
 	}
 }
@@ -67,14 +67,14 @@ func TestLogIsAppendOnly(t *testing.T) {
 func TestAPISeesOneTenant(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	mine, theirs := f.tenant(), f.tenant()
+	mine, theirs := f.Tenant(), f.Tenant()
 	for _, tenant := range []domain.TenantID{mine, theirs} {
 		for _, sql := range []string{
 			`insert into claims values ($1, 'slug', 'x', gen_random_uuid())`,
 			`insert into checkpoints values ($1, 'x', 1)`,
 			`insert into generations values ($1, 'x', 1)`,
 		} {
-			if _, err := f.engine.Exec(t.Context(), sql, tenant.UUID()); err != nil {
+			if _, err := f.Engine.Exec(t.Context(), sql, tenant.UUID()); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -82,7 +82,7 @@ func TestAPISeesOneTenant(t *testing.T) {
 	for _, table := range []string{"events", "claims", "checkpoints", "generations"} {
 		seen := func(as string) (own, all int) {
 			t.Helper()
-			err := pgx.BeginFunc(t.Context(), f.api, func(tx pgx.Tx) error {
+			err := pgx.BeginFunc(t.Context(), f.API, func(tx pgx.Tx) error {
 				if as != "unset" {
 					if _, err := tx.Exec(t.Context(), `select set_config('docket.tenant', $1, true)`, as); err != nil {
 						return err
@@ -114,12 +114,12 @@ func TestAPISeesOneTenant(t *testing.T) {
 func TestScopeEndsWithItsBatch(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	tenant, stream := f.tenant(), newStream(t)
-	f.append(f.store, commit(t, part(tenant, stream, 0, 1)))
-	if _, err := f.store.Load(t.Context(), tenant, stream, 0); err != nil {
+	tenant, stream := f.Tenant(), newStream(t)
+	f.Append(f.Store, commit(t, part(tenant, stream, 0, 1)))
+	if _, err := f.Store.Load(t.Context(), tenant, stream, 0); err != nil {
 		t.Fatal(err)
 	}
-	for _, conn := range f.api.AcquireAllIdle(t.Context()) {
+	for _, conn := range f.API.AcquireAllIdle(t.Context()) {
 		defer conn.Release()
 		var n int
 		if err := conn.QueryRow(t.Context(), `select count(*) from events`).Scan(&n); err != nil || n != 0 {
@@ -132,9 +132,9 @@ func TestScopeEndsWithItsBatch(t *testing.T) {
 func TestOwnerSeesNothing(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	f.tenant()
+	f.Tenant()
 	var n int
-	err := f.db.Owner(t).QueryRow(context.Background(), `select count(*) from events`).Scan(&n)
+	err := f.DB.Owner(t).QueryRow(context.Background(), `select count(*) from events`).Scan(&n)
 	if err != nil || n != 0 {
 		t.Errorf("the owner sees %d events (%v)", n, err)
 	}

@@ -20,10 +20,10 @@ func entry(t domain.TenantID, key string) *eventstore.Entry {
 }
 
 func (f *fixture) remembered(e *eventstore.Entry) (eventstore.Entry, bool) {
-	f.t.Helper()
-	found, ok, err := f.store.Remembered(f.t.Context(), e.Tenant, e.Key)
+	f.T.Helper()
+	found, ok, err := f.Store.Remembered(f.T.Context(), e.Tenant, e.Key)
 	if err != nil {
-		f.t.Fatal(err)
+		f.T.Fatal(err)
 	}
 	return found, ok
 }
@@ -32,11 +32,11 @@ func (f *fixture) remembered(e *eventstore.Entry) (eventstore.Entry, bool) {
 func TestAppendRemembers(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	tenant, stream := f.tenant(), newStream(t)
+	tenant, stream := f.Tenant(), newStream(t)
 	c := commit(t, part(tenant, stream, 0, 2))
 	c.Entry = entry(tenant, "1")
 	c.Entry.Answer = &eventstore.Version{Tenant: tenant, Stream: stream, Version: 2}
-	seq := f.append(f.store, c).Seq(tenant)
+	seq := f.Append(f.Store, c).Seq(tenant)
 	want := *c.Entry
 	want.Command, want.Seq = c.Command, &seq
 	if got, _ := f.remembered(c.Entry); cmp.Diff(want, got) != "" {
@@ -46,7 +46,7 @@ func TestAppendRemembers(t *testing.T) {
 	alone := commit(t)
 	alone.Entry = entry(tenant, "2")
 	alone.Entry.Refusal = json.RawMessage(`{"b": 1,  "a":"ü"}`)
-	f.append(f.store, alone)
+	f.Append(f.Store, alone)
 	want = *alone.Entry
 	want.Command = alone.Command
 	got, _ := f.remembered(alone.Entry)
@@ -56,7 +56,7 @@ func TestAppendRemembers(t *testing.T) {
 	if got.Seq = nil; cmp.Diff(want, got) != "" {
 		t.Errorf("-want +got:\n%s", cmp.Diff(want, got))
 	}
-	if _, found := f.remembered(entry(f.tenant(), "1")); found {
+	if _, found := f.remembered(entry(f.Tenant(), "1")); found {
 		t.Error("another tenant has the key too")
 	}
 }
@@ -66,21 +66,21 @@ func TestAppendRemembers(t *testing.T) {
 func TestAppendUnderAKnownKey(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	tenant, stream := f.tenant(), newStream(t)
+	tenant, stream := f.Tenant(), newStream(t)
 	with := func(c eventstore.Commit, key string) eventstore.Commit {
 		c.Entry = entry(tenant, key)
 		return c
 	}
 	var conflict *eventstore.ConflictError
-	if _, err := f.store.Append(t.Context(), with(commit(t, part(tenant, stream, 7, 1)), "1")); !errors.As(err, &conflict) {
+	if _, err := f.Store.Append(t.Context(), with(commit(t, part(tenant, stream, 7, 1)), "1")); !errors.As(err, &conflict) {
 		t.Fatalf("got %v, want a ConflictError", err)
 	}
-	f.append(f.store, with(commit(t, part(tenant, stream, 0, 1)), "1"))
+	f.Append(f.Store, with(commit(t, part(tenant, stream, 0, 1)), "1"))
 	f.wantsUnchanged(func() {
 		for _, c := range []eventstore.Commit{
 			commit(t, part(tenant, stream, 0, 1)), commit(t, part(tenant, stream, 1, 1)), commit(t, part(tenant, newStream(t), 0, 1)), commit(t),
 		} {
-			_, err := f.store.Append(t.Context(), with(c, "1"))
+			_, err := f.Store.Append(t.Context(), with(c, "1"))
 			var known *eventstore.RememberedError
 			if !errors.As(err, &known) || known.Tenant != tenant || known.Key != sha256.Sum256([]byte("1")) {
 				t.Errorf("got %v, want a RememberedError", err)
@@ -93,8 +93,8 @@ func TestAppendUnderAKnownKey(t *testing.T) {
 func TestManyAppendsUnderOneKey(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	tenant := f.tenant()
-	stores := []*eventstore.Store{f.store, f.another()}
+	tenant := f.Tenant()
+	stores := []*eventstore.Store{f.Store, f.another()}
 	var all sync.WaitGroup
 	var mu sync.Mutex
 	written := 0
@@ -113,8 +113,8 @@ func TestManyAppendsUnderOneKey(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if written != 1 || len(f.log(tenant)) != 2 {
-		t.Errorf("%d of them were written, and the log has %d events, want 1 and 2", written, len(f.log(tenant)))
+	if written != 1 || len(f.Log(tenant)) != 2 {
+		t.Errorf("%d of them were written, and the log has %d events, want 1 and 2", written, len(f.Log(tenant)))
 	}
 }
 
@@ -122,7 +122,7 @@ func TestManyAppendsUnderOneKey(t *testing.T) {
 func TestRememberedSeqInABatch(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	one, two := f.tenant(), f.tenant()
+	one, two := f.Tenant(), f.Tenant()
 	var commits []eventstore.Commit
 	for i := range 20 {
 		tenant := []domain.TenantID{one, two}[i%2]
@@ -135,7 +135,7 @@ func TestRememberedSeqInABatch(t *testing.T) {
 		c.Entry.Answer = &eventstore.Version{Tenant: tenant, Stream: stream, Version: 1 + i%3}
 		commits = append(commits, c)
 	}
-	outcomes, err := f.store.CallEach(t.Context(), commits)
+	outcomes, err := f.Store.CallEach(t.Context(), commits)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,7 +150,7 @@ func TestRememberedSeqInABatch(t *testing.T) {
 		if want := outcomes[i].Appended.Seq(c.Entry.Tenant); *got.Seq != want {
 			t.Errorf("%d: seq %d is remembered, %d was written", i, *got.Seq, want)
 		}
-		if loaded, err := f.store.Load(t.Context(), c.Entry.Tenant, c.Parts[0].Stream, 0); err != nil || !reflect.DeepEqual(loaded, outcomes[i].Appended.Events) {
+		if loaded, err := f.Store.Load(t.Context(), c.Entry.Tenant, c.Parts[0].Stream, 0); err != nil || !reflect.DeepEqual(loaded, outcomes[i].Appended.Events) {
 			t.Errorf("%d: told %+v, stored %+v (%v)", i, outcomes[i].Appended.Events, loaded, err)
 		}
 	}
@@ -160,8 +160,8 @@ func TestRememberedSeqInABatch(t *testing.T) {
 func TestLostAnswerOfAnEntry(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	tenant := f.tenant()
-	w := newWire(t, f.db.EngineURL)
+	tenant := f.Tenant()
+	w := newWire(t, f.DB.EngineURL)
 	s := f.behind(w, tenant)
 	c := commit(t)
 	c.Entry = entry(tenant, "1")
@@ -181,18 +181,18 @@ func TestLostAnswerOfAnEntry(t *testing.T) {
 func TestForget(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	tenant := f.tenant()
+	tenant := f.Tenant()
 	for _, key := range []string{"1", "2", "3"} {
 		c := commit(t)
 		c.Entry = entry(tenant, key)
-		f.append(f.store, c)
+		f.Append(f.Store, c)
 	}
 	now := time.Now()
 	last := commit(t, part(tenant, newStream(t), 0, 1))
 	last.Entry = entry(tenant, "last")
-	f.append(f.store, last)
+	f.Append(f.Store, last)
 	for _, want := range []int{2, 1, 0} {
-		if n, err := f.store.Forget(t.Context(), now, 2); err != nil || n != want {
+		if n, err := f.Store.Forget(t.Context(), now, 2); err != nil || n != want {
 			t.Errorf("forgot %d (%v), want %d", n, err, want)
 		}
 	}

@@ -7,45 +7,11 @@ import (
 
 	"docket/domain"
 	"docket/eventstore"
+	"docket/internal/tenanttest"
 
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 )
-
-// measured is what a registry has: for each metric, by its name and the values
-// of its labels, the value; for a histogram how many were observed.
-func measured(t *testing.T, r *prometheus.Registry) map[string]float64 {
-	t.Helper()
-	families, err := r.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
-	all := map[string]float64{}
-	for _, f := range families {
-		for _, m := range f.GetMetric() {
-			key := f.GetName()
-			for _, l := range m.GetLabel() {
-				key += " " + l.GetValue()
-			}
-			if h := m.GetHistogram(); h != nil {
-				all[key] = float64(h.GetSampleCount())
-			} else {
-				all[key] = m.GetCounter().GetValue() + m.GetGauge().GetValue()
-			}
-		}
-	}
-	return all
-}
-
-func wantsMeasured(t *testing.T, r *prometheus.Registry, want map[string]float64) {
-	t.Helper()
-	got := measured(t, r)
-	for name, value := range want {
-		if have, ok := got[name]; !ok || have != value {
-			t.Errorf("%s is %v (there: %t), want %v", name, have, ok, value)
-		}
-	}
-}
 
 // Every way in which an append ends has its counter.
 func TestAppendsAreCounted(t *testing.T) {
@@ -53,7 +19,7 @@ func TestAppendsAreCounted(t *testing.T) {
 	f := newFixture(t)
 	s, r := f.another(), prometheus.NewRegistry()
 	s.Register(r)
-	tenant, stream, holder := f.tenant(), newStream(t), newID[domain.UserID](t)
+	tenant, stream, holder := f.Tenant(), newStream(t), tenanttest.NewID[domain.UserID](t)
 	claiming := func(by domain.UserID) eventstore.Commit {
 		c := commit(t, part(tenant, newStream(t), 0, 1))
 		c.Claims = []eventstore.Claim{{Tenant: tenant, Kind: eventstore.ClaimEmail, Value: "ann@example.org", Holder: uuid.UUID(by)}}
@@ -65,10 +31,10 @@ func TestAppendsAreCounted(t *testing.T) {
 		commit(t, part(tenant, stream, 0, 3)),
 		commit(t, part(tenant, stream, 0, 1)), // conflict
 		claiming(holder),
-		claiming(newID[domain.UserID](t)),                        // claimed
-		commit(t, part(newID[domain.TenantID](t), stream, 0, 1)), // no such tenant
-		commit(t, huge),                                          // too large
-		{Command: newID[domain.CommandID](t)},                    // a Commit of nothing
+		claiming(tenanttest.NewID[domain.UserID](t)),                        // claimed
+		commit(t, part(tenanttest.NewID[domain.TenantID](t), stream, 0, 1)), // no such tenant
+		commit(t, huge),                                                     // too large
+		{Command: tenanttest.NewID[domain.CommandID](t)},                    // a Commit of nothing
 		commit(t, part(tenant, newStream(t), 0, 1)),
 	} {
 		_, _ = s.Append(t.Context(), c)
@@ -76,7 +42,7 @@ func TestAppendsAreCounted(t *testing.T) {
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, _ = s.Append(ended, commit(t, part(tenant, newStream(t), 0, 1)))
-	wantsMeasured(t, r, map[string]float64{
+	tenanttest.WantsMeasured(t, r, map[string]float64{
 		"docket_append_commits_total applied": 3, "docket_append_commits_total conflict": 1,
 		"docket_append_commits_total claimed": 1, "docket_append_commits_total tenant": 1,
 		"docket_append_commits_total too_large": 1, "docket_append_commits_total unavailable": 1,
@@ -91,12 +57,12 @@ func TestAppendsAreCounted(t *testing.T) {
 func TestLostAnswersAreCounted(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	tenant, w := f.tenant(), newWire(t, f.db.EngineURL)
+	tenant, w := f.Tenant(), newWire(t, f.DB.EngineURL)
 	s, r := f.behind(w, tenant), prometheus.NewRegistry()
 	s.Register(r)
 	w.dropOne.Store(true)
-	f.append(s, commit(t, part(tenant, newStream(t), 0, 2)))
-	wantsMeasured(t, r, map[string]float64{
+	f.Append(s, commit(t, part(tenant, newStream(t), 0, 2)))
+	tenanttest.WantsMeasured(t, r, map[string]float64{
 		"docket_append_answers_lost_total": 1, "docket_append_answers_resolved_total": 1,
 		"docket_append_commits_total applied": 2, "docket_append_commits_total unknown": 0,
 		"docket_append_events_total": 3,

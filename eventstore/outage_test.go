@@ -8,11 +8,11 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"docket/domain"
 	"docket/eventstore"
 	"docket/internal/postgres"
+	"docket/internal/tenanttest"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -110,14 +110,14 @@ func (w *wire) close() {
 // behind is a Store whose engine connection goes over the wire, and has been
 // used for an append already.
 func (f *fixture) behind(w *wire, tenant domain.TenantID) *eventstore.Store {
-	f.t.Helper()
-	engine, err := postgres.Pool(f.t.Context(), w.url, postgres.PoolConfig{Role: postgres.EngineRole, MaxConns: 1})
+	f.T.Helper()
+	engine, err := postgres.Pool(f.T.Context(), w.url, postgres.PoolConfig{Role: postgres.EngineRole, MaxConns: 1})
 	if err != nil {
-		f.t.Fatal(err)
+		f.T.Fatal(err)
 	}
-	f.t.Cleanup(engine.Close)
-	s := eventstore.New(engine, f.api, nil)
-	f.grow(s, tenant, 1)
+	f.T.Cleanup(engine.Close)
+	s := eventstore.New(engine, f.API, nil)
+	f.Grow(s, tenant, 1)
 	return s
 }
 
@@ -126,8 +126,8 @@ func (f *fixture) behind(w *wire, tenant domain.TenantID) *eventstore.Store {
 func TestAppendWhoseAnswerIsLost(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	tenant, stream := f.tenant(), newStream(t)
-	w := newWire(t, f.db.EngineURL)
+	tenant, stream := f.Tenant(), newStream(t)
+	w := newWire(t, f.DB.EngineURL)
 	s := f.behind(w, tenant)
 	w.dropAnswers.Store(true)
 	c := commit(t, part(tenant, stream, 0, 1))
@@ -135,7 +135,7 @@ func TestAppendWhoseAnswerIsLost(t *testing.T) {
 	if err != nil {
 		t.Fatalf("got %v, though it can be found out", err)
 	}
-	events, err := f.store.Load(t.Context(), tenant, stream, 0)
+	events, err := f.Store.Load(t.Context(), tenant, stream, 0)
 	if err != nil || len(events) != 1 || events[0].Command != c.Command || events[0].Seq != appended.Seq(tenant) {
 		t.Errorf("the log has %+v (%v), want the Commit's event at %d", events, err, appended.Seq(tenant))
 	}
@@ -151,8 +151,8 @@ func TestAppendWhoseAnswerIsLost(t *testing.T) {
 func TestAppendWhoseRequestIsLost(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	tenant := f.tenant()
-	w := newWire(t, f.db.EngineURL)
+	tenant := f.Tenant()
+	w := newWire(t, f.DB.EngineURL)
 	s := f.behind(w, tenant)
 	w.dropRequests.Store(true)
 	c := commit(t, part(tenant, newStream(t), 0, 1))
@@ -162,14 +162,14 @@ func TestAppendWhoseRequestIsLost(t *testing.T) {
 		}
 	})
 	w.dropRequests.Store(false)
-	f.append(s, c)
+	f.Append(s, c)
 }
 
 func TestAppendWithoutPostgres(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	tenant := f.tenant()
-	w := newWire(t, f.db.EngineURL)
+	tenant := f.Tenant()
+	w := newWire(t, f.DB.EngineURL)
 	s := f.behind(w, tenant)
 	w.close()
 	f.wantsUnchanged(func() {
@@ -190,32 +190,32 @@ func TestAppendWithoutPostgres(t *testing.T) {
 func TestAppendWhoseSessionIsEnded(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	tenant := f.tenant()
-	f.grow(f.store, tenant, 1)
-	admin := session(t, f.db.EngineURL)
+	tenant := f.Tenant()
+	f.Grow(f.Store, tenant, 1)
+	admin := tenanttest.Session(t, f.DB.EngineURL)
 	lock := f.lock(tenant)
 	failed := make(chan error, 1)
 	go func() {
-		_, err := f.store.Append(t.Context(), commit(t, part(tenant, newStream(t), 0, 1)))
+		_, err := f.Store.Append(t.Context(), commit(t, part(tenant, newStream(t), 0, 1)))
 		failed <- err
 	}()
-	until(t, admin, `select coalesce(bool_or(pg_terminate_backend(pid)), false) from pg_stat_activity
+	tenanttest.Until(t, admin, `select coalesce(bool_or(pg_terminate_backend(pid)), false) from pg_stat_activity
 where datname = current_database() and wait_event_type = 'Lock'`)
-	if err := receive(t, "outcome of the append", failed); !errors.Is(err, eventstore.ErrOutcomeUnknown) {
+	if err := tenanttest.Receive(t, "the append has no outcome", failed); !errors.Is(err, eventstore.ErrOutcomeUnknown) {
 		t.Errorf("got %v, want outcome unknown", err)
 	}
 	if err := lock.Rollback(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	f.wantsOrderly(tenant)
+	f.WantsOrderly(tenant)
 }
 
 // All connections are busy: the caller's patience decides, and nothing was sent.
 func TestAppendWithoutAConnection(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	tenant := f.tenant()
-	engine, err := postgres.Pool(t.Context(), f.db.EngineURL, postgres.PoolConfig{Role: postgres.EngineRole, MaxConns: 1})
+	tenant := f.Tenant()
+	engine, err := postgres.Pool(t.Context(), f.DB.EngineURL, postgres.PoolConfig{Role: postgres.EngineRole, MaxConns: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -228,7 +228,7 @@ func TestAppendWithoutAConnection(t *testing.T) {
 	ctx, cancel := withPatience(t)
 	defer cancel()
 	f.wantsUnchanged(func() {
-		_, err := eventstore.New(engine, f.api, nil).Append(ctx, commit(t, part(tenant, newStream(t), 0, 1)))
+		_, err := eventstore.New(engine, f.API, nil).Append(ctx, commit(t, part(tenant, newStream(t), 0, 1)))
 		if !errors.Is(err, eventstore.ErrUnavailable) {
 			t.Errorf("got %v, want unavailable", err)
 		}
@@ -240,8 +240,8 @@ func TestAppendWithoutAConnection(t *testing.T) {
 func TestAppendOnALogThatStaysLocked(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	tenant := f.tenant()
-	hurried := f.db.Engine(t)
+	tenant := f.Tenant()
+	hurried := f.DB.Engine(t)
 	for _, conn := range hurried.AcquireAllIdle(t.Context()) {
 		if _, err := conn.Exec(t.Context(), `set lock_timeout = 1`); err != nil {
 			t.Fatal(err)
@@ -251,7 +251,7 @@ func TestAppendOnALogThatStaysLocked(t *testing.T) {
 	lock := f.lock(tenant)
 	defer lock.Rollback(t.Context())
 	f.wantsUnchanged(func() {
-		_, err := eventstore.New(hurried, f.api, nil).Append(t.Context(), commit(t, part(tenant, newStream(t), 0, 1)))
+		_, err := eventstore.New(hurried, f.API, nil).Append(t.Context(), commit(t, part(tenant, newStream(t), 0, 1)))
 		if !errors.Is(err, eventstore.ErrUnavailable) {
 			t.Errorf("got %v, want unavailable", err)
 		}
@@ -260,25 +260,15 @@ func TestAppendOnALogThatStaysLocked(t *testing.T) {
 
 // lock holds a tenant's log until the transaction ends.
 func (f *fixture) lock(t domain.TenantID) pgx.Tx {
-	f.t.Helper()
-	tx, err := f.engine.Begin(f.t.Context())
+	f.T.Helper()
+	tx, err := f.Engine.Begin(f.T.Context())
 	if err != nil {
-		f.t.Fatal(err)
+		f.T.Fatal(err)
 	}
-	if _, err := tx.Exec(f.t.Context(), `select from tenant_logs where tenant_id = $1 for no key update`, t.UUID()); err != nil {
-		f.t.Fatal(err)
+	if _, err := tx.Exec(f.T.Context(), `select from tenant_logs where tenant_id = $1 for no key update`, t.UUID()); err != nil {
+		f.T.Fatal(err)
 	}
 	return tx
-}
-
-// appendAtLast appends, and tries again while the log is locked or the queue is full.
-func (f *fixture) appendAtLast(s *eventstore.Store, c eventstore.Commit) error {
-	for {
-		if _, err := s.Append(f.t.Context(), c); !errors.Is(err, eventstore.ErrUnavailable) || f.t.Context().Err() != nil {
-			return err
-		}
-		time.Sleep(pollPause)
-	}
 }
 
 // The answer is lost and Postgres is there again: the Commit is sent again, and
@@ -286,10 +276,10 @@ func (f *fixture) appendAtLast(s *eventstore.Store, c eventstore.Commit) error {
 func TestLostAnswerIsResolved(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	tenant := f.tenant()
-	w := newWire(t, f.db.EngineURL)
+	tenant := f.Tenant()
+	w := newWire(t, f.DB.EngineURL)
 	s := f.behind(w, tenant)
-	before := len(f.log(tenant))
+	before := len(f.Log(tenant))
 
 	c := commit(t, part(tenant, newStream(t), 0, 2))
 	w.dropOne.Store(true)
@@ -300,7 +290,7 @@ func TestLostAnswerIsResolved(t *testing.T) {
 	if w.dropOne.Load() {
 		t.Fatal("no answer was dropped")
 	}
-	after := f.log(tenant)
+	after := f.Log(tenant)
 	if len(after) != before+2 {
 		t.Fatalf("%d events, want %d", len(after), before+2)
 	}
@@ -316,19 +306,19 @@ func TestLostAnswerIsResolved(t *testing.T) {
 func TestBlockedTenantBlocksNoOther(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	blocked, free := f.tenant(), f.tenant()
+	blocked, free := f.Tenant(), f.Tenant()
 	lock := f.lock(blocked)
 	var waiting sync.WaitGroup
-	for range 2 * f.engine.Config().MaxConns {
+	for range 2 * f.Engine.Config().MaxConns {
 		c := commit(t, part(blocked, newStream(t), 0, 1))
 		waiting.Go(func() {
-			if err := f.appendAtLast(f.store, c); err != nil {
+			if err := f.AppendAtLast(f.Store, c); err != nil {
 				t.Error(err)
 			}
 		})
 	}
-	f.grow(f.store, free, 5)
-	if n := len(f.log(blocked)); n > 1 {
+	f.Grow(f.Store, free, 5)
+	if n := len(f.Log(blocked)); n > 1 {
 		t.Errorf("%d events of the blocked tenant: it wasn't", n)
 	}
 	if err := lock.Rollback(t.Context()); err != nil {

@@ -9,6 +9,7 @@ import (
 	"docket/domain"
 	"docket/eventstore"
 	"docket/internal/pgtest"
+	"docket/internal/tenanttest"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -32,9 +33,9 @@ func TestStatementsPlanWithoutScans(t *testing.T) {
 		if slices.Contains(unplanned, name) {
 			continue
 		}
-		pool := f.engine
+		pool := f.Engine
 		if slices.Contains(apiStatements, name) {
-			pool = f.api
+			pool = f.API
 		}
 		plan, err := pgtest.GenericPlan(t, pool, sql)
 		if err != nil {
@@ -65,7 +66,7 @@ func sqlConstants(t *testing.T) map[string]string {
 func TestAppendFunctionPlans(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	conn, err := f.engine.Acquire(t.Context())
+	conn, err := f.Engine.Acquire(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +74,7 @@ func TestAppendFunctionPlans(t *testing.T) {
 	if _, err := conn.Exec(t.Context(), `set plan_cache_mode = force_generic_plan`); err != nil {
 		t.Fatal(err)
 	}
-	tenant, stream, guard := newID[domain.TenantID](t), newStream(t), newStream(t)
+	tenant, stream, guard := tenanttest.NewID[domain.TenantID](t), newStream(t), newStream(t)
 	full := func(expected, guarded int) eventstore.Commit {
 		c := commit(t, part(tenant, stream, expected, 3), part(domain.Platform, newStream(t), 0, 1))
 		c.Guards = []eventstore.Guard{{Tenant: tenant, Stream: guard, Version: guarded}, {Tenant: tenant, Stream: newStream(t)}}

@@ -10,6 +10,7 @@ import (
 
 	"docket/domain"
 	"docket/eventstore"
+	"docket/internal/tenanttest"
 
 	"github.com/google/uuid"
 	"pgregory.net/rapid"
@@ -21,7 +22,7 @@ func TestBatchesAreIndependent(t *testing.T) {
 	t.Parallel()
 	ids := make([]uuid.UUID, 8)
 	for i := range ids {
-		ids[i] = uuid.UUID(newID[domain.TaskID](t))
+		ids[i] = uuid.UUID(tenanttest.NewID[domain.TaskID](t))
 	}
 	tenants := []domain.TenantID{domain.Platform, domain.TenantID(ids[0]), domain.TenantID(ids[1]), domain.TenantID(ids[2])}
 	rapid.Check(t, func(r *rapid.T) {
@@ -118,14 +119,14 @@ func dependent(a, b eventstore.Commit) bool {
 // batches.
 func TestBusyTenantDelaysNoOther(t *testing.T) {
 	t.Parallel()
-	busy := newID[domain.TenantID](t)
+	busy := tenanttest.NewID[domain.TenantID](t)
 	var commits []eventstore.Commit
 	for range 1500 {
 		commits = append(commits, commit(t, part(busy, newStream(t), 0, 1)))
 	}
 	const others = 9
 	for range others {
-		commits = append(commits, commit(t, part(newID[domain.TenantID](t), newStream(t), 0, 1)))
+		commits = append(commits, commit(t, part(tenanttest.NewID[domain.TenantID](t), newStream(t), 0, 1)))
 	}
 	batches, err := eventstore.Batches(commits, false)
 	if err != nil {
@@ -149,13 +150,13 @@ func TestBusyTenantDelaysNoOther(t *testing.T) {
 func TestFullQueue(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	full, other := f.tenant(), f.tenant()
+	full, other := f.Tenant(), f.Tenant()
 	lock := f.lock(full)
 	ctx, cancel := context.WithCancel(t.Context())
 	var waiting sync.WaitGroup
 	overloaded := make(chan error, 1)
 	append := func() {
-		_, err := f.store.Append(ctx, commit(t, part(full, newStream(t), 0, 1)))
+		_, err := f.Store.Append(ctx, commit(t, part(full, newStream(t), 0, 1)))
 		if errors.Is(err, eventstore.ErrOverloaded) {
 			select {
 			case overloaded <- err:
@@ -169,25 +170,25 @@ func TestFullQueue(t *testing.T) {
 	if err := <-overloaded; !errors.Is(err, eventstore.ErrUnavailable) {
 		t.Errorf("got %v, which isn't unavailable", err)
 	}
-	f.grow(f.store, other, 5)
+	f.Grow(f.Store, other, 5)
 	cancel()
 	if err := lock.Rollback(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	waiting.Wait()
 	// Commits whose callers are gone may fill the queue a while longer.
-	if err := f.appendAtLast(f.store, commit(t, part(full, newStream(t), 0, 1))); err != nil {
+	if err := f.AppendAtLast(f.Store, commit(t, part(full, newStream(t), 0, 1))); err != nil {
 		t.Fatal(err)
 	}
-	f.wantsOrderly(full)
+	f.WantsOrderly(full)
 }
 
 // A Commit that Postgres rejects fails alone; the others of its batch are written.
 func TestPoisonedCommitFailsAlone(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	tenant := f.tenant()
-	admin := session(t, f.db.EngineURL)
+	tenant := f.Tenant()
+	admin := tenanttest.Session(t, f.DB.EngineURL)
 	lock := f.lock(tenant) // so that they wait in the queue
 	var waiting sync.WaitGroup
 	for i := range 30 {
@@ -197,7 +198,7 @@ func TestPoisonedCommitFailsAlone(t *testing.T) {
 			c.Claims = []eventstore.Claim{{Tenant: tenant, Kind: eventstore.ClaimSlug, Value: fmt.Sprint("no text: \x00", i)}}
 		}
 		waiting.Go(func() {
-			_, err := f.store.Append(t.Context(), c)
+			_, err := f.Store.Append(t.Context(), c)
 			if poisoned != (err != nil) {
 				t.Errorf("poisoned %t: got %v", poisoned, err)
 			}
@@ -206,15 +207,15 @@ func TestPoisonedCommitFailsAlone(t *testing.T) {
 			}
 		})
 	}
-	until(t, admin, `select coalesce(bool_or(wait_event_type = 'Lock'), false) from pg_stat_activity where datname = current_database()`)
+	tenanttest.Until(t, admin, `select coalesce(bool_or(wait_event_type = 'Lock'), false) from pg_stat_activity where datname = current_database()`)
 	if err := lock.Rollback(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	waiting.Wait()
-	if n := len(f.log(tenant)); n != 1+27 {
+	if n := len(f.Log(tenant)); n != 1+27 {
 		t.Errorf("the log has %d events, want 28", n)
 	}
-	f.wantsOrderly(tenant)
+	f.WantsOrderly(tenant)
 }
 
 // Of many Commits that expect the same version one is written; the others get a
@@ -222,8 +223,8 @@ func TestPoisonedCommitFailsAlone(t *testing.T) {
 func TestManyAppendsToOneStream(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	tenant, stream := f.tenant(), newStream(t)
-	stores := []*eventstore.Store{f.store, f.another()}
+	tenant, stream := f.Tenant(), newStream(t)
+	stores := []*eventstore.Store{f.Store, f.another()}
 	var all sync.WaitGroup
 	for round := range 5 {
 		written := make(chan struct{}, 64)
@@ -245,14 +246,14 @@ func TestManyAppendsToOneStream(t *testing.T) {
 			t.Errorf("%d were written at version %d", len(written), round)
 		}
 	}
-	f.wantsOrderly(tenant)
+	f.WantsOrderly(tenant)
 }
 
 // Concurrent writers of one stream that have keys: once the stream has moved, all others
 // can only be refused and share a call, which takes 32 Commits of one lane.
 func TestKeyedStaleCommitsShareACall(t *testing.T) {
 	t.Parallel()
-	tenant, stream := newID[domain.TenantID](t), newStream(t)
+	tenant, stream := tenanttest.NewID[domain.TenantID](t), newStream(t)
 	var commits []eventstore.Commit
 	for i := range 33 {
 		c := commit(t, part(tenant, stream, 0, 1))

@@ -8,6 +8,7 @@ import (
 
 	"docket/domain"
 	"docket/eventstore"
+	"docket/internal/tenanttest"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
@@ -40,15 +41,15 @@ const scanSQL = `select ` + eventstore.Columns + ` from events where tenant_id =
 func TestScanInEveryFormat(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	tenant := f.tenant() // an event without an actor
-	stream, user := newStream(t), newID[domain.UserID](t)
-	f.append(f.store, eventstore.Commit{
+	tenant := f.Tenant() // an event without an actor
+	stream, user := newStream(t), tenanttest.NewID[domain.UserID](t)
+	f.Append(f.Store, eventstore.Commit{
 		Actor: user, Meta: domain.Meta{RequestID: "r-1", ActorName: new(domain.About(user, "Ann <&> Ö"))},
 		Parts: []eventstore.Part{part(tenant, stream, 0, 3)},
 	})
 	read := func(scan pgx.RowToFunc[domain.Recorded], args ...any) []domain.Recorded {
 		t.Helper()
-		rows, err := f.engine.Query(context.Background(), scanSQL, args...)
+		rows, err := f.Engine.Query(context.Background(), scanSQL, args...)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -97,7 +98,7 @@ func TestScanRefuses(t *testing.T) {
 		"null":                `select $1::uuid, null::bigint, 'task', $1, 1, 'task.deleted', 1::int2, now(), $1, $1, '{}'::json, '{}'::json`,
 		"too few columns":     `select $1::uuid, 1::bigint`,
 	} {
-		rows, err := f.engine.Query(context.Background(), sql, newID[domain.TaskID](t).UUID())
+		rows, err := f.Engine.Query(context.Background(), sql, tenanttest.NewID[domain.TaskID](t).UUID())
 		if err != nil {
 			t.Fatal(err)
 		}

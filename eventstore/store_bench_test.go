@@ -62,7 +62,7 @@ func (s *benchStore) grow(b *testing.B, n int) domain.StreamID {
 	return stream
 }
 
-func benchID[I anyID]() I { return I(uuid.Must(uuid.NewV7())) }
+func benchID[I ~[16]byte]() I { return I(uuid.Must(uuid.NewV7())) }
 
 // BenchmarkAppend is one event a Commit: from one caller after the other, and from
 // many at once, in one tenant.

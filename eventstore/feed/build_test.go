@@ -8,18 +8,19 @@ import (
 
 	"docket/domain"
 	"docket/eventstore/feed"
+	"docket/internal/tenanttest"
 )
 
 // nothing is what a build fills with where only its checkpoint matters.
 func nothing(context.Context, *feed.Page) error { return nil }
 
 // halfBuilt is a build of ten events that has folded the first four.
-func halfBuilt(t *testing.T) (*fixture, domain.TenantID, *singleBuild) {
+func halfBuilt(t *testing.T) (*fixture, domain.TenantID, *tenanttest.SingleBuild) {
 	t.Helper()
 	f := newFixture(t)
-	tenant := f.tenant()
-	f.grow(f.store, tenant, 9)
-	b, err := startBuild(t.Context(), f.engine, tenant, "rows", 1)
+	tenant := f.Tenant()
+	f.Grow(f.Store, tenant, 9)
+	b, err := tenanttest.StartBuild(t.Context(), f.Engine, tenant, "rows", 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,7 +36,7 @@ func halfBuilt(t *testing.T) (*fixture, domain.TenantID, *singleBuild) {
 func TestBuildThatLostItsLock(t *testing.T) {
 	t.Parallel()
 	f, tenant, first := halfBuilt(t)
-	if _, err := session(t, f.db.EngineURL).Exec(t.Context(), `select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory'
+	if _, err := tenanttest.Session(t, f.DB.EngineURL).Exec(t.Context(), `select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory'
 and database = (select oid from pg_database where datname = current_database())`); err != nil {
 		t.Fatal(err)
 	}
@@ -44,9 +45,9 @@ and database = (select oid from pg_database where datname = current_database())`
 	}
 	first.Close()
 	// A session that is ended says so before it gives up its locks.
-	until(t, f.engine, `select not exists (select from pg_locks where locktype = 'advisory'
+	tenanttest.Until(t, f.Engine, `select not exists (select from pg_locks where locktype = 'advisory'
 and database = (select oid from pg_database where datname = current_database()))`)
-	second, err := startBuild(t.Context(), f.engine, tenant, "rows", 1)
+	second, err := tenanttest.StartBuild(t.Context(), f.Engine, tenant, "rows", 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,14 +73,14 @@ func TestAbandonedBuildCannotContinue(t *testing.T) {
 		if err := b.Switch(ctx, 4, nothing); err == nil {
 			t.Error("it was made live")
 		}
-		_, err := f.engine.Exec(ctx, `insert into checkpoints (tenant_id, subscription, generation, fold_version) values ($1, 'rows', $2, 1)`,
+		_, err := f.Engine.Exec(ctx, `insert into checkpoints (tenant_id, subscription, generation, fold_version) values ($1, 'rows', $2, 1)`,
 			tenant.UUID(), last+1)
 		return err
 	}); err != nil {
 		t.Fatal(err)
 	}
 	var left []int
-	if err := f.engine.QueryRow(t.Context(), `select array_agg(generation order by generation) from checkpoints
+	if err := f.Engine.QueryRow(t.Context(), `select array_agg(generation order by generation) from checkpoints
 where tenant_id = $1 and subscription = 'rows' and generation > 1`, tenant.UUID()).Scan(&left); err != nil || len(left) != 1 || left[0] != b.Generation()+1 {
 		t.Errorf("the checkpoints %v are left of builds (%v)", left, err)
 	}
@@ -89,9 +90,9 @@ where tenant_id = $1 and subscription = 'rows' and generation > 1`, tenant.UUID(
 func TestBuildSurvivesPanics(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	tenant := f.tenant()
-	f.grow(f.store, tenant, 3)
-	b, err := startBuild(t.Context(), f.engine, tenant, "rows", 1)
+	tenant := f.Tenant()
+	f.Grow(f.Store, tenant, 3)
+	b, err := tenanttest.StartBuild(t.Context(), f.Engine, tenant, "rows", 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,19 +117,19 @@ func TestBuildSurvivesPanics(t *testing.T) {
 func TestBuildsSideBySide(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	one, two := f.tenant(), f.tenant()
+	one, two := f.Tenant(), f.Tenant()
 	for _, b := range []struct {
 		tenant       domain.TenantID
 		subscription string
 	}{{one, "rows"}, {one, "others"}, {two, "rows"}} {
-		build, err := startBuild(t.Context(), f.engine, b.tenant, b.subscription, 1)
+		build, err := tenanttest.StartBuild(t.Context(), f.Engine, b.tenant, b.subscription, 1)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer build.Close()
 	}
 	var running *feed.BuildRunningError
-	if _, err := startBuild(t.Context(), f.engine, one, "rows", 1); !errors.As(err, &running) || running.Subscription != "rows" || running.Tenant != one {
+	if _, err := tenanttest.StartBuild(t.Context(), f.Engine, one, "rows", 1); !errors.As(err, &running) || running.Subscription != "rows" || running.Tenant != one {
 		t.Fatalf("got %v", err)
 	}
 }
@@ -138,20 +139,20 @@ func TestBuildsSideBySide(t *testing.T) {
 func TestFlipWaitsForThePageInHand(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	tenant := f.tenant()
-	head := f.grow(f.store, tenant, 5)
-	build, err := startBuild(t.Context(), f.engine, tenant, "rows", 1)
+	tenant := f.Tenant()
+	head := f.Grow(f.Store, tenant, 5)
+	build, err := tenanttest.StartBuild(t.Context(), f.Engine, tenant, "rows", 1)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer build.Close()
 
 	// The page in hand: the checkpoint is locked, and its advance isn't committed.
-	if _, err := f.engine.Exec(t.Context(), `insert into checkpoints (tenant_id, subscription, generation) values ($1, 'rows', 1)
+	if _, err := f.Engine.Exec(t.Context(), `insert into checkpoints (tenant_id, subscription, generation) values ($1, 'rows', 1)
 on conflict do nothing`, tenant.UUID()); err != nil {
 		t.Fatal(err)
 	}
-	tx, err := f.engine.Begin(t.Context())
+	tx, err := f.Engine.Begin(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,7 +170,7 @@ on conflict do nothing`, tenant.UUID()); err != nil {
 			return nil
 		})
 	}()
-	until(t, f.engine, `select exists (select from pg_stat_activity
+	tenanttest.Until(t, f.Engine, `select exists (select from pg_stat_activity
 where datname = current_database() and cardinality(pg_blocking_pids(pid)) > 0)`)
 	if err := tx.Commit(t.Context()); err != nil {
 		t.Fatal(err)
@@ -182,7 +183,7 @@ where datname = current_database() and cardinality(pg_blocking_pids(pid)) > 0)`)
 	}
 	var checkpoints, generation int
 	var seq int64
-	if err := f.engine.QueryRow(t.Context(), `select count(*), max(generation), max(seq) from checkpoints where tenant_id = $1`,
+	if err := f.Engine.QueryRow(t.Context(), `select count(*), max(generation), max(seq) from checkpoints where tenant_id = $1`,
 		tenant.UUID()).Scan(&checkpoints, &generation, &seq); err != nil {
 		t.Fatal(err)
 	}
@@ -196,11 +197,11 @@ where datname = current_database() and cardinality(pg_blocking_pids(pid)) > 0)`)
 func TestFlipBesideABuildAbove(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	tenant := f.tenant()
-	f.grow(f.store, tenant, 5)
-	begin := func(fold int) *singleBuild {
+	tenant := f.Tenant()
+	f.Grow(f.Store, tenant, 5)
+	begin := func(fold int) *tenanttest.SingleBuild {
 		t.Helper()
-		b, err := startBuild(t.Context(), f.engine, tenant, "rows", fold)
+		b, err := tenanttest.StartBuild(t.Context(), f.Engine, tenant, "rows", fold)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -3,6 +3,7 @@ package feed_test
 import (
 	"context"
 	"docket/eventstore/feed"
+	"docket/internal/tenanttest"
 	"errors"
 	"testing"
 )
@@ -13,7 +14,7 @@ func TestCloseLeavesNothing(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.journal()
-	tenant := f.tenant()
+	tenant := f.Tenant()
 	r := f.replica(feed.Config{})
 	entered, heard := make(chan struct{}), make(chan error, 1)
 	r.subscribe("a", func(ctx context.Context, p *feed.Page) error {
@@ -31,7 +32,7 @@ func TestCloseLeavesNothing(t *testing.T) {
 	for _, name := range []string{"b", "c"} {
 		r.subscribe(name, ignore)
 	}
-	f.listening(session(t, f.db.EngineURL), 1)
+	f.listening(tenanttest.Session(t, f.DB.EngineURL), 1)
 	<-entered
 	closed := make(chan struct{})
 	for range 2 {
@@ -51,9 +52,9 @@ func TestCloseLeavesNothing(t *testing.T) {
 	if c := f.checkpoint("a", tenant); c.Seq != 0 || c.Failures != 0 || c.Error != nil {
 		t.Errorf("Close was counted as a failure: %+v", c)
 	}
-	f.grow(r.store, tenant, 1) // a Store whose Feed is closed still appends
+	f.Grow(r.store, tenant, 1) // a Store whose Feed is closed still appends
 	r.engine.Close()           // returns when no connection is in use
-	until(t, session(t, f.db.EngineURL), `select count(*) = 0 from pg_stat_activity
+	tenanttest.Until(t, tenanttest.Session(t, f.DB.EngineURL), `select count(*) = 0 from pg_stat_activity
 where datname = current_database() and query = 'listen "docket_news"'`)
 }
 
@@ -67,7 +68,7 @@ func TestCloseWaits(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.subscribe("b", ignore)
-	r.wantsReached(f.tenant(), 1, "b")
+	r.wantsReached(f.Tenant(), 1, "b")
 	if err := r.feed.Close(); err != nil {
 		t.Fatal(err)
 	}

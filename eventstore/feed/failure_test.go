@@ -11,6 +11,7 @@ import (
 
 	"docket/domain"
 	"docket/eventstore/feed"
+	"docket/internal/tenanttest"
 
 	"github.com/ThreeDotsLabs/watermill"
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -21,18 +22,18 @@ var errBad = errors.New("bad event")
 
 // due makes a parked checkpoint's retry due.
 func (f *fixture) due(subscription string, t domain.TenantID) {
-	f.t.Helper()
-	if _, err := f.engine.Exec(f.t.Context(), `update checkpoints set retry_at = clock_timestamp()
+	f.T.Helper()
+	if _, err := f.Engine.Exec(f.T.Context(), `update checkpoints set retry_at = clock_timestamp()
 where subscription = $1 and tenant_id = $2 and retry_at is not null`, subscription, t.UUID()); err != nil {
-		f.t.Fatal(err)
+		f.T.Fatal(err)
 	}
 }
 
 // parked waits until a subscription of a tenant has failed at a single event so
 // many times in a row.
 func (f *fixture) parked(subscription string, t domain.TenantID, failures int) checkpoint {
-	f.t.Helper()
-	until(f.t, f.engine, `select exists (select from checkpoints
+	f.T.Helper()
+	tenanttest.Until(f.T, f.Engine, `select exists (select from checkpoints
 where subscription = $1 and tenant_id = $2 and failures >= $3 and retry_at is not null)`, subscription, t.UUID(), failures)
 	return f.checkpoint(subscription, t)
 }
@@ -44,10 +45,10 @@ func TestPoisonEvent(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.journal()
-	sick, well := f.tenant(), f.tenant()
+	sick, well := f.Tenant(), f.Tenant()
 	const bad = 7
-	head := f.grow(f.store, sick, 11)
-	f.grow(f.store, well, 11)
+	head := f.Grow(f.Store, sick, 11)
+	f.Grow(f.Store, well, 11)
 	var calls, alone atomic.Int32 // alone: those up to the first with the bad event alone
 	var cured atomic.Bool
 	r := f.replica(feed.Config{PageSize: 100})
@@ -84,8 +85,8 @@ func TestPoisonEvent(t *testing.T) {
 	if n := alone.Load(); n != 1+bad {
 		t.Errorf("the handler was called %d times, want %d", n, 1+bad)
 	}
-	r.wantsReached(well, f.grow(r.store, well, 5), "a", "b")
-	r.wantsReached(sick, f.grow(r.store, sick, 5), "b")
+	r.wantsReached(well, f.Grow(r.store, well, 5), "a", "b")
+	r.wantsReached(sick, f.Grow(r.store, sick, 5), "b")
 
 	f.due("a", sick)
 	again := f.parked("a", sick, 2)
@@ -165,8 +166,8 @@ func TestHandlersThatEndBadly(t *testing.T) {
 			t.Parallel()
 			f := newFixture(t)
 			f.journal()
-			tenant := f.tenant()
-			head := f.grow(f.store, tenant, 4)
+			tenant := f.Tenant()
+			head := f.Grow(f.Store, tenant, 4)
 			r := f.replica(feed.Config{Timeout: 2 * time.Second})
 			router, err := message.NewRouter(message.RouterConfig{}, watermill.NopLogger{})
 			if err != nil {
@@ -223,7 +224,7 @@ func TestCloseWhileQueuedStatementsRun(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.journal()
-	tenant := f.tenant()
+	tenant := f.Tenant()
 	r := f.replica(feed.Config{Timeout: time.Hour})
 	queued := make(chan struct{}, 1)
 	r.subscribe("a", func(ctx context.Context, p *feed.Page) error {
@@ -246,7 +247,7 @@ func TestCloseWhileQueuedStatementsRun(t *testing.T) {
 func TestNackWithoutAReason(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	tenant := f.tenant()
+	tenant := f.Tenant()
 	r := f.replica(feed.Config{})
 	messages, err := r.feed.Subscribe(context.Background(), "silent")
 	if err != nil {
@@ -268,8 +269,8 @@ func TestHandlerThatNeverAnswers(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.journal()
-	tenant := f.tenant()
-	head := f.grow(f.store, tenant, 2)
+	tenant := f.Tenant()
+	head := f.Grow(f.Store, tenant, 2)
 	r := f.replica(feed.Config{Timeout: time.Second})
 	free := make(chan struct{})
 	var stuck atomic.Bool
@@ -298,9 +299,9 @@ func TestDamagedEvent(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.journal()
-	tenant, well := f.tenant(), f.tenant()
-	head := f.grow(f.store, tenant, 3)
-	f.raw(rawEvent{tenant: tenant, seq: head + 1, stream: newStream(t), version: 1, eventType: "task.updated", data: `{"title": 7}`})
+	tenant, well := f.Tenant(), f.Tenant()
+	head := f.Grow(f.Store, tenant, 3)
+	f.Raw(tenanttest.RawEvent{Tenant: tenant, Seq: head + 1, Stream: newStream(t), Version: 1, EventType: "task.updated", Data: `{"title": 7}`})
 	r := f.replica(feed.Config{})
 	r.subscribe("a", write)
 	c := f.parked("a", tenant, 1)
@@ -310,5 +311,5 @@ func TestDamagedEvent(t *testing.T) {
 	if n := f.written("a", tenant); int64(n) != head {
 		t.Errorf("%d events were written, want %d", n, head)
 	}
-	r.wantsReached(well, f.grow(r.store, well, 3), "a")
+	r.wantsReached(well, f.Grow(r.store, well, 3), "a")
 }

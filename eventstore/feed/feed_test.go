@@ -2,6 +2,7 @@ package feed_test
 
 import (
 	"docket/eventstore/feed"
+	"docket/internal/tenanttest"
 
 	"context"
 	"errors"
@@ -23,9 +24,9 @@ func TestFeedDeliversOnceAndInOrder(t *testing.T) {
 				t.Parallel()
 				f := newFixture(t)
 				f.journal()
-				tenants := []domain.TenantID{f.tenant(), f.tenant(), f.tenant(), f.tenant()}
+				tenants := []domain.TenantID{f.Tenant(), f.Tenant(), f.Tenant(), f.Tenant()}
 				for _, tenant := range tenants {
-					f.grow(f.store, tenant, 10)
+					f.Grow(f.Store, tenant, 10)
 				}
 				var all []*replica
 				for range replicas {
@@ -37,11 +38,11 @@ func TestFeedDeliversOnceAndInOrder(t *testing.T) {
 				}
 				var writers sync.WaitGroup
 				for n := range 8 {
-					writers.Go(func() { f.grow(all[n%replicas].store, tenants[n%len(tenants)], 20) })
+					writers.Go(func() { f.Grow(all[n%replicas].store, tenants[n%len(tenants)], 20) })
 				}
 				writers.Wait()
 				for _, tenant := range tenants {
-					log := f.wantsOrderly(tenant)
+					log := f.WantsOrderly(tenant)
 					head := log[len(log)-1].Seq
 					for _, name := range []string{"a", "b"} {
 						all[0].wantsReached(tenant, head, name)
@@ -60,8 +61,8 @@ func TestFeedDeliversOnceAndInOrder(t *testing.T) {
 func TestPage(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	tenant := f.tenant()
-	head := f.grow(f.store, tenant, 9)
+	tenant := f.Tenant()
+	head := f.Grow(f.Store, tenant, 9)
 	r := f.replica(feed.Config{PageSize: 4})
 	sizes := make(chan int, 10)
 	r.subscribe("a", func(_ context.Context, p *feed.Page) error {
@@ -87,7 +88,7 @@ func TestQueuedStatements(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.journal()
-	tenant := f.tenant()
+	tenant := f.Tenant()
 	queue := func(ctx context.Context, p *feed.Page) error {
 		for _, setting := range [][2]string{{"synchronous_commit", "off"}, {"plan_cache_mode", "force_generic_plan"}} {
 			var got string
@@ -103,7 +104,7 @@ func TestQueuedStatements(t *testing.T) {
 		return nil
 	}
 	r := f.replica(feed.Config{PageSize: 3})
-	head := f.grow(r.store, tenant, 10)
+	head := f.Grow(r.store, tenant, 10)
 	r.subscribe("a", queue)
 	r.wantsReached(tenant, head, "a")
 	if n := f.written("a", tenant); int64(n) != head {
@@ -111,7 +112,7 @@ func TestQueuedStatements(t *testing.T) {
 	}
 	f.wantsUntroubled("a", tenant, head)
 
-	build, err := startBuild(t.Context(), f.engine, tenant, "b", 1)
+	build, err := tenanttest.StartBuild(t.Context(), f.Engine, tenant, "b", 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +134,7 @@ func TestQueuedStatements(t *testing.T) {
 func TestTenantsDoNotWaitForEachOther(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	slow, quick := f.tenant(), f.tenant()
+	slow, quick := f.Tenant(), f.Tenant()
 	entered, release := make(chan struct{}), make(chan struct{})
 	var inside atomic.Int32
 	var once sync.Once
@@ -156,10 +157,10 @@ func TestTenantsDoNotWaitForEachOther(t *testing.T) {
 	one, two := f.replica(alone), f.replica(alone) // one of them is held up, the other isn't
 	one.subscribe("a", handler)
 	two.subscribe("a", handler)
-	head := f.grow(one.store, slow, 3)
+	head := f.Grow(one.store, slow, 3)
 	<-entered
 	for range 5 {
-		one.wantsReached(quick, f.grow(two.store, quick, 3), "a")
+		one.wantsReached(quick, f.Grow(two.store, quick, 3), "a")
 	}
 	close(release)
 	one.wantsReached(slow, head, "a")
@@ -185,7 +186,7 @@ func TestSubscribeAfterClose(t *testing.T) {
 func TestSubscriptionEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	tenant := f.tenant()
+	tenant := f.Tenant()
 	r := f.replica(feed.Config{})
 	ctx, cancel := context.WithCancel(t.Context())
 	messages, err := r.feed.Subscribe(ctx, "a")
@@ -197,7 +198,7 @@ func TestSubscriptionEndsWithItsContext(t *testing.T) {
 	for m := range messages { // one may have been on its way; then the channel is closed
 		m.Ack()
 	}
-	r.wantsReached(tenant, f.grow(r.store, tenant, 3), "b")
+	r.wantsReached(tenant, f.Grow(r.store, tenant, 3), "b")
 }
 
 // While an append to a tenant's log isn't committed, its readers see nothing of
@@ -206,13 +207,13 @@ func TestOverlappingTransactions(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.journal()
-	held, free := f.tenant(), f.tenant()
+	held, free := f.Tenant(), f.Tenant()
 	r := f.replica(feed.Config{})
 	r.subscribe("a", write)
 	r.wantsReached(held, 1, "a")
 
 	// A snapshot that stays open, as a backup has it, changes nothing below.
-	snapshot, err := f.engine.Begin(t.Context())
+	snapshot, err := f.Engine.Begin(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -221,8 +222,8 @@ func TestOverlappingTransactions(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	stream, admin := newStream(t), session(t, f.db.EngineURL)
-	tx, err := f.engine.Begin(t.Context())
+	stream, admin := newStream(t), tenanttest.Session(t, f.DB.EngineURL)
+	tx, err := f.Engine.Begin(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -233,23 +234,23 @@ func TestOverlappingTransactions(t *testing.T) {
 	}
 	if _, err := tx.Exec(t.Context(), `insert into events
 select $1, 1 + n, 'task', $2, n, 'task.updated', 1, clock_timestamp(), null, $3, '{"title":"x"}', '{}' from generate_series(1, 2) n`,
-		held.UUID(), newStream(t).ID, newID[domain.CommandID](t).UUID()); err != nil {
+		held.UUID(), newStream(t).ID, tenanttest.NewID[domain.CommandID](t).UUID()); err != nil {
 		t.Fatal(err)
 	}
 	second := make(chan error, 1)
-	go func() { second <- f.appendAtLast(r.store, commit(t, part(held, stream, 0, 1))) }()
-	until(t, admin, `select count(*) = 1 from pg_stat_activity
+	go func() { second <- f.AppendAtLast(r.store, commit(t, part(held, stream, 0, 1))) }()
+	tenanttest.Until(t, admin, `select count(*) = 1 from pg_stat_activity
 where datname = current_database() and wait_event_type = 'Lock'`)
 
-	r.wantsReached(free, f.grow(r.store, free, 5), "a")
+	r.wantsReached(free, f.Grow(r.store, free, 5), "a")
 	r.wantsReached(held, 1, "a")
 	if n := f.written("a", held); n != 1 {
 		t.Errorf("%d events of the held log were delivered, want 1", n)
 	}
-	if log := f.log(held); len(log) != 1 {
+	if log := f.Log(held); len(log) != 1 {
 		t.Errorf("a reader sees %d events of the held log, want 1", len(log))
 	}
-	if events, err := f.store.Load(t.Context(), held, stream, 0); err != nil || len(events) != 0 {
+	if events, err := f.Store.Load(t.Context(), held, stream, 0); err != nil || len(events) != 0 {
 		t.Errorf("a stream of the held log has %v (%v)", events, err)
 	}
 
@@ -260,7 +261,7 @@ where datname = current_database() and wait_event_type = 'Lock'`)
 		t.Fatal(err)
 	}
 	r.wantsReached(held, 4, "a")
-	log := f.wantsOrderly(held)
+	log := f.WantsOrderly(held)
 	if n := f.written("a", held); n != 4 || len(log) != 4 {
 		t.Errorf("%d of %d events were delivered, want 4", n, len(log))
 	}

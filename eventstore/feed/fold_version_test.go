@@ -16,7 +16,7 @@ func TestSkippingEndsWithTheFlip(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.journal()
-	tenant := f.tenant()
+	tenant := f.Tenant()
 	r := f.replica(feed.Config{
 		Interests: map[string]feed.Interest{"rows": {FoldVersion: 1, Handles: func(domain.Recorded) bool { return false }}},
 	})
@@ -24,13 +24,13 @@ func TestSkippingEndsWithTheFlip(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.subscribe("rows", write)
-	head := f.grow(r.store, tenant, 3)
+	head := f.Grow(r.store, tenant, 3)
 	r.wantsReached(tenant, head, "rows")
-	until(t, f.engine, `select seq = $2 and fold_version = 1 from checkpoints where subscription = 'rows' and tenant_id = $1`, tenant.UUID(), head)
-	head = f.grow(r.store, tenant, 3) // known from memory
+	tenanttest.Until(t, f.Engine, `select seq = $2 and fold_version = 1 from checkpoints where subscription = 'rows' and tenant_id = $1`, tenant.UUID(), head)
+	head = f.Grow(r.store, tenant, 3) // known from memory
 	r.wantsReached(tenant, head, "rows")
 
-	builds, err := feed.OpenBuilds(t.Context(), f.engine, tenant, "a newer one")
+	builds, err := feed.OpenBuilds(t.Context(), f.Engine, tenant, "a newer one")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +50,7 @@ func TestSkippingEndsWithTheFlip(t *testing.T) {
 		t.Fatal(err)
 	}
 	builds.Close()
-	builds, err = feed.OpenBuilds(t.Context(), f.engine, tenant, "an older one")
+	builds, err = feed.OpenBuilds(t.Context(), f.Engine, tenant, "an older one")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,20 +60,20 @@ func TestSkippingEndsWithTheFlip(t *testing.T) {
 	}
 
 	// When it has been told of the flip, which comes by a NOTIFY.
-	other := f.tenant()
-	f.grow(r.store, other, 1)
+	other := f.Tenant()
+	f.Grow(r.store, other, 1)
 	tenanttest.Eventually(t, "it still claims to have reached the head", func() (bool, any) {
 		return !r.positions.Reached(tenant, head, "rows"), head
 	})
 	at, handled := build.Seq(), f.written("rows", tenant)
 	for range 20 {
-		f.grow(r.store, tenant, 1)
+		f.Grow(r.store, tenant, 1)
 	}
 	// It has looked at what there is since: another tenant's checkpoint has gone on, twice.
 	var otherHead int64
 	for range 2 {
-		otherHead = f.grow(r.store, other, 1)
-		until(t, f.engine, `select seq = $2 from checkpoints where subscription = 'rows' and tenant_id = $1`, other.UUID(), otherHead)
+		otherHead = f.Grow(r.store, other, 1)
+		tenanttest.Until(t, f.Engine, `select seq = $2 from checkpoints where subscription = 'rows' and tenant_id = $1`, other.UUID(), otherHead)
 	}
 	if r.positions.Reached(tenant, at+1, "rows") {
 		t.Error("it claims positions for another version's rows")

@@ -22,7 +22,7 @@ type grouped struct {
 }
 
 func (f *fixture) grouped(cfg feed.Config) *grouped {
-	f.t.Helper()
+	f.T.Helper()
 	members := []string{"a", "b", "c"}
 	cfg.Groups = map[string][]string{"group": members}
 	cfg.Interests = map[string]feed.Interest{}
@@ -68,10 +68,10 @@ func TestGroupSharesPages(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.journal()
-	tenant := f.tenant()
+	tenant := f.Tenant()
 	g := f.grouped(feed.Config{Sweep: never})
 	g.wantsReached(tenant, 1, "a", "b", "c") // each makes its checkpoint alone
-	head := f.grow(g.store, tenant, 20)
+	head := f.Grow(g.store, tenant, 20)
 	g.wantsReached(tenant, head, "a", "b", "c")
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -98,7 +98,7 @@ func TestGroupParksOnlyTheMemberThatFails(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.journal()
-	tenant := f.tenant()
+	tenant := f.Tenant()
 	g := f.grouped(feed.Config{})
 	g.wantsReached(tenant, 1, "a", "b", "c")
 	bad := int64(2)
@@ -110,13 +110,13 @@ func TestGroupParksOnlyTheMemberThatFails(t *testing.T) {
 		return nil
 	}
 	g.mu.Unlock()
-	f.grow(g.store, tenant, 1)
+	f.Grow(g.store, tenant, 1)
 	g.wantsReached(tenant, bad, "a", "c")
 	f.parked("b", tenant, 1)
 	g.mu.Lock()
 	g.shared = nil
 	g.mu.Unlock()
-	head := f.grow(g.store, tenant, 5)
+	head := f.Grow(g.store, tenant, 5)
 	g.wantsReached(tenant, head, "a", "c")
 	for _, m := range []string{"a", "c"} {
 		f.wantsUntroubled(m, tenant, head)
@@ -144,7 +144,7 @@ func TestGroupLeavesOutWhoCannotShare(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.journal()
-	tenant := f.tenant()
+	tenant := f.Tenant()
 	g := f.grouped(feed.Config{Sweep: never})
 	g.handle = func(_ context.Context, p *feed.Page) error {
 		if p.Subscription == "b" && slices.ContainsFunc(p.Events, func(e domain.Recorded) bool { return e.Seq == 3 }) {
@@ -153,16 +153,16 @@ func TestGroupLeavesOutWhoCannotShare(t *testing.T) {
 		return nil
 	}
 	g.wantsReached(tenant, 1, "a", "b", "c")
-	if _, err := f.engine.Exec(t.Context(), `insert into skips (tenant_id, subscription, seq, recorded) values ($1, 'b', 3, 4)`, tenant.UUID()); err != nil {
+	if _, err := f.Engine.Exec(t.Context(), `insert into skips (tenant_id, subscription, seq, recorded) values ($1, 'b', 3, 4)`, tenant.UUID()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.engine.Exec(t.Context(), `update checkpoints set fold_version = 2 where tenant_id = $1 and subscription = 'c'`, tenant.UUID()); err != nil {
+	if _, err := f.Engine.Exec(t.Context(), `update checkpoints set fold_version = 2 where tenant_id = $1 and subscription = 'c'`, tenant.UUID()); err != nil {
 		t.Fatal(err)
 	}
 	g.mu.Lock()
 	g.shared = nil
 	g.mu.Unlock()
-	head := f.grow(g.store, tenant, 4)
+	head := f.Grow(g.store, tenant, 4)
 	g.wantsReached(tenant, head, "a")
 	g.mu.Lock()
 	for _, members := range g.shared {

@@ -8,6 +8,7 @@ import (
 	"docket/domain"
 	"docket/eventstore"
 	"docket/eventstore/feed"
+	"docket/internal/tenanttest"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -15,10 +16,10 @@ import (
 // deleted is n events of a type that filtering ignores, each in a Commit of its own. It
 // returns the last one's seq.
 func (f *fixture) deleted(s *eventstore.Store, t domain.TenantID, n int) (head int64) {
-	f.t.Helper()
+	f.T.Helper()
 	for range n {
-		p := eventstore.Part{Tenant: t, Stream: newStream(f.t), Events: []domain.Event{domain.TaskDeleted{Title: "x"}}}
-		head = f.append(s, commit(f.t, p)).Seq(t)
+		p := eventstore.Part{Tenant: t, Stream: newStream(f.T), Events: []domain.Event{domain.TaskDeleted{Title: "x"}}}
+		head = f.Append(s, commit(f.T, p)).Seq(t)
 	}
 	return head
 }
@@ -33,7 +34,7 @@ func TestPassedWithoutPages(t *testing.T) {
 	cfg.Interests["picky"] = feed.Interest{Ignores: cfg.Interests["filtering"].Ignores, FoldVersion: 3}
 	heads := map[domain.TenantID]int64{}
 	for range 7 {
-		heads[f.tenant()] = 1
+		heads[f.Tenant()] = 1
 	}
 	r, all := f.replica(cfg), []string{"greedy", "filtering", "picky"}
 	s, listens := map[string]*seen{}, r.feed.Listens()
@@ -44,7 +45,7 @@ func TestPassedWithoutPages(t *testing.T) {
 	}
 	for tenant := range heads {
 		r.wantsReached(tenant, 1, all...)
-		heads[tenant] = f.grow(r.store, tenant, 1)
+		heads[tenant] = f.Grow(r.store, tenant, 1)
 		r.wantsReached(tenant, heads[tenant], all...)
 	}
 	// What is reached may have been seen in the database before it is counted.
@@ -62,7 +63,7 @@ func TestPassedWithoutPages(t *testing.T) {
 	}
 	for tenant, head := range heads {
 		for _, name := range all {
-			until(t, f.engine, `select seq = $3 from checkpoints where tenant_id = $1 and subscription = $2`, tenant.UUID(), name, head)
+			tenanttest.Until(t, f.Engine, `select seq = $3 from checkpoints where tenant_id = $1 and subscription = $2`, tenant.UUID(), name, head)
 		}
 		s["filtering"].wants(t, tenant, but(2))
 		s["picky"].wants(t, tenant, but(2))
@@ -70,7 +71,7 @@ func TestPassedWithoutPages(t *testing.T) {
 	}
 	counted(7*2 + 7*5*3) // Close ends what isn't counted yet
 	r.close()
-	after := measured(t, reg)
+	after := tenanttest.Measured(t, reg)
 	for _, name := range all {
 		pages, events := "docket_feed_pages_total "+name, "docket_feed_events_total "+name
 		// Whose the checkpoints of picky are is looked up by a page now and then (heldFor).
@@ -90,7 +91,7 @@ func TestPassedWithoutPages(t *testing.T) {
 func TestPassedAndWanted(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	tenant := f.tenant()
+	tenant := f.Tenant()
 	one, two, s := f.replica(filtering()), f.replica(filtering()), &seen{}
 	for _, r := range []*replica{one, two} {
 		r.subscribe("filtering", s.handle)
@@ -106,7 +107,7 @@ func TestPassedAndWanted(t *testing.T) {
 		if i%2 == 0 {
 			other = by
 		}
-		head = f.grow(other.store, tenant, 1)
+		head = f.Grow(other.store, tenant, 1)
 		want = append(want, head)
 		if i%5 == 0 {
 			head = f.deleted(other.store, tenant, 2)
@@ -114,7 +115,7 @@ func TestPassedAndWanted(t *testing.T) {
 		by.wantsReached(tenant, head, "filtering")
 		other.wantsReached(tenant, head, "filtering")
 	}
-	until(t, f.engine, `select seq = $2 from checkpoints where tenant_id = $1`, tenant.UUID(), head)
+	tenanttest.Until(t, f.Engine, `select seq = $2 from checkpoints where tenant_id = $1`, tenant.UUID(), head)
 	s.wants(t, tenant, want)
 }
 
@@ -123,18 +124,18 @@ func TestPassedAndWanted(t *testing.T) {
 func TestPassedAfterCheckpointsWentBack(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	tenant := f.tenant()
+	tenant := f.Tenant()
 	cfg := filtering()
 	cfg.Sweep = never // which would find them first
 	s, r := &seen{}, f.replica(cfg)
 	r.subscribe("filtering", s.handle)
-	head := f.grow(r.store, tenant, 3)
+	head := f.Grow(r.store, tenant, 3)
 	r.wantsReached(tenant, head, "filtering")
-	if _, err := f.engine.Exec(t.Context(), `update checkpoints set seq = 2 where tenant_id = $1`, tenant.UUID()); err != nil {
+	if _, err := f.Engine.Exec(t.Context(), `update checkpoints set seq = 2 where tenant_id = $1`, tenant.UUID()); err != nil {
 		t.Fatal(err)
 	}
 	head = f.deleted(r.store, tenant, 3)
-	until(t, f.engine, `select seq = $2 from checkpoints where tenant_id = $1`, tenant.UUID(), head)
+	tenanttest.Until(t, f.Engine, `select seq = $2 from checkpoints where tenant_id = $1`, tenant.UUID(), head)
 	s.wants(t, tenant, []int64{1, 2, 3, 4, 3, 4})
 }
 
@@ -166,11 +167,11 @@ func TestPass(t *testing.T) {
 		"with another event there":   {5, "", 8, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			tenant := f.tenant()
+			tenant := f.Tenant()
 			f.deleted(r.store, tenant, 9)
 			exec := func(sql string, args ...any) {
 				t.Helper()
-				if _, err := f.engine.Exec(t.Context(), sql, args...); err != nil {
+				if _, err := f.Engine.Exec(t.Context(), sql, args...); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -183,7 +184,7 @@ func TestPass(t *testing.T) {
 			if c.through != 0 {
 				through = c.through
 			}
-			moved, err := r.feed.Pass(tenant, "filtering", 5, through, f.log(tenant)[8].Command) // that of event 9
+			moved, err := r.feed.Pass(tenant, "filtering", 5, through, f.Log(tenant)[8].Command) // that of event 9
 			want := c.seq
 			if c.want {
 				want = max(want, 9)
@@ -195,13 +196,13 @@ func TestPass(t *testing.T) {
 	}
 
 	// The statement doesn't wait for a locked checkpoint.
-	tenant := f.tenant()
+	tenant := f.Tenant()
 	f.deleted(r.store, tenant, 9)
-	if _, err := f.engine.Exec(t.Context(), `insert into checkpoints (tenant_id, subscription, generation, seq, fold_version, complete)
+	if _, err := f.Engine.Exec(t.Context(), `insert into checkpoints (tenant_id, subscription, generation, seq, fold_version, complete)
 values ($1, 'filtering', 1, 5, 2, true)`, tenant.UUID()); err != nil {
 		t.Fatal(err)
 	}
-	tx, err := f.engine.Begin(t.Context())
+	tx, err := f.Engine.Begin(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -209,7 +210,7 @@ values ($1, 'filtering', 1, 5, 2, true)`, tenant.UUID()); err != nil {
 	if _, err := tx.Exec(t.Context(), `select from checkpoints where tenant_id = $1 for update`, tenant.UUID()); err != nil {
 		t.Fatal(err)
 	}
-	if moved, err := r.feed.Pass(tenant, "filtering", 5, 9, f.log(tenant)[8].Command); moved || err != nil {
+	if moved, err := r.feed.Pass(tenant, "filtering", 5, 9, f.Log(tenant)[8].Command); moved || err != nil {
 		t.Errorf("moved a locked one: %t, %v", moved, err)
 	}
 }

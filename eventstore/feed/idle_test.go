@@ -6,6 +6,7 @@ import (
 
 	"docket/domain"
 	"docket/eventstore/feed"
+	"docket/internal/tenanttest"
 )
 
 // Events that a subscription has no use for are known to be passed at once; its
@@ -15,30 +16,30 @@ func TestSkippedEvents(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.journal()
-	tenant := f.tenant()
+	tenant := f.Tenant()
 	wanted := newStream(t)
 	r := f.replica(feed.Config{Interests: map[string]feed.Interest{
 		"filtering": {Handles: func(e domain.Recorded) bool { return e.Stream == wanted }},
 	}})
 	r.subscribe("filtering", write)
 	r.subscribe("greedy", write)
-	head := f.grow(r.store, tenant, 1)
+	head := f.Grow(r.store, tenant, 1)
 	r.wantsReached(tenant, head, "filtering", "greedy")
 
 	version := 0
 	for range 5 {
-		head = f.grow(r.store, tenant, 7)
+		head = f.Grow(r.store, tenant, 7)
 		r.wantsReached(tenant, head, "filtering", "greedy")
-		head = f.append(r.store, commit(t, part(tenant, wanted, version, 1))).Seq(tenant)
+		head = f.Append(r.store, commit(t, part(tenant, wanted, version, 1))).Seq(tenant)
 		version++
 		r.wantsReached(tenant, head, "filtering", "greedy")
 		if n := f.written("filtering", tenant); int64(n) != head {
 			t.Fatalf("%d events were handled before the wanted one was told of, want %d", n, head)
 		}
 	}
-	head = f.grow(r.store, tenant, 7)
+	head = f.Grow(r.store, tenant, 7)
 	r.wantsReached(tenant, head, "filtering")
-	until(t, f.engine, `select seq = $2 from checkpoints where subscription = 'filtering' and tenant_id = $1`, tenant.UUID(), head)
+	tenanttest.Until(t, f.Engine, `select seq = $2 from checkpoints where subscription = 'filtering' and tenant_id = $1`, tenant.UUID(), head)
 	if n := f.written("filtering", tenant); int64(n) != head {
 		t.Errorf("%d events were handled, want %d", n, head)
 	}
@@ -51,7 +52,7 @@ func TestSkippingOnTwoReplicas(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.journal()
-	tenant := f.tenant()
+	tenant := f.Tenant()
 	wanted := newStream(t)
 	cfg := feed.Config{Interests: map[string]feed.Interest{
 		"filtering": {Handles: func(e domain.Recorded) bool { return e.Stream == wanted }},
@@ -66,16 +67,16 @@ func TestSkippingOnTwoReplicas(t *testing.T) {
 		if i%3 == 0 {
 			by, other = two, one
 		}
-		f.grow(by.store, tenant, 3)
-		head := f.append(other.store, commit(t, part(tenant, wanted, version, 1))).Seq(tenant)
+		f.Grow(by.store, tenant, 3)
+		head := f.Append(other.store, commit(t, part(tenant, wanted, version, 1))).Seq(tenant)
 		version++
 		if i%2 == 0 {
-			head = f.grow(by.store, tenant, 2)
+			head = f.Grow(by.store, tenant, 2)
 		}
 		one.wantsReached(tenant, head, "filtering")
 		two.wantsReached(tenant, head, "filtering")
 		n := 0
-		if err := f.engine.QueryRow(context.Background(), `select count(*) from journal j join events e using (tenant_id, seq)
+		if err := f.Engine.QueryRow(context.Background(), `select count(*) from journal j join events e using (tenant_id, seq)
 where j.subscription = 'filtering' and j.tenant_id = $1 and e.stream_id = $2`, tenant.UUID(), wanted.ID).Scan(&n); err != nil {
 			t.Fatal(err)
 		}

@@ -8,6 +8,7 @@ import (
 	"docket/domain"
 	"docket/eventstore"
 	"docket/eventstore/feed"
+	"docket/internal/tenanttest"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"pgregory.net/rapid"
@@ -33,29 +34,29 @@ const (
 // kinds writes a log of such events after a tenant's first, and returns the seqs of those
 // that a subscription is to be given.
 func (f *fixture) kinds(tenant domain.TenantID, subscription string, kinds []string) (wants []int64) {
-	f.t.Helper()
+	f.T.Helper()
 	wants = []int64{1}
 	for i, kind := range kinds {
-		e := rawEvent{tenant: tenant, seq: int64(i + 2), stream: newStream(f.t), version: 1, eventType: "task.updated"}
+		e := tenanttest.RawEvent{Tenant: tenant, Seq: int64(i + 2), Stream: newStream(f.T), Version: 1, EventType: "task.updated"}
 		switch kind {
 		case wanted, single:
-			wants = append(wants, e.seq)
+			wants = append(wants, e.Seq)
 		case ignored:
-			e.eventType = "task.deleted"
+			e.EventType = "task.deleted"
 		case broken:
-			e.eventType, e.data = "task.deleted", `{"title": 7}`
+			e.EventType, e.Data = "task.deleted", `{"title": 7}`
 		case newer:
-			e.eventType, e.schema = "task.deleted", 2
+			e.EventType, e.Schema = "task.deleted", 2
 		case left, damaged:
-			e.data = `{"title": 7}`
+			e.Data = `{"title": 7}`
 		case archived:
-			e.eventType = "task.archived"
+			e.EventType = "task.archived"
 		}
-		f.raw(e)
+		f.Raw(e)
 		if kind == left {
-			if _, err := f.engine.Exec(f.t.Context(), `insert into skips (tenant_id, subscription, seq, recorded) values ($1, $2, $3, $4)`,
-				tenant.UUID(), subscription, e.seq, e.seq+1); err != nil {
-				f.t.Fatal(err)
+			if _, err := f.Engine.Exec(f.T.Context(), `insert into skips (tenant_id, subscription, seq, recorded) values ($1, $2, $3, $4)`,
+				tenant.UUID(), subscription, e.Seq, e.Seq+1); err != nil {
+				f.T.Fatal(err)
 			}
 		}
 	}
@@ -65,9 +66,9 @@ func (f *fixture) kinds(tenant domain.TenantID, subscription string, kinds []str
 // laterThanLogs has a subscription count as one that began after every log: it is
 // complete only when it has come to a log's end.
 func (f *fixture) laterThanLogs(subscription string) {
-	f.t.Helper()
-	if _, err := f.engine.Exec(f.t.Context(), `insert into subscriptions (name, since) values ($1, now() + interval '1 day')`, subscription); err != nil {
-		f.t.Fatal(err)
+	f.T.Helper()
+	if _, err := f.Engine.Exec(f.T.Context(), `insert into subscriptions (name, since) values ($1, now() + interval '1 day')`, subscription); err != nil {
+		f.T.Fatal(err)
 	}
 }
 
@@ -79,7 +80,7 @@ func TestIgnoredEvents(t *testing.T) {
 	f := newFixture(t)
 	f.laterThanLogs("filtering")
 	rapid.Check(t, func(r *rapid.T) {
-		tenant := f.tenant()
+		tenant := f.Tenant()
 		kinds := rapid.SliceOfN(rapid.SampledFrom([]string{wanted, ignored, ignored, broken, left, single}), 1, 40).Draw(r, "log")
 		want := f.kinds(tenant, "filtering", kinds)
 		cfg := filtering()
@@ -103,7 +104,7 @@ func TestIgnoredEvents(t *testing.T) {
 		})
 		head := int64(len(kinds) + 1)
 		replica.wantsReached(tenant, head, "filtering")
-		until(t, f.engine, `select seq = $2 and complete and failures = 0 from checkpoints where tenant_id = $1`, tenant.UUID(), head)
+		tenanttest.Until(t, f.Engine, `select seq = $2 and complete and failures = 0 from checkpoints where tenant_id = $1`, tenant.UUID(), head)
 		replica.close()
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -123,7 +124,7 @@ func TestStandsStillAfterIgnoredEvents(t *testing.T) {
 				t.Parallel()
 				f := newFixture(t)
 				f.laterThanLogs("filtering")
-				tenant := f.tenant()
+				tenant := f.Tenant()
 				kinds := slices.Concat([]string{wanted, ignored, wanted}, slices.Repeat([]string{ignored, broken}, 5), []string{kind, ignored, wanted})
 				want := f.kinds(tenant, "filtering", kinds)
 				bad := int64(len(kinds) - 1)
@@ -134,8 +135,8 @@ func TestStandsStillAfterIgnoredEvents(t *testing.T) {
 				r.wantsReached(tenant, bad-1, "filtering")
 				if kind == archived || kind == newer {
 					for range 3 { // several sweeps find it again
-						well := f.tenant()
-						r.wantsReached(well, f.grow(r.store, well, 1), "filtering")
+						well := f.Tenant()
+						r.wantsReached(well, f.Grow(r.store, well, 1), "filtering")
 					}
 					f.wantsUntroubled("filtering", tenant, bad-1)
 					if n := r.wantsSaid("left to a newer version", 1); n != 1 {
@@ -145,11 +146,11 @@ func TestStandsStillAfterIgnoredEvents(t *testing.T) {
 					t.Errorf("it is parked after %d, want %d", c.Seq, bad-1)
 				}
 				s.wants(t, tenant, []int64{1, 2, 4})
-				until(t, f.engine, `select not complete from checkpoints where tenant_id = $1`, tenant.UUID())
+				tenanttest.Until(t, f.Engine, `select not complete from checkpoints where tenant_id = $1`, tenant.UUID())
 				if kind != damaged {
 					return
 				}
-				skip, err := feed.NewParking(f.engine).Skip(t.Context(), tenant, "filtering",
+				skip, err := feed.NewParking(f.Engine).Skip(t.Context(), tenant, "filtering",
 					func(_ context.Context, p feed.Parked) (int64, error) { return 1000, nil })
 				if err != nil || skip.Seq != bad {
 					t.Fatalf("skipped %d, want %d: %v", skip.Seq, bad, err)
@@ -165,7 +166,7 @@ func TestStandsStillAfterIgnoredEvents(t *testing.T) {
 func TestHandlerLeavesToNewerAfterIgnoredEvents(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	tenant := f.tenant()
+	tenant := f.Tenant()
 	s, r := &seen{}, f.replica(filtering())
 	r.subscribe("filtering", func(ctx context.Context, p *feed.Page) error {
 		if p.Tenant == tenant && slices.ContainsFunc(p.Events, func(e domain.Recorded) bool { return e.Seq == 4 }) {
@@ -176,8 +177,8 @@ func TestHandlerLeavesToNewerAfterIgnoredEvents(t *testing.T) {
 	r.wantsReached(tenant, 1, "filtering")
 	f.kinds(tenant, "filtering", []string{ignored, ignored, single})
 	r.wantsReached(tenant, 3, "filtering")
-	well := f.tenant()
-	r.wantsReached(well, f.grow(r.store, well, 1), "filtering")
+	well := f.Tenant()
+	r.wantsReached(well, f.Grow(r.store, well, 1), "filtering")
 	f.wantsUntroubled("filtering", tenant, 3)
 	s.wants(t, tenant, []int64{1})
 }
@@ -187,7 +188,7 @@ func TestHandlerLeavesToNewerAfterIgnoredEvents(t *testing.T) {
 func TestIgnoredEventsFromMemory(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	tenant := f.tenant()
+	tenant := f.Tenant()
 	cfg, reg := filtering(), prometheus.NewRegistry()
 	cfg.Metrics = reg
 	s, r := &seen{}, f.replica(cfg)
@@ -197,24 +198,24 @@ func TestIgnoredEventsFromMemory(t *testing.T) {
 	for range 10 {
 		p := part(tenant, newStream(t), 0, 2)
 		p.Events = append(p.Events, domain.TaskDeleted{Title: "x"}, domain.TaskDeleted{Title: "x"})
-		head = f.append(r.store, commit(t, p)).Seq(tenant)
+		head = f.Append(r.store, commit(t, p)).Seq(tenant)
 		want = append(want, head-3, head-2)
 	}
 	r.wantsReached(tenant, head, "filtering")
-	until(t, f.engine, `select seq = $2 from checkpoints where tenant_id = $1`, tenant.UUID(), head)
+	tenanttest.Until(t, f.Engine, `select seq = $2 from checkpoints where tenant_id = $1`, tenant.UUID(), head)
 	s.wants(t, tenant, want)
 	untilMeasured(t, reg, func(m map[string]float64) bool { return m["docket_feed_events_total filtering"] >= float64(head) })
 	r.close() // which ends what isn't counted yet
-	wantsMeasured(t, reg, map[string]float64{"docket_feed_events_total filtering": float64(head), "docket_feed_failures_total filtering": 0})
+	tenanttest.WantsMeasured(t, reg, map[string]float64{"docket_feed_events_total filtering": float64(head), "docket_feed_failures_total filtering": 0})
 }
 
 // A build ignores the types in Ignore, as the live subscription does.
 func TestBuildIgnores(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	tenant := f.tenant()
+	tenant := f.Tenant()
 	want := f.kinds(tenant, "filtering", []string{wanted, broken, broken, ignored, left, wanted, broken, broken, broken, broken})
-	build, err := startBuild(t.Context(), f.engine, tenant, "filtering", 1)
+	build, err := tenanttest.StartBuild(t.Context(), f.Engine, tenant, "filtering", 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -243,9 +244,9 @@ func TestBuildIgnores(t *testing.T) {
 func TestPagesOfOneFarBehind(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	small, large := f.tenant(), f.tenant()
+	small, large := f.Tenant(), f.Tenant()
 	for tenant, bytes := range map[domain.TenantID]int{small: 1, large: eventstore.MaxEventSize - 100} {
-		if _, err := f.engine.Exec(t.Context(), `insert into events
+		if _, err := f.Engine.Exec(t.Context(), `insert into events
 select $1, n, 'task', gen_random_uuid(), 1, 'task.updated', 1, now(), null, $1, json_build_object('title', repeat('x', $2)), '{}'
 from generate_series(2, 401) n`, tenant.UUID(), bytes); err != nil {
 			t.Fatal(err)

@@ -11,47 +11,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// measured is what a registry has: for each metric, by its name and the values
-// of its labels, the value; for a histogram how many were observed.
-func measured(t *testing.T, r *prometheus.Registry) map[string]float64 {
-	t.Helper()
-	families, err := r.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
-	all := map[string]float64{}
-	for _, f := range families {
-		for _, m := range f.GetMetric() {
-			key := f.GetName()
-			for _, l := range m.GetLabel() {
-				key += " " + l.GetValue()
-			}
-			if h := m.GetHistogram(); h != nil {
-				all[key] = float64(h.GetSampleCount())
-			} else {
-				all[key] = m.GetCounter().GetValue() + m.GetGauge().GetValue()
-			}
-		}
-	}
-	return all
-}
-
-func wantsMeasured(t *testing.T, r *prometheus.Registry, want map[string]float64) {
-	t.Helper()
-	got := measured(t, r)
-	for name, value := range want {
-		if have, ok := got[name]; !ok || have != value {
-			t.Errorf("%s is %v (there: %t), want %v", name, have, ok, value)
-		}
-	}
-}
-
 // untilMeasured gathers until it is enough, and returns what there is then.
 func untilMeasured(t *testing.T, r *prometheus.Registry, enough func(map[string]float64) bool) map[string]float64 {
 	t.Helper()
 	var all map[string]float64
 	tenanttest.Eventually(t, "the metrics aren't what the test waits for", func() (bool, any) {
-		all = measured(t, r)
+		all = tenanttest.Measured(t, r)
 		return enough(all), all
 	})
 	return all
@@ -61,8 +26,8 @@ func untilMeasured(t *testing.T, r *prometheus.Registry, enough func(map[string]
 func TestPagesAreCounted(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	tenant := f.tenant()
-	head := f.grow(f.store, tenant, 4)
+	tenant := f.Tenant()
+	head := f.Grow(f.Store, tenant, 4)
 	reg, cured := prometheus.NewRegistry(), make(chan struct{})
 	r := f.replica(feed.Config{PageSize: 2, Metrics: reg, Timeout: time.Hour})
 	failed := false
@@ -82,7 +47,7 @@ func TestPagesAreCounted(t *testing.T) {
 	})
 	f.parked("a", tenant, 1)
 	untilMeasured(t, reg, func(m map[string]float64) bool { return m["docket_feed_parked_tenants a"] == 1 })
-	wantsMeasured(t, reg, map[string]float64{
+	tenanttest.WantsMeasured(t, reg, map[string]float64{
 		"docket_feed_pages_total a": 2, "docket_feed_events_total a": float64(head - 1), "docket_feed_failures_total a": 1,
 		"docket_feed_page_seconds a": 2, "docket_feed_lag_seconds a": 2,
 		"docket_feed_behind_events a": 1, "docket_feed_behind_tenants a": 1, "docket_feed_left_to_newer_total a": 0,
@@ -93,7 +58,7 @@ func TestPagesAreCounted(t *testing.T) {
 	untilMeasured(t, reg, func(m map[string]float64) bool { // a sweep and Progress may have seen it before it is counted
 		return m["docket_feed_parked_tenants a"] == 0 && m["docket_feed_lag_seconds a"] >= 3
 	})
-	wantsMeasured(t, reg, map[string]float64{
+	tenanttest.WantsMeasured(t, reg, map[string]float64{
 		"docket_feed_pages_total a": 3, "docket_feed_events_total a": float64(head),
 		"docket_feed_behind_events a": 0, "docket_feed_behind_tenants a": 0,
 	})

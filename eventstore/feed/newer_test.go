@@ -8,18 +8,19 @@ import (
 
 	"docket/domain"
 	"docket/eventstore/feed"
+	"docket/internal/tenanttest"
 )
 
 // beyond are events that this version can't read, each in a way of its own. The
 // last is decoded, and refused by the handler that folds it.
-var beyond = map[string]rawEvent{
-	"a type":           {eventType: "task.archived"},
-	"a schema version": {eventType: "task.updated", schema: 2},
-	"a key in the data": {eventType: "user.renamed", data: `{"from":{"$p":{"subject":"01a2089e-4db8-7f7c-b258-421961d6e560","key":"none","value":"x"}},
+var beyond = map[string]tenanttest.RawEvent{
+	"a type":           {EventType: "task.archived"},
+	"a schema version": {EventType: "task.updated", Schema: 2},
+	"a key in the data": {EventType: "user.renamed", Data: `{"from":{"$p":{"subject":"01a2089e-4db8-7f7c-b258-421961d6e560","key":"none","value":"x"}},
 "name":{"$p":{"subject":"01a2089e-4db8-7f7c-b258-421961d6e560","key":"k1","value":{"ct":"c2VjcmV0"}}}}`},
-	"a key in the meta": {eventType: "task.updated",
-		meta: `{"actor_name":{"$p":{"subject":"01a2089e-4db8-7f7c-b258-421961d6e560","key":"k1","value":"x"}}}`},
-	"a field": {eventType: "task.updated", data: `{"changes":[{"field":"budget","from":null,"to":7}]}`},
+	"a key in the meta": {EventType: "task.updated",
+		Meta: `{"actor_name":{"$p":{"subject":"01a2089e-4db8-7f7c-b258-421961d6e560","key":"k1","value":"x"}}}`},
+	"a field": {EventType: "task.updated", Data: `{"changes":[{"field":"budget","from":null,"to":7}]}`},
 }
 
 // Whatever a newer version wrote, an older replica's subscriptions stop before it,
@@ -33,19 +34,19 @@ func TestOlderReplicaLeavesWhatItDoesNotKnow(t *testing.T) {
 				t.Parallel()
 				f := newFixture(t)
 				f.journal()
-				tenant, well := f.tenant(), f.tenant()
-				head := f.grow(f.store, tenant, 3)
+				tenant, well := f.Tenant(), f.Tenant()
+				head := f.Grow(f.Store, tenant, 3)
 				e := e
-				e.tenant, e.seq, e.stream, e.version = tenant, head+1, newStream(t), 1
-				f.raw(e)
-				last := f.grow(f.store, tenant, 3)
+				e.Tenant, e.Seq, e.Stream, e.Version = tenant, head+1, newStream(t), 1
+				f.Raw(e)
+				last := f.Grow(f.Store, tenant, 3)
 				r := f.replica(feed.Config{PageSize: size})
 				for _, name := range []string{"a", "b"} {
 					r.subscribe(name, foldTasks)
 				}
 				r.wantsReached(tenant, head, "a", "b")
 				for range 3 { // several sweeps find it again
-					r.wantsReached(well, f.grow(r.store, well, 1), "a", "b")
+					r.wantsReached(well, f.Grow(r.store, well, 1), "a", "b")
 				}
 				for _, name := range []string{"a", "b"} {
 					f.wantsUntroubled(name, tenant, head)
@@ -88,14 +89,14 @@ func foldTasks(ctx context.Context, p *feed.Page) error {
 
 // passed has a subscription go past an event, as a newer replica would.
 func (f *fixture) passed(subscription string, t domain.TenantID, seq int64) {
-	f.t.Helper()
-	if _, err := f.engine.Exec(f.t.Context(), `insert into journal values ($1, $2, $3)`, subscription, t.UUID(), seq); err != nil {
-		f.t.Fatal(err)
+	f.T.Helper()
+	if _, err := f.Engine.Exec(f.T.Context(), `insert into journal values ($1, $2, $3)`, subscription, t.UUID(), seq); err != nil {
+		f.T.Fatal(err)
 	}
-	done, err := f.engine.Exec(f.t.Context(), `update checkpoints set seq = $3 where subscription = $1 and tenant_id = $2 and seq = $3 - 1`,
+	done, err := f.Engine.Exec(f.T.Context(), `update checkpoints set seq = $3 where subscription = $1 and tenant_id = $2 and seq = $3 - 1`,
 		subscription, t.UUID(), seq)
 	if err != nil || done.RowsAffected() != 1 {
-		f.t.Fatalf("%d checkpoints advanced: %v", done.RowsAffected(), err)
+		f.T.Fatalf("%d checkpoints advanced: %v", done.RowsAffected(), err)
 	}
 }
 
@@ -108,11 +109,11 @@ func TestBuildOfAnOlderReplica(t *testing.T) {
 			t.Parallel()
 			f := newFixture(t)
 			f.journal()
-			tenant := f.tenant()
-			head := f.grow(f.store, tenant, 3)
-			e.tenant, e.seq, e.stream, e.version = tenant, head+1, newStream(t), 1
-			f.raw(e)
-			build, err := startBuild(t.Context(), f.engine, tenant, "a", 1)
+			tenant := f.Tenant()
+			head := f.Grow(f.Store, tenant, 3)
+			e.Tenant, e.Seq, e.Stream, e.Version = tenant, head+1, newStream(t), 1
+			f.Raw(e)
+			build, err := tenanttest.StartBuild(t.Context(), f.Engine, tenant, "a", 1)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -10,6 +10,7 @@ import (
 
 	"docket/domain"
 	"docket/eventstore/feed"
+	"docket/internal/tenanttest"
 )
 
 // seen is what a handler of one subscription was given, and fails at.
@@ -63,7 +64,7 @@ func (s *seen) wants(t *testing.T, tenant domain.TenantID, want []int64) {
 func (f *fixture) recording(tenant domain.TenantID, times *int) func(context.Context, feed.Parked) (int64, error) {
 	return func(context.Context, feed.Parked) (int64, error) {
 		*times++
-		return f.grow(f.store, tenant, 1), nil
+		return f.Grow(f.Store, tenant, 1), nil
 	}
 }
 
@@ -72,9 +73,9 @@ func (f *fixture) recording(tenant domain.TenantID, times *int) func(context.Con
 func TestSkip(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	sick, well := f.tenant(), f.tenant()
+	sick, well := f.Tenant(), f.Tenant()
 	const bad = 7
-	head := f.grow(f.store, sick, 11)
+	head := f.Grow(f.Store, sick, 11)
 	a, b := &seen{bad: sick, at: bad}, &seen{}
 	r := f.replica(feed.Config{PageSize: 4})
 	r.subscribe("a", a.handle)
@@ -82,7 +83,7 @@ func TestSkip(t *testing.T) {
 	f.parked("a", sick, 1)
 
 	// A build that has folded the event is never resumed.
-	early, err := startBuild(t.Context(), f.engine, sick, "a", 1)
+	early, err := tenanttest.StartBuild(t.Context(), f.Engine, sick, "a", 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +91,7 @@ func TestSkip(t *testing.T) {
 		t.Fatal(err)
 	}
 	times := 0
-	parking := feed.NewParking(f.engine)
+	parking := feed.NewParking(f.Engine)
 	if _, err := parking.Skip(t.Context(), sick, "a", f.recording(sick, &times)); !errors.As(err, new(*feed.BuildRunningError)) {
 		t.Errorf("beside a build: %v", err)
 	}
@@ -118,14 +119,14 @@ func TestSkip(t *testing.T) {
 	a.wants(t, sick, but(head, bad))
 	b.wants(t, sick, but(head))
 
-	checkpoint, err := feed.StatusOf(t.Context(), f.engine, "a")
+	checkpoint, err := feed.StatusOf(t.Context(), f.Engine, "a")
 	if err != nil || len(checkpoint.Parked) != 0 || len(checkpoint.Skips) != 1 || checkpoint.Skips[0].Seq != bad || checkpoint.Skips[0].Recorded != head {
 		t.Errorf("%+v, %v", checkpoint, err)
 	}
 
 	// From the first event on, and without what would fail.
 	r.close()
-	late, err := startBuild(t.Context(), f.engine, sick, "a", 1)
+	late, err := tenanttest.StartBuild(t.Context(), f.Engine, sick, "a", 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +144,7 @@ func TestSkip(t *testing.T) {
 		t.Fatal(err)
 	}
 	built.wants(t, sick, but(head, bad))
-	if _, err := f.engine.Exec(t.Context(), `delete from checkpoints where subscription = 'a'`); err != nil {
+	if _, err := f.Engine.Exec(t.Context(), `delete from checkpoints where subscription = 'a'`); err != nil {
 		t.Fatal(err)
 	}
 	again := &seen{}
@@ -155,11 +156,11 @@ func TestSkip(t *testing.T) {
 
 // liveCheckpoint is that of the lowest generation, beside one of a build.
 func (f *fixture) liveCheckpoint(subscription string, t domain.TenantID) (c checkpoint) {
-	f.t.Helper()
-	if err := f.engine.QueryRow(f.t.Context(), `select seq, careful_to, failures, retry_at, error from checkpoints
+	f.T.Helper()
+	if err := f.Engine.QueryRow(f.T.Context(), `select seq, careful_to, failures, retry_at, error from checkpoints
 where subscription = $1 and tenant_id = $2 order by generation limit 1`, subscription, t.UUID()).
 		Scan(&c.Seq, &c.CarefulTo, &c.Failures, &c.RetryAt, &c.Error); err != nil {
-		f.t.Fatal(err)
+		f.T.Fatal(err)
 	}
 	return c
 }
@@ -169,17 +170,17 @@ where subscription = $1 and tenant_id = $2 order by generation limit 1`, subscri
 func TestSkipsInARow(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	tenant := f.tenant()
-	head := f.grow(f.store, tenant, 3)
+	tenant := f.Tenant()
+	head := f.Grow(f.Store, tenant, 3)
 	for range 3 {
 		head++
-		f.raw(rawEvent{tenant: tenant, seq: head, stream: newStream(t), version: 1, eventType: "task.updated", data: `{"title": 7}`})
+		f.Raw(tenanttest.RawEvent{Tenant: tenant, Seq: head, Stream: newStream(t), Version: 1, EventType: "task.updated", Data: `{"title": 7}`})
 	}
 	last := head
 	a := &seen{}
 	r := f.replica(feed.Config{})
 	r.subscribe("a", a.handle)
-	parking := feed.NewParking(f.engine)
+	parking := feed.NewParking(f.Engine)
 	for seq := last - 2; seq <= last; seq++ {
 		f.parked("a", tenant, 1)
 		parked, err := parking.Skip(t.Context(), tenant, "a", func(_ context.Context, p feed.Parked) (int64, error) { return 1000 + p.Seq, nil })
@@ -188,11 +189,11 @@ func TestSkipsInARow(t *testing.T) {
 		}
 	}
 	r.wantsReached(tenant, last, "a")
-	until(t, f.engine, `select seq = $2 from checkpoints where tenant_id = $1`, tenant.UUID(), last)
+	tenanttest.Until(t, f.Engine, `select seq = $2 from checkpoints where tenant_id = $1`, tenant.UUID(), last)
 	a.wants(t, tenant, but(last, last-2, last-1, last))
 	f.wantsUntroubled("a", tenant, last)
 
-	build, err := startBuild(t.Context(), f.engine, tenant, "a", 1)
+	build, err := tenanttest.StartBuild(t.Context(), f.Engine, tenant, "a", 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -208,19 +209,19 @@ func TestSkipsInARow(t *testing.T) {
 func TestResume(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	tenant := f.tenant()
-	head := f.grow(f.store, tenant, 5)
+	tenant := f.Tenant()
+	head := f.Grow(f.Store, tenant, 5)
 	a := &seen{bad: tenant, at: 3}
 	r := f.replica(feed.Config{})
 	r.subscribe("a", a.handle)
 	f.parked("a", tenant, 1)
 	// Far away, so that no retry is taken for the resumption.
-	if _, err := f.engine.Exec(t.Context(), `update checkpoints set retry_at = clock_timestamp() + interval '1 hour', failures = 50
+	if _, err := f.Engine.Exec(t.Context(), `update checkpoints set retry_at = clock_timestamp() + interval '1 hour', failures = 50
 where subscription = 'a' and tenant_id = $1`, tenant.UUID()); err != nil {
 		t.Fatal(err)
 	}
 	times := 0
-	parking := feed.NewParking(f.engine)
+	parking := feed.NewParking(f.Engine)
 	if _, err := parking.Resume(t.Context(), tenant, "a", f.recording(tenant, &times)); err != nil {
 		t.Fatal(err)
 	}

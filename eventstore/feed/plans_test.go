@@ -27,9 +27,9 @@ func TestStatementsPlanWithoutScans(t *testing.T) {
 		if slices.Contains(unplanned, name) {
 			continue
 		}
-		pool := f.engine
+		pool := f.Engine
 		if slices.Contains(apiStatements, name) {
-			pool = f.api
+			pool = f.API
 		}
 		plan, err := pgtest.GenericPlan(t, pool, sql)
 		if err != nil {
@@ -47,7 +47,7 @@ func TestPagesPlanByTheLogsKey(t *testing.T) {
 	f := newFixture(t)
 	all := sqlConstants(t)
 	for _, name := range []string{"pageSQL", "pageNoMetaSQL"} {
-		plan, err := pgtest.GenericPlan(t, f.engine, all[name])
+		plan, err := pgtest.GenericPlan(t, f.Engine, all[name])
 		if err != nil || strings.Contains(plan, "Sort") || !strings.Contains(plan, "Index Scan using events_pk") ||
 			!strings.Contains(plan, "Index Cond: ((tenant_id = $1) AND (seq > $2) AND (seq <= $3))") {
 			t.Errorf("%s: %v\n%s", name, err, plan)
@@ -59,7 +59,7 @@ func TestPagesPlanByTheLogsKey(t *testing.T) {
 func TestPositionsPlanByTheCheckpointsKey(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	plan, err := pgtest.GenericPlan(t, f.api, sqlConstants(t)["positionsSQL"])
+	plan, err := pgtest.GenericPlan(t, f.API, sqlConstants(t)["positionsSQL"])
 	if err != nil || !strings.Contains(plan, "checkpoints_pk") || strings.Contains(plan, "Sort") || strings.Contains(plan, "Bitmap") {
 		t.Errorf("want a plan by checkpoints_pk without a sort or a bitmap: %v\n%s", err, plan)
 	}

@@ -17,11 +17,11 @@ import (
 func TestAwait(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	tenant := f.tenant()
+	tenant := f.Tenant()
 	here, there := f.replica(feed.Config{}), f.replica(feed.Config{})
 	here.subscribe("mine", ignore)
 	there.subscribe("theirs", ignore)
-	head := f.grow(here.store, tenant, 3)
+	head := f.Grow(here.store, tenant, 3)
 	here.wantsReached(tenant, head, "mine")
 	here.wantsReached(tenant, head, "theirs")
 	here.wantsReached(tenant, head, "mine", "theirs")
@@ -35,7 +35,7 @@ func TestAwait(t *testing.T) {
 		"beyond the head":         {tenant, head + 1, []string{"mine"}},
 		"one of two isn't there":  {tenant, head, []string{"mine", "missing"}},
 		"missing":                 {tenant, 1, []string{"missing"}},
-		"another tenant":          {newID[domain.TenantID](t), 1, []string{"mine"}},
+		"another tenant":          {tenanttest.NewID[domain.TenantID](t), 1, []string{"mine"}},
 		"beyond the head, theirs": {tenant, head + 1, []string{"theirs"}},
 	} {
 		ctx, cancel := withPatience(t)
@@ -45,7 +45,7 @@ func TestAwait(t *testing.T) {
 		cancel()
 	}
 	// Before the first event every reader is up to date.
-	if !here.positions.Await(t.Context(), newID[domain.TenantID](t), 0, "missing") {
+	if !here.positions.Await(t.Context(), tenanttest.NewID[domain.TenantID](t), 0, "missing") {
 		t.Error("seq 0 wasn't reached")
 	}
 }
@@ -54,16 +54,16 @@ func TestAwait(t *testing.T) {
 func TestAwaitReadsTheLiveGeneration(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	tenant := f.tenant()
+	tenant := f.Tenant()
 	for _, sql := range []string{
 		`insert into checkpoints (tenant_id, subscription, generation, seq) values ($1, 'a', 1, 9), ($1, 'a', 2, 5), ($1, 'a', 3, 7)`,
 		`insert into generations values ($1, 'a', 2)`,
 	} {
-		if _, err := f.engine.Exec(t.Context(), sql, tenant.UUID()); err != nil {
+		if _, err := f.Engine.Exec(t.Context(), sql, tenant.UUID()); err != nil {
 			t.Fatal(err)
 		}
 	}
-	p := feed.NewPositions(f.api)
+	p := feed.NewPositions(f.API)
 	if !p.Await(t.Context(), tenant, 5, "a") {
 		t.Fatal("the context ended")
 	}
@@ -79,9 +79,9 @@ func TestAwaitReadsTheLiveGeneration(t *testing.T) {
 func TestManyWaitersShareOneLook(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	tenant := f.tenant()
-	p := feed.NewPositions(f.api)
-	before := f.api.Stat()
+	tenant := f.Tenant()
+	p := feed.NewPositions(f.API)
+	before := f.API.Stat()
 	var wait sync.WaitGroup
 	gone, leave := context.WithCancel(t.Context())
 	for range 100 {
@@ -97,15 +97,15 @@ func TestManyWaitersShareOneLook(t *testing.T) {
 		})
 	}
 	tenanttest.Eventually(t, "fewer than five looks were made, which find nothing", func() (bool, any) {
-		looks := f.api.Stat().AcquireCount() - before.AcquireCount()
+		looks := f.API.Stat().AcquireCount() - before.AcquireCount()
 		return looks >= 5, looks
 	})
 	leave()
-	if _, err := f.engine.Exec(t.Context(), `insert into checkpoints (tenant_id, subscription, generation, seq) values ($1, 'a', 1, 1)`, tenant.UUID()); err != nil {
+	if _, err := f.Engine.Exec(t.Context(), `insert into checkpoints (tenant_id, subscription, generation, seq) values ($1, 'a', 1, 1)`, tenant.UUID()); err != nil {
 		t.Fatal(err)
 	}
 	wait.Wait()
-	after := f.api.Stat()
+	after := f.API.Stat()
 	if after.TotalConns() > 1 || after.NewConnsCount() != before.NewConnsCount() {
 		t.Errorf("200 waiters used %d connections, and %d new ones", after.TotalConns(), after.NewConnsCount()-before.NewConnsCount())
 	}
@@ -115,9 +115,9 @@ func TestManyWaitersShareOneLook(t *testing.T) {
 func TestLeavingEarlyKeepsConnections(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	tenant := f.tenant()
+	tenant := f.Tenant()
 	// A look that outlives its waiters may overlap with the next one's, which then waits.
-	api, err := postgres.Pool(t.Context(), f.db.APIURL, postgres.PoolConfig{Role: postgres.APIRole, MaxConns: 1})
+	api, err := postgres.Pool(t.Context(), f.DB.APIURL, postgres.PoolConfig{Role: postgres.APIRole, MaxConns: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +146,7 @@ func TestReadYourOwnWrites(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.journal()
-	tenant, busy, stream := f.tenant(), f.tenant(), newStream(t)
+	tenant, busy, stream := f.Tenant(), f.Tenant(), newStream(t)
 	r := f.replica(feed.Config{Sweep: never})
 	for _, name := range []string{"a", "b", "c"} {
 		r.subscribe(name, write)
@@ -155,16 +155,16 @@ func TestReadYourOwnWrites(t *testing.T) {
 	var others sync.WaitGroup
 	others.Go(func() {
 		for ctx.Err() == nil {
-			f.grow(r.store, busy, 1)
+			f.Grow(r.store, busy, 1)
 		}
 	})
 	defer others.Wait()
 	defer stop()
 	for i := range 500 {
-		seq := f.append(r.store, commit(t, part(tenant, stream, i, 1))).Seq(tenant)
+		seq := f.Append(r.store, commit(t, part(tenant, stream, i, 1))).Seq(tenant)
 		r.wantsReached(tenant, seq, "a", "b", "c")
 		var seen int
-		err := f.engine.QueryRow(t.Context(), `select count(*) from journal where tenant_id = $1 and seq = $2`, tenant.UUID(), seq).Scan(&seen)
+		err := f.Engine.QueryRow(t.Context(), `select count(*) from journal where tenant_id = $1 and seq = $2`, tenant.UUID(), seq).Scan(&seen)
 		if err != nil || seen != 3 {
 			t.Fatalf("write %d is seen by %d subscriptions of 3 (%v)", i, seen, err)
 		}
@@ -176,11 +176,11 @@ func TestReadYourOwnWritesAcrossReplicas(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.journal()
-	tenant := f.tenant()
+	tenant := f.Tenant()
 	worker, server := f.replica(feed.Config{}), f.replica(feed.Config{})
 	worker.subscribe("a", write)
 	for range 20 {
-		seq := f.grow(server.store, tenant, 1)
+		seq := f.Grow(server.store, tenant, 1)
 		server.wantsReached(tenant, seq, "a")
 		if n := f.written("a", tenant); int64(n) < seq {
 			t.Fatalf("%d events are there, want %d", n, seq)

@@ -20,15 +20,15 @@ const (
 
 // growLarge appends that many, and returns the log's last seq.
 func (f *fixture) growLarge(tenant domain.TenantID) (head int64) {
-	f.t.Helper()
+	f.T.Helper()
 	const together = 20
-	stream := newStream(f.t)
+	stream := newStream(f.T)
 	for n := 0; n < largeEvents; n += together {
 		p := eventstore.Part{Tenant: tenant, Stream: stream, Expected: n}
 		for range together {
 			p.Events = append(p.Events, domain.TaskUpdated{Title: strings.Repeat("t", largeSize)})
 		}
-		head = f.append(f.store, commit(f.t, p)).Seq(tenant)
+		head = f.Append(f.Store, commit(f.T, p)).Seq(tenant)
 	}
 	return head
 }
@@ -39,7 +39,7 @@ func TestLargeEvents(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.journal()
-	tenant := f.tenant()
+	tenant := f.Tenant()
 	head := f.growLarge(tenant)
 	const limit = largeEvents * 2
 
@@ -57,7 +57,7 @@ func TestLargeEvents(t *testing.T) {
 		}
 	}
 
-	builds, err := feed.OpenBuilds(t.Context(), f.engine, tenant, "")
+	builds, err := feed.OpenBuilds(t.Context(), f.Engine, tenant, "")
 	if err != nil {
 		t.Fatal(err)
 	}

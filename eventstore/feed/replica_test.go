@@ -72,9 +72,9 @@ func (r *replica) wantsSaid(text string, times int) (n int) {
 // replica starts one that is closed when the test ends. Its Feed does nothing
 // until it subscribes.
 func (f *fixture) replica(cfg feed.Config) *replica {
-	f.t.Helper()
-	api := f.db.API(f.t)
-	r := &replica{t: f.t, engine: f.db.Engine(f.t), api: api, positions: feed.NewPositions(api)}
+	f.T.Helper()
+	api := f.DB.API(f.T)
+	r := &replica{t: f.T, engine: f.DB.Engine(f.T), api: api, positions: feed.NewPositions(api)}
 	cfg.Pool = r.engine
 	if cfg.Sweep == 0 {
 		cfg.Sweep = often
@@ -82,7 +82,7 @@ func (f *fixture) replica(cfg feed.Config) *replica {
 	cfg.Logger = slog.New(slog.NewTextHandler(&r.warnings, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	r.feed = feed.New(cfg, r.positions)
 	r.store = eventstore.New(r.engine, api, r.feed)
-	f.t.Cleanup(r.close)
+	f.T.Cleanup(r.close)
 	return r
 }
 
@@ -139,11 +139,11 @@ func (r *replica) wantsReached(t domain.TenantID, seq int64, subscriptions ...st
 // journal is where handlers in tests write what they see, in the page's
 // transaction. An event that is seen twice breaks its key.
 func (f *fixture) journal() {
-	f.t.Helper()
-	if _, err := f.db.Owner(f.t).Exec(f.t.Context(), `create table journal (
+	f.T.Helper()
+	if _, err := f.DB.Owner(f.T).Exec(f.T.Context(), `create table journal (
   subscription text, tenant_id uuid, seq bigint, primary key (subscription, tenant_id, seq));
 grant select, insert on journal to docket_engine`); err != nil {
-		f.t.Fatal(err)
+		f.T.Fatal(err)
 	}
 }
 
@@ -173,11 +173,11 @@ func write(ctx context.Context, p *feed.Page) error {
 
 // written is how many of a tenant's events a subscription has in the journal.
 func (f *fixture) written(subscription string, t domain.TenantID) int {
-	f.t.Helper()
+	f.T.Helper()
 	var n int
-	if err := f.engine.QueryRow(f.t.Context(), `select count(*) from journal where subscription = $1 and tenant_id = $2`,
+	if err := f.Engine.QueryRow(f.T.Context(), `select count(*) from journal where subscription = $1 and tenant_id = $2`,
 		subscription, t.UUID()).Scan(&n); err != nil {
-		f.t.Fatal(err)
+		f.T.Fatal(err)
 	}
 	return n
 }
@@ -192,23 +192,23 @@ type checkpoint struct {
 }
 
 func (f *fixture) checkpoint(subscription string, t domain.TenantID) checkpoint {
-	f.t.Helper()
-	rows, err := f.engine.Query(f.t.Context(), `select seq, careful_to, failures, retry_at, error from checkpoints
+	f.T.Helper()
+	rows, err := f.Engine.Query(f.T.Context(), `select seq, careful_to, failures, retry_at, error from checkpoints
 where subscription = $1 and tenant_id = $2`, subscription, t.UUID())
 	if err != nil {
-		f.t.Fatal(err)
+		f.T.Fatal(err)
 	}
 	c, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[checkpoint])
 	if err != nil {
-		f.t.Fatal(err)
+		f.T.Fatal(err)
 	}
 	return c
 }
 
 // wantsUntroubled fails if a checkpoint is at another seq or has a failure.
 func (f *fixture) wantsUntroubled(subscription string, t domain.TenantID, seq int64) {
-	f.t.Helper()
+	f.T.Helper()
 	if c := f.checkpoint(subscription, t); c.Seq != seq || c.Failures != 0 || c.RetryAt != nil || c.Error != nil {
-		f.t.Errorf("the checkpoint of %s is %+v, want it at %d without failures", subscription, c, seq)
+		f.T.Errorf("the checkpoint of %s is %+v, want it at %d without failures", subscription, c, seq)
 	}
 }

@@ -16,12 +16,12 @@ const corrupted = "data_corrupted"
 // unreadable has Postgres fail with a condition whenever it looks at an event of a seq of
 // these tenants; cure ends that.
 func (f *fixture) unreadable(condition string, seq int64, tenants ...domain.TenantID) (cure func()) {
-	f.t.Helper()
-	owner := f.db.Owner(f.t)
+	f.T.Helper()
+	owner := f.DB.Owner(f.T)
 	do := func(sql string) {
-		f.t.Helper()
-		if _, err := owner.Exec(f.t.Context(), sql); err != nil {
-			f.t.Fatal(err)
+		f.T.Helper()
+		if _, err := owner.Exec(f.T.Context(), sql); err != nil {
+			f.T.Fatal(err)
 		}
 	}
 	names := make([]string, len(tenants))
@@ -51,9 +51,9 @@ func TestUnreadableEvent(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.journal()
-	sick, well := f.tenant(), f.tenant()
+	sick, well := f.Tenant(), f.Tenant()
 	const bad = 7
-	head := f.grow(f.store, sick, 11)
+	head := f.Grow(f.Store, sick, 11)
 	cure := f.unreadable(corrupted, bad, sick)
 	r := f.replica(feed.Config{PageSize: 100, Interests: map[string]feed.Interest{
 		"b": {Ignores: []string{"task.updated"}},
@@ -73,9 +73,9 @@ func TestUnreadableEvent(t *testing.T) {
 			t.Errorf("%s stands as %+v: %v", subscription, s, err)
 		}
 	}
-	r.wantsReached(well, f.grow(r.store, well, 5), "a", "b")
+	r.wantsReached(well, f.Grow(r.store, well, 5), "a", "b")
 
-	if _, err := feed.NewParking(f.engine).Skip(t.Context(), sick, "b",
+	if _, err := feed.NewParking(f.Engine).Skip(t.Context(), sick, "b",
 		func(context.Context, feed.Parked) (int64, error) { return head, nil }); err != nil {
 		t.Fatal(err)
 	}
@@ -99,12 +99,12 @@ func TestTenantsThatCannotBeLookedAt(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.journal()
-	well := f.tenant()
+	well := f.Tenant()
 	var sick []domain.TenantID
 	heads := map[domain.TenantID]int64{}
 	for range 8 {
-		tenant := f.tenant()
-		sick, heads[tenant] = append(sick, tenant), f.grow(f.store, tenant, 2)
+		tenant := f.Tenant()
+		sick, heads[tenant] = append(sick, tenant), f.Grow(f.Store, tenant, 2)
 	}
 	cure := f.unreadable(corrupted, 3, sick...)
 	r := f.replica(feed.Config{Workers: 1, Sweep: never})
@@ -121,7 +121,7 @@ func TestTenantsThatCannotBeLookedAt(t *testing.T) {
 	before := strings.Count(r.warnings.String(), failed)
 	for range rounds {
 		tell()
-		r.wantsReached(well, f.grow(r.store, well, 1), "a")
+		r.wantsReached(well, f.Grow(r.store, well, 1), "a")
 	}
 	// Were the worker to pause as long as the tenants, or they no longer than it, there
 	// would be one in each round at least.
@@ -140,11 +140,11 @@ func TestAllButTheUnreadable(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.journal()
-	tenants := []domain.TenantID{f.tenant(), f.tenant(), f.tenant(), f.tenant(), f.tenant()}
+	tenants := []domain.TenantID{f.Tenant(), f.Tenant(), f.Tenant(), f.Tenant(), f.Tenant()}
 	sick := tenants[3]
 	heads := map[domain.TenantID]int64{}
 	for _, tenant := range tenants {
-		heads[tenant] = f.grow(f.store, tenant, 2) // which tells no Feed of it
+		heads[tenant] = f.Grow(f.Store, tenant, 2) // which tells no Feed of it
 	}
 	cure := f.unreadable(corrupted, heads[sick], sick)
 	r := f.replica(feed.Config{})
@@ -156,7 +156,7 @@ func TestAllButTheUnreadable(t *testing.T) {
 	}
 	r.wantsSaid("page not handled", 1)
 
-	if _, err := f.engine.Exec(t.Context(), `update checkpoints set fold_version = 1`); err != nil {
+	if _, err := f.Engine.Exec(t.Context(), `update checkpoints set fold_version = 1`); err != nil {
 		t.Fatal(err)
 	}
 	needs, err := feed.PendingBuilds(t.Context(), r.engine, map[string]int{"a": 2})
@@ -180,8 +180,8 @@ func TestServerThatCannotReadParksNothing(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.journal()
-	tenant := f.tenant()
-	head := f.grow(f.store, tenant, 5)
+	tenant := f.Tenant()
+	head := f.Grow(f.Store, tenant, 5)
 	cure := f.unreadable("out_of_memory", 3, tenant)
 	r := f.replica(feed.Config{})
 	r.subscribe("a", write)

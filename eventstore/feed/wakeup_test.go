@@ -16,8 +16,8 @@ func ignore(context.Context, *feed.Page) error { return nil }
 
 // listening waits until so many Feeds listen.
 func (f *fixture) listening(admin *pgx.Conn, n int) {
-	f.t.Helper()
-	until(f.t, admin, `select count(*) >= $1 from pg_stat_activity
+	f.T.Helper()
+	tenanttest.Until(f.T, admin, `select count(*) >= $1 from pg_stat_activity
 where datname = current_database() and query = 'listen "docket_news"' and state = 'idle'`, n)
 }
 
@@ -26,14 +26,14 @@ where datname = current_database() and query = 'listen "docket_news"' and state 
 func TestNotifyReachesOtherReplicas(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	tenant := f.tenant()
+	tenant := f.Tenant()
 	one, two := f.replica(feed.Config{Sweep: never}), f.replica(feed.Config{Sweep: never})
 	one.subscribe("one", ignore)
 	two.subscribe("two", ignore)
-	f.listening(session(t, f.db.EngineURL), 2)
+	f.listening(tenanttest.Session(t, f.DB.EngineURL), 2)
 	for range 3 {
-		one.wantsReached(tenant, f.grow(one.store, tenant, 2), "one", "two")
-		one.wantsReached(tenant, f.grow(two.store, tenant, 2), "one", "two")
+		one.wantsReached(tenant, f.Grow(one.store, tenant, 2), "one", "two")
+		one.wantsReached(tenant, f.Grow(two.store, tenant, 2), "one", "two")
 	}
 }
 
@@ -45,14 +45,14 @@ func TestNotifyOfManyTenants(t *testing.T) {
 	one, two := f.replica(feed.Config{Sweep: never}), f.replica(feed.Config{Sweep: never})
 	one.subscribe("one", ignore)
 	two.subscribe("two", ignore)
-	f.listening(session(t, f.db.EngineURL), 2)
+	f.listening(tenanttest.Session(t, f.DB.EngineURL), 2)
 	var ids []uuid.UUID
 	var tenants []domain.TenantID
 	for range 450 {
-		tenants = append(tenants, newID[domain.TenantID](t))
+		tenants = append(tenants, tenanttest.NewID[domain.TenantID](t))
 		ids = append(ids, tenants[len(tenants)-1].UUID())
 	}
-	if _, err := f.engine.Exec(t.Context(), `with begun as (insert into tenant_logs select unnest($1::uuid[]) returning tenant_id)
+	if _, err := f.Engine.Exec(t.Context(), `with begun as (insert into tenant_logs select unnest($1::uuid[]) returning tenant_id)
 insert into events select tenant_id, 1, 'task', tenant_id, 1, 'task.updated', 1, now(), null, tenant_id, '{}', '{}' from begun`, ids); err != nil {
 		t.Fatal(err)
 	}
@@ -69,8 +69,8 @@ func TestSweepAloneSuffices(t *testing.T) {
 	r := f.replica(feed.Config{Sweep: often})
 	r.subscribe("a", ignore)
 	for range 3 {
-		tenant := f.tenant() // by a Store that tells no Feed
-		r.wantsReached(tenant, f.grow(f.store, tenant, 3), "a")
+		tenant := f.Tenant() // by a Store that tells no Feed
+		r.wantsReached(tenant, f.Grow(f.Store, tenant, 3), "a")
 	}
 }
 
@@ -78,11 +78,11 @@ func TestSweepAloneSuffices(t *testing.T) {
 func TestOwnAppendsNeedNoNotify(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	tenant := f.tenant()
+	tenant := f.Tenant()
 	r := f.replica(feed.Config{Sweep: never})
 	r.subscribe("a", ignore)
 	for range 5 {
-		r.wantsReached(tenant, f.grow(r.store, tenant, 1), "a")
+		r.wantsReached(tenant, f.Grow(r.store, tenant, 1), "a")
 	}
 }
 
@@ -91,21 +91,21 @@ func TestOwnAppendsNeedNoNotify(t *testing.T) {
 func TestListenerReconnects(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	tenant := f.tenant()
+	tenant := f.Tenant()
 	r := f.replica(feed.Config{Sweep: never})
 	other := f.replica(feed.Config{Sweep: never})
 	r.subscribe("a", ignore)
 	other.subscribe("b", ignore) // so that it sends NOTIFYs
-	admin := session(t, f.db.EngineURL)
+	admin := tenanttest.Session(t, f.DB.EngineURL)
 	f.listening(admin, 2)
-	head := f.grow(other.store, tenant, 1)
+	head := f.Grow(other.store, tenant, 1)
 	r.wantsReached(tenant, head, "a")
 	// Its first appends aren't kept where it has only just begun to listen.
 	tenanttest.Eventually(t, "the replica that appends remembers nothing", func() (bool, any) {
 		if other.feed.Remembers(tenant, head-1) {
 			return true, nil
 		}
-		head = f.grow(other.store, tenant, 1)
+		head = f.Grow(other.store, tenant, 1)
 		return false, head
 	})
 
@@ -114,9 +114,9 @@ func TestListenerReconnects(t *testing.T) {
 where datname = current_database() and query = 'listen "docket_news"') as s`).Scan(&ended); err != nil {
 		t.Fatal(err)
 	}
-	until(t, admin, `select not exists (select from pg_stat_activity where pid = any($1))`, ended)
+	tenanttest.Until(t, admin, `select not exists (select from pg_stat_activity where pid = any($1))`, ended)
 	f.listening(admin, 2)
-	r.wantsReached(tenant, f.grow(other.store, tenant, 1), "a")
+	r.wantsReached(tenant, f.Grow(other.store, tenant, 1), "a")
 	// A server that has taken the other's place may lack what was appended before.
 	tenanttest.Eventually(t, "it remembers what it had before the server that it lost", func() (bool, any) {
 		return !other.feed.Remembers(tenant, head-1), head - 1
@@ -127,16 +127,16 @@ where datname = current_database() and query = 'listen "docket_news"') as s`).Sc
 func TestStrangeNotifications(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	tenant := f.tenant()
+	tenant := f.Tenant()
 	r := f.replica(feed.Config{Sweep: never})
 	r.subscribe("a", ignore)
 	other := f.replica(feed.Config{Sweep: never})
 	other.subscribe("b", ignore)
-	f.listening(session(t, f.db.EngineURL), 2)
+	f.listening(tenanttest.Session(t, f.DB.EngineURL), 2)
 	for _, payload := range []string{"", " ", ",,", "x y,z", "x " + tenant.String()[:20]} {
-		if _, err := f.engine.Exec(t.Context(), `select pg_notify('docket_news', $1)`, payload); err != nil {
+		if _, err := f.Engine.Exec(t.Context(), `select pg_notify('docket_news', $1)`, payload); err != nil {
 			t.Fatal(err)
 		}
 	}
-	r.wantsReached(tenant, f.grow(other.store, tenant, 1), "a")
+	r.wantsReached(tenant, f.Grow(other.store, tenant, 1), "a")
 }

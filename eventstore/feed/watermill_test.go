@@ -29,7 +29,7 @@ func TestWatermillConformance(t *testing.T) {
 			f = impatient(t)
 			fixtures[t.Name()] = f
 		}
-		api, engine := f.db.API(t), f.db.Engine(t)
+		api, engine := f.DB.API(t), f.DB.Engine(t)
 		events := feed.New(feed.Config{Pool: engine, PageSize: 1, Workers: 1, Sweep: often}, feed.NewPositions(api))
 		t.Cleanup(func() { _ = events.Close() })
 		return &publisher{t: t, store: eventstore.New(engine, api, events), begun: begun}, &subscriber{t: t, feed: events, group: name}
@@ -50,7 +50,7 @@ func impatient(t *testing.T) *fixture {
 	var done sync.WaitGroup
 	done.Go(func() {
 		for tick := time.Tick(often); ctx.Err() == nil; <-tick {
-			_, _ = f.engine.Exec(ctx, `update checkpoints set retry_at = null where retry_at is not null`)
+			_, _ = f.Engine.Exec(ctx, `update checkpoints set retry_at = null where retry_at is not null`)
 		}
 	})
 	t.Cleanup(func() {

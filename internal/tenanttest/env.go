@@ -125,9 +125,6 @@ func (e *Env) Route(t testing.TB, events *feed.Feed, handlers map[string]message
 	})
 }
 
-// MaxWait is how long a test waits for what must happen: more than any machine needs.
-const MaxWait = 2 * time.Minute
-
 // Await waits until subscriptions have reached the head of a tenant's log.
 func (e *Env) Await(t TB, c *Tenant, subscriptions ...string) {
 	t.Helper()
@@ -220,31 +217,4 @@ func NewID[ID ~[16]byte](t TB) ID {
 		t.Fatal(err)
 	}
 	return ID(u)
-}
-
-// Eventually waits until check is true. It fails the test with what is missing, and with
-// the state that check gives, after MaxWait.
-func Eventually(t TB, missing string, check func() (done bool, state any)) {
-	t.Helper()
-	for deadline := time.Now().Add(MaxWait); ; time.Sleep(2 * time.Millisecond) {
-		done, state := check()
-		if done {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("after %s %s: %v", MaxWait, missing, state)
-		}
-	}
-}
-
-// Receive is the next value of a channel, or the zero value once it is closed. It fails
-// the test with what is missing after MaxWait.
-func Receive[T any](t TB, missing string, from <-chan T) (v T) {
-	t.Helper()
-	select {
-	case v = <-from:
-	case <-time.After(MaxWait):
-		t.Fatalf("after %s %s", MaxWait, missing)
-	}
-	return v
 }

@@ -58,7 +58,7 @@ func TestBackgroundBuildInOtherHands(t *testing.T) {
 	newer, n := projectsOf(2), target{c.ID, "projects"}
 	b := newBackground(BackgroundConfig{Engine: w.DB.Engine(t), Every: 3 * time.Second}, []projections.ReadModel{newer})
 	b.delayed[n] = delay{failures: 3} // to be tried again by now
-	build, err := startBuild(t.Context(), w.Engine, c.ID, "projects", 2)
+	build, err := tenanttest.StartBuild(t.Context(), w.Engine, c.ID, "projects", 2)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +128,7 @@ func TestBackgroundBuildThatFails(t *testing.T) {
 		w.projectNames(t, c, 1)
 	}
 	// A failure after its last page is forgotten by the flip.
-	build, err := startBuild(t.Context(), w.Engine, c.ID, "projects", 2)
+	build, err := tenanttest.StartBuild(t.Context(), w.Engine, c.ID, "projects", 2)
 	if err != nil {
 		t.Fatal(err)
 	}

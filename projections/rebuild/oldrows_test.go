@@ -120,7 +120,7 @@ func TestOldRowsThatStay(t *testing.T) {
 		t.Errorf("old rows are noted of %v, want of projects and tasks", left)
 	}
 	// What somebody has in hand is left to them.
-	build, err := startBuild(t.Context(), w.Engine, c.ID, "tasks", 1)
+	build, err := tenanttest.StartBuild(t.Context(), w.Engine, c.ID, "tasks", 1)
 	if err != nil {
 		t.Fatal(err)
 	}

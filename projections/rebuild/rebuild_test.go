@@ -195,7 +195,7 @@ func TestRebuildByAnotherFold(t *testing.T) {
 	want := w.dump(t, c)
 	old := renaming(`'as an older version wrote it'`)
 	old.FoldVersion = 0
-	build, err := startBuild(t.Context(), w.Engine, c.ID, old.Name, old.FoldVersion)
+	build, err := tenanttest.StartBuild(t.Context(), w.Engine, c.ID, old.Name, old.FoldVersion)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -285,7 +285,7 @@ func TestPoison(t *testing.T) {
 	}
 	before := w.Rows(t, ill, "projects", 1)
 
-	build, err := startBuild(t.Context(), w.Engine, ill.ID, "projects", 1)
+	build, err := tenanttest.StartBuild(t.Context(), w.Engine, ill.ID, "projects", 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -314,7 +314,7 @@ func TestBuildPageIsOneTransaction(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	c, _ := w.Company(t, 3)
-	build, err := startBuild(t.Context(), w.Engine, c.ID, "projects", 1)
+	build, err := tenanttest.StartBuild(t.Context(), w.Engine, c.ID, "projects", 1)
 	if err != nil {
 		t.Fatal(err)
 	}

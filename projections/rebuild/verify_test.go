@@ -195,7 +195,7 @@ func TestVerifyOfWhatIsParked(t *testing.T) {
 		w.onlyGeneration(t, c, modelOf(t, "projects"), 1)
 	}
 	look(0)
-	build, err := startBuild(t.Context(), w.Engine, c.ID, "projects", modelOf(t, "projects").FoldVersion)
+	build, err := tenanttest.StartBuild(t.Context(), w.Engine, c.ID, "projects", modelOf(t, "projects").FoldVersion)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -245,7 +245,7 @@ func TestVerifyThatCouldNot(t *testing.T) {
 		t.Errorf("beside an unknown tenant: %+v, %v; want two verdicts, the first with the error", verdicts, err)
 	}
 	// Another builds the same.
-	build, err := startBuild(t.Context(), w.Engine, c.ID, "tasks", 1)
+	build, err := tenanttest.StartBuild(t.Context(), w.Engine, c.ID, "tasks", 1)
 	if err != nil {
 		t.Fatal(err)
 	}

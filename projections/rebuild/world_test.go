@@ -16,7 +16,6 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 func TestMain(m *testing.M) { os.Exit(pgtest.Run(m)) }
@@ -86,26 +85,6 @@ func equal(t tenanttest.TB, what, got, want string) {
 	if d := cmp.Diff(want, got); d != "" {
 		t.Fatalf("%s: -want +got:\n%s", what, d)
 	}
-}
-
-// singleBuild is the only build of its Builds; Close ends both.
-type singleBuild struct {
-	*feed.Build
-	Close func()
-}
-
-// startBuild begins or resumes one.
-func startBuild(ctx context.Context, pool *pgxpool.Pool, t domain.TenantID, subscription string, foldVersion int) (*singleBuild, error) {
-	builds, err := feed.OpenBuilds(ctx, pool, t, "")
-	if err != nil {
-		return nil, err
-	}
-	b, err := builds.Start(ctx, subscription, foldVersion)
-	if err != nil {
-		builds.Close()
-		return nil, err
-	}
-	return &singleBuild{b, builds.Close}, nil
 }
 
 // isFoldOfLog fails unless the rows of a read model that a tenant reads are those of its
