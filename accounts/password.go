@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -52,9 +53,12 @@ type Passwords struct {
 	decoy string
 }
 
+// decoy is one for the process: computing it takes a while.
+var decoy = sync.OnceValues(func() (string, error) { return argon2id.CreateHash(uuid.NewString(), hashParams) })
+
 // NewPasswords makes Passwords over a pool of the engine role.
 func NewPasswords(pool *pgxpool.Pool) (*Passwords, error) {
-	decoy, err := argon2id.CreateHash(uuid.NewString(), hashParams)
+	decoy, err := decoy()
 	if err != nil {
 		return nil, fmt.Errorf("hash: %w", err)
 	}

@@ -120,8 +120,8 @@ func (l *pairs) ended(w, r person, make func(person) *answer, after func(*answer
 }
 
 // With min_seq a read shows the write that it follows, through whichever of two
-// replicas, each with subscriptions of its own. As many as 100 histories (or what
-// -rapid.checks says) of 5 pairs at once.
+// replicas, each with subscriptions of its own. Each history
+// has 5 pairs at once.
 func TestMinSeqOnTwoReplicas(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -151,6 +151,7 @@ func TestStatsWalk(t *testing.T) {
 	manager.comment(task.ID, "Said")
 	last := owner.patch("/v1/admin/tenant", `{"name":"Acme!"}`).want(200).seq()
 	w.caughtUp(c.id, last)
+	w.checkpointed()
 
 	got := owner.get("/v1/admin/stats").want(200)
 	stats := as[statsBody](got)

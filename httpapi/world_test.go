@@ -3,9 +3,9 @@ package httpapi
 import (
 	"bytes"
 	"context"
-	"docket/projections/rebuild"
 	"log/slog"
 	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -24,8 +24,11 @@ import (
 	"docket/httpapi/edge"
 	"docket/internal/apitest"
 	"docket/internal/pgtest"
+	"docket/internal/postgres"
+	"docket/internal/tenanttest"
 	"docket/notify"
 	"docket/projections"
+	"docket/projections/rebuild"
 )
 
 const (
@@ -48,9 +51,10 @@ type world struct {
 	// database.
 	replica func() *Server
 	// peer makes another Server with subscriptions of its own, as another process
-	// would run them: it skips what they have no use for.
+	// would run them.
 	peer func() *Server
-	// stop stops the subscriptions; resume runs them again, as another process would.
+	// stop stops the subscriptions once they are checkpointed; resume runs them again, as
+	// another process would.
 	stop, resume func()
 	// beginSession makes a user's session, as a login does.
 	beginSession func(uuid.UUID, domain.UserID)
@@ -61,6 +65,11 @@ type world struct {
 	events func() int
 	// caughtUp waits until all subscriptions have come to a seq of a tenant.
 	caughtUp func(domain.TenantID, int64)
+	// checkpointed waits until the checkpoints are at the end of all logs. They follow the
+	// positions that caughtUp waits for.
+	checkpointed func()
+	// head is the last seq of a tenant.
+	head func(domain.TenantID) int64
 	// platformCaughtUp waits until a subscription has come to the end of the
 	// platform's log.
 	platformCaughtUp func(subscription string)
@@ -73,7 +82,7 @@ func newWorld(t testing.TB) *world {
 	engine, api := db.Engine(t), db.API(t)
 	progress := feed.NewPositions(api)
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
-	feeds := feed.Config{Pool: db.Engine(t), Workers: 1, Sweep: 50 * time.Millisecond, Logger: log}
+	feeds := feedConfig(t, db, log)
 	events := feed.New(feeds, progress)
 	handlers := projections.Subscriptions()
 	name, handler := notify.Subscription()
@@ -119,15 +128,12 @@ func newWorld(t testing.TB) *world {
 	var cmds *commands.Commands
 	w.server, cmds = replica(events, progress)
 	w.replica = func() *Server {
-		s, _ := replica(nil, feed.NewPositions(api))
+		s, _ := replica(elsewhere{events}, feed.NewPositions(api))
 		return s
 	}
 	w.peer = func() *Server {
-		feeds, progress := feeds, feed.NewPositions(api)
-		feeds.Pool, feeds.Interests = db.Engine(t), projections.Interests()
-		feeds.Interests[notify.SubscriptionName] = notify.Interest()
-		feeds.Interests[commands.Renames] = commands.RenameInterest()
-		events := feed.New(feeds, progress)
+		progress := feed.NewPositions(api)
+		events := feed.New(feedConfig(t, db, log), progress)
 		s, cmds := replica(events, progress)
 		handlers := maps.Clone(handlers)
 		handlers[commands.Renames] = feed.Handle(cmds.CarryRenames)
@@ -136,8 +142,13 @@ func newWorld(t testing.TB) *world {
 	}
 	w.store = eventstore.New(engine, api, events)
 	handlers[commands.Renames] = feed.Handle(cmds.CarryRenames)
-	w.stop = runSubscriptions(t, events, handlers, log)
-	w.resume = func() { runSubscriptions(t, feed.New(feeds, progress), handlers, log) }
+	stop := runSubscriptions(t, events, handlers, log)
+	w.stop = func() { w.checkpointed(); stop() }
+	w.resume = func() {
+		feeds := feeds
+		feeds.Sweep = 50 * time.Millisecond // no append wakes this feed
+		runSubscriptions(t, feed.New(feeds, progress), handlers, log)
+	}
 	w.beginSession = func(id uuid.UUID, user domain.UserID) {
 		t.Helper()
 		_, err := engine.Exec(context.Background(),
@@ -155,6 +166,7 @@ from events e where e.tenant_id = $1`, id.UUID(), string(stream.Type), stream.ID
 		if err != nil {
 			t.Fatal(err)
 		}
+		events.Grew([]domain.TenantID{id})
 	}
 	if w.published, err = readPublished(); err != nil {
 		t.Fatal(err)
@@ -171,14 +183,28 @@ from events e where e.tenant_id = $1`, id.UUID(), string(stream.Type), stream.ID
 	}
 	w.platformCaughtUp = func(subscription string) {
 		t.Helper()
-		var head int64
-		const sql = `select max(seq) from events where tenant_id = $1`
-		if err := engine.QueryRow(context.Background(), sql, domain.Platform.UUID()).Scan(&head); err != nil {
-			t.Fatal(err)
-		}
+		head := w.head(domain.Platform)
 		if !progress.Await(t.Context(), domain.Platform, head, subscription) {
 			t.Fatalf("%s never came to seq %d of the platform", subscription, head)
 		}
+	}
+	w.head = func(tenant domain.TenantID) (seq int64) {
+		t.Helper()
+		if err := engine.QueryRow(context.Background(), `select max(seq) from events where tenant_id = $1`, tenant.UUID()).Scan(&seq); err != nil {
+			t.Fatal(err)
+		}
+		return seq
+	}
+	w.checkpointed = func() {
+		t.Helper()
+		names := slices.Collect(maps.Keys(handlers))
+		tenanttest.Eventually(t, "subscriptions are behind", func() (bool, any) {
+			var behind []string
+			if err := engine.QueryRow(context.Background(), sqlBehind, names).Scan(&behind); err != nil {
+				t.Fatal(err)
+			}
+			return len(behind) == 0, behind
+		})
 	}
 	w.caughtUp = func(tenant domain.TenantID, seq int64) {
 		t.Helper()
@@ -190,6 +216,46 @@ from events e where e.tenant_id = $1`, id.UUID(), string(stream.Type), stream.ID
 	}
 	return w
 }
+
+// feedConns is the size of a feed's pool. Each world starts these sessions anew, which
+// costs more than its workers wait for each other.
+const feedConns = 3
+
+// feedConfig is the program's, with fewer workers and connections.
+func feedConfig(t testing.TB, db *pgtest.DB, log *slog.Logger) feed.Config {
+	t.Helper()
+	pool, err := postgres.Pool(context.Background(), db.EngineURL, postgres.PoolConfig{
+		Role: postgres.EngineRole, MaxConns: feedConns, AppName: "test",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	interests := projections.Interests()
+	interests[notify.SubscriptionName] = notify.Interest()
+	interests[commands.Renames] = commands.RenameInterest()
+	return feed.Config{
+		Pool: pool, Workers: 1, Interests: interests, Groups: map[string][]string{projections.GroupName: projections.Models()}, Logger: log,
+	}
+}
+
+// elsewhere wakes a feed after the appends of a replica without one, as that replica's
+// NOTIFY would: it doesn't bring the events.
+type elsewhere struct{ *feed.Feed }
+
+func (e elsewhere) Appended(events []domain.Recorded, _ []int) {
+	var grown []domain.TenantID
+	for _, event := range events {
+		grown = append(grown, event.Tenant)
+	}
+	e.Grew(grown)
+}
+
+// sqlBehind lists the subscriptions, of these ($1), that haven't handled all logs.
+const sqlBehind = `select coalesce(array_agg(distinct s.name), '{}') from tenant_logs t cross join unnest($1::text[]) as s (name)
+left join generations g on g.tenant_id = t.tenant_id and g.subscription = s.name
+left join checkpoints c on c.tenant_id = t.tenant_id and c.subscription = s.name and c.generation = coalesce(g.current, 1)
+where coalesce(c.seq, 0) < (select coalesce(max(e.seq), 0) from events e where e.tenant_id = t.tenant_id)`
 
 // testKey signs the access tokens of every world.
 var testKey = edge.SigningKey{ID: "k", Secret: bytes.Repeat([]byte("k"), 32)}
@@ -205,6 +271,8 @@ func runSubscriptions(t testing.TB, events *feed.Feed, handlers map[string]messa
 	for name, handler := range handlers {
 		router.AddConsumerHandler(name, name, events, handler)
 	}
+	group, handler := projections.Group()
+	router.AddConsumerHandler(group, group, events, handler)
 	ended := make(chan error, 1)
 	go func() { ended <- router.Run(context.Background()) }()
 	<-router.Running()

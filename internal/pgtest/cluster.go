@@ -3,6 +3,7 @@ package pgtest
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"net/url"
 	"os"
@@ -46,10 +47,17 @@ var start = sync.OnceValues(func() (*cluster, error) {
 // started is the cluster once start has succeeded.
 var started *cluster
 
+// histories is how many histories the property tests of a package with a database try,
+// if -rapid.checks doesn't say otherwise, as .ci/soak does: one takes up to half a second.
+const histories = "30"
+
 // Run runs the tests and then stops and removes the server, if a test needed one.
 // It returns the exit status for os.Exit.
 func Run(m *testing.M) int {
 	running = true
+	if checks := flag.Lookup("rapid.checks"); checks != nil && !flag.Parsed() {
+		_ = checks.Value.Set(histories)
+	}
 	code := m.Run()
 	var err error
 	if started != nil {
