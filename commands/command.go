@@ -91,9 +91,15 @@ func execute[S any](ctx context.Context, c *Commands, o Origin, result aggregate
 			return Result[S]{}, err
 		}
 		err = a.append(ctx, o, by)
+		var conflict *eventstore.ConflictError
 		switch {
-		case errors.As(err, new(*eventstore.ConflictError)):
+		case errors.As(err, &conflict):
 			c.metrics.conflicts.Inc()
+			if conflict.Actual < conflict.Expected { // the database has lost events of the cached state
+				c.folds.cache.Remove(streamKey{conflict.Tenant, conflict.Stream})
+			}
+			continue
+		case errors.Is(err, eventstore.ErrServerChanged):
 			continue
 		case errors.As(err, new(*eventstore.RememberedError)):
 			return resolveDuplicate(ctx, c, result.kind, o.Key)

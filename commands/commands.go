@@ -22,6 +22,7 @@ type Store interface {
 	ClaimantsBut(ctx context.Context, t domain.TenantID, kind eventstore.ClaimKind, but uuid.UUID, limit int) ([]uuid.UUID, error)
 	Remembered(ctx context.Context, t domain.TenantID, key eventstore.Hash) (eventstore.Entry, bool, error)
 	Forget(ctx context.Context, before time.Time, limit int) (int, error)
+	History() eventstore.History
 }
 
 // Secrets stores tenants' secrets, sealed, under names that events may carry.
@@ -76,7 +77,7 @@ func New(cfg Config) (*Commands, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	folds, err := newFolds(cfg.MaxFolds)
+	folds, err := newFolds(cfg.MaxFolds, cfg.Store.History)
 	if err != nil {
 		return nil, fmt.Errorf("fold cache: %w", err)
 	}
@@ -88,6 +89,13 @@ func New(cfg Config) (*Commands, error) {
 		store: cfg.Store, folds: folds, slugs: slugs, passwords: cfg.Passwords, secrets: cfg.Secrets,
 		setupCode: cfg.SetupCode, log: cfg.Logger, metrics: newMetrics(cfg.Metrics, folds),
 	}, nil
+}
+
+// ServerChanged empties the caches: their states may be of events that the database has
+// lost. It is called after the Store's.
+func (c *Commands) ServerChanged() {
+	c.folds.cache.Purge()
+	c.slugs.cache.Purge()
 }
 
 // newID is a UUIDv7. It fails only where the system has no randomness.

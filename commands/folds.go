@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"docket/domain"
+	"docket/eventstore"
 
 	"github.com/google/uuid"
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -62,28 +63,35 @@ type folded struct {
 }
 
 // folds is the cache of folded aggregates, bounded by dropping the least recently
-// used. A stale entry is harmless: the append checks its version.
+// used. A stale entry is harmless: the append checks its version. One of another
+// History would not be: that database had other events at the same versions.
 type folds struct {
-	cache *lru.Cache[streamKey, folded]
+	cache   *lru.Cache[streamKey, folded]
+	present func() eventstore.History
 }
 
-func newFolds(size int) (*folds, error) {
+func newFolds(size int, present func() eventstore.History) (*folds, error) {
 	c, err := lru.New[streamKey, folded](size)
-	return &folds{c}, err
+	return &folds{c, present}, err
 }
 
-// put stores f unless the cache has the same or a newer version.
-func (c *folds) put(k streamKey, f folded) {
+// put stores f, which was read in a History, unless the cache has the same or a newer
+// version.
+func (c *folds) put(k streamKey, f folded, of eventstore.History) {
 	if have, ok := c.cache.Peek(k); ok && have.version >= f.version {
 		return
 	}
 	c.cache.Add(k, f)
+	if c.present() != of { // ServerChanged may have emptied the cache before the Add
+		c.cache.Remove(k)
+	}
 }
 
 // read folds an aggregate: from the cache, or, with fresh or without an entry,
 // from the cached version on by the stream's events. cached says that the state
 // came from the cache alone and may be stale.
 func read[S any](ctx context.Context, c *Commands, g aggregate[S], fresh bool) (f folded, cached bool, err error) {
+	history := c.store.History()
 	f, ok := c.folds.cache.Get(g.key)
 	if ok {
 		c.metrics.foldHits.Inc()
@@ -106,7 +114,7 @@ func read[S any](ctx context.Context, c *Commands, g aggregate[S], fresh bool) (
 		return folded{}, false, err
 	}
 	if f.version > 0 {
-		c.folds.put(g.key, f)
+		c.folds.put(g.key, f, history)
 	}
 	return f, false, nil
 }

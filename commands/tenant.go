@@ -121,8 +121,8 @@ func (c *Commands) TenantExists(ctx context.Context, id domain.TenantID) (bool, 
 	return f.version > 0, err
 }
 
-// slugs caches which tenant has which slug. An entry never goes stale: no slug is
-// released.
+// slugs caches which tenant has which slug. An entry never goes stale within one History:
+// no slug is released.
 type slugs struct {
 	store Store
 	cache *lru.Cache[string, domain.TenantID]
@@ -137,12 +137,16 @@ func (s *slugs) find(ctx context.Context, slug string) (domain.TenantID, bool, e
 	if id, ok := s.cache.Get(slug); ok {
 		return id, true, nil
 	}
+	history := s.store.History()
 	holder, found, err := s.store.Claimant(ctx, domain.Platform, eventstore.ClaimSlug, slug)
 	if err != nil || !found {
 		return domain.TenantID{}, false, withCode(err)
 	}
 	id := domain.TenantID(holder)
 	s.cache.Add(slug, id)
+	if s.store.History() != history { // ServerChanged may have emptied the cache before the Add
+		s.cache.Remove(slug)
+	}
 	return id, true, nil
 }
 

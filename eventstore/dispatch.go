@@ -66,6 +66,10 @@ func (s *Store) execute(f *inFlightBatch) completion {
 		return done
 	}
 	defer conn.Release()
+	history := s.History()
+	if slices.ContainsFunc(f.commits, func(w *queued) bool { return w.commit.History != 0 && w.commit.History != history }) {
+		f.batch = s.refuseOtherHistory(f.batch)
+	}
 	s.metrics.dispatched(f)
 	lockTimeout := batchLockTimeout
 	if f.alone {
@@ -75,12 +79,15 @@ func (s *Store) execute(f *inFlightBatch) completion {
 	for len(todo) > 0 {
 		b := todo[0]
 		todo = todo[1:]
+		if len(b.commits) == 0 {
+			continue
+		}
 		start := time.Now()
 		r, err := send(conn.Conn(), b, lockTimeout)
 		s.metrics.called(b, start)
 		switch {
 		case err == nil:
-			s.deliverOutcomes(b, r, done.moved)
+			s.deliverOutcomes(b, r, history, done.moved)
 		case locked(err) && !f.alone:
 			s.metrics.lockedOut.Inc()
 			done.locked = s.lockedTenants(ctx, conn.Conn(), f)
@@ -152,7 +159,7 @@ func send(conn *pgx.Conn, b *batch, lockTimeout int32) (result, error) {
 
 // deliverOutcomes gives every Commit of a batch its outcome, after the follower was
 // notified of the new events.
-func (s *Store) deliverOutcomes(b *batch, r result, moved map[streamKey]int) {
+func (s *Store) deliverOutcomes(b *batch, r result, history History, moved map[streamKey]int) {
 	outcomes := b.outcomes(r)
 	var (
 		accepted []domain.Recorded
@@ -170,9 +177,7 @@ func (s *Store) deliverOutcomes(b *batch, r result, moved map[streamKey]int) {
 			moved[streamKey{p.Tenant, p.Stream.ID}] = p.Expected + len(p.Events)
 		}
 	}
-	if s.follower != nil && len(accepted) > 0 {
-		s.follower.Appended(accepted, sizes)
-	}
+	s.notify(history, slices.Collect(maps.Keys(b.tenants)), accepted, sizes)
 	for i, w := range b.commits {
 		w.outcome <- outcomes[i]
 	}

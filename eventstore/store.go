@@ -1,6 +1,8 @@
 package eventstore
 
 import (
+	"sync"
+
 	"docket/domain"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -12,6 +14,9 @@ type Store struct {
 	api      *pgxpool.Pool
 	follower Follower
 	queue    *queue
+	// mu orders ServerChanged and the follower's notifications.
+	mu      sync.RWMutex
+	history History
 
 	metrics *storeMetrics
 }
@@ -29,5 +34,5 @@ type Follower interface {
 // New makes a Store that appends with the engine role and loads with the api
 // role. The caller closes the pools. follower, if not nil, is notified of every append.
 func New(engine, api *pgxpool.Pool, follower Follower) *Store {
-	return &Store{engine: engine, api: api, follower: follower, queue: newQueue(), metrics: newStoreMetrics()}
+	return &Store{engine: engine, api: api, follower: follower, queue: newQueue(), history: 1, metrics: newStoreMetrics()}
 }

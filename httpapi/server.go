@@ -102,6 +102,10 @@ func New(cfg Config) (*Server, error) {
 	return s, nil
 }
 
+// ServerChanged drops the positions of users: another database server may have lost what
+// was acknowledged.
+func (s *Server) ServerChanged() { s.positions.Forget() }
+
 // ServeHTTP makes a Server an http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.router.ServeHTTP(w, r) }
 

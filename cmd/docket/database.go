@@ -156,7 +156,7 @@ func (p *program) withDatabaseConns(c *cobra.Command, conns int32, do func(conte
 	if err := requireSchema(ctx, d); err != nil {
 		return err
 	}
-	pools, err := openPools(ctx, d, c.CommandPath(), conns, false)
+	pools, err := openPools(ctx, d, c.CommandPath(), conns, false, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}

@@ -81,7 +81,7 @@ func TestDurabilityIsWatched(t *testing.T) {
 	t.Parallel()
 	db := pgtest.NewDurable(t)
 	superuser := strings.Replace(db.OwnerURL, string(postgres.OwnerLogin)+"@", string(postgres.Superuser)+"@", 1)
-	p, err := openPools(t.Context(), &database{Engine: db.EngineURL, API: db.APIURL}, "test", 4, false)
+	p, err := openPools(t.Context(), &database{Engine: db.EngineURL, API: db.APIURL}, "test", 4, false, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,20 +19,20 @@ type pools struct {
 	Login *pgxpool.Pool
 	Feed  *pgxpool.Pool // nil for a command that runs no subscription
 	API   *pgxpool.Pool
+	// Watch says when the server behind them is another one.
+	Watch *postgres.ServerWatch
 }
 
 // openPools connects, with up to engine connections to append or rebuild, and with feed
 // also for subscriptions.
-func openPools(ctx context.Context, d *database, app string, engine int32, feed bool) (*pools, error) {
-	var (
-		p   pools
-		err error
-	)
+func openPools(ctx context.Context, d *database, app string, engine int32, feed bool, log *slog.Logger) (*pools, error) {
+	p := pools{Watch: postgres.NewServerWatch(log)}
+	var err error
 	open := func(to **pgxpool.Pool, url string, role postgres.Role, conns int32) {
 		if err != nil {
 			return
 		}
-		*to, err = postgres.Pool(ctx, url, postgres.PoolConfig{Role: role, MaxConns: conns, AppName: app})
+		*to, err = postgres.Pool(ctx, url, postgres.PoolConfig{Role: role, MaxConns: conns, AppName: app, Watch: p.Watch})
 	}
 	open(&p.Engine, d.Engine, postgres.EngineRole, engine)
 	open(&p.Login, d.Engine, postgres.EngineRole, postgres.LoginConns)

@@ -141,7 +141,7 @@ func (p *program) serve(ctx context.Context, s settings, log *slog.Logger) (err 
 	if err := prepareSchema(ctx, s, db, log); err != nil {
 		return err
 	}
-	pools, err := openPools(ctx, db, "docket serve", postgres.AppendConns, true)
+	pools, err := openPools(ctx, db, "docket serve", postgres.AppendConns, true, log)
 	if err != nil {
 		return err
 	}
@@ -261,7 +261,20 @@ func newApp(p *pools, s settings, sec secrets, durable func() error, metrics pro
 		Keys: sec.SigningKeys, MasterKey: sec.MasterKey, Issuer: s.Issuer, Version: apiVersion,
 		Logger: log, Ready: a.ready.check, Metrics: metrics,
 	})
-	return a, err
+	if err != nil {
+		return nil, err
+	}
+	p.Watch.OnChange(a.serverChanged)
+	return a, nil
+}
+
+// serverChanged forgets what came from another database server. The store is first: what
+// is read before that is not remembered afterwards.
+func (a *app) serverChanged() {
+	a.store.ServerChanged()
+	a.commands.ServerChanged()
+	a.feed.ServerChanged()
+	a.handler.ServerChanged()
 }
 
 // ensureDefaultTenant creates the default tenant if it is missing, and reports whether it

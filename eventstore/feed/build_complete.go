@@ -22,6 +22,7 @@ where not coalesce((select c.complete from checkpoints c where c.tenant_id = $1 
 // complete, so the answer is kept and each tenant is asked about once. Errors are the
 // database's.
 func (p *Positions) BuildComplete(ctx context.Context, t domain.TenantID, subscriptions ...string) (bool, error) {
+	history := p.history()
 	var ask []string
 	for _, s := range subscriptions {
 		if !p.complete.Contains(place{t, s}) {
@@ -48,6 +49,9 @@ func (p *Positions) BuildComplete(ctx context.Context, t domain.TenantID, subscr
 	for _, s := range ask {
 		if !incomplete[s] {
 			p.complete.Add(place{t, s}, struct{}{})
+		}
+		if history != p.history() { // forget may have come before the Add
+			p.complete.Remove(place{t, s})
 		}
 	}
 	return len(incomplete) == 0, nil

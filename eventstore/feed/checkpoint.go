@@ -9,6 +9,7 @@ import (
 
 	"docket/domain"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
@@ -38,11 +39,12 @@ for no key update of c skip locked`
 // retry, which fold version fills it (0: there is none), the last seq of the log, how
 // many events it lacks to be complete, and which events after it are skipped. It runs
 // after the lock: meanwhile a rebuild may have switched the generation, or an operator
-// may have skipped an event.
+// may have skipped an event. It also reads the command of the event at a seq ($3).
 const liveSQL = `select live.generation, c.tenant_id is not null, coalesce(c.retry_at > clock_timestamp(), false),
   case when c.tenant_id is null then 0 else coalesce(c.fold_version, 1) end, live.head,
   case when coalesce(c.complete, ` + followedSQL + `) then 0 else live.head - coalesce(c.seq, 0) end,
-  array(select s.seq from skips s where s.tenant_id = $2 and s.subscription = $1 and s.seq > coalesce(c.seq, 0) order by s.seq)
+  array(select s.seq from skips s where s.tenant_id = $2 and s.subscription = $1 and s.seq > coalesce(c.seq, 0) order by s.seq),
+  (select e.command_id from events e where e.tenant_id = $2 and e.seq = $3)
 from (select coalesce((select current from generations where tenant_id = $2 and subscription = $1), 1) as generation,
   coalesce((select e.seq from events e where e.tenant_id = $2 order by e.seq desc limit 1), 0) as head) live
 left join checkpoints c on c.tenant_id = $2 and c.subscription = $1 and c.generation = live.generation`
@@ -115,8 +117,9 @@ func (w *worker) lock(ctx context.Context, conn *pgxpool.Conn, t domain.TenantID
 
 func (w *worker) tryLock(ctx context.Context, conn *pgxpool.Conn, t domain.TenantID) (pgx.Tx, checkpoint, error) {
 	var (
-		at   checkpoint
-		live int
+		at    checkpoint
+		live  int
+		found *uuid.UUID
 	)
 	b := &pgx.Batch{}
 	b.BeginTx(pgx.TxOptions{})
@@ -129,8 +132,9 @@ func (w *worker) tryLock(ctx context.Context, conn *pgxpool.Conn, t domain.Tenan
 		at.locked = err == nil
 		return err
 	})
-	b.Queue(liveSQL, w.subscription, t.UUID()).QueryRow(func(row pgx.Row) error {
-		return row.Scan(&live, &at.there, &at.parked, &at.foldVersion, &at.head, &at.missing, &at.skipped)
+	remembered, ok := w.feed.recent.last(t)
+	b.Queue(liveSQL, w.subscription, t.UUID(), remembered.Seq).QueryRow(func(row pgx.Row) error {
+		return row.Scan(&live, &at.there, &at.parked, &at.foldVersion, &at.head, &at.missing, &at.skipped, &found)
 	})
 	results := conn.SendBatch(ctx, b)
 	err := results.Close()
@@ -138,6 +142,9 @@ func (w *worker) tryLock(ctx context.Context, conn *pgxpool.Conn, t domain.Tenan
 	if err != nil {
 		_ = tx.Rollback(context.WithoutCancel(ctx))
 		return nil, checkpoint{}, fmt.Errorf("lock checkpoint: %w", err)
+	}
+	if ok {
+		w.feed.recent.verify(remembered, found)
 	}
 	at.locked = at.locked && at.generation == live
 	return tx, at, nil

@@ -82,6 +82,8 @@ type Feed struct {
 	outbox  *outbox
 	recent  *recent
 	idle    *idleAdvances
+	// stopListening ends the listening connection; nil before the first one.
+	stopListening func()
 	// soon is closed and replaced to start the sweeps early.
 	soon chan struct{}
 }

@@ -27,10 +27,12 @@ for no key update of c skip locked`
 
 // groupStatusSQL reads, after lockGroupSQL, where the live checkpoints of some
 // subscriptions ($2) in a tenant ($1) are, whether each waits for a retry or has an event
-// to skip, and the last seq of the log. A build may have been switched to before the lock.
+// to skip, the last seq of the log, and the command of the event at a seq ($3). A build may
+// have been switched to before the lock.
 const groupStatusSQL = `select m.name, c.generation, c.seq, coalesce(c.retry_at > clock_timestamp(), false),
   exists (select from skips s where s.tenant_id = $1 and s.subscription = m.name and s.seq > c.seq),
-  coalesce((select e.seq from events e where e.tenant_id = $1 order by e.seq desc limit 1), 0)
+  coalesce((select e.seq from events e where e.tenant_id = $1 order by e.seq desc limit 1), 0),
+  (select e.command_id from events e where e.tenant_id = $1 and e.seq = $3)
 from unnest($2::text[]) as m (name)
 join checkpoints c on c.tenant_id = $1 and c.subscription = m.name
   and c.generation = coalesce((select g.current from generations g where g.tenant_id = $1 and g.subscription = m.name), 1)`
@@ -117,6 +119,7 @@ type groupMember struct {
 // page handles the next page of a tenant for some members. An error is the database's and
 // concerns no event.
 func (g *groupWorker) page(ctx context.Context, t domain.TenantID, active []*worker) (trigger, error) {
+	history := g.feed.positions.history()
 	conn, err := g.feed.cfg.Pool.Acquire(ctx)
 	if err != nil {
 		return failed, err
@@ -150,7 +153,7 @@ func (g *groupWorker) page(ctx context.Context, t domain.TenantID, active []*wor
 		g.release(ctx, conn, tx)
 		return caughtUp, nil
 	}
-	p := &Page{Subscription: g.subscription, Tenant: t, Events: s.Events, Tx: tx, begun: time.Now()}
+	p := &Page{Subscription: g.subscription, Tenant: t, Events: s.Events, Tx: tx, begun: time.Now(), history: history}
 	for _, m := range locked {
 		own := &Page{Subscription: m.subscription, Tenant: t, Generation: m.generation, Events: s.since(m.seq), Tx: tx, begun: p.begun}
 		if len(own.Events) > 0 {
@@ -208,6 +211,7 @@ func (g *groupWorker) lockMembers(ctx context.Context, conn *pgxpool.Conn, t dom
 		locked        []groupMember
 		found         = map[string]bool{}
 		furthest      int64
+		command       *uuid.UUID
 	)
 	b := &pgx.Batch{}
 	b.BeginTx(pgx.TxOptions{})
@@ -219,8 +223,9 @@ func (g *groupWorker) lockMembers(ctx context.Context, conn *pgxpool.Conn, t dom
 		})
 		return err
 	})
-	b.Queue(groupStatusSQL, t.UUID(), names).Query(func(rows pgx.Rows) error {
-		_, err := pgx.ForEachRow(rows, []any{&name, &generation, &seq, &parked, &skips, &head}, func() error {
+	remembered, remembers := g.feed.recent.last(t)
+	b.Queue(groupStatusSQL, t.UUID(), names, remembered.Seq).Query(func(rows pgx.Rows) error {
+		_, err := pgx.ForEachRow(rows, []any{&name, &generation, &seq, &parked, &skips, &head, &command}, func() error {
 			m := active[slices.Index(names, name)]
 			if parked { // the sweep wakes the tenant when the retry is due
 				found[name] = true
@@ -241,6 +246,9 @@ func (g *groupWorker) lockMembers(ctx context.Context, conn *pgxpool.Conn, t dom
 	if err != nil {
 		_ = tx.Rollback(context.WithoutCancel(ctx))
 		return nil, nil, 0, fmt.Errorf("lock checkpoints: %w", err)
+	}
+	if remembers {
+		g.feed.recent.verify(remembered, command)
 	}
 	for _, m := range active {
 		if !found[m.subscription] {
@@ -287,7 +295,7 @@ func (g *groupWorker) advanceMembers(ctx context.Context, conn *pgxpool.Conn, tx
 		m.metrics.handled(own, through-m.seq)
 	}
 	for _, m := range members {
-		m.reached(p.Tenant, through)
+		m.reached(p, through)
 	}
 	return nil
 }

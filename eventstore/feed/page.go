@@ -31,6 +31,7 @@ type Page struct {
 	members []*Page
 	queued  pgx.Batch
 	begun   time.Time
+	history int64
 	failure error
 }
 

@@ -3,6 +3,7 @@ package feed
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"docket/domain"
@@ -31,10 +32,12 @@ const lookTimeout = 5 * time.Second
 type Positions struct {
 	pool *pgxpool.Pool
 
-	mu       sync.Mutex
-	known    *lru.Cache[place, int64]
-	complete *lru.Cache[place, struct{}] // places whose build BuildComplete has found complete
-	waiting  map[domain.TenantID]*waiters
+	mu sync.Mutex
+	// forgotten counts the calls of forget.
+	forgotten atomic.Int64
+	known     *lru.Cache[place, int64]
+	complete  *lru.Cache[place, struct{}] // places whose build BuildComplete has found complete
+	waiting   map[domain.TenantID]*waiters
 }
 
 type place struct {
@@ -136,13 +139,26 @@ func (p *Positions) at(t domain.TenantID, subscription string) (seq int64, ok bo
 	return p.known.Get(place{t, subscription})
 }
 
+// history is the number that advanced takes. forget raises it.
+func (p *Positions) history() int64 {
+	if p == nil {
+		return 0
+	}
+	return p.forgotten.Load()
+}
+
 // advanced records that a subscription has reached a seq, and wakes the waiting requests.
-func (p *Positions) advanced(t domain.TenantID, subscription string, seq int64) {
+// It does nothing if forget was called since history was taken, which is before the
+// position was read.
+func (p *Positions) advanced(t domain.TenantID, subscription string, seq, history int64) {
 	if p == nil {
 		return
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if history != p.forgotten.Load() {
+		return
+	}
 	if known, ok := p.known.Get(place{t, subscription}); ok && known >= seq {
 		return
 	}
@@ -172,6 +188,7 @@ func (p *Positions) forget() {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.forgotten.Add(1)
 	p.known.Purge()
 	p.complete.Purge() // the commit that completed a build may be lost too
 }
@@ -179,6 +196,7 @@ func (p *Positions) forget() {
 // look reads a tenant's checkpoints while a request waits for them.
 func (p *Positions) look(ctx context.Context, t domain.TenantID) {
 	for wait.Sleep(ctx, lookEvery) {
+		history := p.history()
 		var positions map[string]int64
 		b := &pgx.Batch{}
 		b.Queue(eventstore.ScopeSQL, t.String())
@@ -187,7 +205,7 @@ func (p *Positions) look(ctx context.Context, t domain.TenantID) {
 			continue // the waiting requests have deadlines
 		}
 		for subscription, seq := range positions {
-			p.advanced(t, subscription, seq)
+			p.advanced(t, subscription, seq, history)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 
 	"docket/domain"
 
+	"github.com/google/uuid"
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
 
@@ -19,7 +20,8 @@ const (
 // recent is the recent-events cache: the newest events that this replica has appended. The
 // subscriptions here take them from it instead of reading and decoding each of them again.
 //
-// Rows of events never change, so an entry never becomes stale. Events that aren't in the
+// Rows of events never change, so an entry becomes stale only if Postgres loses events. A
+// page compares the end of a run with the log (verify). Events that aren't in the
 // cache are read from the log. The cache has one run without gaps of each tenant; if another
 // replica appends in between, a new run begins.
 type recent struct {
@@ -87,6 +89,28 @@ func (t *recent) forget() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.runs.Purge()
+}
+
+// last is the newest event of a tenant's run; false if there is none.
+func (t *recent) last(tenant domain.TenantID) (e domain.Recorded, ok bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	r, ok := t.runs.Get(tenant)
+	if !ok || len(r.events) == 0 {
+		return e, false
+	}
+	return r.events[len(r.events)-1], true
+}
+
+// verify drops a tenant's run if its event e isn't the one in the log, which has found as
+// the command of the event at that seq: nil if there is none.
+func (t *recent) verify(e domain.Recorded, found *uuid.UUID) {
+	if found != nil && domain.CommandID(*found) == e.Command {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.runs.Remove(e.Tenant)
 }
 
 // drop removes the first n events and frees their memory.

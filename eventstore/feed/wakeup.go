@@ -2,6 +2,7 @@ package feed
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"strings"
 	"time"
@@ -80,8 +81,13 @@ func (f *Feed) listenOnce() error {
 	f.forget()
 	defer f.forget() // at once, and not only after reconnecting
 	f.sweepSoon()
+	ctx, cancel := context.WithCancelCause(f.ctx)
+	defer cancel(nil)
+	f.mu.Lock()
+	f.stopListening = func() { cancel(errServerChanged) }
+	f.mu.Unlock()
 	for {
-		n, err := conn.WaitForNotification(f.ctx)
+		n, err := conn.WaitForNotification(ctx)
 		if err != nil {
 			return err
 		}
@@ -109,6 +115,21 @@ func (f *Feed) forget() {
 		n.forget()
 	}
 	f.recent.forget()
+}
+
+// errServerChanged says that the listening connection leads to a server that was replaced.
+var errServerChanged = errors.New("the database server is another one")
+
+// ServerChanged forgets what the feed knows of the database, and has it listen at the
+// present server. It is called before a connection to that server is used.
+func (f *Feed) ServerChanged() {
+	f.forget()
+	f.mu.Lock()
+	stop := f.stopListening
+	f.mu.Unlock()
+	if stop != nil {
+		stop()
+	}
 }
 
 // parseTenants parses tenant ids with commas between. It leaves out malformed ones, which

@@ -96,6 +96,7 @@ func (w *worker) giveBack(t domain.TenantID, end trigger, err error) {
 // page handles the tenant's next page, if there is one, and says how that ended. An error
 // is the database's, not that of an event or its handler, and comes with failed.
 func (w *worker) page(ctx context.Context, t domain.TenantID) (trigger, error) {
+	history := w.feed.positions.history()
 	conn, err := w.feed.cfg.Pool.Acquire(ctx)
 	if err != nil {
 		return failed, err
@@ -118,7 +119,7 @@ func (w *worker) page(ctx context.Context, t domain.TenantID) (trigger, error) {
 		}
 		return foundHeld, nil
 	}
-	p := &Page{Subscription: w.subscription, Tenant: t, Generation: at.generation, Tx: tx, begun: time.Now()}
+	p := &Page{Subscription: w.subscription, Tenant: t, Generation: at.generation, Tx: tx, begun: time.Now(), history: history}
 	s, err := w.read(ctx, tx, t, at)
 	unknown, damaged := errors.Is(err, domain.ErrUnknownEvent), errors.Is(err, errDamaged)
 	if unknown {
@@ -253,7 +254,7 @@ func (w *worker) advance(ctx context.Context, conn *pgxpool.Conn, tx pgx.Tx, p *
 	if last > at.seq {
 		w.metrics.handled(p, last-at.seq)
 	}
-	w.reached(p.Tenant, last)
+	w.reached(p, last)
 	if complete {
 		return caughtUp, nil
 	}
@@ -261,10 +262,11 @@ func (w *worker) advance(ctx context.Context, conn *pgxpool.Conn, tx pgx.Tx, p *
 }
 
 // reached records that a page has moved a tenant's checkpoint to a seq. Readers that wait
-// for it find all that the page did.
-func (w *worker) reached(t domain.TenantID, seq int64) {
-	w.pending.change(t, func(s *tenantState) { s.ignored = s.ignored.beyond(seq) })
-	w.feed.positions.advanced(t, w.subscription, seq)
+// for it find all that the page did. A page of a server that was replaced meanwhile may be
+// lost.
+func (w *worker) reached(p *Page, seq int64) {
+	w.pending.change(p.Tenant, func(s *tenantState) { s.ignored = s.ignored.beyond(seq) })
+	w.feed.positions.advanced(p.Tenant, w.subscription, seq, p.history)
 }
 
 // release rolls back and gives the connection back to the pool.

@@ -63,6 +63,13 @@ func (p *Positions) Last(u domain.UserID, t domain.TenantID) int64 {
 	return known[t]
 }
 
+// Forget drops all positions: the database may have lost what was acknowledged.
+func (p *Positions) Forget() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.users.Purge()
+}
+
 // All returns the user's last seq in every tenant.
 func (p *Positions) All(u domain.UserID) map[domain.TenantID]int64 {
 	p.mu.Lock()

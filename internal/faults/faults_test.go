@@ -14,10 +14,13 @@ import (
 // proves something.
 func leastAcked() int { return scaled(150) }
 
+// loadedTenants is how many tenants the load is in.
+const loadedTenants = 3
+
 // The program keeps its promises under load, whatever happens to it and to
 // Postgres.
 func TestFaults(t *testing.T) {
-	r := newRun(t, *seedFlag)
+	r := newRun(t, *seedFlag, loadedTenants)
 	t.Logf("-faults.seed %d", r.seed)
 	if !r.positions {
 		t.Log("min_seq isn't known: no read can be held against a write")

@@ -70,7 +70,10 @@ func (p *proxy) accept() {
 		if err != nil {
 			return // closed
 		}
-		server, err := net.Dial("unix", p.upstream)
+		p.mu.Lock()
+		upstream := p.upstream
+		p.mu.Unlock()
+		server, err := net.Dial("unix", upstream)
 		if err != nil {
 			reset(client)
 			continue
@@ -82,6 +85,14 @@ func (p *proxy) accept() {
 		p.done.Go(func() { p.pump(k, client, server, true) })
 		p.done.Go(func() { p.pump(k, server, client, false) })
 	}
+}
+
+// lead has new connections lead to another socket, and cuts those that there are.
+func (p *proxy) lead(upstream string) {
+	p.mu.Lock()
+	p.upstream = upstream
+	p.mu.Unlock()
+	p.cut()
 }
 
 // marker stands in what a replica sends to append: the id of a client's request.

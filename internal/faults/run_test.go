@@ -17,9 +17,6 @@ import (
 	"docket/projections"
 )
 
-// tenants is how many the load is in.
-const tenants = 3
-
 // run is one Postgres, two replicas, the load on them and what becomes of it.
 type run struct {
 	t        *testing.T
@@ -39,7 +36,7 @@ type run struct {
 	acked, unknowns *gauge
 }
 
-func newRun(t *testing.T, seed uint64) *run {
+func newRun(t *testing.T, seed uint64, tenants int) *run {
 	t.Helper()
 	r := &run{
 		t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 0)), began: time.Now(),

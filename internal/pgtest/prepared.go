@@ -163,7 +163,7 @@ func MigratedDir(t testing.TB) string {
 // MigratedDiskDir is MigratedDir where what a server flushes goes to a disk.
 func MigratedDiskDir(t testing.TB) string {
 	t.Helper()
-	return prepareDir(t, migrated, diskDir(t))
+	return prepareDir(t, migrated, DiskDir(t))
 }
 
 func prepareDir(t testing.TB, p *prepared, dir string) string {

@@ -47,8 +47,8 @@ func TempDir(t testing.TB) string {
 	return guarded(t, tempDir)
 }
 
-// diskDir is TempDir where what a server flushes goes to a disk, and takes its time.
-func diskDir(t testing.TB) string {
+// DiskDir is TempDir where what a server flushes goes to a disk, and takes its time.
+func DiskDir(t testing.TB) string {
 	t.Helper()
 	return guarded(t, func() (string, error) { return tempDirIn(places()) })
 }

@@ -21,6 +21,9 @@ type PoolConfig struct {
 	MaxConns int32
 	// AppName shows in pg_stat_activity.
 	AppName string
+	// Watch, if not nil, looks at every new connection, and closes those to a server that
+	// has been replaced.
+	Watch *ServerWatch
 }
 
 // Time limits of a session, per role, in milliseconds. They stop what went wrong, they
@@ -68,9 +71,15 @@ func Pool(ctx context.Context, url string, cfg PoolConfig) (*pgxpool.Pool, error
 		pc.ConnConfig.RuntimeParams[name] = value
 	}
 	// Without it pgx turns ids into text, and back, on every way.
-	pc.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
+	pc.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
 		pgxuuid.Register(conn.TypeMap())
-		return nil
+		if cfg.Watch == nil {
+			return nil
+		}
+		return cfg.Watch.opened(ctx, conn)
+	}
+	if cfg.Watch != nil {
+		pc.PrepareConn = func(_ context.Context, conn *pgx.Conn) (bool, error) { return cfg.Watch.current(conn), nil }
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, pc)
 	if err != nil {
