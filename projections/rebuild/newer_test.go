@@ -8,8 +8,6 @@ import (
 	"docket/domain"
 	"docket/internal/tenanttest"
 	"docket/projections"
-
-	"github.com/google/uuid"
 )
 
 // beyond are events of a project that this version can't read, each in a way of
@@ -25,22 +23,6 @@ var beyond = map[string]struct {
 	"a field":          {"project.updated", 1, `{"changes": [{"field":"budget","from":null,"to":7}]}`, `{}`},
 	"a key": {"project.updated", 1, `{"changes": []}`,
 		`{"actor_name":{"$p":{"subject":"01a2089e-4db8-7f7c-b258-421961d6e560","key":"k1","value":{"ct":"c2VjcmV0"}}}}`},
-}
-
-// insert writes an event at the end of a company's log, as another version of
-// Docket would, and returns its seq.
-func (w *world) Insert(t *testing.T, c *tenanttest.Tenant, stream domain.StreamID, eventType string, schema int, data, meta string) int64 {
-	t.Helper()
-	var seq int64
-	err := w.Engine.QueryRow(t.Context(), `insert into events (tenant_id, seq, stream_type, stream_id, version, type, schema_version,
-occurred_at, command_id, data, meta)
-select $1, max(e.seq) + 1, $2, $3, 1 + count(*) filter (where e.stream_id = $3), $4, $5, max(e.occurred_at) + interval '1 second', $6, $7, $8
-from events e where e.tenant_id = $1 returning seq`,
-		c.ID.UUID(), string(stream.Type), stream.ID, eventType, schema, uuid.New(), data, meta).Scan(&seq)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return seq
 }
 
 // What a newer version wrote stops no reader of the log, and no other tenant. An
