@@ -13,7 +13,7 @@ import (
 func TestActivity(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.Run(t, 5, Subscriptions())
+	w.RunAll(t, 5)
 	c, ann := w.Company(t, 4)
 	bob := c.UserIDs[1]
 	if err := c.ChangeProject(t, ann, c.ProjectIDs[0], domain.MoveProject{To: domain.Submitted}); err != nil {
@@ -89,7 +89,7 @@ func TestActivity(t *testing.T) {
 func TestActivityOfANewerVersion(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.Run(t, 100, Subscriptions())
+	w.RunAll(t, 100)
 	c, ann := w.Found(t, "acme")
 	w.Caught(t, c)
 	seq := w.Insert(t, c, c.Stream(), "tenant.moved", 1, `{}`, `{"request_id":"r","actor_name":{"u":"`+ann.String()+`","v":"Ann"}}`)

@@ -53,7 +53,7 @@ func TestAsOfHeedsSkips(t *testing.T) {
 	ofProject := w.Insert(t, c, domain.Stream(domain.ProjectStream, c.ProjectIDs[0]), "project.updated", 1, bad, `{}`)
 	bad = `{"changes":[{"field":"priority","from":null,"to":7}]}`
 	ofTask := w.Insert(t, c, domain.Stream(domain.TaskStream, c.TaskIDs[0]), "task.updated", 1, bad, `{}`)
-	w.Run(t, 5, Subscriptions())
+	w.RunAll(t, 5)
 
 	if _, err := w.queries.ProjectAsOf(t.Context(), s, c.ProjectIDs[0], ofProject); err == nil {
 		t.Error("a project was folded over what makes no sense")

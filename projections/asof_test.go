@@ -126,7 +126,7 @@ func note2[R any](note func(string, any, error), what string, read func(Page) ([
 func TestAsOfIsWhatWasReadThen(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.Run(t, 50, Subscriptions())
+	w.RunAll(t, 50)
 	rapid.Check(t, func(t *rapid.T) {
 		c, ann := w.Found(t, "acme")
 		w.queries.asOfPage = rapid.Int64Range(1, 20).Draw(t, "page of the log")

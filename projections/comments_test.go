@@ -11,7 +11,7 @@ import (
 func TestCommentList(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.Run(t, 100, Subscriptions())
+	w.RunAll(t, 100)
 	c, ann := w.Found(t, "acme")
 	bob := tenanttest.NewID[domain.UserID](t)
 	c.Join(t, bob, "Bob", domain.Member)
@@ -86,7 +86,7 @@ func TestCommentList(t *testing.T) {
 func TestCommentsAreFresh(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.Run(t, 100, Subscriptions())
+	w.RunAll(t, 100)
 	c, ann := w.Company(t, 1)
 	for i := range 20 {
 		id := c.CreateComment(t, ann, c.TaskIDs[0], fmt.Sprint(i))

@@ -19,7 +19,7 @@ var tables = []string{"events", "projects", "tasks", "comments", "search", "memb
 func TestAPIRoleSeesOneTenant(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.Run(t, 50, Subscriptions())
+	w.RunAll(t, 50)
 	one, ann := w.Company(t, 2)
 	two, bea := w.Company(t, 3)
 	if err := errors.Join(
@@ -78,7 +78,7 @@ func TestAPIRoleSeesOneTenant(t *testing.T) {
 func TestScopeReachesOneTenant(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.Run(t, 50, Subscriptions())
+	w.RunAll(t, 50)
 	one, ann := w.Company(t, 2)
 	two, _ := w.Company(t, 2)
 	w.Caught(t, one)

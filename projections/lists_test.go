@@ -51,7 +51,7 @@ func compareIDs[ID ~[16]byte](a, b ID) int { return slices.Compare(a[:], b[:]) }
 func TestProjectLists(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.Run(t, 100, Subscriptions())
+	w.RunAll(t, 100)
 	c, ann := w.Found(t, "acme")
 	bob := tenanttest.NewID[domain.UserID](t)
 	c.Join(t, bob, "Bob", domain.Member)
@@ -156,7 +156,7 @@ func names(list []domain.Project) []string {
 func TestPagesHoldStill(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.Run(t, 100, Subscriptions())
+	w.RunAll(t, 100)
 	c, ann := w.Found(t, "acme")
 	for i := range 6 {
 		c.CreateProject(t, ann, fmt.Sprint(i))
@@ -182,7 +182,7 @@ func TestPagesHoldStill(t *testing.T) {
 func TestTaskLists(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.Run(t, 100, Subscriptions())
+	w.RunAll(t, 100)
 	c, ann := w.Found(t, "acme")
 	bob := tenanttest.NewID[domain.UserID](t)
 	c.Join(t, bob, "Bob", domain.Member)
@@ -260,7 +260,7 @@ func TestTaskLists(t *testing.T) {
 func TestMemberList(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.Run(t, 100, Subscriptions())
+	w.RunAll(t, 100)
 	c, ann := w.Found(t, "acme")
 	for i := range 5 {
 		c.Join(t, tenanttest.NewID[domain.UserID](t), fmt.Sprint("Member ", i), domain.Viewer)

@@ -41,7 +41,7 @@ func isNotFound(t *testing.T, err error) {
 func TestOneOfEach(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.Run(t, 3, Subscriptions())
+	w.RunAll(t, 3)
 	c, ann := w.Found(t, "acme")
 	bob := tenanttest.NewID[domain.UserID](t)
 	c.Join(t, bob, "Bob", domain.Member)
@@ -114,7 +114,7 @@ func TestOneOfEach(t *testing.T) {
 func TestMemberships(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.Run(t, 100, Subscriptions())
+	w.RunAll(t, 100)
 	first, ann := w.Found(t, "first")
 	second, _ := w.Found(t, "second")
 	third, _ := w.Found(t, "third")
@@ -159,7 +159,7 @@ func TestMembershipsBesideAnIncompleteBuild(t *testing.T) {
 	t.Parallel()
 	for _, model := range []string{members.Name, tenants.Name} {
 		w := newWorld(t)
-		w.Run(t, 100, Subscriptions())
+		w.RunAll(t, 100)
 		half, ann := w.Found(t, "half")
 		whole, _ := w.Found(t, "whole")
 		whole.Join(t, ann, "Ann", domain.Viewer)
@@ -197,7 +197,7 @@ func TestMembershipsBesideAnIncompleteBuild(t *testing.T) {
 func TestScope(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.Run(t, 100, Subscriptions())
+	w.RunAll(t, 100)
 	c, ann := w.Found(t, "acme")
 	bob := tenanttest.NewID[domain.UserID](t)
 	c.Join(t, bob, "Bob", domain.Member)

@@ -85,7 +85,7 @@ func (w *world) searchTasks(t *testing.T, s domain.Scope, f TaskFilter, limit in
 func TestSearchTasks(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.Run(t, 100, Subscriptions())
+	w.RunAll(t, 100)
 	c, ann := w.Found(t, "acme")
 	other, bea := w.Found(t, "other")
 	p, second, gone := c.CreateProject(t, ann, "Red project"), c.CreateProject(t, ann, "Blue"), c.CreateProject(t, ann, "Gone")
@@ -162,7 +162,7 @@ func TestSearchTasks(t *testing.T) {
 func TestCommonSearch(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.Run(t, 100, Subscriptions())
+	w.RunAll(t, 100)
 	c, ann := w.Found(t, "acme")
 	p := c.CreateProject(t, ann, "Website")
 	for i := range 7 {
@@ -201,7 +201,7 @@ func TestCommonSearch(t *testing.T) {
 func TestSearchIsWalled(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.Run(t, 50, Subscriptions())
+	w.RunAll(t, 50)
 	one, _ := w.Company(t, 2)
 	two, _ := w.Company(t, 3)
 	w.Caught(t, one)

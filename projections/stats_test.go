@@ -65,7 +65,7 @@ func TestStats(t *testing.T) {
 	want.Subscriptions = lag(c.Head(), all...)
 	same(t, stats(), want)
 
-	stop := w.Run(t, 100, Subscriptions())
+	stop := w.RunAll(t, 100)
 	w.Caught(t, c)
 	w.Caught(t, other)
 	want = Stats{

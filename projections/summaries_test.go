@@ -10,7 +10,7 @@ import (
 func TestProjectSummary(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.Run(t, 3, Subscriptions())
+	w.RunAll(t, 3)
 	c, ann := w.Found(t, "acme")
 	p, other := c.CreateProject(t, ann, "Site"), c.CreateProject(t, ann, "Other")
 	day := func(days int) *domain.Date {
@@ -87,7 +87,7 @@ func TestSummaryOfAProjectThatIsTooNew(t *testing.T) {
 		t.Errorf("before: %v", err)
 	}
 	stop()
-	w.Run(t, 100, Subscriptions())
+	w.RunAll(t, 100)
 	w.Caught(t, c)
 	if err := summary(); err != nil {
 		t.Errorf("afterwards: %v", err)

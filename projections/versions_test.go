@@ -24,7 +24,7 @@ import (
 func TestLogsOfTwoSchemaVersions(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.Run(t, 3, projections.Subscriptions())
+	w.RunAll(t, 3)
 	joins := map[int]int{}
 	rapid.Check(t, func(t *rapid.T) {
 		c, _ := w.Found(t, "mixed")

@@ -13,7 +13,7 @@ func TestReadsSeeOwnWrites(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.queries.OwnWait = time.Minute // a machine may be busy
-	w.Run(t, 50, Subscriptions())
+	w.RunAll(t, 50)
 	c, ann := w.Found(t, "acme")
 	p := c.CreateProject(t, ann, "Website")
 	s := c.Scope(t, ann)
@@ -38,7 +38,7 @@ func TestReadsOfALaggingModel(t *testing.T) {
 	w := newWorld(t)
 	c, ann := w.Found(t, "acme")
 	p := c.CreateProject(t, ann, "Website")
-	stop := w.Run(t, 50, Subscriptions())
+	stop := w.RunAll(t, 50)
 	w.Caught(t, c)
 	stop()
 	if err := c.ChangeProject(t, ann, p, domain.EditProject{Name: domain.To("Renamed")}); err != nil {

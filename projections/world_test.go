@@ -29,7 +29,16 @@ func newWorld(t testing.TB) *world {
 // Run runs subscriptions until stop, at the latest until the test ends.
 func (w *world) Run(t testing.TB, pageSize int, handlers map[string]message.NoPublishHandlerFunc) (stop func()) {
 	t.Helper()
-	return w.Env.Run(t, pageSize, handlers, Interests())
+	return w.Env.Run(t, pageSize, handlers, Interests(), nil)
+}
+
+// RunAll runs the subscriptions of all read models, which share pages as in the program.
+func (w *world) RunAll(t testing.TB, pageSize int) (stop func()) {
+	t.Helper()
+	handlers := Subscriptions()
+	group, handler := Group()
+	handlers[group] = handler
+	return w.Env.Run(t, pageSize, handlers, Interests(), map[string][]string{group: Models()})
 }
 
 // Caught waits until read models, or all of them, have reached the head of a tenant's log.

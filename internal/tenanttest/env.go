@@ -13,6 +13,7 @@ import (
 	"docket/eventstore"
 	"docket/eventstore/feed"
 	"docket/internal/pgtest"
+	"docket/internal/postgres"
 
 	"github.com/ThreeDotsLabs/watermill"
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -87,13 +88,26 @@ func (r *running) remove(f *feed.Feed) {
 	r.feeds = slices.DeleteFunc(r.feeds, func(other *feed.Feed) bool { return other == f })
 }
 
-// sweep finds what a test inserted without the Store.
-const sweep = 100 * time.Millisecond
+// sweep finds what a test inserted with SQL of its own. Ten subscriptions sweep.
+const sweep = 250 * time.Millisecond
+
+// feedConns is the size of a feed's pool: a session costs more than its workers wait for
+// each other.
+const feedConns = 4
 
 // Run runs subscriptions on connections of their own until stop, or the end of the test.
-func (e *Env) Run(t testing.TB, pageSize int, handlers map[string]message.NoPublishHandlerFunc, interests map[string]feed.Interest) (stop func()) {
+// groups are those of feed.Config.
+func (e *Env) Run(t testing.TB, pageSize int, handlers map[string]message.NoPublishHandlerFunc, interests map[string]feed.Interest,
+	groups map[string][]string) (stop func()) {
 	t.Helper()
-	events := feed.New(feed.Config{Pool: e.DB.Engine(t), PageSize: pageSize, Workers: 1, Sweep: sweep, Interests: interests}, e.Positions)
+	pool, err := postgres.Pool(context.Background(), e.DB.EngineURL, postgres.PoolConfig{
+		Role: postgres.EngineRole, MaxConns: feedConns, AppName: "test",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	events := feed.New(feed.Config{Pool: pool, PageSize: pageSize, Workers: 1, Sweep: sweep, Interests: interests, Groups: groups}, e.Positions)
 	stop = e.Route(t, events, handlers)
 	t.Cleanup(stop)
 	return stop
@@ -191,6 +205,7 @@ from events e where e.tenant_id = $1 returning seq`,
 	if err != nil {
 		t.Fatal(err)
 	}
+	e.feeds.Grew([]domain.TenantID{c.ID})
 	return seq
 }
 

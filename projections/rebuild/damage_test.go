@@ -53,7 +53,7 @@ var damages = []struct {
 func TestVerifyNamesWhatIsDamaged(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	stop := w.Run(t, 50, projections.Subscriptions())
+	stop := w.RunAll(t, 50)
 	c, ann := w.Company(t, 9)
 	d, _ := w.Company(t, 2)
 	if err := c.ChangeProject(t, ann, c.ProjectIDs[0], domain.EditProject{Name: domain.To("Renamed")}); err != nil {

@@ -38,7 +38,7 @@ func TestReadModelsOfAnOlderReplica(t *testing.T) {
 			other, _ := w.Found(t, "other")
 			stream := domain.Stream(domain.ProjectStream, c.ProjectIDs[0])
 			seq := w.Insert(t, c, stream, e.eventType, e.schema, e.data, e.meta)
-			w.Run(t, 5, projections.Subscriptions())
+			w.RunAll(t, 5)
 			w.Caught(t, c)
 			w.Caught(t, other)
 			live := w.dump(t, c)

@@ -62,7 +62,7 @@ select t, 1 + i % 4, gen_random_uuid(), i, '' from unnest($1::uuid[]) t, generat
 func TestOldRowsThatStay(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	stop := w.Run(t, 50, projections.Subscriptions())
+	stop := w.RunAll(t, 50)
 	c, _ := w.Company(t, 3)
 	w.Caught(t, c)
 	stop()

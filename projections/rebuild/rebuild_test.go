@@ -3,6 +3,7 @@ package rebuild
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"sync"
 	"testing"
@@ -15,14 +16,14 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 )
 
-// appendsBeside is how much is appended beside a rebuild at the most: with the tiny
+// appendsBeside is how many events are appended beside a rebuild at the most: with the tiny
 // pages of tests it would never come to the end of a log that grows for ever.
-const appendsBeside = 2_000
+var appendsBeside = flag.Int("rebuild.appends", 400, "how many events are appended beside a rebuild or verification at the most")
 
 func TestRebuildWhileAppendsAndReadsGoOn(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.Run(t, 50, projections.Subscriptions())
+	w.RunAll(t, 50)
 	const n = 30
 	c, ann := w.Company(t, n)
 	w.Caught(t, c)
@@ -70,7 +71,7 @@ func TestRebuildWhileAppendsAndReadsGoOn(t *testing.T) {
 		close(rebuilt)
 	})
 	for i, going := 0, true; going; i++ {
-		if i == appendsBeside {
+		if i == *appendsBeside {
 			tenanttest.Receive(t, "the second rebuild hasn't ended", rebuilt)
 		}
 		id := c.ProjectIDs[i%n]
@@ -123,7 +124,7 @@ func TestRebuildInterrupted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	c, _ := w.Company(t, 10)
-	w.Run(t, 50, projections.Subscriptions())
+	w.RunAll(t, 50)
 	w.Caught(t, c)
 	want := w.dump(t, c)
 	r := &Rebuilder{engine: w.Engine, PageSize: 3}
@@ -190,7 +191,7 @@ func TestRebuildByAnotherFold(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	c, _ := w.Company(t, 5)
-	w.Run(t, 50, projections.Subscriptions())
+	w.RunAll(t, 50)
 	w.Caught(t, c)
 	want := w.dump(t, c)
 	old := renaming(`'as an older version wrote it'`)
@@ -215,7 +216,7 @@ func TestRebuildOfWhatIsNamedTwice(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	c, _ := w.Company(t, 2)
-	stop := w.Run(t, 50, projections.Subscriptions())
+	stop := w.RunAll(t, 50)
 	w.Caught(t, c)
 	stop()
 	here, twice := []domain.TenantID{c.ID}, []string{"tasks", "members", "tasks"}
@@ -255,7 +256,7 @@ func TestRebuildOfWhatWasNeverHandled(t *testing.T) {
 		}
 	}
 	// The live subscriptions go on from there.
-	w.Run(t, 50, projections.Subscriptions())
+	w.RunAll(t, 50)
 	first.CreateProject(t, first.UserIDs[0], "One more")
 	w.Caught(t, first)
 	w.isFoldOfLog(t, first, "projects")

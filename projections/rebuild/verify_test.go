@@ -77,7 +77,7 @@ func (w *world) sound(t tenanttest.TB, c *tenanttest.Tenant) {
 func TestVerifyTellsTheValues(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	stop := w.Run(t, 50, projections.Subscriptions())
+	stop := w.RunAll(t, 50)
 	c, _ := w.Company(t, 1)
 	w.Caught(t, c)
 	stop()
@@ -102,7 +102,7 @@ func TestVerifyTellsTheValues(t *testing.T) {
 func TestVerifyWhileAppendsGoOn(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.Run(t, 20, projections.Subscriptions())
+	w.RunAll(t, 20)
 	c, ann := w.Company(t, 30)
 	w.Caught(t, c)
 	ended := make(chan error, 1)
@@ -127,7 +127,7 @@ func TestVerifyWhileAppendsGoOn(t *testing.T) {
 		}
 	}()
 	for i, going := 0, true; going; i++ {
-		if i == appendsBeside {
+		if i == *appendsBeside {
 			if err := tenanttest.Receive(t, "the third verification hasn't ended", ended); err != nil {
 				t.Error(err)
 			}
@@ -218,7 +218,7 @@ func TestVerifyOfWhatIsParked(t *testing.T) {
 		t.Errorf("after the skip: named %v, %+v, %v; want one named and repaired, at event %d", named, verdicts, err, at)
 	}
 	w.onlyGeneration(t, c, modelOf(t, "projects"), 2)
-	w.Run(t, 50, projections.Subscriptions())
+	w.RunAll(t, 50)
 	w.Caught(t, c)
 	if named, verdicts, err = verify(t, w.rebuild, here, nil, false); err != nil || len(named) > 0 || verdicts[0].Seq != c.Head() {
 		t.Errorf("at the end: named %v, %+v, %v; want none, at event %d", named, verdicts, err, c.Head())
@@ -229,7 +229,7 @@ func TestVerifyOfWhatIsParked(t *testing.T) {
 func TestVerifyThatCouldNot(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	stop := w.Run(t, 50, projections.Subscriptions())
+	stop := w.RunAll(t, 50)
 	c, _ := w.Company(t, 3)
 	w.Caught(t, c)
 	stop()
@@ -280,7 +280,7 @@ update checkpoints set seq = (select seq from poison) where tenant_id = $1`, c.I
 func TestVerifyInterrupted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	stop := w.Run(t, 50, projections.Subscriptions())
+	stop := w.RunAll(t, 50)
 	c, _ := w.Company(t, 6)
 	w.Caught(t, c)
 	stop()

@@ -38,7 +38,16 @@ func newWorld(t testing.TB) *world {
 // Run runs subscriptions until stop, at the latest until the test ends.
 func (w *world) Run(t testing.TB, pageSize int, handlers map[string]message.NoPublishHandlerFunc) (stop func()) {
 	t.Helper()
-	return w.Env.Run(t, pageSize, handlers, projections.Interests())
+	return w.Env.Run(t, pageSize, handlers, projections.Interests(), nil)
+}
+
+// RunAll runs the subscriptions of all read models, which share pages as in the program.
+func (w *world) RunAll(t testing.TB, pageSize int) (stop func()) {
+	t.Helper()
+	handlers := projections.Subscriptions()
+	group, handler := projections.Group()
+	handlers[group] = handler
+	return w.Env.Run(t, pageSize, handlers, projections.Interests(), map[string][]string{group: projections.Models()})
 }
 
 // Caught waits until read models, or all of them, have reached the head of a tenant's log.
