@@ -91,7 +91,7 @@ func (p person) request(method, target, body string, header ...string) *http.Req
 		reader = strings.NewReader(body)
 	}
 	req := httptest.NewRequest(method, target, reader)
-	req.RemoteAddr = "127.0.0.1:40000"
+	req.RemoteAddr, req.Host = "127.0.0.1:40000", "localhost:8000"
 	if body != "" {
 		req.Header.Set("Content-Type", "application/json")
 	}

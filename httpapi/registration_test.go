@@ -12,6 +12,7 @@ import (
 type visit struct {
 	from    string // the address
 	headers []string
+	host    string // "": localhost:8000
 	code    string
 }
 
@@ -23,6 +24,9 @@ func (w *world) visit(v visit, email string) *answer {
 	}
 	req := w.anonymous().request(http.MethodPost, "/v1/auth/register", jsonOf(body), v.headers...)
 	req.RemoteAddr = v.from
+	if v.host != "" {
+		req.Host = v.host
+	}
 	return w.anonymous().do(req)
 }
 
@@ -46,6 +50,14 @@ func TestFounder(t *testing.T) {
 		"with a wrong code":            {from: "192.0.2.1:4000", code: "let-me-i"},
 		"with a code in another case":  {from: "192.0.2.1:4000", code: "LET-ME-IN"},
 		"with a longer code":           {from: "192.0.2.1:4000", code: setupCode + "x"},
+		"a page that DNS leads here":   {from: "127.0.0.1:4000", host: "evil.example:8000"},
+		"such a page, by its origin":   {from: "127.0.0.1:4000", host: "evil.example:8000", headers: []string{"Origin", "http://evil.example:8000"}},
+		"a name of this network":       {from: "127.0.0.1:4000", host: "docket.lan"},
+		"a name that looks local":      {from: "127.0.0.1:4000", host: "localhost.evil.example:8000"},
+		"an address that isn't local":  {from: "127.0.0.1:4000", host: "192.0.2.1:8000"},
+		"another site's page":          {from: "127.0.0.1:4000", headers: []string{"Origin", "https://evil.example"}},
+		"a page of another program":    {from: "127.0.0.1:4000", headers: []string{"Origin", "http://localhost:3000"}},
+		"a page without an origin":     {from: "127.0.0.1:4000", headers: []string{"Origin", "null"}},
 		"from no address":              {from: ""},
 		"from a socket":                {from: "@"},
 		"from a name":                  {from: "localhost:4000"},
@@ -69,9 +81,12 @@ func TestFounder(t *testing.T) {
 			t.Errorf("%s: %+v", email, got)
 		}
 	}
-	for _, from := range []string{"127.0.0.1:1", "[::1]:1", "127.8.9.10:1", "[::ffff:127.0.0.1]:1"} {
+	for _, v := range []visit{
+		{from: "127.0.0.1:1"}, {from: "[::1]:1", host: "[::1]:8000"}, {from: "127.8.9.10:1", host: "127.0.0.1"},
+		{from: "[::ffff:127.0.0.1]:1", host: "LocalHost:8000", headers: []string{"Origin", "http://localhost:8000"}},
+	} {
 		w := newWorld(t)
-		w.visit(visit{from: from}, "a@example.org").want(201)
+		w.visit(v, "a@example.org").want(201)
 	}
 }
 

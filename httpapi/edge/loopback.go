@@ -3,6 +3,8 @@ package edge
 import (
 	"net"
 	"net/http"
+	"net/url"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humagin"
@@ -13,13 +15,15 @@ type Loopback struct {
 	local bool
 }
 
-// Local reports whether the request comes directly from this machine.
+// Local reports whether the request comes directly from a program on this machine, or
+// from this server's own pages.
 func (v Loopback) Local() bool { return v.local }
 
-// Resolve checks that the request comes from a loopback address and not through a
-// proxy.
+// Resolve checks that the request comes from a loopback address, not through a proxy,
+// and not from another site's page in a browser on this machine.
 func (v *Loopback) Resolve(ctx huma.Context) []error {
-	v.local = fromLoopback(humagin.Unwrap(ctx).Request)
+	r := humagin.Unwrap(ctx).Request
+	v.local = fromLoopback(r) && loopbackHost(r.Host) && ownOrigin(r)
 	return nil
 }
 
@@ -34,4 +38,28 @@ func fromLoopback(r *http.Request) bool {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	ip := net.ParseIP(host)
 	return err == nil && ip != nil && ip.IsLoopback()
+}
+
+// loopbackHost reports whether a host, with or without port, is localhost or a loopback
+// address. Any other name may be of a site that has it resolve to this machine, so that
+// its page counts as this server's own (DNS rebinding).
+func loopbackHost(host string) bool {
+	name := (&url.URL{Host: host}).Hostname()
+	if strings.EqualFold(name, "localhost") {
+		return true
+	}
+	ip := net.ParseIP(name)
+	return ip != nil && ip.IsLoopback()
+}
+
+// ownOrigin reports whether the request names no origin, as that of a program, or this
+// server's own (RFC 6454, section 7). A browser names the origin of the page in every
+// POST.
+func ownOrigin(r *http.Request) bool {
+	origins := r.Header.Values("Origin")
+	if len(origins) == 0 {
+		return true
+	}
+	origin, err := url.Parse(origins[0])
+	return err == nil && len(origins) == 1 && origin.Host != "" && strings.EqualFold(origin.Host, r.Host)
 }
