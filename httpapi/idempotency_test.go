@@ -154,8 +154,16 @@ func TestKeyHasAScope(t *testing.T) {
 	id := made(p.post("/v1/projects", body, idempotencyHeader, key))
 	made(acme.as(domain.Manager).post("/v1/projects", body, idempotencyHeader, key))
 	made(umbrella.as(domain.Owner).post("/v1/projects", body, idempotencyHeader, key))
-	p.patch("/v1/projects/"+id, body, idempotencyHeader, key).want(200)
-	p.patch("/v1/projects/"+p.project("Another").ID.String(), body, idempotencyHeader, key).refused(domain.CodeIdempotencyKeyReused)
+	first := p.patch("/v1/projects/"+id, body, idempotencyHeader, key).want(200)
+	another := p.project("Another").ID.String()
+	edited := p.patch("/v1/projects/"+another, body, idempotencyHeader, key).want(200)
+	if as[projectBody](edited).ID.String() != another || edited.Header().Get(replayedHeader) != "" {
+		t.Errorf("the key of one project's edit answered another's: %s", edited.Body)
+	}
+	p.patch("/v1/projects/"+id, body, idempotencyHeader, key).repeats(first)
+	p.patch("/v1/projects/"+strings.ToUpper(id), body, idempotencyHeader, key).repeats(first)
+	p.patch("/v1/projects/"+another, body, idempotencyHeader, key).repeats(edited)
+	p.patch("/v1/projects/"+another, `{"name":"Other"}`, idempotencyHeader, key).refused(domain.CodeIdempotencyKeyReused)
 	p.patch("/v1/projects/"+id, body, idempotencyHeader, key, "If-Match", `"1"`).refused(domain.CodeIdempotencyKeyReused)
 }
 

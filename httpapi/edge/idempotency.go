@@ -77,7 +77,7 @@ func (r *Router) replay(ctx huma.Context, next func(huma.Context)) {
 	k := &keyed{
 		Key: &commands.Key{
 			Tenant:      c.Scope.Tenant(), // the platform without a scope, so that no tenant stores the keys of non-members
-			Hash:        hashOf(c.Tenant.String(), c.Identity.User.String(), op.ID, values[0]),
+			Hash:        scopedHash(ctx, c, op, values[0]),
 			Fingerprint: fingerprint(ctx),
 		},
 		replayed: func() { ctx.SetHeader(replayedHeader, "true") },
@@ -107,11 +107,24 @@ func (r *Router) checkReplayAccess(ctx context.Context, op Operation, k *keyed) 
 	return r.verifyMembership(ctx, op, CallerOf(ctx), true)
 }
 
-// fingerprint is the request fingerprint: a hash of method, target, body, tenant and
-// If-Match.
+// scopedHash is the hash of a key and its scope: tenant, user, and the operation with its
+// path. An id in the path counts as the id, however it is written.
+func scopedHash(ctx huma.Context, c *Caller, op Operation, key string) [32]byte {
+	scope := []string{c.Tenant.String(), c.Identity.User.String(), op.ID}
+	for _, p := range humagin.Unwrap(ctx).Params {
+		if id, err := domain.ParseID[any](p.Value); err == nil {
+			p.Value = id.String()
+		}
+		scope = append(scope, p.Value)
+	}
+	return hashOf(append(scope, key)...)
+}
+
+// fingerprint is the request fingerprint: a hash of method, query, body, tenant and
+// If-Match. The path is in the key's scope.
 func fingerprint(ctx huma.Context) [32]byte {
 	req := humagin.Unwrap(ctx).Request
-	return hashOf(req.Method, req.URL.EscapedPath(), req.URL.RawQuery,
+	return hashOf(req.Method, req.URL.RawQuery,
 		strings.Join(req.Header.Values(ifMatchHeader), ","), req.Header.Get(tenantIDHeader), req.Header.Get(tenantSlugHeader), string(bodyOf(ctx)))
 }
 
