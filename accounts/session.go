@@ -52,6 +52,8 @@ type Sessions struct {
 	passwords *Passwords
 	users     Users
 	checked   *lru.Cache[uuid.UUID, checkedSession]
+	// successorKey makes the successors of refresh tokens.
+	successorKey []byte
 }
 
 // checkedSession is a session that was alive at a time.
@@ -60,20 +62,21 @@ type checkedSession struct {
 	at   time.Time
 }
 
-// NewSessions makes Sessions over a pool of the engine role.
-func NewSessions(pool *pgxpool.Pool, passwords *Passwords, users Users) *Sessions {
+// NewSessions makes Sessions over a pool of the engine role. All replicas have the same
+// master key.
+func NewSessions(pool *pgxpool.Pool, passwords *Passwords, users Users, masterKey []byte) *Sessions {
 	checked, err := lru.New[uuid.UUID, checkedSession](maxChecked)
 	if err != nil {
 		panic(err) // only for a size that isn't positive
 	}
-	return &Sessions{pool: pool, passwords: passwords, users: users, checked: checked}
+	return &Sessions{pool: pool, passwords: passwords, users: users, checked: checked, successorKey: successorKey(masterKey)}
 }
 
 // Session is a login.
 type Session struct {
 	ID   uuid.UUID
 	User domain.UserID
-	// RefreshToken cannot be read again: only its hash is stored.
+	// RefreshToken cannot be read from the database: only its hash is stored.
 	RefreshToken string
 	ExpiresAt    time.Time
 }
@@ -107,32 +110,45 @@ func (s *Sessions) start(ctx context.Context, user domain.UserID, now time.Time)
 	b.Queue(addSessionSQL, id, user.UUID(), session.ExpiresAt)
 	b.Queue(addTokenSQL, hash, id)
 	if err := s.pool.SendBatch(ctx, b).Close(); err != nil {
-		return Session{}, fmt.Errorf("start session: %w", eventstore.Unreachable(err))
+		return Session{}, fmt.Errorf("start session: %w", eventstore.Unacknowledged(err))
 	}
 	return session, nil
 }
 
-// Refresh exchanges a refresh token for the session's next one, once per token.
-// A token that was used before has two holders, one of whom stole it, so Refresh
-// revokes the whole session. CodeUnauthenticated is for that and for every token
-// that doesn't belong to an alive session.
+// Refresh exchanges a refresh token for the session's next one. Within RefreshGrace of
+// its use a used token gets the same next one again. After that it has two holders, one
+// of whom stole it, so Refresh revokes the whole session. CodeUnauthenticated is for that
+// and for every token that doesn't belong to an alive session; CodeOutcomeUnknown for a
+// lost answer of Postgres: the token may be used, and can be sent again.
 func (s *Sessions) Refresh(ctx context.Context, token string, now time.Time) (Session, error) {
 	used := hashToken(token)
-	next, hash := newRefreshToken()
-	var user uuid.UUID
-	session := Session{RefreshToken: next}
-	err := s.pool.QueryRow(ctx, useTokenSQL, used, now, hash).Scan(&session.ID, &user, &session.ExpiresAt)
-	if err == nil {
-		session.User = domain.UserID(user)
-		return session, nil
+	next, hash := s.successor(token)
+	session, found, err := s.sessionOf(ctx, useTokenSQL, used, now, hash)
+	if err == nil && !found {
+		session, found, err = s.sessionOf(ctx, usedLatelySQL, used, now, hash, RefreshGrace.Seconds())
 	}
-	if !errors.Is(err, pgx.ErrNoRows) {
-		return Session{}, fmt.Errorf("use refresh token: %w", eventstore.Unreachable(err))
+	if err != nil {
+		return Session{}, fmt.Errorf("use refresh token: %w", eventstore.Unacknowledged(err))
+	}
+	if found {
+		session.RefreshToken = next
+		return session, nil
 	}
 	if err := s.revokeByToken(ctx, used); err != nil {
 		return Session{}, err
 	}
 	return Session{}, domain.Refuse(domain.CodeUnauthenticated, "the refresh token isn't valid")
+}
+
+// sessionOf runs a statement that returns one session or none.
+func (s *Sessions) sessionOf(ctx context.Context, sql string, args ...any) (session Session, found bool, err error) {
+	var user uuid.UUID
+	err = s.pool.QueryRow(ctx, sql, args...).Scan(&session.ID, &user, &session.ExpiresAt)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Session{}, false, nil
+	}
+	session.User = domain.UserID(user)
+	return session, err == nil, err
 }
 
 // revokeByToken revokes the session of a refresh token, if there is one.
@@ -143,7 +159,7 @@ func (s *Sessions) revokeByToken(ctx context.Context, hash []byte) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("revoke session: %w", eventstore.Unreachable(err))
+		return fmt.Errorf("revoke session: %w", eventstore.Unacknowledged(err))
 	}
 	s.checked.Remove(revoked)
 	return nil
@@ -155,7 +171,7 @@ func (s *Sessions) Logout(ctx context.Context, id uuid.UUID, u domain.UserID) er
 	_, err := s.pool.Exec(ctx, revokeSQL, id, u.UUID())
 	s.checked.Remove(id)
 	if err != nil {
-		return fmt.Errorf("revoke session: %w", eventstore.Unreachable(err))
+		return fmt.Errorf("revoke session: %w", eventstore.Unacknowledged(err))
 	}
 	return nil
 }

@@ -47,7 +47,7 @@ func newWorld(t *testing.T) *world {
 		return c
 	}
 	w := &world{t: t, engine: engine, store: store, one: replica(), two: replica()}
-	w.session = accounts.NewSessions(engine, passwords, w.one)
+	w.session = accounts.NewSessions(engine, passwords, w.one, []byte("a master key of at least 32 bytes"))
 	w.def, err = w.one.EnsureDefaultTenant(t.Context(), commands.NewTenant{Name: "Default Org", Slug: "default"})
 	if err != nil {
 		t.Fatal(err)

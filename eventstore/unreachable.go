@@ -34,6 +34,26 @@ func Unreachable(err error) error {
 	return fmt.Errorf("%w: %w", domain.Refuse(domain.CodeOverloaded, "the database can't be reached; try again in a moment"), err)
 }
 
+// Unacknowledged is Unreachable for a write outside of the log: where the write may have
+// been carried out although its answer is missing, the code is domain.CodeOutcomeUnknown.
+func Unacknowledged(err error) error {
+	var coded *domain.Error
+	if err == nil || errors.As(err, &coded) || errors.Is(err, context.Canceled) {
+		return err
+	}
+	var dialled *pgconn.ConnectError
+	switch known := outcome(err); {
+	case errors.As(err, &dialled):
+		return Unreachable(err)
+	case errors.Is(known, ErrOutcomeUnknown):
+		return fmt.Errorf("%w: %w", domain.Refuse(domain.CodeOutcomeUnknown,
+			"the connection to the database broke; the request may have been carried out; repeat it in a moment"), err)
+	case errors.Is(known, ErrUnavailable):
+		return fmt.Errorf("%w: %w", domain.Refuse(domain.CodeOverloaded, "the database can't be reached; try again in a moment"), err)
+	}
+	return err
+}
+
 // Outage reports whether an error means that Postgres couldn't be reached or couldn't serve.
 func Outage(err error) bool {
 	var (

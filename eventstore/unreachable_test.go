@@ -42,3 +42,37 @@ func TestUnreachable(t *testing.T) {
 		}
 	}
 }
+
+// The answer of a write tells whether it was carried out; without one that is unknown.
+func TestUnacknowledged(t *testing.T) {
+	t.Parallel()
+	nowhere, err := pgxpool.New(t.Context(), "postgres://docket@127.0.0.1:1/docket?sslmode=disable")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nowhere.Close()
+	for code, errs := range map[domain.Code][]error{
+		domain.CodeOutcomeUnknown: {
+			io.ErrUnexpectedEOF, context.DeadlineExceeded, &pgconn.PgError{Code: "57P01", SeverityUnlocalized: "FATAL"},
+		},
+		domain.CodeOverloaded: {
+			nowhere.Ping(t.Context()), &pgconn.PgError{Code: "57014", SeverityUnlocalized: "ERROR"},
+			&pgconn.PgError{Code: "25006", SeverityUnlocalized: "ERROR"}, &pgconn.PgError{Code: "53100", SeverityUnlocalized: "ERROR"},
+		},
+	} {
+		for _, err := range errs {
+			got := eventstore.Unacknowledged(fmt.Errorf("write: %w", err))
+			var coded *domain.Error
+			if !errors.As(got, &coded) || coded.Code != code || !errors.Is(got, err) {
+				t.Errorf("%v became %v, want %s", err, got, code)
+			}
+		}
+	}
+	for _, err := range []error{
+		nil, context.Canceled, domain.NotFound("task"), &pgconn.PgError{Code: "42P01", SeverityUnlocalized: "ERROR"},
+	} {
+		if got := eventstore.Unacknowledged(err); got != err {
+			t.Errorf("%v became %v", err, got)
+		}
+	}
+}

@@ -59,17 +59,18 @@ func registerAuth(s *Server) {
 		Method: http.MethodPost, Path: "/v1/auth/login", ID: "login", Tag: "auth",
 		Summary:     "Get an access token",
 		Description: "A wrong password and an unknown address get the same answer.",
-		Errors:      []domain.Code{domain.CodeUnauthenticated},
+		Errors:      []domain.Code{domain.CodeUnauthenticated, domain.CodeOutcomeUnknown},
 	}, s.login)
 	edge.RegisterPublic(s.router, edge.Operation{
 		Method: http.MethodPost, Path: "/v1/auth/refresh", ID: "refresh", Tag: "auth",
 		Summary:     "Get the next access token",
-		Description: "A refresh token is valid once. Using it again ends its session.",
-		Errors:      []domain.Code{domain.CodeUnauthenticated},
+		Description: "A refresh token is valid once. Within 10 seconds of its use it gets the same successor again, as after outcome-unknown. Using it later ends its session.",
+		Errors:      []domain.Code{domain.CodeUnauthenticated, domain.CodeOutcomeUnknown},
 	}, s.refresh)
 	edge.RegisterUser(s.router, edge.Operation{
 		Method: http.MethodPost, Path: "/v1/auth/logout", ID: "logout", Tag: "auth", Status: http.StatusNoContent,
 		Summary: "End the session", Description: "Its tokens are no longer valid.",
+		Errors: []domain.Code{domain.CodeOutcomeUnknown},
 	}, func(ctx context.Context, u domain.UserID, _ *struct{}) (*struct{}, error) {
 		return nil, s.sessions.Logout(ctx, edge.CallerOf(ctx).Identity.Session, u)
 	})

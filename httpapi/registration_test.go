@@ -197,7 +197,7 @@ func TestOneAddressOnce(t *testing.T) {
 	}
 }
 
-// A refresh token is good for once; logging out ends what the session had.
+// A refresh token has one successor, which it gets again for some seconds; logging out ends what the session had.
 func TestSessions(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -223,6 +223,10 @@ func TestSessions(t *testing.T) {
 	first.get("/v1/me").want(200)
 	second.get("/v1/me").want(200)
 	third, three := session(refresh(two))
+	if _, again := session(refresh(two)); again != three {
+		t.Error("a token that comes again at once gets another successor")
+	}
+	w.expireGrace()
 	// One that was used before is stolen: the whole session ends, the present
 	// tokens with it, and no other session.
 	refresh(one).refused(domain.CodeUnauthenticated)

@@ -58,6 +58,8 @@ type world struct {
 	stop, resume func()
 	// beginSession makes a user's session, as a login does.
 	beginSession func(uuid.UUID, domain.UserID)
+	// expireGrace makes it long ago that the used refresh tokens were used.
+	expireGrace func()
 	// insert writes an event at the end of a tenant's log, as another version of
 	// Docket would.
 	insert func(t domain.TenantID, stream domain.StreamID, eventType string, schema int, data string)
@@ -114,7 +116,7 @@ func newWorld(t testing.TB) *world {
 		queries, inbox := projections.NewQueries(api, progress), notify.NewInbox(api, progress)
 		queries.OwnWait, queries.MinWait, queries.AsOfTime, inbox.OwnWait = time.Minute, time.Minute, time.Minute, time.Minute
 		s, err := New(Config{
-			Commands: cmds, Sessions: accounts.NewSessions(engine, passwords, cmds),
+			Commands: cmds, Sessions: accounts.NewSessions(engine, passwords, cmds, master),
 			Queries: queries, Inbox: inbox,
 			Egress: notify.NewEgress(nil),
 			Keys:   []edge.SigningKey{testKey}, MasterKey: master, Issuer: "docket", Version: "test",
@@ -154,6 +156,12 @@ func newWorld(t testing.TB) *world {
 		_, err := engine.Exec(context.Background(),
 			`insert into sessions (id, user_id, expires_at) values ($1, $2, now() + interval '1 day')`, id, user.UUID())
 		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.expireGrace = func() {
+		t.Helper()
+		if _, err := engine.Exec(context.Background(), `update refresh_tokens set used_at = used_at - interval '1 minute'`); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -61,7 +61,8 @@ marked as (
 select member.version, true from member`
 
 // Inbox reads and marks members' notifications. While Postgres is unreachable its
-// methods return domain.CodeOverloaded.
+// methods return domain.CodeOverloaded, or domain.CodeOutcomeUnknown where a mark may
+// have been made.
 type Inbox struct {
 	// OwnWait is the limit of the read-your-writes wait. NewInbox sets 250 ms, as the
 	// HTTP contract says. Tests set more, for slow machines.
@@ -163,7 +164,7 @@ func (i *Inbox) mark(ctx context.Context, s domain.Scope, sql string, args ...an
 	b.Queue(sql, append([]any{tenant, user, s.MembershipVersion()}, args...)...).QueryRow(func(row pgx.Row) error {
 		return row.Scan(&version, &found)
 	})
-	if err := eventstore.Unreachable(i.api.SendBatch(ctx, b).Close()); err != nil {
+	if err := eventstore.Unacknowledged(i.api.SendBatch(ctx, b).Close()); err != nil {
 		return false, fmt.Errorf("mark notifications: %w", err)
 	}
 	return found, checkVersion(s, version)

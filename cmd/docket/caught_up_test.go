@@ -66,6 +66,24 @@ func awaitCheckpoints(t testing.TB, pool *pgxpool.Pool) {
 // for what its caller wrote, and not at all for the writes of others.
 func (in *install) awaitCheckpoints() {
 	in.t.Helper()
+	pool := in.engine()
+	defer pool.Close()
+	awaitCheckpoints(in.t, pool)
+}
+
+// execute runs a statement on the install's Postgres.
+func (in *install) execute(sql string) {
+	in.t.Helper()
+	pool := in.engine()
+	defer pool.Close()
+	if _, err := pool.Exec(in.t.Context(), sql); err != nil {
+		in.t.Fatal(err)
+	}
+}
+
+// engine is a pool of one connection to the install's Postgres.
+func (in *install) engine() *pgxpool.Pool {
+	in.t.Helper()
 	running, ok := postgres.Running(in.data)
 	if !ok {
 		in.t.Fatal("no Postgres runs")
@@ -75,6 +93,5 @@ func (in *install) awaitCheckpoints() {
 	if err != nil {
 		in.t.Fatal(err)
 	}
-	defer pool.Close()
-	awaitCheckpoints(in.t, pool)
+	return pool
 }

@@ -30,7 +30,7 @@ func (w *walk) roles(c caller, want string) {
 	}
 }
 
-// sessions refreshes a session, has the used token end it, and logs out of another.
+// sessions refreshes a session, has the used token end it after the grace, and logs out of another.
 func (w *walk) sessions() {
 	login := func() *answer {
 		return w.anonymous.post("/v1/auth/login", object("email", w.cem.email, "password", password)).want(200)
@@ -43,6 +43,10 @@ func (w *walk) sessions() {
 	cem := w.cem
 	cem.token = two.text("access_token")
 	cem.get("/v1/me").want(200)
+	if again := refresh(one).want(200); again.text("refresh_token") != two.text("refresh_token") {
+		w.t.Error("a refresh token that comes again at once gets another successor")
+	}
+	w.in.execute(`update refresh_tokens set used_at = used_at - interval '1 minute'`)
 	refresh(one).refused(401, "unauthenticated")
 	refresh(two.text("refresh_token")).refused(401, "unauthenticated")
 

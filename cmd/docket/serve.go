@@ -256,7 +256,7 @@ func newApp(p *pools, s settings, sec secrets, durable func() error, metrics pro
 		return nil, err
 	}
 	a.handler, err = httpapi.New(httpapi.Config{
-		Commands: a.commands, Sessions: accounts.NewSessions(p.Login, passwords, a.commands),
+		Commands: a.commands, Sessions: accounts.NewSessions(p.Login, passwords, a.commands, sec.MasterKey),
 		Queries: projections.NewQueries(p.API, progress), Inbox: notify.NewInbox(p.API, progress), Egress: a.delivery.egress,
 		Keys: sec.SigningKeys, MasterKey: sec.MasterKey, Issuer: s.Issuer, Version: apiVersion,
 		Logger: log, Ready: a.ready.check, Metrics: metrics,

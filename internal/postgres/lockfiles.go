@@ -61,8 +61,8 @@ func (l postgresLock) segment() string {
 	return strings.TrimSpace(id)
 }
 
-// leftover says which processes of an earlier postmaster are left; empty: none.
-func leftover(cluster string) string {
+// remaining says which processes of an earlier postmaster are left; empty: none.
+func remaining(cluster string) string {
 	l, err := readLock(filepath.Join(cluster, pidFile))
 	switch {
 	case err != nil:
@@ -83,7 +83,7 @@ func (s *Server) adoptOrOutlive(ctx context.Context, id identity) (adopted bool,
 		if adopted, err := s.adopt(ctx, id); err != nil || adopted {
 			return adopted, err
 		}
-		left := leftover(s.cluster)
+		left := remaining(s.cluster)
 		if left == "" || time.Now().After(deadline) {
 			return false, nil
 		}
