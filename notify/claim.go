@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/ThreeDotsLabs/watermill-sql/v4/pkg/sql"
 	"github.com/google/uuid"
@@ -55,6 +56,10 @@ update deliveries d set attempts = d.attempts + 1,
   due_at = statement_timestamp() + make_interval(secs => $2)
 from taken where d.tenant_id = taken.tenant_id and d.id = taken.id
 returning d.tenant_id, d.id, d.channel, d.attempts, d.message`
+
+// claimTimeout bounds a claim, and the statement that finishes an attempt: on a silent
+// network there is neither an answer nor an error, and other claims wait.
+const claimTimeout = 10 * time.Second
 
 // errDraining is the answer to a claim after drain.
 var errDraining = errors.New("the delivery queue is closing")
@@ -148,6 +153,8 @@ func (a *attempt) QueryContext(ctx context.Context, query string, args ...any) (
 		found = err == nil
 		return err
 	})
+	ctx, cancel := context.WithTimeout(ctx, claimTimeout)
+	defer cancel()
 	if err := a.claims.pool.SendBatch(ctx, b).Close(); err != nil {
 		return nil, fmt.Errorf("claim: %w", err)
 	}
@@ -157,6 +164,8 @@ func (a *attempt) QueryContext(ctx context.Context, query string, args ...any) (
 // ExecContext finishes the attempt. Another attempt may have begun since, if the
 // lease ended.
 func (a *attempt) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	ctx, cancel := context.WithTimeout(ctx, claimTimeout)
+	defer cancel()
 	tag, err := a.claims.pool.Exec(ctx, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("finish attempt: %w", err)

@@ -214,3 +214,71 @@ func readImports(t *testing.T, root string) (imports []imported, folders []strin
 	}
 	return imports, slices.Sorted(maps.Keys(seen))
 }
+
+// TestThePictureShowsTheArrows compares the picture of docs/architecture.md with the table:
+// it shows no other arrow, and leaves out only those that lead where its own lead too.
+func TestThePictureShowsTheArrows(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "architecture.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(page), "flowchart TD\n")
+	picture, _, found := strings.Cut(rest, "```")
+	if !found {
+		t.Fatal("docs/architecture.md has no flowchart of the packages")
+	}
+	shown := readPicture(picture)
+	for from, targets := range shown {
+		for _, to := range targets {
+			if !slices.Contains(arrows[from], to) {
+				t.Errorf("the picture has an arrow %s -> %s, and the table has none", from, to)
+			}
+		}
+	}
+	for from, targets := range arrows {
+		if strings.HasPrefix(from, "internal/") || strings.HasPrefix(from, "cmd/docketbench") {
+			continue
+		}
+		for _, to := range targets {
+			if !strings.HasPrefix(to, "internal/") && to != "migrations" && !leads(shown, from, to) {
+				t.Errorf("the table has an arrow %s -> %s, and in the picture no way leads there", from, to)
+			}
+		}
+	}
+}
+
+// readPicture reads the arrows of a flowchart: lines such as a & b["name"] --> c.
+func readPicture(picture string) map[string][]string {
+	names, shown := map[string]string{}, map[string][]string{}
+	read := func(list string) (nodes []string) {
+		for node := range strings.SplitSeq(list, " & ") {
+			id, label, labelled := strings.Cut(strings.TrimSpace(node), "[")
+			if labelled {
+				names[id] = strings.Trim(label, `"]`)
+			}
+			name, ok := names[id]
+			if !ok {
+				name = id
+			}
+			nodes = append(nodes, name)
+		}
+		return nodes
+	}
+	for line := range strings.Lines(picture) {
+		from, to, ok := strings.Cut(line, "-->")
+		if !ok {
+			continue
+		}
+		targets := read(to)
+		for _, f := range read(from) {
+			shown[f] = append(shown[f], targets...)
+		}
+	}
+	return shown
+}
+
+// leads reports whether a way of arrows leads from one package to another.
+func leads(shown map[string][]string, from, to string) bool {
+	return slices.ContainsFunc(shown[from], func(next string) bool { return next == to || leads(shown, next, to) })
+}

@@ -23,22 +23,22 @@ type pools struct {
 	Watch *postgres.ServerWatch
 }
 
-// openPools connects, with up to engine connections to append or rebuild, and with feed
+// openPools connects, each pool under a name of its own in pg_stat_activity, with up to engine connections to append or rebuild, and with feed
 // also for subscriptions.
 func openPools(ctx context.Context, d *database, app string, engine int32, feed bool, log *slog.Logger) (*pools, error) {
 	p := pools{Watch: postgres.NewServerWatch(log)}
 	var err error
-	open := func(to **pgxpool.Pool, url string, role postgres.Role, conns int32) {
+	open := func(to **pgxpool.Pool, name, url string, role postgres.Role, conns int32) {
 		if err != nil {
 			return
 		}
-		*to, err = postgres.Pool(ctx, url, postgres.PoolConfig{Role: role, MaxConns: conns, AppName: app, Watch: p.Watch})
+		*to, err = postgres.Pool(ctx, url, postgres.PoolConfig{Role: role, MaxConns: conns, AppName: app + " " + name, Watch: p.Watch})
 	}
-	open(&p.Engine, d.Engine, postgres.EngineRole, engine)
-	open(&p.Login, d.Engine, postgres.EngineRole, postgres.LoginConns)
-	open(&p.API, d.API, postgres.APIRole, postgres.ReadConns)
+	open(&p.Engine, "append", d.Engine, postgres.EngineRole, engine)
+	open(&p.Login, "login", d.Engine, postgres.EngineRole, postgres.LoginConns)
+	open(&p.API, "read", d.API, postgres.APIRole, postgres.ReadConns)
 	if feed {
-		open(&p.Feed, d.Engine, postgres.EngineRole, feedConns())
+		open(&p.Feed, "feed", d.Engine, postgres.EngineRole, feedConns())
 	}
 	if err != nil {
 		return nil, errors.Join(err, p.close(ctx))

@@ -21,6 +21,10 @@ const (
 	readyEvery = time.Second
 )
 
+// sweepOverdue is how long after the last sweep of all subscriptions a server isn't ready: a
+// sweep comes every 5 s and takes 20 s at most.
+const sweepOverdue = 30 * time.Second
+
 // sqlSchema is the newest applied migration.
 const sqlSchema = `SELECT coalesce(max(version_id), 0) FROM goose_db_version WHERE is_applied`
 
@@ -29,6 +33,7 @@ var (
 	errNotServing  = errors.New("starting or stopping")
 	errNoDatabase  = errors.New("the database can't be reached")
 	errSchemaMoved = errors.New("the database's schema went back")
+	errFeedStands  = errors.New("the read models may stand still: they have not been compared with the logs for a while")
 )
 
 // readiness answers /readyz.
@@ -38,14 +43,16 @@ type readiness struct {
 	serving atomic.Bool
 	// durable returns why Postgres is not durable, or nil.
 	durable func() error
+	// sinceSweep is the time since all subscriptions were last swept.
+	sinceSweep func() time.Duration
 
 	mu      sync.Mutex
 	askedAt time.Time
 	answer  error
 }
 
-func newReadiness(api *pgxpool.Pool, durable func() error, log *slog.Logger) *readiness {
-	return &readiness{pool: api, durable: durable, log: log}
+func newReadiness(api *pgxpool.Pool, durable func() error, sinceSweep func() time.Duration, log *slog.Logger) *readiness {
+	return &readiness{pool: api, durable: durable, sinceSweep: sinceSweep, log: log}
 }
 
 func (r *readiness) setServing(is bool) { r.serving.Store(is) }
@@ -87,6 +94,10 @@ func (r *readiness) ask(ctx context.Context) error {
 	if current < target {
 		r.log.WarnContext(ctx, "not ready", "error", fmt.Errorf("schema at version %d, %d is needed", current, target))
 		return errSchemaMoved
+	}
+	if since := r.sinceSweep(); since > sweepOverdue {
+		r.log.WarnContext(ctx, "not ready", "error", errFeedStands, "last_sweep", since.Round(time.Second))
+		return errFeedStands
 	}
 	return r.durable()
 }

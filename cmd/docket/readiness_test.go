@@ -13,8 +13,8 @@ func TestReadiness(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	api := db.API(t)
-	durable := error(nil)
-	r := newReadiness(api, func() error { return durable }, slog.New(slog.DiscardHandler))
+	durable, stands := error(nil), time.Duration(0)
+	r := newReadiness(api, func() error { return durable }, func() time.Duration { return stands }, slog.New(slog.DiscardHandler))
 	expect := func(want error, when string) {
 		t.Helper()
 		r.askedAt = time.Time{}
@@ -31,6 +31,10 @@ func TestReadiness(t *testing.T) {
 	expect(durable, "on a Postgres that may lose acknowledged commits")
 	durable = nil
 	expect(nil, "when Postgres is safe again")
+	stands = sweepOverdue + time.Second
+	expect(errFeedStands, "while sweeps fail")
+	stands = sweepOverdue
+	expect(nil, "after a sweep")
 	execute(t, db.OwnerURL, `delete from goose_db_version where version_id > 5`)
 	r.askedAt = time.Now().Add(time.Hour) // however long this test takes
 	if err := r.check(t.Context()); err != nil {

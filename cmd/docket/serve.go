@@ -235,7 +235,8 @@ type app struct {
 func newApp(p *pools, s settings, sec secrets, durable func() error, metrics prometheus.Registerer, log *slog.Logger) (*app, error) {
 	progress := feed.NewPositions(p.API)
 	builds := newBackgroundBuilds(p.Feed, metrics, log)
-	a := &app{builds: builds, feed: newFeed(p.Feed, progress, builds, metrics, log), ready: newReadiness(p.API, durable, log)}
+	a := &app{builds: builds, feed: newFeed(p.Feed, progress, builds, metrics, log)}
+	a.ready = newReadiness(p.API, durable, a.feed.SinceSweep, log)
 	a.store = eventstore.New(p.Engine, p.API, a.feed)
 	a.store.Register(metrics)
 	a.ready.register(metrics)

@@ -100,6 +100,8 @@ type checkpoint struct {
 // lock begins the page's transaction and tries to lock the checkpoint. It creates a
 // missing one. On an error the transaction is over.
 func (w *worker) lock(ctx context.Context, conn *pgxpool.Conn, t domain.TenantID) (pgx.Tx, checkpoint, error) {
+	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
+	defer cancel()
 	tx, at, err := w.tryLock(ctx, conn, t)
 	if err != nil || at.there || w.leftToBuild(t, at) {
 		return tx, at, err
@@ -163,7 +165,7 @@ func (w *worker) fail(ctx context.Context, p *Page, at checkpoint, end int64, ca
 	w.metrics.failures.Inc()
 	w.feed.log.Error("page failed", "subscription", w.subscription, "tenant", p.Tenant,
 		"after_seq", at.seq, "to_seq", end, "failures", at.failures+1, "retry_in", pause, "error", cause)
-	_, err := w.feed.cfg.Pool.Exec(ctx, failSQL, p.Tenant.UUID(), w.subscription, p.Generation, at.seq,
+	_, err := w.feed.execWithin(failSQL, p.Tenant.UUID(), w.subscription, p.Generation, at.seq,
 		max(at.carefulTo, end), storable(cause), pause.Seconds())
 	if err != nil {
 		return failed, fmt.Errorf("record failure: %w", err)
@@ -199,7 +201,7 @@ func (w *worker) notMine(ctx context.Context, p *Page, at checkpoint, cause erro
 	if p.last() == at.seq+1 {
 		return caughtUp, nil
 	}
-	_, err := w.feed.cfg.Pool.Exec(ctx, carefulSQL, p.Tenant.UUID(), w.subscription, p.Generation, at.seq, p.last())
+	_, err := w.feed.execWithin(carefulSQL, p.Tenant.UUID(), w.subscription, p.Generation, at.seq, p.last())
 	if err != nil {
 		return failed, fmt.Errorf("go carefully: %w", err)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -77,6 +78,7 @@ type Feed struct {
 	closed  bool
 	started bool
 	subs    map[string]*pendingTenants
+	sweeps  map[string]time.Time // when the last one succeeded, by subscription
 	// groupOf is, by subscription, the pending tenants of the group that it shares pages with.
 	groupOf map[string]*pendingTenants
 	outbox  *outbox
@@ -110,7 +112,7 @@ func New(cfg Config, positions *Positions) *Feed {
 	ctx, stop := context.WithCancel(context.Background())
 	return &Feed{
 		id: uuid.NewString(), cfg: cfg, log: cfg.Logger, positions: positions, metrics: newFeedMetrics(cfg.Metrics),
-		ctx: ctx, stop: stop, subs: map[string]*pendingTenants{}, groupOf: map[string]*pendingTenants{}, outbox: newOutbox(), recent: newRecent(), idle: newIdleAdvances(), soon: make(chan struct{}),
+		ctx: ctx, stop: stop, subs: map[string]*pendingTenants{}, sweeps: map[string]time.Time{}, groupOf: map[string]*pendingTenants{}, outbox: newOutbox(), recent: newRecent(), idle: newIdleAdvances(), soon: make(chan struct{}),
 	}
 }
 
@@ -191,6 +193,20 @@ func (f *Feed) Grew(tenants []domain.TenantID) {
 // wake makes tenants pending for every subscription here, as their logs may have grown.
 func (f *Feed) wake(tenants []domain.TenantID) {
 	f.each(func(n *pendingTenants) { n.wake(tenants...) })
+}
+
+// acquire is the pool's, for stepTimeout.
+func (f *Feed) acquire(ctx context.Context) (*pgxpool.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
+	defer cancel()
+	return f.cfg.Pool.Acquire(ctx)
+}
+
+// execWithin runs a short statement on a connection of its own, for stepTimeout.
+func (f *Feed) execWithin(sql string, args ...any) (pgconn.CommandTag, error) {
+	ctx, cancel := context.WithTimeout(f.ctx, stepTimeout)
+	defer cancel()
+	return f.cfg.Pool.Exec(ctx, sql, args...)
 }
 
 // pendingOf is the pending tenants of a subscription here.

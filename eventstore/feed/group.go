@@ -120,7 +120,9 @@ type groupMember struct {
 // concerns no event.
 func (g *groupWorker) page(ctx context.Context, t domain.TenantID, active []*worker) (trigger, error) {
 	history := g.feed.positions.history()
-	conn, err := g.feed.cfg.Pool.Acquire(ctx)
+	reading, cancel := context.WithTimeout(ctx, g.feed.cfg.Timeout)
+	defer cancel()
+	conn, err := g.feed.acquire(ctx)
 	if err != nil {
 		return failed, err
 	}
@@ -138,7 +140,7 @@ func (g *groupWorker) page(ctx context.Context, t domain.TenantID, active []*wor
 		return caughtUp, nil
 	}
 	first := slices.MinFunc(locked, func(a, b groupMember) int { return int(a.seq - b.seq) }).seq
-	s, err := g.read(ctx, tx, t, checkpoint{seq: first, head: head})
+	s, err := g.read(reading, tx, t, checkpoint{seq: first, head: head})
 	switch {
 	case err != nil && !refused(err) && !UnreadableEvent(err):
 		g.release(ctx, conn, tx)
@@ -240,6 +242,8 @@ func (g *groupWorker) lockMembers(ctx context.Context, conn *pgxpool.Conn, t dom
 		})
 		return err
 	})
+	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
+	defer cancel()
 	results := conn.SendBatch(ctx, b)
 	err := results.Close()
 	tx := results.Tx()

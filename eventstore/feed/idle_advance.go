@@ -169,7 +169,7 @@ const idleAdvanceTimeout = 2 * time.Second
 // replica's and waits. Tenants whose checkpoint it can't move become pending and get a page.
 func (f *Feed) advanceNotes(some []idleNote) error {
 	var held []idleNote
-	conn, err := f.cfg.Pool.Acquire(f.ctx) // before a tenant is held
+	conn, err := f.acquire(f.ctx) // before a tenant is held
 	if err != nil {
 		for _, n := range some {
 			f.pendingOf(n.at.subscription).wake(n.at.tenant)

@@ -36,10 +36,20 @@ where head.seq > coalesce(c.seq, 0)`
 // logsSQL lists the tenants that have logs.
 const logsSQL = `select tenant_id from tenant_logs order by tenant_id`
 
+// sweepTimeout bounds one sweep.
+const sweepTimeout = 20 * time.Second
+
 // sweep compares heads with checkpoints, at once and then once in each Config.Sweep.
 func (f *Feed) sweep(ctx context.Context, subscription string, m *subscriptionMetrics) {
+	f.swept(subscription, m, time.Now()) // it counts from here
 	for {
-		if err := f.sweepOnce(ctx, subscription, m); err != nil && ctx.Err() == nil {
+		sweeping, cancel := context.WithTimeout(ctx, sweepTimeout)
+		err := f.sweepOnce(sweeping, subscription, m)
+		cancel()
+		switch {
+		case err == nil:
+			f.swept(subscription, m, time.Now())
+		case ctx.Err() == nil:
 			f.log.Warn("sweep failed", "subscription", subscription, "error", err)
 		}
 		if !f.untilSweep(ctx) {
@@ -49,56 +59,75 @@ func (f *Feed) sweep(ctx context.Context, subscription string, m *subscriptionMe
 }
 
 func (f *Feed) sweepOnce(ctx context.Context, subscription string, m *subscriptionMetrics) error {
-	found, err := f.sweepLogs(ctx, sweepSQL, subscription, f.fold(subscription))
+	result, err := f.sweepLogs(ctx, sweepSQL, subscription, f.fold(subscription))
 	if unreadable(err) {
-		found, err = f.sweepReadable(ctx, subscription)
+		result, err = f.sweepReadable(ctx, subscription)
 	}
 	if err != nil {
 		return err
 	}
-	f.entryOf(subscription).wake(found.due...)
-	m.behindTenants.Set(float64(found.tenants))
-	m.behind.Set(float64(found.events))
-	m.parked.Set(float64(found.parked))
+	f.entryOf(subscription).wake(result.due...)
+	m.behindTenants.Set(float64(result.tenants))
+	m.behind.Set(float64(result.events))
+	m.parked.Set(float64(result.parked))
 	return nil
 }
 
 // sweepReadable is sweepLogs where some tenants' data can't be read: it sweeps the others.
 // It wakes the unreadable ones too, so that their workers log the errors.
-func (f *Feed) sweepReadable(ctx context.Context, subscription string) (found swept, err error) {
+func (f *Feed) sweepReadable(ctx context.Context, subscription string) (result found, err error) {
 	tenants, err := Logs(ctx, f.cfg.Pool)
 	if err != nil {
-		return found, err
+		return result, err
 	}
 	left, err := bisect(tenants, func(some []domain.TenantID) error {
 		more, err := f.sweepLogs(ctx, sweepSomeSQL, subscription, f.fold(subscription), some)
 		if err == nil {
-			found.add(more)
+			result.add(more)
 		}
 		return err
 	})
-	found.add(swept{due: left, tenants: len(left)})
-	return found, err
+	result.add(found{due: left, tenants: len(left)})
+	return result, err
 }
 
-// swept is the result of a sweep: the tenants that are due, the number of tenants with
+// swept records when a subscription was swept last.
+func (f *Feed) swept(subscription string, m *subscriptionMetrics, at time.Time) {
+	m.lastSweep.Set(float64(at.UnixMilli()) / 1000)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.sweeps[subscription] = at
+}
+
+// SinceSweep is the time since the last sweep that succeeded, of the subscription whose is
+// longest ago; 0 without subscriptions. While sweeps fail, subscriptions may stand still.
+func (f *Feed) SinceSweep() (longest time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, at := range f.sweeps {
+		longest = max(longest, time.Since(at))
+	}
+	return longest
+}
+
+// found is the result of a sweep: the tenants that are due, the number of tenants with
 // events left and of these events, and the number of tenants whose next event has failed.
-type swept struct {
+type found struct {
 	due             []domain.TenantID
 	tenants, parked int
 	events          int64
 }
 
-func (s *swept) add(more swept) {
+func (s *found) add(more found) {
 	s.due = append(s.due, more.due...)
 	s.tenants, s.parked, s.events = s.tenants+more.tenants, s.parked+more.parked, s.events+more.events
 }
 
 // sweepLogs is sweepSQL or sweepSomeSQL.
-func (f *Feed) sweepLogs(ctx context.Context, sql string, args ...any) (found swept, err error) {
+func (f *Feed) sweepLogs(ctx context.Context, sql string, args ...any) (result found, err error) {
 	rows, err := f.cfg.Pool.Query(ctx, sql, args...)
 	if err != nil {
-		return found, err
+		return result, err
 	}
 	var (
 		id          uuid.UUID
@@ -106,16 +135,16 @@ func (f *Feed) sweepLogs(ctx context.Context, sql string, args ...any) (found sw
 		due, failed bool
 	)
 	_, err = pgx.ForEachRow(rows, []any{&id, &left, &due, &failed}, func() error {
-		found.tenants, found.events = found.tenants+1, found.events+left
+		result.tenants, result.events = result.tenants+1, result.events+left
 		if failed {
-			found.parked++
+			result.parked++
 		}
 		if due {
-			found.due = append(found.due, domain.TenantID(id))
+			result.due = append(result.due, domain.TenantID(id))
 		}
 		return nil
 	})
-	return found, err
+	return result, err
 }
 
 // Logs lists the tenants that have logs, the platform included. They are in the order of

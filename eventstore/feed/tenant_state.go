@@ -8,7 +8,7 @@ import (
 type phase int
 
 const (
-	idle          phase = iota // no event is known to be left
+	idle          phase = iota // nothing to do now: no event is known to be left, or it is parked
 	pending                    // in the queue: the log may have grown
 	running                    // a worker handles a page, or an idle advance moves the checkpoint
 	heldElsewhere              // another replica has locked the checkpoint

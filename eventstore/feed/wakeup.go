@@ -3,6 +3,7 @@ package feed
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"strings"
 	"time"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // wakeUpChannel is the NOTIFY channel. Its payload is the sender's id, a space, and
@@ -28,6 +30,8 @@ const (
 	notifyEvery = 10 * time.Millisecond
 	// notifyMost is how many tenants one NOTIFY names: a payload has < 8,000 bytes.
 	notifyMost = 200
+	// listenCheck is the pause between two checks of an idle listening connection.
+	listenCheck = 15 * time.Second
 	// reconnectAfter is the pause after the listening connection broke.
 	reconnectAfter = time.Second
 )
@@ -42,7 +46,7 @@ func (f *Feed) notify() {
 		if !ok {
 			return
 		}
-		if _, err := f.cfg.Pool.Exec(f.ctx, notifySQL, wakeUpChannel, f.id+" "+strings.Join(tenants, ",")); err != nil && f.ctx.Err() == nil {
+		if _, err := f.execWithin(notifySQL, wakeUpChannel, f.id+" "+strings.Join(tenants, ",")); err != nil && f.ctx.Err() == nil {
 			f.log.Warn("notify failed; other replicas find the appends by their sweep", "error", err)
 		}
 		if !wait.Sleep(f.ctx, notifyEvery) {
@@ -67,14 +71,16 @@ func (f *Feed) listen() {
 }
 
 func (f *Feed) listenOnce() error {
-	acquired, err := f.cfg.Pool.Acquire(f.ctx)
+	starting, cancelStart := context.WithTimeout(f.ctx, stepTimeout)
+	defer cancelStart()
+	acquired, err := f.cfg.Pool.Acquire(starting)
 	if err != nil {
 		return err
 	}
 	// A listening session is of no use to others, so it leaves the pool.
 	conn := acquired.Hijack()
 	defer conn.Close(context.WithoutCancel(f.ctx))
-	if _, err := conn.Exec(f.ctx, "listen "+pgx.Identifier{wakeUpChannel}.Sanitize()); err != nil {
+	if _, err := conn.Exec(starting, "listen "+pgx.Identifier{wakeUpChannel}.Sanitize()); err != nil {
 		return err
 	}
 	// Notifications from before LISTEN are lost.
@@ -87,7 +93,7 @@ func (f *Feed) listenOnce() error {
 	f.stopListening = func() { cancel(errServerChanged) }
 	f.mu.Unlock()
 	for {
-		n, err := conn.WaitForNotification(ctx)
+		n, err := waitForNotification(ctx, conn)
 		if err != nil {
 			return err
 		}
@@ -100,6 +106,26 @@ func (f *Feed) listenOnce() error {
 			f.switched(tenants)
 		}
 		f.wake(tenants)
+	}
+}
+
+// waitForNotification waits for the next notification. On a silent network none comes, and
+// no error either: it checks an idle connection again and again.
+func waitForNotification(ctx context.Context, conn *pgx.Conn) (*pgconn.Notification, error) {
+	for {
+		waiting, cancel := context.WithTimeout(ctx, listenCheck)
+		n, err := conn.WaitForNotification(waiting)
+		idle := waiting.Err() != nil && ctx.Err() == nil
+		cancel()
+		if err == nil || !idle || conn.IsClosed() {
+			return n, err
+		}
+		checking, cancel := context.WithTimeout(ctx, stepTimeout)
+		err = conn.Ping(checking)
+		cancel()
+		if err != nil {
+			return nil, fmt.Errorf("the listening connection is dead: %w", err)
+		}
 	}
 }
 

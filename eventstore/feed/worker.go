@@ -29,6 +29,9 @@ const (
 	// much as thirty events in it: under load the pause lets events share a page, and on a
 	// quiet server it delays no request.
 	pace = 10 * time.Millisecond
+	// stepTimeout bounds what the feed asks of Postgres besides pages of events: on a silent
+	// network there is neither an answer nor an error.
+	stepTimeout = 10 * time.Second
 	// closeGrace is how long a handler has to answer after Close or its timeout
 	// before its connection is closed.
 	closeGrace = 5 * time.Second
@@ -97,7 +100,9 @@ func (w *worker) giveBack(t domain.TenantID, end trigger, err error) {
 // is the database's, not that of an event or its handler, and comes with failed.
 func (w *worker) page(ctx context.Context, t domain.TenantID) (trigger, error) {
 	history := w.feed.positions.history()
-	conn, err := w.feed.cfg.Pool.Acquire(ctx)
+	reading, cancel := context.WithTimeout(ctx, w.feed.cfg.Timeout)
+	defer cancel()
+	conn, err := w.feed.acquire(ctx)
 	if err != nil {
 		return failed, err
 	}
@@ -120,7 +125,7 @@ func (w *worker) page(ctx context.Context, t domain.TenantID) (trigger, error) {
 		return foundHeld, nil
 	}
 	p := &Page{Subscription: w.subscription, Tenant: t, Generation: at.generation, Tx: tx, begun: time.Now(), history: history}
-	s, err := w.read(ctx, tx, t, at)
+	s, err := w.read(reading, tx, t, at)
 	unknown, damaged := errors.Is(err, domain.ErrUnknownEvent), errors.Is(err, errDamaged)
 	if unknown {
 		w.leftToNewer(t, s.Through, err)

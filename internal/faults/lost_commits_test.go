@@ -21,11 +21,13 @@ import (
 // decides upon what isn't in the log, no client is stuck, and the read models are those
 // of a fresh fold.
 func TestLostCommits(t *testing.T) {
+	t.Parallel()
 	for name, prepare := range map[string]func(*run) (lose func()){
 		"older copy restored": (*run).olderCopy,
 		"standby promoted":    (*run).asynchronousStandby,
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r := newRun(t, *seedFlag, 1)
 			settling, settled := untilNearlyOver(t)
 			defer settled()

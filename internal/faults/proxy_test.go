@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"io"
 	"net"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -24,6 +25,11 @@ type proxy struct {
 	links map[*link]struct{}
 	// open is closed while data may pass; holding replaces it.
 	open chan struct{}
+	// silent is the end of the application_name of the connections on which everything is
+	// dropped; until heal those of new ones too if silentNew.
+	silent    string
+	silentNew bool
+	dropped   atomic.Int64
 	// delay is added to each piece of data in either direction.
 	delay time.Duration
 	// slowed counts the pieces that were delayed, held those that were kept back.
@@ -37,6 +43,10 @@ type proxy struct {
 // link is one connection through the proxy.
 type link struct {
 	client, server net.Conn
+	// app is the application_name that the client has told.
+	app atomic.Pointer[string]
+	// silent: what goes through is dropped, for good.
+	silent atomic.Bool
 	// asked: something went to the server, and nothing came back since.
 	asked atomic.Bool
 	gone  chan struct{}
@@ -108,6 +118,14 @@ func (p *proxy) pump(k *link, from io.Reader, to io.Writer, asking bool) {
 			if asking {
 				k.asked.Store(true)
 			}
+			if asking && k.app.Load() == nil {
+				name := applicationName(buffer[:n])
+				k.app.Store(&name)
+			}
+			if p.drops(k) {
+				p.dropped.Add(1)
+				continue
+			}
 			if !p.pass(k) {
 				return
 			}
@@ -125,6 +143,47 @@ func (p *proxy) pump(k *link, from io.Reader, to io.Writer, asking bool) {
 			return
 		}
 	}
+}
+
+// name is the application_name, once it is known.
+func (k *link) name() string {
+	if name := k.app.Load(); name != nil {
+		return *name
+	}
+	return ""
+}
+
+// startupName stands before the application_name in a startup message.
+var startupName = []byte("application_name\x00")
+
+// applicationName reads it from a startup message; "-" if there is none.
+func applicationName(startup []byte) string {
+	_, rest, found := bytes.Cut(startup, startupName)
+	name, _, ended := bytes.Cut(rest, []byte{0})
+	if !found || !ended {
+		return "-"
+	}
+	return string(name)
+}
+
+// silence drops all that goes through the connections of a pool from now on, in both
+// directions and without closing them; with new, those that are made until heal as well.
+func (p *proxy) silence(pool string, new bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.silent, p.silentNew = pool, new
+	for k := range p.links {
+		if strings.HasSuffix(k.name(), " "+pool) {
+			k.silent.Store(true)
+		}
+	}
+}
+
+// drops reports whether what goes through a link is dropped.
+func (p *proxy) drops(k *link) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return k.silent.Load() || p.silentNew && strings.HasSuffix(k.name(), " "+p.silent)
 }
 
 // pass waits as long as the proxy's state asks for; it is false when the link
@@ -222,7 +281,7 @@ func (p *proxy) slow(by time.Duration) {
 func (p *proxy) heal() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.delay = 0
+	p.delay, p.silentNew = 0, false
 	select {
 	case <-p.open:
 	default:

@@ -26,6 +26,7 @@ type run struct {
 	cluster  *cluster
 	replicas []*replica
 	tenants  []*tenant
+	mu       sync.Mutex // protects clients where they are made at once
 	clients  []*client
 	// positions: the server knows min_seq, so that reads can be held against writes.
 	positions bool

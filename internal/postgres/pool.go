@@ -70,6 +70,7 @@ func Pool(ctx context.Context, url string, cfg PoolConfig) (*pgxpool.Pool, error
 	for name, value := range sessionParams(cfg) {
 		pc.ConnConfig.RuntimeParams[name] = value
 	}
+	pc.ConnConfig.DialFunc = dialer(pc.ConnConfig.ConnectTimeout, silence(cfg.Role))
 	// Without it pgx turns ids into text, and back, on every way.
 	pc.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
 		pgxuuid.Register(conn.TypeMap())
@@ -90,6 +91,18 @@ func Pool(ctx context.Context, url string, cfg PoolConfig) (*pgxpool.Pool, error
 		return nil, explain(err, cfg.Role, pc.ConnConfig.User)
 	}
 	return pool, nil
+}
+
+// silence is how long the sessions of a role wait for an answer; 0 for ever, where no
+// statement_timeout ends statements.
+func silence(role Role) time.Duration {
+	switch role {
+	case EngineRole:
+		return engineStatement*time.Millisecond + silenceMargin
+	case APIRole:
+		return apiStatement*time.Millisecond + silenceMargin
+	}
+	return 0
 }
 
 // explain says what to do where a session could not take on its role.
