@@ -80,27 +80,17 @@ const (
 	interrupted = "interrupted"
 )
 
-// isOldRows reports whether all that failed is the deletion of old rows.
+// isOldRows reports whether what failed for a read model is the deletion of its old rows.
 func isOldRows(err error) bool {
-	var oldRows *rebuild.OldRowsError
-	return errors.As(err, &oldRows)
+	var failure *rebuild.Error
+	return errors.As(err, &failure) && failure.Op == rebuild.OpDeleteOldRows
 }
 
 // causeOf is why one read model failed, without what its line says anyway.
 func causeOf(err error) string {
-	var (
-		verify  *rebuild.VerifyError
-		failed  *rebuild.Error
-		oldRows *rebuild.OldRowsError
-	)
-	if errors.As(err, &verify) {
-		err = verify.Cause
-	}
-	switch {
-	case errors.As(err, &failed):
-		err = failed.Cause
-	case errors.As(err, &oldRows):
-		err = oldRows.Cause
+	var failure *rebuild.Error
+	if errors.As(err, &failure) {
+		err = failure.Cause
 	}
 	text := cli.OneLine(err.Error())
 	switch {

@@ -71,14 +71,14 @@ func (p *program) compare(c *cobra.Command, s selection, to comparison) error {
 		verification := to.begin(newTenantNames(ctx, pools))
 		err = s.rebuilder(p, c, pools).Verify(ctx, tenants, s.models, verification)
 		var (
-			failure     *rebuild.VerifyError
+			failure     *rebuild.Error
 			unreachable *rebuild.UnreachableError
 		)
 		if errors.As(err, &unreachable) {
 			_ = to.end() // it writes what was found; the rest isn't known
 			return unreachable
 		}
-		if err != nil && (ctx.Err() != nil || !errors.As(err, &failure) && !isOldRows(err)) {
+		if err != nil && (ctx.Err() != nil || !errors.As(err, &failure)) {
 			return err
 		}
 		return to.end()

@@ -209,11 +209,11 @@ func (b *Background) build(ctx context.Context, builds []feed.PendingBuild) {
 	}
 	log := b.cfg.Logger.With("tenant", t)
 	reports := &reporter{report: func(p Progress) {
-		var left *OldRowsError
+		var failure *Error
 		switch {
-		case errors.As(p.Err, &left):
+		case errors.As(p.Err, &failure) && failure.Op == OpDeleteOldRows:
 			if ctx.Err() == nil {
-				log.Warn("old rows of a read model not deleted; it is tried again", "model", p.Model, "error", left.Cause)
+				log.Warn("old rows of a read model not deleted; it is tried again", "model", p.Model, "error", failure.Cause)
 			}
 		case p.Done:
 			b.built.Add(1)

@@ -116,7 +116,7 @@ func (b *builder) done(err error) Progress {
 func (b *builder) dropOld(ctx context.Context) error {
 	err := b.rebuilder.dropOld(ctx, b.builds, b.tenant, b.model, b.steps)
 	if err != nil {
-		err = &OldRowsError{Tenant: b.tenant, Model: b.model.Name, Cause: err}
+		err = &Error{Op: OpDeleteOldRows, Tenant: b.tenant, Model: b.model.Name, Cause: err}
 		b.reports.send(b.done(err))
 	}
 	return err

@@ -14,48 +14,36 @@ func (e *UnknownModelError) Error() string {
 	return fmt.Sprintf("no read model %q; there are %v", e.Name, projections.Models())
 }
 
-// Error says that one read model of one tenant wasn't rebuilt, and why. Its old rows
-// stay the ones that are read.
+// Op is what a Rebuilder does with one read model of one tenant.
+type Op string
+
+// The operations, and what stays when one fails.
+const (
+	// OpRebuild: the old rows stay the ones that are read.
+	OpRebuild Op = "rebuild"
+	// OpVerify is the comparison or the repair: the rows are unchanged.
+	OpVerify Op = "verify"
+	// OpDeleteOldRows follows a rebuild or a repair: no query reads the rows that are left.
+	// A Background deletes them, or the next rebuild of the same read model.
+	OpDeleteOldRows Op = "delete old rows"
+)
+
+// Error says what failed for one read model of one tenant, and why.
 type Error struct {
+	Op     Op
 	Tenant domain.TenantID
 	Model  string
 	Cause  error
 }
 
 func (e *Error) Error() string {
-	return fmt.Sprintf("rebuild %s of tenant %s: %v", e.Model, e.Tenant, e.Cause)
+	if e.Op == OpDeleteOldRows {
+		return fmt.Sprintf("%s of tenant %s is rebuilt, and its old rows are still there: %v", e.Model, e.Tenant, e.Cause)
+	}
+	return fmt.Sprintf("%s %s of tenant %s: %v", e.Op, e.Model, e.Tenant, e.Cause)
 }
 
 func (e *Error) Unwrap() error { return e.Cause }
-
-// VerifyError says that one read model of one tenant couldn't be compared, and why. Its
-// rows are unchanged.
-type VerifyError struct {
-	Tenant domain.TenantID
-	Model  string
-	Cause  error
-}
-
-func (e *VerifyError) Error() string {
-	return fmt.Sprintf("verify %s of tenant %s: %v", e.Model, e.Tenant, e.Cause)
-}
-
-func (e *VerifyError) Unwrap() error { return e.Cause }
-
-// OldRowsError says that one read model of one tenant was rebuilt but its old rows
-// couldn't be deleted, and why. No query reads them. A Background deletes them, or the
-// next rebuild of the same read model.
-type OldRowsError struct {
-	Tenant domain.TenantID
-	Model  string
-	Cause  error
-}
-
-func (e *OldRowsError) Error() string {
-	return fmt.Sprintf("%s of tenant %s is rebuilt, and its old rows are still there: %v", e.Model, e.Tenant, e.Cause)
-}
-
-func (e *OldRowsError) Unwrap() error { return e.Cause }
 
 // UnreachableError says that the database was unreachable for some seconds, so that some
 // tenants weren't started. The same call continues with them.

@@ -14,8 +14,8 @@ type Progress struct {
 	Seq, Head int64
 	// Done says that queries read the new rows.
 	Done bool
-	// Err is why the rebuild failed, an *Error; nil while it hasn't. After Done it is an
-	// *OldRowsError, in a report of its own.
+	// Err is why the rebuild failed, an *Error; nil while it hasn't. After Done its Op is
+	// OpDeleteOldRows, in a report of its own.
 	Err error
 }
 
@@ -47,5 +47,5 @@ func (r *reporter) exclusively(do func()) {
 
 // fail reports that the rebuild of one read model failed.
 func (r *reporter) fail(t domain.TenantID, model string, cause error) {
-	r.send(Progress{Tenant: t, Model: model, Err: &Error{Tenant: t, Model: model, Cause: cause}})
+	r.send(Progress{Tenant: t, Model: model, Err: &Error{Op: OpRebuild, Tenant: t, Model: model, Cause: cause}})
 }

@@ -64,8 +64,8 @@ func New(engine *pgxpool.Pool) *Rebuilder {
 // read model of each tenant old or new, and the next call resumes those under way.
 //
 // Errors: *UnknownModelError before anything is done; else, joined, an *UnreachableError
-// if tenants weren't started for that reason, an *OldRowsError for each read model whose
-// old rows couldn't be deleted, and an *Error for each that failed. Its cause is
+// if tenants weren't started for that reason, and an *Error for each read model that failed
+// (OpRebuild) or whose old rows couldn't be deleted. The cause of OpRebuild is
 // *eventstore.TenantError for a tenant without a log; *feed.BuildRunningError if another
 // process rebuilds the same; the error of a fold; or domain.ErrUnknownEvent for an event of
 // a newer version.

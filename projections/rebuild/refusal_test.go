@@ -34,7 +34,7 @@ func TestRebuildRefused(t *testing.T) {
 			done++
 		}
 	})
-	if !errors.As(err, &failure) || failure.Tenant != missing || failure.Model != "tasks" || done != 2 {
+	if !errors.As(err, &failure) || failure.Op != OpRebuild || failure.Tenant != missing || failure.Model != "tasks" || done != 2 {
 		t.Errorf("beside an unknown tenant %d were rebuilt, want 2: %v, want the unknown tenant's tasks", done, err)
 	}
 

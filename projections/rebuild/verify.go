@@ -26,8 +26,8 @@ type Verdict struct {
 	Rows, Differing int64
 	// Repaired says that queries read the fresh rows.
 	Repaired bool
-	// Err is why the comparison or the repair failed, a *VerifyError. After Repaired it is
-	// an *OldRowsError.
+	// Err is why the comparison or the repair failed, an *Error. After Repaired its Op is
+	// OpDeleteOldRows.
 	Err error
 }
 
@@ -60,9 +60,9 @@ type Verification struct {
 //
 // An interrupted call leaves at most a build that the next Verify or Rebuild resumes.
 //
-// Errors: *UnknownModelError before anything is done; else, joined, a *VerifyError for each
-// read model that couldn't be compared, with the causes of Rebuild, and an *OldRowsError
-// for each that was repaired and whose old rows couldn't be deleted. An unreachable
+// Errors: *UnknownModelError before anything is done; else, joined, an *Error for each read
+// model that couldn't be compared (OpVerify, with the causes of Rebuild), or that was
+// repaired and whose old rows couldn't be deleted. An unreachable
 // database ends the call with an *UnreachableError; other failures end one read model.
 func (r *Rebuilder) Verify(ctx context.Context, tenants []domain.TenantID, models []string, v Verification) error {
 	chosen, err := chooseModels(models)
@@ -74,14 +74,14 @@ func (r *Rebuilder) Verify(ctx context.Context, tenants []domain.TenantID, model
 	reports.report = func(p Progress) {
 		var failure *Error
 		switch {
-		case errors.As(p.Err, &failure):
+		case errors.As(p.Err, &failure) && failure.Op == OpDeleteOldRows: // a verdict follows
+			failures = append(failures, failure)
+		case failure != nil:
 			verdict := abortedVerdict(failure)
 			failures = append(failures, verdict.Err)
 			if v.Verdict != nil {
 				v.Verdict(verdict)
 			}
-		case p.Err != nil: // an *OldRowsError; a verdict follows
-			failures = append(failures, p.Err)
 		case v.Progress != nil:
 			v.Progress(p)
 		}
@@ -106,7 +106,7 @@ func (e *abortedError) Unwrap() error { return e.cause }
 func abortedVerdict(failure *Error) Verdict {
 	aborted := &abortedError{cause: failure.Cause, verdict: Verdict{Tenant: failure.Tenant, Model: failure.Model}}
 	errors.As(failure.Cause, &aborted)
-	aborted.verdict.Err = &VerifyError{Tenant: failure.Tenant, Model: failure.Model, Cause: aborted.cause}
+	aborted.verdict.Err = &Error{Op: OpVerify, Tenant: failure.Tenant, Model: failure.Model, Cause: aborted.cause}
 	return aborted.verdict
 }
 

@@ -250,9 +250,9 @@ func TestVerifyThatCouldNot(t *testing.T) {
 		t.Fatal(err)
 	}
 	var running *feed.BuildRunningError
-	var failure *VerifyError
+	var failure *Error
 	_, verdicts, err := verify(t, New(w.DB.Engine(t)), here, []string{"tasks", "members"}, false)
-	if !errors.As(err, &running) || !errors.As(err, &failure) || failure.Model != "tasks" || failure.Tenant != c.ID || len(verdicts) != 2 {
+	if !errors.As(err, &running) || !errors.As(err, &failure) || failure.Op != OpVerify || failure.Model != "tasks" || failure.Tenant != c.ID || len(verdicts) != 2 {
 		t.Errorf("beside a build: %+v, %v; want two verdicts, and tasks refused", verdicts, err)
 	}
 	build.Close()
@@ -267,7 +267,7 @@ update checkpoints set seq = (select seq from poison) where tenant_id = $1`, c.I
 		t.Fatal(err)
 	}
 	_, verdicts, err = verify(t, w.rebuild, here, []string{"projects", "members"}, true)
-	if !errors.As(err, &failure) || failure.Model != "projects" || len(verdicts) != 2 {
+	if !errors.As(err, &failure) || failure.Op != OpVerify || failure.Model != "projects" || len(verdicts) != 2 {
 		t.Errorf("of what can't be folded: %+v, %v; want two verdicts, and projects failed", verdicts, err)
 	}
 	for _, m := range projections.ReadModels() {
