@@ -67,12 +67,14 @@ const advanceSQL = `update checkpoints set seq = $4, failures = 0, retry_at = nu
 where tenant_id = $1 and subscription = $2 and generation = $3`
 
 // failSQL records a failed page at a checkpoint ($1 tenant, $2 subscription, $3
-// generation) that is still at the seq ($4): the page's last seq ($5), the reason ($6) and
-// the seconds until the retry ($7, 0 for none).
+// generation) that is still at the seq ($4) and has the failures ($8) that the page's lock
+// read: the page's last seq ($5), the reason ($6) and the seconds until the retry ($7, 0 for
+// none). The failures differ where an operator has resumed it, or another try has failed,
+// since the page was rolled back.
 const failSQL = `update checkpoints set careful_to = $5, failures = failures + 1, error = $6,
   failed_at = coalesce(failed_at, clock_timestamp()),
   retry_at = case when $7::float8 > 0 then clock_timestamp() + $7::float8 * interval '1 second' end
-where tenant_id = $1 and subscription = $2 and generation = $3 and seq = $4`
+where tenant_id = $1 and subscription = $2 and generation = $3 and seq = $4 and failures = $8`
 
 // checkpoint is the state of a live checkpoint, as lock found it.
 type checkpoint struct {
@@ -165,10 +167,13 @@ func (w *worker) fail(ctx context.Context, p *Page, at checkpoint, end int64, ca
 	w.metrics.failures.Inc()
 	w.feed.log.Error("page failed", "subscription", w.subscription, "tenant", p.Tenant,
 		"after_seq", at.seq, "to_seq", end, "failures", at.failures+1, "retry_in", pause, "error", cause)
-	_, err := w.feed.execWithin(failSQL, p.Tenant.UUID(), w.subscription, p.Generation, at.seq,
-		max(at.carefulTo, end), storable(cause), pause.Seconds())
+	tag, err := w.feed.execWithin(failSQL, p.Tenant.UUID(), w.subscription, p.Generation, at.seq,
+		max(at.carefulTo, end), storable(cause), pause.Seconds(), at.failures)
 	if err != nil {
 		return failed, fmt.Errorf("record failure: %w", err)
+	}
+	if tag.RowsAffected() == 0 { // the try is older than what the checkpoint says
+		return moreIsLeft, nil
 	}
 	if pause > 0 {
 		return caughtUp, nil // the sweep finds it when it is due

@@ -1,6 +1,8 @@
 package feed
 
 import (
+	"context"
+
 	"docket/domain"
 )
 
@@ -49,3 +51,13 @@ func (f *Feed) Remembers(t domain.TenantID, seq int64) bool {
 
 // Mark tells every subscription that a log may have grown, as another replica does.
 func (f *Feed) Mark(t domain.TenantID) { f.wake([]domain.TenantID{t}) }
+
+// Fail records that a try failed at the event after a seq, whose lock had read so many
+// failures.
+func (f *Feed) Fail(ctx context.Context, t domain.TenantID, subscription string, seq int64, failures int, cause error) error {
+	f.mu.Lock()
+	w := f.newWorker(subscription, nil)
+	f.mu.Unlock()
+	_, err := w.fail(ctx, &Page{Tenant: t, Generation: 1}, checkpoint{seq: seq, failures: failures}, seq+1, cause)
+	return err
+}

@@ -237,3 +237,34 @@ where subscription = 'a' and tenant_id = $1`, tenant.UUID()); err != nil {
 	a.wants(t, tenant, but(head))
 	f.wantsUntroubled("a", tenant, head)
 }
+
+// A try that was under way when an operator resumed the subscription doesn't park it again.
+func TestFailureOlderThanResume(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	tenant := f.Tenant()
+	f.Grow(f.Store, tenant, 5)
+	a := &seen{bad: tenant, at: 3}
+	r := f.replica(feed.Config{})
+	r.subscribe("a", a.handle)
+	f.parked("a", tenant, 1)
+	r.close()
+	tries := f.liveCheckpoint("a", tenant).Failures
+	times := 0
+	if _, err := feed.NewParking(f.Engine).Resume(t.Context(), tenant, "a", f.recording(tenant, &times)); err != nil {
+		t.Fatal(err)
+	}
+	late := f.replica(feed.Config{}).feed
+	if err := late.Fail(t.Context(), tenant, "a", 2, tries, errBad); err != nil {
+		t.Fatal(err)
+	}
+	if c := f.liveCheckpoint("a", tenant); c.Failures != 0 || c.RetryAt != nil || c.Seq != 2 {
+		t.Errorf("the older try's failure left %+v, want it resumed", c)
+	}
+	if err := late.Fail(t.Context(), tenant, "a", 2, 0, errBad); err != nil {
+		t.Fatal(err)
+	}
+	if c := f.liveCheckpoint("a", tenant); c.Failures != 1 || c.RetryAt == nil {
+		t.Errorf("the next try's failure left %+v, want it parked", c)
+	}
+}
