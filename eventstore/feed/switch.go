@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	"docket/domain"
@@ -17,9 +18,9 @@ import (
 const waitSQL = `select set_config('lock_timeout', $1, true)`
 
 // lockLiveSQL locks the live checkpoint of a subscription ($1) in a tenant ($2), once the
-// current page is committed, and reads its seq, its generation, and the skipped events
-// after the seq.
-const lockLiveSQL = `select c.seq, c.generation, array(select s.seq from skips s
+// current page is committed, and reads its seq, its generation, whether its rows are
+// complete, and the skipped events after the seq.
+const lockLiveSQL = `select c.seq, c.generation, c.complete, array(select s.seq from skips s
   where s.tenant_id = $2 and s.subscription = $1 and s.seq > c.seq order by s.seq)
 from checkpoints c
 where c.tenant_id = $2 and c.subscription = $1
@@ -31,9 +32,9 @@ for no key update of c`
 const switchSQL = `insert into generations (tenant_id, subscription, current, old_rows) values ($2, $1, $3, true)
 on conflict (tenant_id, subscription) do update set current = excluded.current, old_rows = true`
 
-// completeSQL records that the rows of a generation ($3) of a subscription ($1) in a tenant
-// ($2) are complete, and clears recorded failures (noteFailureSQL).
-const completeSQL = `update checkpoints set complete = true, failures = 0, error = null, failed_at = null
+// completeSQL records whether the rows of a generation ($3) of a subscription ($1) in a tenant
+// ($2) are complete ($4), and clears recorded failures (noteFailureSQL).
+const completeSQL = `update checkpoints set complete = $4, failures = 0, error = null, failed_at = null
 where tenant_id = $2 and subscription = $1 and generation = $3`
 
 // dropCheckpointsSQL deletes the checkpoints of a subscription ($1) in a tenant ($2)
@@ -47,12 +48,15 @@ const dropCheckpointsSQL = `delete from checkpoints where tenant_id = $2 and sub
 // version continue from the build's checkpoint, and all others leave the tenant alone. Call
 // it when Page has reached the log's end, so that the pause is short. The old rows stay
 // until DropOld.
+//
+// A build that LimitToLive kept from the log's end is as complete as the live rows were.
 func (b *Build) Switch(ctx context.Context, limit int, fill Fill) error {
-	err := b.withLivePaused(ctx, limit, fill, func(tx pgx.Tx, _ PausedPositions) error {
+	err := b.withLivePaused(ctx, limit, fill, func(tx pgx.Tx, live PausedPositions) error {
+		complete := b.through == math.MaxInt64 || live.complete
 		batch := &pgx.Batch{}
 		batch.Queue(switchSQL, b.subscription, b.builds.tenant.UUID(), b.generation)
 		batch.Queue(dropCheckpointsSQL, b.subscription, b.builds.tenant.UUID(), b.generation)
-		batch.Queue(completeSQL, b.subscription, b.builds.tenant.UUID(), b.generation)
+		batch.Queue(completeSQL, b.subscription, b.builds.tenant.UUID(), b.generation, complete)
 		batch.Queue(notifySQL, wakeUpChannel, switchSender+" "+b.builds.tenant.String())
 		return tx.SendBatch(ctx, batch).Close()
 	})
@@ -86,6 +90,8 @@ type PausedPositions struct {
 	NextSeq int64
 	// Even says that both have the same events. Skipped ones are in neither.
 	Even bool
+
+	complete bool // the live rows
 }
 
 // WithLivePaused runs do in a transaction in which the live subscription is paused. Before
@@ -106,7 +112,7 @@ func (b *Build) withLivePaused(ctx context.Context, limit int, fill Fill, do fun
 		}
 		s := PausedPositions{Next: b.generation}
 		var skips skipped
-		if err := tx.QueryRow(ctx, lockLiveSQL, b.subscription, b.builds.tenant.UUID()).Scan(&s.LiveSeq, &s.Live, &skips); err != nil {
+		if err := tx.QueryRow(ctx, lockLiveSQL, b.subscription, b.builds.tenant.UUID()).Scan(&s.LiveSeq, &s.Live, &s.complete, &skips); err != nil {
 			return fmt.Errorf("lock live checkpoint: %w", err)
 		}
 		// The guard may be lost during the wait, and another build may have become live.

@@ -324,3 +324,36 @@ func TestVerifyInterrupted(t *testing.T) {
 		w.onlyGeneration(t, c, m, 2)
 	}
 }
+
+// Repaired rows of a generation that has never reached the log's end are no more complete
+// than before: no query may read them.
+func TestRepairOfIncompleteRows(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	stop := w.Run(t, 50, projections.Subscriptions())
+	c, ann := w.Company(t, 2)
+	w.Caught(t, c, "projects", "members")
+	stop()
+	if err := c.ChangeProject(t, ann, c.ProjectIDs[0], domain.EditProject{Name: domain.To("Renamed")}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Engine.Exec(t.Context(), `update checkpoints set complete = false where tenant_id = $1 and subscription = 'projects'`, c.ID.UUID()); err != nil {
+		t.Fatal(err)
+	}
+	for _, table := range []string{"projects", "members"} {
+		if _, err := w.Engine.Exec(t.Context(), `delete from `+table+` where tenant_id = $1`, c.ID.UUID()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, verdicts, err := verify(t, w.rebuild, []domain.TenantID{c.ID}, []string{"projects", "members"}, true)
+	if err != nil || len(verdicts) != 2 || !verdicts[0].Repaired || !verdicts[1].Repaired {
+		t.Fatalf("the verdicts are %+v, %v; want two repaired", verdicts, err)
+	}
+	for model, want := range map[string]bool{"projects": false, "members": true} {
+		var complete bool
+		if err := w.Engine.QueryRow(t.Context(), `select complete from checkpoints where tenant_id = $1 and subscription = $2`, c.ID.UUID(), model).
+			Scan(&complete); err != nil || complete != want {
+			t.Errorf("the repaired rows of %s are complete: %t, %v; want %t", model, complete, err, want)
+		}
+	}
+}
