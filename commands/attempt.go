@@ -137,7 +137,7 @@ func (a *attempt) applyAppended(appended eventstore.Appended) error {
 			return err
 		}
 		s.folded = f
-		a.cmds.folds.put(key, f, a.commit.History)
+		a.cmds.folds.put(key.newest(), f, a.commit.History)
 	}
 	return nil
 }

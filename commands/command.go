@@ -96,7 +96,7 @@ func execute[S any](ctx context.Context, c *Commands, o Origin, result aggregate
 		case errors.As(err, &conflict):
 			c.metrics.conflicts.Inc()
 			if conflict.Actual < conflict.Expected { // the database has lost events of the cached state
-				c.folds.cache.Remove(streamKey{conflict.Tenant, conflict.Stream})
+				c.folds.cache.Remove(streamKey{conflict.Tenant, conflict.Stream}.newest())
 			}
 			continue
 		case errors.Is(err, eventstore.ErrServerChanged):

@@ -16,8 +16,7 @@ import (
 // Store is what commands need of the event store.
 type Store interface {
 	Append(context.Context, eventstore.Commit) (eventstore.Appended, error)
-	Load(ctx context.Context, t domain.TenantID, s domain.StreamID, after int) ([]domain.Recorded, error)
-	LoadUpTo(ctx context.Context, t domain.TenantID, s domain.StreamID, version int) ([]domain.Recorded, error)
+	Fold(ctx context.Context, t domain.TenantID, s domain.StreamID, after, upTo int, apply func(domain.Recorded) error) error
 	Claimant(ctx context.Context, t domain.TenantID, kind eventstore.ClaimKind, value string) (uuid.UUID, bool, error)
 	ClaimantsBut(ctx context.Context, t domain.TenantID, kind eventstore.ClaimKind, but uuid.UUID, limit int) ([]uuid.UUID, error)
 	Remembered(ctx context.Context, t domain.TenantID, key eventstore.Hash) (eventstore.Entry, bool, error)
@@ -94,7 +93,7 @@ func New(cfg Config) (*Commands, error) {
 // ServerChanged empties the caches: their states may be of events that the database has
 // lost. It is called after the Store's.
 func (c *Commands) ServerChanged() {
-	c.folds.cache.Purge()
+	c.folds.clear()
 	c.slugs.cache.Purge()
 }
 

@@ -12,6 +12,7 @@ import (
 	"docket/domain"
 	"docket/eventstore"
 	"docket/internal/pgtest"
+	"docket/internal/tenanttest"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 )
@@ -349,7 +350,7 @@ func TestProjectsAndTasks(t *testing.T) {
 	_, err = w.two.EditTask(ctx, b, commands.Origin{}, task.State.ID, domain.EditTask{Title: domain.To("V")})
 	w.wantCode(err, domain.CodeNotFound)
 
-	events, err := w.store.Load(ctx, w.def, domain.Stream(domain.ProjectStream, p.State.ID), 0)
+	events, err := tenanttest.Load(ctx, w.store, w.def, domain.Stream(domain.ProjectStream, p.State.ID), 0)
 	if err != nil || len(events) != 3 || events[0].Meta.RequestID != "r1" || events[0].ActorName() != "bob@example.org" {
 		t.Fatalf("the project's stream has %d events, error %v, want 3, the first of request r1 by bob: %+v", len(events), err, events)
 	}

@@ -8,6 +8,7 @@ import (
 	"docket/commands"
 	"docket/domain"
 	"docket/eventstore/feed"
+	"docket/internal/tenanttest"
 )
 
 func TestComments(t *testing.T) {
@@ -100,7 +101,7 @@ func TestRename(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	events, err := w.store.Load(ctx, domain.Platform, domain.Stream(domain.UserStream, bob), 0)
+	events, err := tenanttest.Load(ctx, w.store, domain.Platform, domain.Stream(domain.UserStream, bob), 0)
 	if err != nil || len(events) != 3 {
 		t.Fatalf("the user's stream has %d events, error %v, want 3", len(events), err)
 	}
@@ -115,7 +116,7 @@ func TestRename(t *testing.T) {
 	}
 	handled.Wait()
 	for tenant, want := range map[domain.TenantID]int{w.def: 3, acme.State.ID: 3, left.State.ID: 2} {
-		got, err := w.store.Load(ctx, tenant, domain.Stream(domain.MemberStream, bob), 0)
+		got, err := tenanttest.Load(ctx, w.store, tenant, domain.Stream(domain.MemberStream, bob), 0)
 		if err != nil || len(got) > want || len(got) < min(want, 2) {
 			t.Errorf("the membership in %s has %d events, error %v, want 2 to %d", tenant, len(got), err, want)
 		}

@@ -62,23 +62,33 @@ type folded struct {
 	seq     int64
 }
 
+// foldKey is the key of a cached state: the newest known one of a stream, or the one that
+// a replay had reached when its time was over.
+type foldKey struct {
+	streamKey
+	upTo int // eventstore.Head, or the version of the replay
+}
+
+// newest is the key of a stream's newest known state.
+func (k streamKey) newest() foldKey { return foldKey{k, eventstore.Head} }
+
 // folds is the cache of folded aggregates, bounded by dropping the least recently
 // used. A stale entry is harmless: the append checks its version. One of another
 // History would not be: that database had other events at the same versions.
 type folds struct {
-	cache   *lru.Cache[streamKey, folded]
+	cache   *lru.Cache[foldKey, folded]
 	present func() eventstore.History
 }
 
 func newFolds(size int, present func() eventstore.History) (*folds, error) {
-	c, err := lru.New[streamKey, folded](size)
+	c, err := lru.New[foldKey, folded](size)
 	return &folds{c, present}, err
 }
 
 // put stores f, which was read in a History, unless the cache has the same or a newer
 // version.
-func (c *folds) put(k streamKey, f folded, of eventstore.History) {
-	if have, ok := c.cache.Peek(k); ok && have.version >= f.version {
+func (c *folds) put(k foldKey, f folded, of eventstore.History) {
+	if have, ok := c.cache.Peek(k); f.version == 0 || ok && have.version >= f.version {
 		return
 	}
 	c.cache.Add(k, f)
@@ -87,12 +97,16 @@ func (c *folds) put(k streamKey, f folded, of eventstore.History) {
 	}
 }
 
+// clear empties the cache.
+func (c *folds) clear() { c.cache.Purge() }
+
 // read folds an aggregate: from the cache, or, with fresh or without an entry,
 // from the cached version on by the stream's events. cached says that the state
-// came from the cache alone and may be stale.
+// came from the cache alone and may be stale. If ctx ends before the stream does, the
+// cache keeps how far the fold has come, and the next read goes on from there.
 func read[S any](ctx context.Context, c *Commands, g aggregate[S], fresh bool) (f folded, cached bool, err error) {
 	history := c.store.History()
-	f, ok := c.folds.cache.Get(g.key)
+	f, ok := c.folds.cache.Get(g.key.newest())
 	if ok {
 		c.metrics.foldHits.Inc()
 	} else {
@@ -102,21 +116,61 @@ func read[S any](ctx context.Context, c *Commands, g aggregate[S], fresh bool) (
 		return f, true, nil
 	}
 	if !ok {
-		var zero S
-		f.state = zero
+		f = g.kind.none()
 	}
-	events, err := c.store.Load(ctx, g.key.tenant, g.key.stream, f.version)
+	f, err = g.load(ctx, c.store, f, eventstore.Head)
+	c.folds.put(g.key.newest(), f, history)
 	if err != nil {
 		return folded{}, false, withCode(err)
 	}
-	f, err = g.kind.fold(f, events)
-	if err != nil {
-		return folded{}, false, err
-	}
-	if f.version > 0 {
-		c.folds.put(g.key, f, history)
-	}
 	return f, false, nil
+}
+
+// readAt folds an aggregate up to a version, from a cached state that isn't beyond it. If
+// ctx ends before, the next readAt of that version goes on.
+func readAt[S any](ctx context.Context, c *Commands, g aggregate[S], version int) (folded, error) {
+	for {
+		history, unfinished, f := c.store.History(), foldKey{g.key, version}, g.kind.none()
+		for _, k := range []foldKey{g.key.newest(), unfinished} {
+			if have, ok := c.folds.cache.Get(k); ok && have.version <= version && have.version > f.version {
+				f = have
+			}
+		}
+		f, err := g.load(ctx, c.store, f, version)
+		if err != nil {
+			c.folds.put(unfinished, f, history)
+			return folded{}, withCode(err)
+		}
+		c.folds.cache.Remove(unfinished)
+		c.folds.put(g.key.newest(), f, history)
+		if c.store.History() == history { // else the cached state may be of lost events
+			return f, nil
+		}
+	}
+}
+
+// none is the state of an aggregate without events.
+func (k kind[S]) none() folded {
+	var zero S
+	return folded{state: zero}
+}
+
+// load goes on with a fold by the stream's events up to a version. With an error it
+// returns how far it came.
+func (g aggregate[S]) load(ctx context.Context, store Store, f folded, upTo int) (folded, error) {
+	if f.version >= upTo {
+		return f, nil
+	}
+	state := f.state.(S)
+	err := store.Fold(ctx, g.key.tenant, g.key.stream, f.version, upTo, func(e domain.Recorded) error {
+		next, err := g.kind.step(state, e)
+		if err == nil {
+			state, f.version, f.seq = next, e.Version, e.Seq
+		}
+		return err
+	})
+	f.state = state
+	return f, err
 }
 
 // fold applies events to a state.
@@ -124,11 +178,20 @@ func (k kind[S]) fold(f folded, events []domain.Recorded) (folded, error) {
 	state := f.state.(S)
 	for _, e := range events {
 		var err error
-		if state, err = k.evolve(state, e); err != nil {
-			return folded{}, fmt.Errorf("fold %s at seq %d: %w", e.Stream, e.Seq, err)
+		if state, err = k.step(state, e); err != nil {
+			return folded{}, err
 		}
 		f.version, f.seq = e.Version, e.Seq
 	}
 	f.state = state
 	return f, nil
+}
+
+// step applies one event to a state.
+func (k kind[S]) step(state S, e domain.Recorded) (S, error) {
+	state, err := k.evolve(state, e)
+	if err != nil {
+		return state, fmt.Errorf("fold %s at seq %d: %w", e.Stream, e.Seq, err)
+	}
+	return state, nil
 }

@@ -128,12 +128,7 @@ func replay[S any](ctx context.Context, c *Commands, kind kind[S], k *Key) (Resu
 	if e.Answer == nil || e.Answer.Stream.Type != kind.stream || e.Seq == nil {
 		return Result[S]{}, fmt.Errorf("the idempotency record isn't of a %s", kind.stream)
 	}
-	events, err := c.store.LoadUpTo(ctx, e.Answer.Tenant, e.Answer.Stream, e.Answer.Version)
-	if err != nil {
-		return Result[S]{}, withCode(err)
-	}
-	var zero S
-	f, err := kind.fold(folded{state: zero}, events)
+	f, err := readAt(ctx, c, kind.in(e.Answer.Tenant, e.Answer.Stream.ID), e.Answer.Version)
 	if err != nil {
 		return Result[S]{}, err
 	}

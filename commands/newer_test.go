@@ -7,6 +7,7 @@ import (
 	"docket/commands"
 	"docket/domain"
 	"docket/eventstore/feed"
+	"docket/internal/tenanttest"
 
 	"github.com/google/uuid"
 )
@@ -88,7 +89,7 @@ func TestMembershipWithNewerEvents(t *testing.T) {
 	if _, err := w.one.Rename(ctx, bob, commands.Origin{}, domain.RenameUser{Name: domain.To("Rob")}); err != nil {
 		t.Fatal(err)
 	}
-	events, err := w.store.Load(ctx, domain.Platform, domain.Stream(domain.UserStream, bob), 0)
+	events, err := tenanttest.Load(ctx, w.store, domain.Platform, domain.Stream(domain.UserStream, bob), 0)
 	if err != nil {
 		t.Fatal(err)
 	}

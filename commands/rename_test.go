@@ -6,6 +6,7 @@ import (
 	"docket/commands"
 	"docket/domain"
 	"docket/eventstore/feed"
+	"docket/internal/tenanttest"
 )
 
 // An older name that arrives late doesn't replace the newer one with which a user
@@ -43,7 +44,7 @@ func TestRenameAfterJoining(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	events, err := w.store.Load(ctx, domain.Platform, domain.Stream(domain.UserStream, bob), 0)
+	events, err := tenanttest.Load(ctx, w.store, domain.Platform, domain.Stream(domain.UserStream, bob), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +52,7 @@ func TestRenameAfterJoining(t *testing.T) {
 		t.Fatal(err)
 	}
 	for tenant, want := range map[domain.TenantID]struct{ events, joinedWith int }{w.def: {3, 1}, since: {1, 3}, older: {3, 0}} {
-		got, err := w.store.Load(ctx, tenant, domain.Stream(domain.MemberStream, bob), 0)
+		got, err := tenanttest.Load(ctx, w.store, tenant, domain.Stream(domain.MemberStream, bob), 0)
 		if err != nil || len(got) != want.events {
 			t.Fatalf("the membership in %s has %d events, error %v, want %d", tenant, len(got), err, want.events)
 		}
@@ -64,7 +65,7 @@ func TestRenameAfterJoining(t *testing.T) {
 	}
 	// A name that is newer than the joining is copied.
 	rename("Bobby")
-	events, err = w.store.Load(ctx, domain.Platform, domain.Stream(domain.UserStream, bob), len(events))
+	events, err = tenanttest.Load(ctx, w.store, domain.Platform, domain.Stream(domain.UserStream, bob), len(events))
 	if err != nil {
 		t.Fatal(err)
 	}

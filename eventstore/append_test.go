@@ -24,7 +24,7 @@ func TestAppendReturnsWhatLoadReads(t *testing.T) {
 	c.Actor, c.Meta = actor, domain.Meta{RequestID: "r-1", ActorName: &name}
 	done := f.Append(f.Store, c)
 
-	loaded, err := f.Store.Load(t.Context(), tenant, stream, 0)
+	loaded, err := tenanttest.Load(t.Context(), f.Store, tenant, stream, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +39,7 @@ func TestAppendReturnsWhatLoadReads(t *testing.T) {
 	if done.Seq(tenant) != 4 {
 		t.Errorf("the Commit's seq is %d, want 4", done.Seq(tenant))
 	}
-	rest, err := f.Store.Load(t.Context(), tenant, stream, 2)
+	rest, err := tenanttest.Load(t.Context(), f.Store, tenant, stream, 2)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -209,7 +209,7 @@ func TestLoadOfNothing(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	for _, tenant := range []domain.TenantID{f.Tenant(), tenanttest.NewID[domain.TenantID](t)} {
-		events, err := f.Store.Load(t.Context(), tenant, newStream(t), 0)
+		events, err := tenanttest.Load(t.Context(), f.Store, tenant, newStream(t), 0)
 		if err != nil || len(events) != 0 {
 			t.Errorf("got %v and %v", events, err)
 		}
@@ -228,7 +228,7 @@ func TestLoadOfAnEventThisVersionDoesNotKnow(t *testing.T) {
 	} {
 		e.Tenant, e.Seq, e.Stream, e.Version = f.Tenant(), 2, newStream(t), 1
 		f.Raw(e)
-		if _, err := f.Store.Load(t.Context(), e.Tenant, e.Stream, 0); !errors.Is(err, domain.ErrUnknownEvent) {
+		if _, err := tenanttest.Load(t.Context(), f.Store, e.Tenant, e.Stream, 0); !errors.Is(err, domain.ErrUnknownEvent) {
 			t.Errorf("%s: got %v, want ErrUnknownEvent", name, err)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"docket/domain"
+	"docket/internal/tenanttest"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -116,7 +117,7 @@ func TestScopeEndsWithItsBatch(t *testing.T) {
 	f := newFixture(t)
 	tenant, stream := f.Tenant(), newStream(t)
 	f.Append(f.Store, commit(t, part(tenant, stream, 0, 1)))
-	if _, err := f.Store.Load(t.Context(), tenant, stream, 0); err != nil {
+	if _, err := tenanttest.Load(t.Context(), f.Store, tenant, stream, 0); err != nil {
 		t.Fatal(err)
 	}
 	for _, conn := range f.API.AcquireAllIdle(t.Context()) {

@@ -11,6 +11,7 @@ import (
 
 	"docket/domain"
 	"docket/eventstore"
+	"docket/internal/tenanttest"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -150,7 +151,7 @@ func TestRememberedSeqInABatch(t *testing.T) {
 		if want := outcomes[i].Appended.Seq(c.Entry.Tenant); *got.Seq != want {
 			t.Errorf("%d: seq %d is remembered, %d was written", i, *got.Seq, want)
 		}
-		if loaded, err := f.Store.Load(t.Context(), c.Entry.Tenant, c.Parts[0].Stream, 0); err != nil || !reflect.DeepEqual(loaded, outcomes[i].Appended.Events) {
+		if loaded, err := tenanttest.Load(t.Context(), f.Store, c.Entry.Tenant, c.Parts[0].Stream, 0); err != nil || !reflect.DeepEqual(loaded, outcomes[i].Appended.Events) {
 			t.Errorf("%d: told %+v, stored %+v (%v)", i, outcomes[i].Appended.Events, loaded, err)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 
 	"docket/domain"
 
@@ -22,16 +23,11 @@ const HeadSQL = `select coalesce((select e.seq from events e where e.tenant_id =
 const VersionSQL = `select coalesce((select e.version from events e
 where e.tenant_id = $1 and e.stream_id = $2 order by e.version desc limit 1), 0)`
 
-// loadSQL reads the events of a stream ($1 tenant, $2 stream, $4 its type) after
-// a version ($3). The type keeps a caller that passes a project's id as a user's from
-// getting the project's events.
-const loadSQL = `select ` + Columns + ` from events
-where tenant_id = $1 and stream_id = $2 and version > $3 and stream_type = $4 order by version`
-
-// loadUpToSQL reads the events of a stream ($1 tenant, $2 stream, $4 its type) up to
-// a version ($3).
-const loadUpToSQL = `select ` + Columns + ` from events
-where tenant_id = $1 and stream_id = $2 and version <= $3 and stream_type = $4 order by version`
+// streamSQL reads the events of a stream ($1 tenant, $2 stream, $4 its type) after
+// a version ($3) up to another ($5). The type keeps a caller that passes a project's id as
+// a user's from getting the project's events.
+const streamSQL = `select ` + Columns + ` from events
+where tenant_id = $1 and stream_id = $2 and version > $3 and version <= $5 and stream_type = $4 order by version`
 
 // claimantSQL finds the holder of a claim ($1 tenant, $2 kind, $3 value).
 const claimantSQL = `select holder from claims where tenant_id = $1 and kind = $2 and value = $3`
@@ -40,29 +36,32 @@ const claimantSQL = `select holder from claims where tenant_id = $1 and kind = $
 const claimantsSQL = `select holder from claims where tenant_id = $1 and kind = $2 and holder <> $4
 order by value limit $3`
 
-// Load reads a stream's events after a version, in order; none for a stream that
-// doesn't exist. It returns domain.ErrUnknownEvent where a newer version of Docket
-// wrote one of them.
-func (s *Store) Load(ctx context.Context, t domain.TenantID, stream domain.StreamID, after int) ([]domain.Recorded, error) {
-	return s.load(ctx, loadSQL, t, stream, after)
-}
+// Head, as the version up to which a stream is folded, is its last.
+const Head = math.MaxInt32
 
-// LoadUpTo reads a stream's events up to a version, in order. Its errors are Load's.
-func (s *Store) LoadUpTo(ctx context.Context, t domain.TenantID, stream domain.StreamID, version int) ([]domain.Recorded, error) {
-	return s.load(ctx, loadUpToSQL, t, stream, version)
-}
-
-func (s *Store) load(ctx context.Context, sql string, t domain.TenantID, stream domain.StreamID, version int) ([]domain.Recorded, error) {
-	var events []domain.Recorded
-	err := s.scoped(ctx, t, sql, []any{t.UUID(), stream.ID, version, string(stream.Type)}, func(rows pgx.Rows) error {
-		var err error
-		events, err = pgx.CollectRows(rows, Scan)
-		return err
+// Fold reads a stream's events after a version up to another, and hands them to apply
+// in order: none for a stream that doesn't exist. It holds one event at a time, because a
+// stream may be larger than the memory. What apply got before an error was read well.
+//
+// The error is apply's, or domain.ErrUnknownEvent where a newer version of Docket wrote an
+// event, or ErrUnavailable.
+func (s *Store) Fold(ctx context.Context, t domain.TenantID, stream domain.StreamID, after, upTo int, apply func(domain.Recorded) error) error {
+	err := s.scoped(ctx, t, streamSQL, []any{t.UUID(), stream.ID, after, string(stream.Type), upTo}, func(rows pgx.Rows) error {
+		for rows.Next() {
+			e, err := Scan(rows)
+			if err != nil {
+				return err
+			}
+			if err := apply(e); err != nil {
+				return err
+			}
+		}
+		return rows.Err()
 	})
 	if err != nil {
-		return nil, fmt.Errorf("load %s of tenant %s: %w", stream, t, err)
+		return fmt.Errorf("load %s of tenant %s: %w", stream, t, err)
 	}
-	return events, nil
+	return nil
 }
 
 // Claimant is the holder of a claim; found is false where it is free.

@@ -135,7 +135,7 @@ func TestAppendWhoseAnswerIsLost(t *testing.T) {
 	if err != nil {
 		t.Fatalf("got %v, though it can be found out", err)
 	}
-	events, err := f.Store.Load(t.Context(), tenant, stream, 0)
+	events, err := tenanttest.Load(t.Context(), f.Store, tenant, stream, 0)
 	if err != nil || len(events) != 1 || events[0].Command != c.Command || events[0].Seq != appended.Seq(tenant) {
 		t.Errorf("the log has %+v (%v), want the Commit's event at %d", events, err, appended.Seq(tenant))
 	}

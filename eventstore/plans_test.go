@@ -17,7 +17,7 @@ import (
 
 // apiStatements are the SQL constants that run as the api role; all others run
 // as the engine role.
-var apiStatements = []string{"loadSQL", "loadUpToSQL", "rememberedSQL", "VersionSQL", "claimantSQL", "claimantsSQL"}
+var apiStatements = []string{"streamSQL", "rememberedSQL", "VersionSQL", "claimantSQL", "claimantsSQL"}
 
 // unplanned are the SQL constants that can't be explained alone: the append
 // function's call hides its statements, which TestAppendFunctionPlans counts, and

@@ -63,14 +63,18 @@ func (s *Store) find(ctx context.Context, c Commit) (_ Appended, found bool, _ e
 		if len(p.Events) == 0 {
 			continue
 		}
-		after, err := s.Load(ctx, p.Tenant, p.Stream, p.Expected)
+		var after []domain.Recorded
+		err := s.Fold(ctx, p.Tenant, p.Stream, p.Expected, p.Expected+len(p.Events), func(e domain.Recorded) error {
+			after = append(after, e)
+			return nil
+		})
 		if err != nil {
 			return Appended{}, false, err
 		}
 		if len(after) < len(p.Events) || after[0].Command != c.Command {
 			return Appended{}, false, nil
 		}
-		events = append(events, after[:len(p.Events)]...)
+		events = append(events, after...)
 	}
 	return Appended{Events: events}, true, nil
 }

@@ -7,6 +7,7 @@ import (
 	"docket/domain"
 	"docket/eventstore"
 	"docket/internal/pgtest"
+	"docket/internal/tenanttest"
 
 	"github.com/google/uuid"
 )
@@ -95,7 +96,7 @@ func BenchmarkLoad(b *testing.B) {
 			stream := s.grow(b, n)
 			b.ReportAllocs()
 			for b.Loop() {
-				if events, err := s.store.Load(b.Context(), s.tenant, stream, 0); err != nil || len(events) != n {
+				if events, err := tenanttest.Load(b.Context(), s.store, s.tenant, stream, 0); err != nil || len(events) != n {
 					b.Fatal(len(events), err)
 				}
 			}

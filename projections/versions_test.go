@@ -132,7 +132,7 @@ from events e where e.tenant_id = $1 and e.seq = $2::bigint - 1`,
 	if err != nil {
 		t.Fatal(err)
 	}
-	events, err := m.Env.Store.Load(ctx, m.ID, stream, version)
+	events, err := tenanttest.Load(ctx, m.Env.Store, m.ID, stream, version)
 	if err != nil || len(events) != 1 {
 		t.Fatalf("%d events, %v", len(events), err)
 	}

@@ -286,15 +286,13 @@ func (a *app) ensureDefaultTenant(ctx context.Context) (founded bool, err error)
 		return false, fmt.Errorf("default tenant: %w", err)
 	}
 	// The log is read, as the read model may lag.
-	events, err := a.store.Load(ctx, id, domain.Stream(domain.TenantStream, id), 0)
-	if err != nil {
-		return false, err
-	}
 	var t domain.Tenant
-	for _, e := range events {
-		if t, err = t.Evolve(e); err != nil {
-			return false, fmt.Errorf("default tenant: %w", err)
-		}
+	err = a.store.Fold(ctx, id, domain.Stream(domain.TenantStream, id), 0, eventstore.Head, func(e domain.Recorded) (err error) {
+		t, err = t.Evolve(e)
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("default tenant: %w", err)
 	}
 	return !t.AwaitsFounder, nil
 }

@@ -250,7 +250,7 @@ where datname = current_database() and wait_event_type = 'Lock'`)
 	if log := f.Log(held); len(log) != 1 {
 		t.Errorf("a reader sees %d events of the held log, want 1", len(log))
 	}
-	if events, err := f.Store.Load(t.Context(), held, stream, 0); err != nil || len(events) != 0 {
+	if events, err := tenanttest.Load(t.Context(), f.Store, held, stream, 0); err != nil || len(events) != 0 {
 		t.Errorf("a stream of the held log has %v (%v)", events, err)
 	}
 

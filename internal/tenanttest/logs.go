@@ -95,6 +95,16 @@ func (l *Logs) Log(t domain.TenantID) []domain.Recorded {
 	return events
 }
 
+// Load reads a stream's events after a version.
+func Load(ctx context.Context, s *eventstore.Store, t domain.TenantID, stream domain.StreamID, after int) ([]domain.Recorded, error) {
+	var events []domain.Recorded
+	err := s.Fold(ctx, t, stream, after, eventstore.Head, func(e domain.Recorded) error {
+		events = append(events, e)
+		return nil
+	})
+	return events, err
+}
+
 // WantsOrderly fails unless a log is what every reader relies on: seq dense, versions
 // dense per stream, times strictly increasing.
 func (l *Logs) WantsOrderly(t domain.TenantID) []domain.Recorded {
