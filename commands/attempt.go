@@ -50,7 +50,7 @@ func newAttempt(c *Commands, result streamKey, fresh bool) *attempt {
 
 // load folds an aggregate's stream and guards it. A new aggregate's stream has
 // nothing to load.
-func load[S any](ctx context.Context, a *attempt, g aggregate[S]) (S, error) {
+func load[S sized](ctx context.Context, a *attempt, g aggregate[S]) (S, error) {
 	if s, ok := a.loaded[g.key]; ok {
 		return s.state.(S), nil
 	}
@@ -143,7 +143,7 @@ func (a *attempt) applyAppended(appended eventstore.Appended) error {
 }
 
 // resultOf is the result of an attempt that was appended, or had nothing to append.
-func resultOf[S any](a *attempt) Result[S] {
+func resultOf[S sized](a *attempt) Result[S] {
 	s := a.loaded[a.result]
 	r := Result[S]{State: s.state.(S)}
 	if a.seqTenant == a.result.tenant {

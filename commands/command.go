@@ -31,11 +31,11 @@ type Result[S any] struct {
 
 // decision loads what else the domain needs and decides what a command does to
 // one aggregate.
-type decision[S any] func(ctx context.Context, a *attempt, by domain.Actor, state S) ([]domain.Event, error)
+type decision[S sized] func(ctx context.Context, a *attempt, by domain.Actor, state S) ([]domain.Event, error)
 
 // change carries out a command on one aggregate of the scope's tenant: load,
 // decide, write.
-func change[S any](ctx context.Context, c *Commands, s domain.Scope, o Origin, target aggregate[S], decide decision[S]) (Result[S], error) {
+func change[S sized](ctx context.Context, c *Commands, s domain.Scope, o Origin, target aggregate[S], decide decision[S]) (Result[S], error) {
 	return execute(ctx, c, o, target, func(ctx context.Context, a *attempt) (domain.Actor, error) {
 		by, err := loadActor(ctx, a, s)
 		if err != nil {
@@ -63,7 +63,7 @@ func change[S any](ctx context.Context, c *Commands, s domain.Scope, o Origin, t
 //
 // Errors: those of try, CodeConcurrentUpdate, CodeOutcomeUnknown, CodeOverloaded,
 // CodeIdempotencyKeyReused, ErrAlreadyRefused, *eventstore.ClaimedError.
-func execute[S any](ctx context.Context, c *Commands, o Origin, result aggregate[S],
+func execute[S sized](ctx context.Context, c *Commands, o Origin, result aggregate[S],
 	try func(context.Context, *attempt) (domain.Actor, error)) (Result[S], error) {
 	if o.Key.Replayed() {
 		return replay(ctx, c, result.kind, o.Key)
@@ -96,7 +96,7 @@ func execute[S any](ctx context.Context, c *Commands, o Origin, result aggregate
 		case errors.As(err, &conflict):
 			c.metrics.conflicts.Inc()
 			if conflict.Actual < conflict.Expected { // the database has lost events of the cached state
-				c.folds.cache.Remove(streamKey{conflict.Tenant, conflict.Stream}.newest())
+				c.folds.remove(streamKey{conflict.Tenant, conflict.Stream}.newest())
 			}
 			continue
 		case errors.Is(err, eventstore.ErrServerChanged):

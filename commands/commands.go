@@ -48,7 +48,8 @@ type Config struct {
 	// SetupCode founds the default tenant from another machine; if it is empty, only
 	// a request from the machine itself can.
 	SetupCode string
-	// MaxFolds is how many folded aggregates the cache holds; 20,000 if 0.
+	// MaxFolds is how many folded aggregates the cache holds; 20,000 if 0. Whatever it
+	// says, their states take 64 MiB at most.
 	MaxFolds int
 	// Logger discards if nil.
 	Logger *slog.Logger
@@ -76,7 +77,7 @@ func New(cfg Config) (*Commands, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	folds, err := newFolds(cfg.MaxFolds, cfg.Store.History)
+	folds, err := newFolds(cfg.MaxFolds, foldBytes, cfg.Store.History)
 	if err != nil {
 		return nil, fmt.Errorf("fold cache: %w", err)
 	}

@@ -8,11 +8,10 @@ import (
 	"docket/eventstore"
 
 	"github.com/google/uuid"
-	lru "github.com/hashicorp/golang-lru/v2"
 )
 
 // kind says how to fold the streams of one type into S.
-type kind[S any] struct {
+type kind[S sized] struct {
 	stream domain.StreamType
 	evolve func(S, domain.Recorded) (S, error)
 }
@@ -35,7 +34,7 @@ type streamKey struct {
 }
 
 // aggregate is a stream with the way to fold it.
-type aggregate[S any] struct {
+type aggregate[S sized] struct {
 	kind kind[S]
 	key  streamKey
 	// isNew says that this command made the id: the stream has no events.
@@ -54,59 +53,13 @@ func (k kind[S]) newStream(t domain.TenantID, id uuid.UUID) aggregate[S] {
 	return g
 }
 
-// folded is an aggregate's state and the position up to which it is folded. It is
-// never changed, only replaced, so goroutines may share it.
-type folded struct {
-	state   any
-	version int
-	seq     int64
-}
-
-// foldKey is the key of a cached state: the newest known one of a stream, or the one that
-// a replay had reached when its time was over.
-type foldKey struct {
-	streamKey
-	upTo int // eventstore.Head, or the version of the replay
-}
-
-// newest is the key of a stream's newest known state.
-func (k streamKey) newest() foldKey { return foldKey{k, eventstore.Head} }
-
-// folds is the cache of folded aggregates, bounded by dropping the least recently
-// used. A stale entry is harmless: the append checks its version. One of another
-// History would not be: that database had other events at the same versions.
-type folds struct {
-	cache   *lru.Cache[foldKey, folded]
-	present func() eventstore.History
-}
-
-func newFolds(size int, present func() eventstore.History) (*folds, error) {
-	c, err := lru.New[foldKey, folded](size)
-	return &folds{c, present}, err
-}
-
-// put stores f, which was read in a History, unless the cache has the same or a newer
-// version.
-func (c *folds) put(k foldKey, f folded, of eventstore.History) {
-	if have, ok := c.cache.Peek(k); f.version == 0 || ok && have.version >= f.version {
-		return
-	}
-	c.cache.Add(k, f)
-	if c.present() != of { // ServerChanged may have emptied the cache before the Add
-		c.cache.Remove(k)
-	}
-}
-
-// clear empties the cache.
-func (c *folds) clear() { c.cache.Purge() }
-
 // read folds an aggregate: from the cache, or, with fresh or without an entry,
 // from the cached version on by the stream's events. cached says that the state
 // came from the cache alone and may be stale. If ctx ends before the stream does, the
 // cache keeps how far the fold has come, and the next read goes on from there.
-func read[S any](ctx context.Context, c *Commands, g aggregate[S], fresh bool) (f folded, cached bool, err error) {
+func read[S sized](ctx context.Context, c *Commands, g aggregate[S], fresh bool) (f folded, cached bool, err error) {
 	history := c.store.History()
-	f, ok := c.folds.cache.Get(g.key.newest())
+	f, ok := c.folds.get(g.key.newest())
 	if ok {
 		c.metrics.foldHits.Inc()
 	} else {
@@ -128,11 +81,11 @@ func read[S any](ctx context.Context, c *Commands, g aggregate[S], fresh bool) (
 
 // readAt folds an aggregate up to a version, from a cached state that isn't beyond it. If
 // ctx ends before, the next readAt of that version goes on.
-func readAt[S any](ctx context.Context, c *Commands, g aggregate[S], version int) (folded, error) {
+func readAt[S sized](ctx context.Context, c *Commands, g aggregate[S], version int) (folded, error) {
 	for {
 		history, unfinished, f := c.store.History(), foldKey{g.key, version}, g.kind.none()
 		for _, k := range []foldKey{g.key.newest(), unfinished} {
-			if have, ok := c.folds.cache.Get(k); ok && have.version <= version && have.version > f.version {
+			if have, ok := c.folds.get(k); ok && have.version <= version && have.version > f.version {
 				f = have
 			}
 		}
@@ -141,7 +94,7 @@ func readAt[S any](ctx context.Context, c *Commands, g aggregate[S], version int
 			c.folds.put(unfinished, f, history)
 			return folded{}, withCode(err)
 		}
-		c.folds.cache.Remove(unfinished)
+		c.folds.remove(unfinished)
 		c.folds.put(g.key.newest(), f, history)
 		if c.store.History() == history { // else the cached state may be of lost events
 			return f, nil

@@ -109,7 +109,7 @@ func (k *Key) record(answer *eventstore.Version, seq *int64) *eventstore.Entry {
 
 // resolveDuplicate is the result of a command whose key a concurrent request has
 // recorded first.
-func resolveDuplicate[S any](ctx context.Context, c *Commands, kind kind[S], k *Key) (Result[S], error) {
+func resolveDuplicate[S sized](ctx context.Context, c *Commands, kind kind[S], k *Key) (Result[S], error) {
 	if err := c.FindRecord(ctx, k); err != nil {
 		return Result[S]{}, err
 	}
@@ -123,7 +123,7 @@ func resolveDuplicate[S any](ctx context.Context, c *Commands, kind kind[S], k *
 }
 
 // replay is the recorded result: the stream folded to the version that it had.
-func replay[S any](ctx context.Context, c *Commands, kind kind[S], k *Key) (Result[S], error) {
+func replay[S sized](ctx context.Context, c *Commands, kind kind[S], k *Key) (Result[S], error) {
 	e := k.entry
 	if e.Answer == nil || e.Answer.Stream.Type != kind.stream || e.Seq == nil {
 		return Result[S]{}, fmt.Errorf("the idempotency record isn't of a %s", kind.stream)

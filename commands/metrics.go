@@ -22,7 +22,9 @@ func newMetrics(r prometheus.Registerer, f *folds) *metrics {
 		return with.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
 	}
 	with.NewGaugeFunc(prometheus.GaugeOpts{Name: "docket_fold_cache_entries",
-		Help: "Folded aggregates in the cache."}, func() float64 { return float64(f.cache.Len()) })
+		Help: "Folded aggregates in the cache."}, func() float64 { n, _ := f.load(); return float64(n) })
+	with.NewGaugeFunc(prometheus.GaugeOpts{Name: "docket_fold_cache_bytes",
+		Help: "Estimated size of the folded aggregates in the cache."}, func() float64 { _, n := f.load(); return float64(n) })
 	return &metrics{
 		attempts: with.NewHistogram(prometheus.HistogramOpts{Name: "docket_command_attempts",
 			Help: "How often a command was decided until it was accepted or refused.", Buckets: []float64{1, 2, 3, 5, maxAttempts}}),

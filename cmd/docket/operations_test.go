@@ -83,7 +83,7 @@ func TestOperations(t *testing.T) {
 		`docket_append_commits_total{outcome="applied"}`, `docket_append_commits_total{outcome="conflict"}`, `docket_append_events_total`,
 		`docket_append_batch_commits_count`, `docket_append_wait_seconds_count`, `docket_append_batch_seconds_count`,
 		`docket_command_attempts_count`, `docket_command_conflicts_total`, `docket_fold_cache_hits_total`,
-		`docket_fold_cache_entries`,
+		`docket_fold_cache_entries`, `docket_fold_cache_bytes`,
 		`docket_http_requests_total{operation="edit-project",status="2xx"}`, `docket_http_requests_total{operation="none",status="4xx"}`,
 		`docket_http_request_seconds_count{operation="edit-project"}`, `docket_http_request_seconds_sum{operation="edit-project"}`,
 		`docket_pool_acquires_total{pool="append"}`, `docket_pool_acquires_total{pool="read"}`, `go_goroutines`, `process_start_time_seconds`,

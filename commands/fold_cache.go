@@ -1,0 +1,107 @@
+package commands
+
+import (
+	"sync"
+
+	"docket/eventstore"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+)
+
+// sized is a state that tells how many bytes its texts and lists take.
+type sized interface{ Size() int }
+
+const (
+	// foldBytes bounds what the cached states take together, in bytes.
+	foldBytes = 64 << 20
+	// foldOverhead is what an entry takes beside the texts and lists of its state: the
+	// state's fixed part, the key, and the cache's own.
+	foldOverhead = 640
+)
+
+// folded is an aggregate's state and the position up to which it is folded. It is
+// never changed, only replaced, so goroutines may share it.
+type folded struct {
+	state   sized
+	version int
+	seq     int64
+}
+
+// size is the estimate of what an entry takes, in bytes.
+func (f folded) size() int { return foldOverhead + f.state.Size() }
+
+// foldKey is the key of a cached state: the newest known one of a stream, or the one that
+// a replay had reached when its time was over.
+type foldKey struct {
+	streamKey
+	upTo int // eventstore.Head, or the version of the replay
+}
+
+// newest is the key of a stream's newest known state.
+func (k streamKey) newest() foldKey { return foldKey{k, eventstore.Head} }
+
+// folds is the cache of folded aggregates, bounded in entries and in bytes by dropping the
+// least recently used. A stale entry is harmless: the append checks its version. One of
+// another History would not be: that database had other events at the same versions.
+type folds struct {
+	most    int // bytes
+	present func() eventstore.History
+
+	mu    sync.Mutex
+	cache *simplelru.LRU[foldKey, folded]
+	bytes int
+}
+
+// newFolds makes a cache of so many entries and bytes at most.
+func newFolds(entries, most int, present func() eventstore.History) (*folds, error) {
+	c := &folds{most: most, present: present}
+	var err error
+	c.cache, err = simplelru.NewLRU(entries, func(_ foldKey, f folded) { c.bytes -= f.size() })
+	return c, err
+}
+
+// get is a cached state.
+func (c *folds) get(k foldKey) (folded, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.cache.Get(k)
+}
+
+// put stores f, which was read in a History, unless the cache has the same or a newer
+// version.
+func (c *folds) put(k foldKey, f folded, of eventstore.History) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.present() != of { // clear was called or is about to be
+		return
+	}
+	if have, ok := c.cache.Peek(k); f.version == 0 || ok && have.version >= f.version {
+		return
+	}
+	c.cache.Remove(k) // the size is that of the state
+	c.bytes += f.size()
+	c.cache.Add(k, f)
+	for c.bytes > c.most {
+		c.cache.RemoveOldest()
+	}
+}
+
+func (c *folds) remove(k foldKey) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.cache.Remove(k)
+}
+
+// clear empties the cache.
+func (c *folds) clear() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.cache.Purge()
+}
+
+// load is the number of entries and of their bytes.
+func (c *folds) load() (entries, bytes int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.cache.Len(), c.bytes
+}
