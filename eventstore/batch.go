@@ -14,7 +14,7 @@ const (
 	// batchCommits is the most Commits in one call: more raise the latency of each
 	// and hardly the throughput.
 	batchCommits = 128
-	// batchBytes bounds the events' data in one call.
+	// batchBytes bounds what one call sends, in bytes. A Commit that is larger goes alone.
 	batchBytes = 1 << 20
 )
 

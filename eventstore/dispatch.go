@@ -170,9 +170,7 @@ func (s *Store) deliverOutcomes(b *batch, r result, history History, moved map[s
 			continue
 		}
 		accepted = append(accepted, w.events...)
-		for _, d := range w.data {
-			sizes = append(sizes, len(d))
-		}
+		sizes = append(sizes, w.sizes...)
 		for _, p := range w.commit.Parts {
 			moved[streamKey{p.Tenant, p.Stream.ID}] = p.Expected + len(p.Events)
 		}

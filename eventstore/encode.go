@@ -20,7 +20,8 @@ type encoded struct {
 	schema  []int16
 	data    []json.RawMessage
 	meta    json.RawMessage
-	size    int // bytes of data
+	size    int   // of all that it sends, in bytes
+	sizes   []int // by event: its part of that
 }
 
 // encode validates a Commit as far as that needs no database, and encodes its events.
@@ -53,7 +54,7 @@ func encode(c Commit) (*encoded, error) {
 			e.part = append(e.part, no)
 			e.data = append(e.data, data)
 			e.schema = append(e.schema, int16(d.Version))
-			e.size += len(data)
+			e.sizes = append(e.sizes, eventOverhead+len(data)+len(e.meta))
 		}
 	}
 	if len(e.events) == 0 && c.Entry == nil {
@@ -72,8 +73,33 @@ func encode(c Commit) (*encoded, error) {
 	if len(e.tenants) > maxTenants {
 		return nil, fmt.Errorf("a Commit may touch %d logs, this one %d", maxTenants, len(e.tenants))
 	}
+	e.size = e.measure()
 	slices.SortFunc(e.tenants, func(a, b domain.TenantID) int { return bytes.Compare(a[:], b[:]) })
 	return e, nil
+}
+
+// Bytes that a Commit takes in the queue beside its texts: for itself, and for each
+// event, check or claim.
+const (
+	commitOverhead = 512
+	eventOverhead  = 512
+	checkOverhead  = 128
+)
+
+// measure is the size of a Commit: whatever a request can make large, and what each of its
+// parts takes at least.
+func (e *encoded) measure() int {
+	n := commitOverhead + checkOverhead*len(e.checks)
+	for _, size := range e.sizes {
+		n += size
+	}
+	for _, k := range e.commit.Claims {
+		n += checkOverhead + len(k.Value)
+	}
+	if r := e.commit.Entry; r != nil {
+		n += checkOverhead + len(r.Aside) + len(r.Refusal)
+	}
+	return n
 }
 
 func (e *encoded) touch(t domain.TenantID) {

@@ -103,9 +103,11 @@ func Batches(commits []Commit, completes bool) ([][]int, error) {
 
 // The queue's bounds.
 const (
-	QueueSizeTenant = queueSizeTenant
-	BatchCommits    = batchCommits
-	MaxInFlight     = maxInFlight
+	QueueSizeTenant  = queueSizeTenant
+	QueueBytesTenant = queueBytesTenant
+	BatchCommits     = batchCommits
+	BatchBytes       = batchBytes
+	MaxInFlight      = maxInFlight
 )
 
 // Hold keeps everything from leaving until release.

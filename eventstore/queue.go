@@ -7,8 +7,9 @@ import (
 	"docket/domain"
 )
 
-// Bounds of the queue, in Commits and in bytes of their events. The bounds per
-// tenant keep one tenant from filling the whole queue.
+// Bounds of the queue, in Commits and in bytes (encoded.size). The bounds per tenant keep
+// one tenant from filling the whole queue. A Commit that is larger than a bound may wait
+// alone, because otherwise it would be refused for ever.
 const (
 	queueSize        = 10_000
 	queueSizeTenant  = 2_000
@@ -51,7 +52,7 @@ type queue struct {
 	lanes         map[domain.TenantID]*lane
 	ready         []*lane // lanes with Commits that aren't in flight, in the order of their turn
 	size          int     // Commits in all lanes
-	bytes         int     // of their events
+	bytes         int     // their sizes
 	inFlight      int     // batches in flight
 	inFlightAlone int     // batches in flight that were sent alone
 	// locked are the logs that were found locked. Until a batch that touches one of
@@ -88,8 +89,7 @@ func (q *queue) enqueue(w *queued) (f *inFlightBatch, err error) {
 	if !ok {
 		l = &lane{home: home}
 	}
-	if q.size >= queueSize || q.bytes+w.size > queueBytes ||
-		len(l.queue) >= queueSizeTenant || l.bytes+w.size > queueBytesTenant {
+	if full(q.size, q.bytes, w, queueSize, queueBytes) || full(len(l.queue), l.bytes, w, queueSizeTenant, queueBytesTenant) {
 		return nil, ErrOverloaded
 	}
 	q.lanes[home] = l
@@ -97,6 +97,11 @@ func (q *queue) enqueue(w *queued) (f *inFlightBatch, err error) {
 	q.count(l, 1, w.size)
 	q.markReady(l)
 	return q.nextLocked(), nil
+}
+
+// full reports whether there is no room for a Commit beside those that wait.
+func full(waiting, bytes int, w *queued, most, mostBytes int) bool {
+	return waiting >= most || waiting > 0 && bytes+w.size > mostBytes
 }
 
 // count adds to the size of a lane and of the queue.

@@ -25,7 +25,7 @@ type Store struct {
 // methods must not wait. feed.Feed is one.
 type Follower interface {
 	// Appended hands over the events of committed Commits, in no particular order of
-	// tenants, with the size of each event's data in bytes.
+	// tenants, with the size that each event has in memory, in bytes.
 	Appended(events []domain.Recorded, sizes []int)
 	// Grew reports logs that have grown by events which aren't at hand.
 	Grew(tenants []domain.TenantID)

@@ -9,10 +9,10 @@ import (
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
 
-// Bounds of the recent-events cache, in bytes of the events' JSON; the decoded events take
-// a few times as much memory. recentEvents bounds a tenant's run of small ones.
+// Bounds of the recent-events cache, in bytes of memory. recentEvents bounds a tenant's run
+// of small ones.
 const (
-	recentBytes       = 8 << 20
+	recentBytes       = 16 << 20
 	recentBytesTenant = 1 << 20
 	recentEvents      = 1_024
 )
