@@ -15,6 +15,7 @@ type schema struct {
 	sql.PostgreSQLQueueSchema
 	lease     time.Duration
 	perTenant int
+	standIns  map[string]bool
 }
 
 var _ sql.SchemaAdapter = schema{}
@@ -22,7 +23,12 @@ var _ sql.SchemaAdapter = schema{}
 // SelectQuery claims at most one delivery: of several, watermill-sql would make the
 // later ones wait for the first.
 func (s schema) SelectQuery(p sql.SelectQueryParams) (sql.Query, error) {
-	return sql.Query{Query: claimSQL, Args: []any{p.Topic, s.lease.Seconds(), s.perTenant}}, nil
+	var unless *float64
+	if s.standIns[p.Topic] {
+		known := providerKnownFor.Seconds()
+		unless = &known
+	}
+	return sql.Query{Query: claimSQL, Args: []any{p.Topic, s.lease.Seconds(), s.perTenant, unless}}, nil
 }
 
 // UnmarshalMessage makes a message of a claimed delivery. Its offset is the attempt's

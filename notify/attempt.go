@@ -37,12 +37,16 @@ func (q *Queue) try(ctx context.Context, a *attempt) outcome {
 	}
 	err := q.send(ctx, a)
 	if err != nil && q.cut.Err() != nil && errors.Is(ctx.Err(), context.Canceled) {
-		return retry{0, "interrupted: the server was stopping"}
+		q.givenBack.WithLabelValues(a.channel).Inc()
+		return givenBack{0, "interrupted: the server was stopping"}
 	}
-	o := outcomeOf(err, a.number, q.cfg.Attempts)
+	o := outcomeOf(err, a.number, q.cfg.Attempts, a.age)
 	switch o := o.(type) {
 	case retry:
 		log.InfoContext(ctx, "attempt failed", "retry_in", o.after, "error", err)
+	case givenBack:
+		q.givenBack.WithLabelValues(a.channel).Inc()
+		log.WarnContext(ctx, "this server can't send the delivery; another may", "retry_in", o.after, "error", err)
 	case dead:
 		log.WarnContext(ctx, "delivery is dead", "error", err)
 	}

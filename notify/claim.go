@@ -20,8 +20,18 @@ import (
 // holds the lock, for about a millisecond.
 const claimLockSQL = `select pg_advisory_xact_lock(hashtextextended('docket deliveries ' || $1, 0))`
 
+// providerSQL records that a replica has a provider for a channel ($1).
+const providerSQL = `insert into delivery_providers (channel) values ($1)
+on conflict on constraint delivery_providers_pk do update set seen_at = statement_timestamp()`
+
+// providerEvery is the pause between two such records of a replica, and providerKnownFor
+// is how long one keeps stand-ins from claiming: a fleet that restarts, or whose only
+// server with a provider is away, must not have its messages marked as sent.
+const providerEvery, providerKnownFor = time.Minute, 24 * time.Hour
+
 // claimSQL claims the delivery of a channel ($1) that is longest due, with a lease of
-// $2 seconds, and leaves out tenants with $3 leased deliveries. It reads the first
+// $2 seconds, and leaves out tenants with $3 leased deliveries. A stand-in claims nothing
+// if a replica has had a provider in the last $4 seconds (null for a provider). It reads the first
 // hundred that are due. Only if all of them belong to tenants left out does it walk
 // from tenant to tenant, one probe each: a tenant with very many deliveries neither
 // hides the other tenants nor makes the claim slower.
@@ -46,6 +56,8 @@ const claimSQL = `with recursive busy as materialized (
 ), chosen as (
   select c.tenant_id, c.id from (select * from early union all select * from heads) c
   where c.due_at <= statement_timestamp() and c.tenant_id not in (select tenant_id from busy)
+    and not exists (select from delivery_providers p
+      where p.channel = $1 and p.seen_at > statement_timestamp() - make_interval(secs => $4))
   order by c.due_at, c.tenant_id, c.id limit 1
 ), taken as (
   select d.tenant_id, d.id from deliveries d join chosen using (tenant_id, id)
@@ -55,7 +67,8 @@ update deliveries d set attempts = d.attempts + 1,
   leased_until = statement_timestamp() + make_interval(secs => $2),
   due_at = statement_timestamp() + make_interval(secs => $2)
 from taken where d.tenant_id = taken.tenant_id and d.id = taken.id
-returning d.tenant_id, d.id, d.channel, d.attempts, d.message`
+returning d.tenant_id, d.id, d.channel, d.attempts, d.message,
+  extract(epoch from statement_timestamp() - d.created_at)::float8`
 
 // claimTimeout bounds a claim, and the statement that finishes an attempt: on a silent
 // network there is neither an answer nor an error, and other claims wait.
@@ -72,16 +85,20 @@ type claims struct {
 	sql.Beginner // on the pool: each statement commits by itself
 	pool         *pgxpool.Pool
 	log          *slog.Logger
-	// one limits the connections that wait for claimLockSQL.
-	one sync.Mutex
+	// standIns are the channels without a provider of this replica's.
+	standIns map[string]bool
+	// one limits the connections that wait for claimLockSQL, and protects recorded: when
+	// providerSQL was last run, by channel.
+	one      sync.Mutex
+	recorded map[string]time.Time
 
 	mu       sync.Mutex
 	draining bool
 	open     sync.WaitGroup
 }
 
-func newClaims(pool *pgxpool.Pool, log *slog.Logger) *claims {
-	return &claims{Beginner: sql.BeginnerFromPgx(pool), pool: pool, log: log}
+func newClaims(pool *pgxpool.Pool, standIns map[string]bool, log *slog.Logger) *claims {
+	return &claims{Beginner: sql.BeginnerFromPgx(pool), pool: pool, standIns: standIns, recorded: map[string]time.Time{}, log: log}
 }
 
 // drain stops claiming. The channel closes when all attempts have ended.
@@ -121,6 +138,7 @@ type attempt struct {
 	channel    string
 	number     int
 	message    []byte
+	age        time.Duration // of the delivery
 	// outcome is nil until Deliver returns.
 	outcome outcome
 }
@@ -139,14 +157,19 @@ func attemptOf(ctx context.Context) (*attempt, error) {
 func (a *attempt) QueryContext(ctx context.Context, query string, args ...any) (sql.Rows, error) {
 	a.claims.one.Lock()
 	defer a.claims.one.Unlock()
-	found := false
+	found, channel := false, args[0].(string)
 	if a.claims.isDraining() {
 		return &claimed{a, found}, nil
 	}
+	var age float64
 	b := &pgx.Batch{}
-	b.Queue(claimLockSQL, args[0])
+	records := !a.claims.standIns[channel] && time.Since(a.claims.recorded[channel]) > providerEvery
+	if records {
+		b.Queue(providerSQL, channel)
+	}
+	b.Queue(claimLockSQL, channel)
 	b.Queue(query, args...).QueryRow(func(row pgx.Row) error {
-		err := row.Scan(&a.tenant, &a.id, &a.channel, &a.number, &a.message)
+		err := row.Scan(&a.tenant, &a.id, &a.channel, &a.number, &a.message, &age)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return nil
 		}
@@ -158,6 +181,10 @@ func (a *attempt) QueryContext(ctx context.Context, query string, args ...any) (
 	if err := a.claims.pool.SendBatch(ctx, b).Close(); err != nil {
 		return nil, fmt.Errorf("claim: %w", err)
 	}
+	if records {
+		a.claims.recorded[channel] = time.Now()
+	}
+	a.age = time.Duration(age * float64(time.Second))
 	return &claimed{a, found}, nil
 }
 

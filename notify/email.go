@@ -16,7 +16,7 @@ import (
 // maxSubject is the greatest length of a subject, in characters.
 const maxSubject = 250
 
-// EmailLog is the Provider for e-mail while no mail server is set: it logs the message.
+// EmailLog is the Provider for e-mail while no replica has a mail server: it logs the message.
 type EmailLog struct{ log *slog.Logger }
 
 // NewEmailLog makes an EmailLog.

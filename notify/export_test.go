@@ -19,7 +19,7 @@ var (
 	EngineStatements = map[string]string{
 		"insertNotificationsSQL": insertNotificationsSQL, "channelSQL": channelSQL, "setChannelSQL": setChannelSQL,
 		"recipientsSQL": recipientsSQL, "setRecipientsSQL": setRecipientsSQL, "deleteRecipientsSQL": deleteRecipientsSQL,
-		"insertDeliveriesSQL": insertDeliveriesSQL, "claimSQL": claimSQL, "sentSQL": sentSQL, "retrySQL": retrySQL, "deadSQL": deadSQL,
+		"insertDeliveriesSQL": insertDeliveriesSQL, "claimSQL": claimSQL, "sentSQL": sentSQL, "retrySQL": retrySQL, "deadSQL": deadSQL, "giveBackSQL": giveBackSQL, "providerSQL": providerSQL,
 		"putSecretSQL": putSecretSQL, "secretSQL": secretSQL,
 	}
 	APIStatements = map[string]string{

@@ -10,6 +10,8 @@ import (
 type Failure struct {
 	// Permanent: no later attempt can succeed.
 	Permanent bool
+	// Elsewhere: another replica, with another configuration, may be able to send it.
+	Elsewhere bool
 	// After is the least time to wait that the receiver asked for; 0: it did not ask.
 	After time.Duration
 	// Problem is safe for the tenant to read: of the receiver's answer it contains

@@ -17,6 +17,8 @@ import (
 	"github.com/ThreeDotsLabs/watermill-sql/v4/pkg/sql"
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
 // QueueConfig configures a Queue. Only Pool and Providers must be set.
@@ -24,7 +26,8 @@ type QueueConfig struct {
 	// Pool has connections of the engine role. A Queue uses at most QueueConns of
 	// them at once, and waits if the pool has fewer.
 	Pool *pgxpool.Pool
-	// Providers send; each channel that has one has a queue.
+	// Providers send; each channel that has one has a queue. An *EmailLog is a stand-in: it
+	// gets messages only if no replica has had a provider for its channel for a day.
 	Providers map[domain.Channel]Provider
 	// Workers is how many messages of one channel are sent at once; 8 if 0.
 	Workers int
@@ -44,6 +47,8 @@ type QueueConfig struct {
 	// Interrupt is how long Close then waits for interrupted attempts; 2 s if 0.
 	Interrupt time.Duration
 	Logger    *slog.Logger
+	// Metrics is where the Queue registers what it counts; nowhere if nil.
+	Metrics prometheus.Registerer
 }
 
 // QueueConns is how many connections a Queue with this many channels uses at once:
@@ -69,6 +74,8 @@ type Queue struct {
 	cfg    QueueConfig
 	claims *claims
 	inner  *sql.Subscriber
+	// givenBack counts by channel.
+	givenBack *prometheus.CounterVec
 
 	// cut is cancelled when Close interrupts what is being sent.
 	cut       context.Context
@@ -92,14 +99,20 @@ func NewQueue(cfg QueueConfig) (*Queue, error) {
 	cfg.Interrupt = cmp.Or(cfg.Interrupt, 2*time.Second)
 	cfg.Logger = cmp.Or(cfg.Logger, slog.New(slog.DiscardHandler))
 
-	q := &Queue{cfg: cfg, claims: newClaims(cfg.Pool, cfg.Logger)}
+	standIns := map[string]bool{}
+	for c, p := range cfg.Providers {
+		_, standIns[string(c)] = p.(*EmailLog)
+	}
+	q := &Queue{cfg: cfg, claims: newClaims(cfg.Pool, standIns, cfg.Logger)}
+	q.givenBack = promauto.With(cfg.Metrics).NewCounterVec(prometheus.CounterOpts{Name: "docket_deliveries_given_back_total",
+		Help: "Attempts given back uncounted: this replica can't open the tenant's secret, or stopped."}, []string{"channel"})
 	q.cut, q.interrupt = context.WithCancel(context.Background())
 	// Deliver returns within Timeout, unless a provider ignores its context: then the
 	// Subscriber leaves the delivery to its lease.
 	deadline := (cfg.Timeout + cfg.Lease) / 2
 	var err error
 	q.inner, err = sql.NewSubscriber(q.claims, sql.SubscriberConfig{
-		AckDeadline: &deadline, SchemaAdapter: schema{lease: cfg.Lease, perTenant: cfg.PerTenant}, OffsetsAdapter: acks{},
+		AckDeadline: &deadline, SchemaAdapter: schema{lease: cfg.Lease, perTenant: cfg.PerTenant, standIns: standIns}, OffsetsAdapter: acks{},
 		BackoffManager: pauses{cfg.Poll, cfg.Logger},
 	}, watermill.NopLogger{})
 	if err != nil {

@@ -34,6 +34,8 @@ type Slack struct {
 // NewSlack makes a Slack.
 func NewSlack(e *Egress, s *Secrets) *Slack { return &Slack{egress: e, secrets: s} }
 
+const unreadableWebhook = "the Slack webhook can't be read; set it again"
+
 // slackMessage is the body of a request to an incoming webhook.
 type slackMessage struct {
 	Text string `json:"text"`
@@ -51,8 +53,10 @@ func (s *Slack) Send(ctx context.Context, m Message) error {
 	}
 	address, err := s.secrets.Get(ctx, m.Tenant, *m.SlackWebhook)
 	switch {
-	case errors.Is(err, ErrNoSecret), errors.Is(err, seal.ErrUnreadable):
-		return permanent("the Slack webhook can't be read; set it again", err)
+	case errors.Is(err, ErrNoSecret):
+		return permanent(unreadableWebhook, err)
+	case errors.Is(err, seal.ErrUnreadable): // sealed under another replica's master key
+		return &Failure{Elsewhere: true, Problem: unreadableWebhook, Err: err}
 	case err != nil:
 		return transient("internal error", err)
 	}

@@ -8,6 +8,8 @@ import (
 
 	"docket/domain"
 	"docket/notify"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // outsideChannels is the number of channels with a provider: those of newDelivery.
@@ -20,7 +22,7 @@ type delivery struct {
 	queue   *notify.Queue
 }
 
-func newDelivery(p *pools, s settings, sec secrets, log *slog.Logger) (*delivery, error) {
+func newDelivery(p *pools, s settings, sec secrets, metrics prometheus.Registerer, log *slog.Logger) (*delivery, error) {
 	kept, err := notify.NewSecrets(p.Engine, sec.MasterKey)
 	if err != nil {
 		return nil, err
@@ -39,7 +41,7 @@ func newDelivery(p *pools, s settings, sec secrets, log *slog.Logger) (*delivery
 	}
 	egress := notify.NewEgress(allowed)
 	queue, err := notify.NewQueue(notify.QueueConfig{
-		Pool: p.Feed, Logger: log,
+		Pool: p.Feed, Logger: log, Metrics: metrics,
 		Providers: map[domain.Channel]notify.Provider{
 			domain.ChannelEmail: email,
 			domain.ChannelSlack: notify.NewSlack(egress, kept),

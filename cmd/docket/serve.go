@@ -242,7 +242,7 @@ func newApp(p *pools, s settings, sec secrets, durable func() error, metrics pro
 	a.ready.register(metrics)
 	p.register(metrics)
 	var err error
-	if a.delivery, err = newDelivery(p, s, sec, log); err != nil {
+	if a.delivery, err = newDelivery(p, s, sec, metrics, log); err != nil {
 		return nil, err
 	}
 	passwords, err := accounts.NewPasswords(p.Login)
