@@ -102,7 +102,11 @@ func execute[S sized](ctx context.Context, c *Commands, o Origin, result aggrega
 		case errors.Is(err, eventstore.ErrServerChanged):
 			continue
 		case errors.As(err, new(*eventstore.RememberedError)):
-			return resolveDuplicate(ctx, c, result.kind, o.Key)
+			known, err := resolveDuplicate(ctx, c, result.kind, o.Key)
+			if errors.Is(err, errRecordGone) {
+				continue
+			}
+			return known, err
 		case err != nil:
 			return Result[S]{}, err
 		}

@@ -20,7 +20,7 @@ type Store interface {
 	Claimant(ctx context.Context, t domain.TenantID, kind eventstore.ClaimKind, value string) (uuid.UUID, bool, error)
 	ClaimantsBut(ctx context.Context, t domain.TenantID, kind eventstore.ClaimKind, but uuid.UUID, limit int) ([]uuid.UUID, error)
 	Remembered(ctx context.Context, t domain.TenantID, key eventstore.Hash) (eventstore.Entry, bool, error)
-	Forget(ctx context.Context, before time.Time, limit int) (int, error)
+	Forget(ctx context.Context, age time.Duration, limit int) (int, error)
 	History() eventstore.History
 }
 

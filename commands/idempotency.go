@@ -90,15 +90,21 @@ func (c *Commands) Record(ctx context.Context, k *Key, refusal json.RawMessage) 
 	}
 	e := k.record(nil, nil)
 	e.Refusal = refusal
-	_, err = c.store.Append(ctx, eventstore.Commit{Command: command, Entry: e})
-	switch {
-	case errors.As(err, new(*eventstore.RememberedError)):
-		return c.FindRecord(ctx, k)
-	case err != nil:
-		return withCode(err)
+	for range maxAttempts {
+		_, err = c.store.Append(ctx, eventstore.Commit{Command: command, Entry: e})
+		switch {
+		case errors.As(err, new(*eventstore.RememberedError)):
+			if err := c.FindRecord(ctx, k); err != nil || k.Replayed() {
+				return err
+			}
+			continue // the other's record has expired meanwhile
+		case err != nil:
+			return withCode(err)
+		}
+		k.recorded = true
+		return nil
 	}
-	k.recorded = true
-	return nil
+	return domain.Refuse(domain.CodeConcurrentUpdate, "the record of this Idempotency-Key kept changing; try again")
 }
 
 // record makes the key's record: the result's stream at a version, and its
@@ -107,15 +113,19 @@ func (k *Key) record(answer *eventstore.Version, seq *int64) *eventstore.Entry {
 	return &eventstore.Entry{Tenant: k.Tenant, Key: k.Hash, Fingerprint: k.Fingerprint, Answer: answer, Seq: seq, Aside: k.Aside}
 }
 
+// errRecordGone says that the record that an append met expired before it was read: the
+// command is decided again.
+var errRecordGone = errors.New("the idempotency record of an earlier request is gone")
+
 // resolveDuplicate is the result of a command whose key a concurrent request has
-// recorded first.
+// recorded first. The error is errRecordGone if there is no record any more.
 func resolveDuplicate[S sized](ctx context.Context, c *Commands, kind kind[S], k *Key) (Result[S], error) {
 	if err := c.FindRecord(ctx, k); err != nil {
 		return Result[S]{}, err
 	}
 	switch {
 	case !k.Replayed():
-		return Result[S]{}, errors.New("the idempotency record of a concurrent request is gone")
+		return Result[S]{}, errRecordGone
 	case k.Refusal() != nil:
 		return Result[S]{}, ErrAlreadyRefused
 	}
@@ -140,10 +150,10 @@ func replay[S sized](ctx context.Context, c *Commands, kind kind[S], k *Key) (Re
 
 // DeleteExpiredRecords deletes the idempotency records that are older than
 // RecordLifetime, and returns how many.
-func (c *Commands) DeleteExpiredRecords(ctx context.Context, now time.Time) (int, error) {
+func (c *Commands) DeleteExpiredRecords(ctx context.Context) (int, error) {
 	total := 0
 	for {
-		n, err := c.store.Forget(ctx, now.Add(-RecordLifetime), deleteBatch)
+		n, err := c.store.Forget(ctx, RecordLifetime, deleteBatch)
 		total += n
 		if err != nil || n < deleteBatch {
 			return total, err

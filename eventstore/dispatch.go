@@ -116,29 +116,44 @@ func (s *Store) execute(f *inFlightBatch) completion {
 	return done
 }
 
-// unlockedSQL finds those of some logs ($1) whose rows no other session has locked.
-const unlockedSQL = `select tenant_id from tenant_logs where tenant_id = any ($1) for no key update skip locked`
+// unlockedSQL finds those of some logs ($1) whose rows no other session has locked, and
+// all that exist.
+const unlockedSQL = `with unlocked as (
+  select tenant_id from tenant_logs where tenant_id = any ($1) for no key update skip locked)
+select tenant_id, tenant_id in (select tenant_id from unlocked) from tenant_logs where tenant_id = any ($1)`
 
-// lockedTenants are the logs of a batch that another session has locked now. It is
-// empty where the query fails: the next batch finds out.
+// lockedTenants are the logs of a batch that another session has locked now. If there are
+// none, another session is creating one of those that don't exist yet, so they count as
+// locked. It is empty where the query fails: the next batch finds out.
 func (s *Store) lockedTenants(ctx context.Context, conn *pgx.Conn, f *inFlightBatch) []domain.TenantID {
-	locked := maps.Clone(f.tenants)
-	all := make([]uuid.UUID, 0, len(locked))
-	for t := range locked {
+	missing := maps.Clone(f.tenants)
+	all := make([]uuid.UUID, 0, len(missing))
+	for t := range missing {
 		all = append(all, t.UUID())
 	}
 	rows, err := conn.Query(ctx, unlockedSQL, all)
 	if err != nil {
 		return nil
 	}
-	unlocked, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
-	if err != nil {
+	var (
+		locked []domain.TenantID
+		tenant uuid.UUID
+		free   bool
+	)
+	_, err = pgx.ForEachRow(rows, []any{&tenant, &free}, func() error {
+		delete(missing, domain.TenantID(tenant))
+		if !free {
+			locked = append(locked, domain.TenantID(tenant))
+		}
 		return nil
+	})
+	switch {
+	case err != nil:
+		return nil
+	case len(locked) == 0:
+		return slices.Collect(maps.Keys(missing))
 	}
-	for _, t := range unlocked {
-		delete(locked, domain.TenantID(t))
-	}
-	return slices.Collect(maps.Keys(locked))
+	return locked
 }
 
 // send runs the append function. Its errors are those of outcome.

@@ -49,9 +49,10 @@ type Version struct {
 const rememberedSQL = `select fingerprint, command_id, seq, stream_tenant, stream_type, stream_id, version, aside, refusal
 from commands where tenant_id = $1 and key_hash = $2`
 
-// forgetSQL deletes up to $2 idempotency records from before a time ($1).
+// forgetSQL deletes up to $2 idempotency records that are older than $1 seconds by
+// Postgres' clock, which is also that of their times: a replica's may be wrong.
 const forgetSQL = `delete from commands where (tenant_id, key_hash) in
-(select tenant_id, key_hash from commands where at < $1 limit $2)`
+(select tenant_id, key_hash from commands where at < now() - make_interval(secs => $1) limit $2)`
 
 // Remembered reads the idempotency record of a key; found is false for a new key.
 func (s *Store) Remembered(ctx context.Context, t domain.TenantID, key Hash) (e Entry, found bool, err error) {
@@ -98,9 +99,10 @@ func scanEntry(row pgx.CollectableRow) (Entry, error) {
 	return e, nil
 }
 
-// Forget deletes up to limit idempotency records from before a time, and returns their number.
-func (s *Store) Forget(ctx context.Context, before time.Time, limit int) (int, error) {
-	tag, err := s.engine.Exec(ctx, forgetSQL, before, limit)
+// Forget deletes up to limit idempotency records that are older than age, and returns their
+// number.
+func (s *Store) Forget(ctx context.Context, age time.Duration, limit int) (int, error) {
+	tag, err := s.engine.Exec(ctx, forgetSQL, age.Seconds(), limit)
 	if err != nil {
 		return 0, fmt.Errorf("delete idempotency records: %w", Unreachable(err))
 	}

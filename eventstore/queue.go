@@ -1,6 +1,7 @@
 package eventstore
 
 import (
+	"maps"
 	"sync"
 	"time"
 
@@ -55,10 +56,10 @@ type queue struct {
 	bytes         int     // their sizes
 	inFlight      int     // batches in flight
 	inFlightAlone int     // batches in flight that were sent alone
-	// locked are the logs that were found locked. Until a batch that touches one of
-	// them succeeds, the Commits that touch it are sent alone, so that no other
-	// tenant waits for that lock.
-	locked map[domain.TenantID]struct{}
+	// locked are the logs that were found locked, and when. Until a batch that touches
+	// one of them succeeds, and no longer than lockedFor, the Commits that touch it are
+	// sent alone, so that no other tenant waits for that lock.
+	locked map[domain.TenantID]time.Time
 }
 
 // inFlightBatch is a batch and the lanes that its Commits come from.
@@ -76,7 +77,7 @@ type completion struct {
 }
 
 func newQueue() *queue {
-	return &queue{lanes: map[domain.TenantID]*lane{}, locked: map[domain.TenantID]struct{}{}}
+	return &queue{lanes: map[domain.TenantID]*lane{}, locked: map[domain.TenantID]time.Time{}}
 }
 
 // enqueue puts a Commit into its lane. f, if not nil, is a batch that the caller
@@ -145,18 +146,32 @@ func (q *queue) nextLocked() *inFlightBatch {
 func (q *queue) complete(f *inFlightBatch, done completion) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for _, t := range done.locked {
-		q.locked[t] = struct{}{}
-	}
-	if f.alone && !done.failed {
-		for t := range f.tenants {
-			delete(q.locked, t)
-		}
-	}
+	q.noteLocks(f, done, time.Now())
 	for _, l := range f.lanes {
 		l.moved = done.moved
 	}
 	q.releaseLanes(f)
+}
+
+// lockedFor is how long a log counts as locked after it was last found so. Without an
+// end a log that no Commit touches any more, or that never comes into being, would stay.
+const lockedFor = 30 * time.Second
+
+// noteLocks notes what a batch has shown about locks. The caller holds mu.
+func (q *queue) noteLocks(f *inFlightBatch, done completion, now time.Time) {
+	for _, t := range done.locked {
+		q.locked[t] = now
+	}
+	if f.alone {
+		for t := range f.tenants {
+			if _, locked := q.locked[t]; locked && done.failed {
+				q.locked[t] = now
+			} else {
+				delete(q.locked, t)
+			}
+		}
+	}
+	maps.DeleteFunc(q.locked, func(_ domain.TenantID, found time.Time) bool { return now.Sub(found) >= lockedFor })
 }
 
 // requeue puts Commits of a batch that weren't written back at the head of their lanes.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"docket/domain"
+	"docket/eventstore"
 	"docket/internal/seal"
 
 	"github.com/jackc/pgx/v5"
@@ -40,11 +41,13 @@ func NewSecrets(engine *pgxpool.Pool, master []byte) (*Secrets, error) {
 	return &Secrets{engine: engine, box: box}, nil
 }
 
-// Put stores a secret under a name, and replaces one of the same name.
+// Put stores a secret under a name, and replaces one of the same name. No event has the
+// name yet, so a lost answer leaves nothing that counts. Error: domain.CodeOverloaded where
+// Postgres is away.
 func (s *Secrets) Put(ctx context.Context, t domain.TenantID, id domain.SecretID, value string) error {
 	sealed := s.box.Seal([]byte(value), secretName(t, id))
 	if _, err := s.engine.Exec(ctx, putSecretSQL, t.UUID(), id.UUID(), sealed); err != nil {
-		return fmt.Errorf("store secret %s: %w", id, err)
+		return fmt.Errorf("store secret %s: %w", id, eventstore.Unreachable(err))
 	}
 	return nil
 }
@@ -58,7 +61,7 @@ func (s *Secrets) Get(ctx context.Context, t domain.TenantID, id domain.SecretID
 		return "", fmt.Errorf("secret %s: %w", id, ErrNoSecret)
 	}
 	if err != nil {
-		return "", fmt.Errorf("secret %s: %w", id, err)
+		return "", fmt.Errorf("secret %s: %w", id, eventstore.Unreachable(err))
 	}
 	value, err := s.box.Open(sealed, secretName(t, id))
 	if err != nil {

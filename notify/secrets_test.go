@@ -10,6 +10,7 @@ import (
 	"docket/notify"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 func TestSecretsAreKeptSealed(t *testing.T) {
@@ -76,5 +77,26 @@ func TestAPISeesNothingOfTheQueue(t *testing.T) {
 		if !errors.As(err, &pg) || pg.Code != "42501" {
 			t.Errorf("%s: got %v, want insufficient privilege", table, err)
 		}
+	}
+}
+
+// A secret that can't be kept now can be sent again.
+func TestSecretsWithoutPostgres(t *testing.T) {
+	t.Parallel()
+	nowhere, err := pgxpool.New(t.Context(), "postgres://docket@127.0.0.1:1/docket?sslmode=disable")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nowhere.Close()
+	s, err := notify.NewSecrets(nowhere, masterKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tenant, id := newID[domain.TenantID](t), newID[domain.SecretID](t)
+	if err := s.Put(t.Context(), tenant, id, "https://hooks.slack.com/x"); domain.CodeOf(err) != domain.CodeOverloaded {
+		t.Errorf("put: %v", err)
+	}
+	if _, err := s.Get(t.Context(), tenant, id); domain.CodeOf(err) != domain.CodeOverloaded {
+		t.Errorf("get: %v", err)
 	}
 }

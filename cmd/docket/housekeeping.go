@@ -27,7 +27,7 @@ func startHousekeeping(cmds *commands.Commands, log *slog.Logger) *housekeeping 
 		rounds := time.NewTicker(housekeepingEvery)
 		defer rounds.Stop()
 		for {
-			n, err := cmds.DeleteExpiredRecords(ctx, time.Now())
+			n, err := cmds.DeleteExpiredRecords(ctx)
 			if err != nil && ctx.Err() == nil {
 				log.Warn("housekeeping failed; it is tried again later", "error", err)
 			}
