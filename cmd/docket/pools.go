@@ -28,17 +28,18 @@ type pools struct {
 func openPools(ctx context.Context, d *database, app string, engine int32, feed bool, log *slog.Logger) (*pools, error) {
 	p := pools{Watch: postgres.NewServerWatch(log)}
 	var err error
-	open := func(to **pgxpool.Pool, name, url string, role postgres.Role, conns int32) {
+	open := func(to **pgxpool.Pool, name, url string, cfg postgres.PoolConfig) {
 		if err != nil {
 			return
 		}
-		*to, err = postgres.Pool(ctx, url, postgres.PoolConfig{Role: role, MaxConns: conns, AppName: app + " " + name, Watch: p.Watch})
+		cfg.AppName, cfg.Watch = app+" "+name, p.Watch
+		*to, err = postgres.Pool(ctx, url, cfg)
 	}
-	open(&p.Engine, "append", d.Engine, postgres.EngineRole, engine)
-	open(&p.Login, "login", d.Engine, postgres.EngineRole, postgres.LoginConns)
-	open(&p.API, "read", d.API, postgres.APIRole, postgres.ReadConns)
+	open(&p.Engine, "append", d.Engine, postgres.PoolConfig{Role: postgres.EngineRole, MaxConns: engine})
+	open(&p.Login, "login", d.Engine, postgres.PoolConfig{Role: postgres.EngineRole, MaxConns: postgres.LoginConns, Requests: true})
+	open(&p.API, "read", d.API, postgres.PoolConfig{Role: postgres.APIRole, MaxConns: postgres.ReadConns, Requests: true})
 	if feed {
-		open(&p.Feed, "feed", d.Engine, postgres.EngineRole, feedConns())
+		open(&p.Feed, "feed", d.Engine, postgres.PoolConfig{Role: postgres.EngineRole, MaxConns: feedConns()})
 	}
 	if err != nil {
 		return nil, errors.Join(err, p.close(ctx))

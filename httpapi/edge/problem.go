@@ -182,6 +182,10 @@ func (r *Router) refuse(ctx huma.Context, err error) {
 // problem is problemFrom that also logs errors that the client may not read.
 func (r *Router) problem(ctx context.Context, err error) *problem {
 	p, unexpected := problemFrom(err, requestIDFrom(ctx))
+	// Postgres' answer to a statement that was cancelled doesn't say that the context ended.
+	if unexpected && ctx.Err() != nil {
+		p, unexpected = problemFrom(ctx.Err(), requestIDFrom(ctx))
+	}
 	if unexpected {
 		r.log.LogAttrs(ctx, slog.LevelError, "request failed",
 			slog.Any("error", err), slog.String("request_id", p.RequestID))

@@ -3,12 +3,14 @@ package edge
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
 	"io"
 	"log"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -225,5 +227,25 @@ func TestRequestIDs(t *testing.T) {
 		if len(got) != 1 || (got[0] == id) != taken || got[0] == "" {
 			t.Errorf("%q became %q", id, got)
 		}
+	}
+}
+
+// A statement that Postgres cancelled because the request's context ended has an error of
+// its own, which is no failure of the server.
+func TestProblemOfARequestThatEnded(t *testing.T) {
+	t.Parallel()
+	var logged strings.Builder
+	r := &Router{log: slog.New(slog.NewTextHandler(&logged, nil))}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	cancelled := errors.New("canceling statement due to user request")
+	if p := r.problem(ended, cancelled); p.Code != domain.CodeOverloaded || logged.Len() > 0 {
+		t.Errorf("%v; logged %q", p, logged.String())
+	}
+	if p := r.problem(ended, domain.NotFound("task")); p.Code != domain.CodeNotFound {
+		t.Errorf("a refusal: %v", p)
+	}
+	if p := r.problem(t.Context(), cancelled); p.Code != domain.CodeInternal || logged.Len() == 0 {
+		t.Errorf("while the request goes on: %v; logged %q", p, logged.String())
 	}
 }

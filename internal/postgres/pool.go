@@ -24,6 +24,10 @@ type PoolConfig struct {
 	// Watch, if not nil, looks at every new connection, and closes those to a server that
 	// has been replaced.
 	Watch *ServerWatch
+	// Requests says that the pool serves requests, whose clients may hang up: a statement
+	// whose context ends is cancelled without the loss of its connection, and its error is
+	// SQLSTATE 57014. Else the connection is closed at once.
+	Requests bool
 }
 
 // Time limits of a session, per role, in milliseconds. They stop what went wrong, they
@@ -71,6 +75,9 @@ func Pool(ctx context.Context, url string, cfg PoolConfig) (*pgxpool.Pool, error
 		pc.ConnConfig.RuntimeParams[name] = value
 	}
 	pc.ConnConfig.DialFunc = dialer(pc.ConnConfig.ConnectTimeout, silence(cfg.Role))
+	if cfg.Requests {
+		keepWhenCancelled(pc)
+	}
 	// Without it pgx turns ids into text, and back, on every way.
 	pc.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
 		pgxuuid.Register(conn.TypeMap())
