@@ -76,7 +76,7 @@ var confined = map[string][]string{
 	"code.dny.dev/ssrf":                      {"notify"},
 	"github.com/pressly/goose":               {"migrations"},
 	"github.com/pb33f":                       {"internal/apitest"},
-	"github.com/prometheus/client_golang":    {"eventstore", "eventstore/feed", "commands", "httpapi", "httpapi/edge", "internal/tenanttest", "cmd/docket"},
+	"github.com/prometheus/client_golang":    {"eventstore", "eventstore/feed", "commands", "notify", "httpapi", "httpapi/edge", "internal/tenanttest", "cmd/docket"},
 	"github.com/spf13/cobra":                 {"internal/cli", "cmd/docket", "cmd/docketbench"},
 	"github.com/caarlos0/env":                {"cmd/docket", "cmd/docketbench"},
 }

@@ -181,6 +181,7 @@ func (p *program) serve(ctx context.Context, s settings, log *slog.Logger) (err 
 	}
 	started.add(router.stop)
 	started.add(startHousekeeping(app.commands, log).stop)
+	started.add(startRenames(pools.Engine, app.commands, metrics, log).stop)
 	server := startHTTP(listener, app.handler, log)
 	started.add(server.stop)
 	app.ready.setServing(true)
