@@ -103,7 +103,7 @@ func (r *run) asynchronousStandby() (lose func()) {
 	}
 }
 
-// doomed is what a tenant is told before it is lost.
+// doomed is what the clients of a tenant have of it before it is lost.
 type doomed struct {
 	// head is the end of its log.
 	head int64
