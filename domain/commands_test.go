@@ -15,7 +15,7 @@ var commands = []struct {
 	command any
 	decide  func(any) error
 }{
-	{domain.CreateTenant{}, decideTenant}, {domain.EditTenant{}, decideTenant}, {domain.FoundTenant{}, decideTenant},
+	{domain.CreateTenant{}, decideTenant}, {domain.EditTenant{}, decideTenant}, {domain.FoundTenant{}, decideTenant}, {domain.BeginEpoch{}, decideTenant},
 	{domain.RegisterUser{}, decideUser}, {domain.RenameUser{}, decideUser},
 	{domain.JoinTenant{}, decideMembership}, {domain.AddMember{}, decideMembership},
 	{domain.ChangeRole{}, decideMembership}, {domain.RenameMember{}, decideMembership}, {domain.RemoveMember{}, decideMembership},

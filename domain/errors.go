@@ -33,6 +33,7 @@ const (
 	CodeLastOwner              Code = "last-owner"
 	CodeProjectClosed          Code = "project-closed"
 	CodeConcurrentUpdate       Code = "concurrent-update"
+	CodeEpochChanged           Code = "epoch-changed"
 	CodeVersionConflict        Code = "version-conflict"
 	CodePayloadTooLarge        Code = "payload-too-large"
 	CodeUnsupportedMediaType   Code = "unsupported-media-type"

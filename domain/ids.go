@@ -20,6 +20,7 @@ type (
 	CommentID      = ID[commentKind]
 	CommandID      = ID[commandKind]
 	SecretID       = ID[secretKind]
+	EpochID        = ID[epochKind]
 	NotificationID = ID[notificationKind]
 )
 
@@ -31,6 +32,7 @@ type (
 	commentKind      struct{}
 	commandKind      struct{}
 	secretKind       struct{}
+	epochKind        struct{}
 	notificationKind struct{}
 )
 

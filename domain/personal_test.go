@@ -27,6 +27,7 @@ var impersonal = map[string][]string{
 	"tenant.created":         {"name", "slug", "registration", "default_role", "default_notification_channel"},
 	"tenant.updated":         {"name", "changes.field", "changes.from", "changes.to"},
 	"tenant.founded":         {"name"},
+	"tenant.epoch_begun":     {"reason"},
 	"member.joined":          {"role"},
 	"member.role_changed":    {"from", "to"},
 	"member.left":            {"role"},

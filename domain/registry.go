@@ -50,6 +50,7 @@ var registry = register(
 	define[TenantCreated](TenantStream),
 	define[TenantUpdated](TenantStream),
 	define[TenantFounded](TenantStream),
+	define[TenantEpochBegun](TenantStream),
 	define[UserRegistered](UserStream),
 	define[UserRenamed](UserStream),
 	define[MemberJoined](MemberStream, joinedWithUserVersion),

@@ -25,6 +25,7 @@ var samples = []domain.Event{
 		{Field: "four_eyes", From: []byte(`false`), To: []byte(`true`)},
 	}},
 	domain.TenantFounded{Name: "Harbour", OwnerID: person(1)},
+	domain.TenantEpochBegun{Epoch: domain.EpochID{1: 1}, Reason: "restored from the backup of Monday"},
 	domain.UserRegistered{
 		Email: domain.About(person(1), "one+tag@example.org"), Name: domain.About(person(1), `Person "One"`),
 	},

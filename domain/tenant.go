@@ -42,9 +42,11 @@ type Tenant struct {
 	// AwaitsFounder says that the first user who registers becomes the owner. It is
 	// set in the default tenant until then.
 	AwaitsFounder bool
-	CreatedAt     time.Time
-	UpdatedAt     time.Time
-	Version       int
+	// Epoch is the one that began last; zero for the first.
+	Epoch     EpochID
+	CreatedAt time.Time
+	UpdatedAt time.Time
+	Version   int
 }
 
 // TenantCommand is one of CreateTenant, EditTenant and FoundTenant.
@@ -74,9 +76,16 @@ type EditTenant struct {
 // FoundTenant ends the wait for a founder.
 type FoundTenant struct{ Founder UserID }
 
+// BeginEpoch records that the log may have lost events. It is the system's.
+type BeginEpoch struct {
+	Epoch  EpochID
+	Reason string
+}
+
 func (CreateTenant) tenantCommand() {}
 func (EditTenant) tenantCommand()   {}
 func (FoundTenant) tenantCommand()  {}
+func (BeginEpoch) tenantCommand()   {}
 
 // DecideTenant decides a command on a tenant. Errors, in the order of the checks:
 // CodeValidationFailed, CodeNotFound, CodeInsufficientRole, CodeVersionConflict,
@@ -92,6 +101,11 @@ func DecideTenant(t Tenant, by Actor, c TenantCommand) ([]Event, error) {
 			return nil, nil
 		}
 		return []Event{TenantFounded{Name: t.Name, OwnerID: c.Founder}}, nil
+	case BeginEpoch:
+		if t.Version == 0 || t.Epoch == c.Epoch {
+			return nil, nil
+		}
+		return []Event{TenantEpochBegun(c)}, nil
 	}
 	return nil, unknownCommand(c)
 }
@@ -211,6 +225,8 @@ func (t Tenant) Evolve(r Recorded) (Tenant, error) {
 		}
 	case TenantFounded:
 		t.AwaitsFounder = false
+	case TenantEpochBegun:
+		t.Epoch = e.Epoch
 	default:
 		return t, unknownTo("tenant", r.Event)
 	}
@@ -239,6 +255,17 @@ type TenantFounded struct {
 	Name    string `json:"name"`
 	OwnerID UserID `json:"owner_id"`
 }
+
+// TenantEpochBegun says that the log may lack events that a client has seen before: the
+// database was restored, or another server took over. Positions, versions and cursors
+// from before say nothing about the log from here on.
+type TenantEpochBegun struct {
+	Epoch  EpochID `json:"epoch"`
+	Reason string  `json:"reason"`
+}
+
+// EventType is the stored name.
+func (TenantEpochBegun) EventType() string { return "tenant.epoch_begun" }
 
 // EventType is the stored name.
 func (TenantCreated) EventType() string { return "tenant.created" }

@@ -1,6 +1,7 @@
 package domain_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -149,6 +150,16 @@ func TestTenant(t *testing.T) {
 		}, {
 			name: "found a tenant that awaits no founder", given: created,
 			when: domain.FoundTenant{Founder: person(2)},
+		}, {
+			name: "begin an epoch", given: created,
+			when: domain.BeginEpoch{Epoch: domain.EpochID{1: 2}, Reason: "restored"},
+			then: []domain.Event{domain.TenantEpochBegun{Epoch: domain.EpochID{1: 2}, Reason: "restored"}},
+		}, {
+			name: "begin an epoch again", given: append(slices.Clone(created), domain.TenantEpochBegun{Epoch: domain.EpochID{1: 2}, Reason: "restored"}),
+			when: domain.BeginEpoch{Epoch: domain.EpochID{1: 2}, Reason: "restored"},
+		}, {
+			name: "begin an epoch of a tenant that is lost",
+			when: domain.BeginEpoch{Epoch: domain.EpochID{1: 2}, Reason: "restored"},
 		},
 	})
 }

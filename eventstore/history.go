@@ -34,16 +34,32 @@ func (s *Store) ServerChanged() {
 // notify hands events that were appended in a History to the follower. If the server is
 // another one by now, the follower only learns that these logs may have grown.
 func (s *Store) notify(history History, tenants []domain.TenantID, events []domain.Recorded, sizes []int) {
-	if s.follower == nil || len(events) == 0 {
+	if len(events) == 0 {
 		return
 	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	if s.history == history {
+	present := s.history == history
+	if present {
+		last := events[len(events)-1]
+		s.last.Store(&last)
+	}
+	switch {
+	case s.follower == nil:
+	case present:
 		s.follower.Appended(events, sizes)
-	} else {
+	default:
 		s.follower.Grew(tenants)
 	}
+}
+
+// lastWritten is the event that this process wrote last; the zero value if it has written
+// none. A database that lacks it has lost commits: they are lost from the end.
+func (s *Store) lastWritten() domain.Recorded {
+	if last := s.last.Load(); last != nil {
+		return *last
+	}
+	return domain.Recorded{}
 }
 
 // refuseOtherHistory gives ErrServerChanged to the Commits of a batch that were decided on

@@ -2,6 +2,7 @@ package eventstore
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"docket/domain"
 
@@ -17,6 +18,7 @@ type Store struct {
 	// mu orders ServerChanged and the follower's notifications.
 	mu      sync.RWMutex
 	history History
+	last    atomic.Pointer[domain.Recorded]
 
 	metrics *storeMetrics
 }

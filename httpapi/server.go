@@ -29,6 +29,8 @@ type Config struct {
 
 	// Keys are the keys of the access tokens; the first signs.
 	Keys []edge.SigningKey
+	// Epochs knows the epoch of the answers; nil: none is named.
+	Epochs edge.Epochs
 	// MasterKey has at least 32 bytes; the key of the cursors is derived from it.
 	MasterKey []byte
 	// Issuer is the issuer of access tokens, the same on all replicas.
@@ -73,13 +75,13 @@ func New(cfg Config) (*Server, error) {
 	}
 	var err, keyErr error
 	s.tokens, err = edge.NewTokens(cfg.Keys, cfg.Issuer, cfg.Now)
-	s.cursors, keyErr = edge.NewCursors(cfg.MasterKey)
+	s.cursors, keyErr = edge.NewCursors(cfg.MasterKey, cfg.Epochs)
 	if err := errors.Join(err, keyErr); err != nil {
 		return nil, err
 	}
 	s.router = edge.New(edge.Config{
 		Logger: cfg.Logger, Version: cfg.Version, Metrics: cfg.Metrics,
-		Commands: cfg.Commands, Sessions: cfg.Sessions, Tokens: s.tokens,
+		Commands: cfg.Commands, Sessions: cfg.Sessions, Tokens: s.tokens, Epochs: cfg.Epochs,
 	})
 	registerAuth(s)
 	registerMe(s)

@@ -44,9 +44,10 @@ var noRecipients []rule
 
 // rules is which event notifies whom, and why. Every event type has a row.
 var rules = map[string][]rule{
-	"tenant.created": noRecipients,
-	"tenant.updated": noRecipients,
-	"tenant.founded": noRecipients,
+	"tenant.created":     noRecipients,
+	"tenant.updated":     noRecipients,
+	"tenant.founded":     noRecipients,
+	"tenant.epoch_begun": noRecipients,
 
 	"user.registered": noRecipients,
 	"user.renamed":    noRecipients,

@@ -16,6 +16,7 @@ var wantKinds = map[string][]notify.Kind{
 	"tenant.created":         nil,
 	"tenant.updated":         nil,
 	"tenant.founded":         nil,
+	"tenant.epoch_begun":     nil,
 	"user.registered":        nil,
 	"user.renamed":           nil,
 	"member.joined":          nil,

@@ -40,6 +40,9 @@ var lines = map[string]func(domain.Recorded) (said, error){
 	"tenant.founded": renderOf(func(_ domain.Recorded, e domain.TenantFounded) said {
 		return said{deed: "became the first owner of the tenant " + quoted(e.Name)}
 	}),
+	"tenant.epoch_begun": renderOf(func(_ domain.Recorded, e domain.TenantEpochBegun) said {
+		return said{deed: "recorded that earlier events may be lost: " + quoted(e.Reason)}
+	}),
 
 	"user.registered": renderOf(func(_ domain.Recorded, e domain.UserRegistered) said {
 		return said{deed: "registered as " + quoted(e.Name.Value)}

@@ -41,6 +41,7 @@ func TestLines(t *testing.T) {
 		{domain.UserID{}, tenantStream, domain.TenantCreated{Name: "Acme"}, `The system created the tenant "Acme"`, false, nil},
 		{ann, tenantStream, domain.TenantUpdated{Name: "Acme", Changes: edits[:1]}, `Ann changed the name of the tenant "Acme"`, false, edits[:1]},
 		{ann, tenantStream, domain.TenantFounded{Name: "Acme"}, `Ann became the first owner of the tenant "Acme"`, false, nil},
+		{domain.UserID{}, tenantStream, domain.TenantEpochBegun{Reason: "restored"}, `The system recorded that earlier events may be lost: "restored"`, false, nil},
 		{bob, domain.Stream(domain.UserStream, bob), domain.UserRegistered{Name: about(bob)}, `Bob B registered as "Bob\nB"`, false, nil},
 		{bob, domain.Stream(domain.UserStream, bob), domain.UserRenamed{From: about(bob), Name: domain.About(bob, `<"B">`)}, `Bob B changed their name from "Bob\nB" to "<\"B\">"`, false, name},
 		{bob, memberStream, domain.MemberRenamed{UserID: bob, From: about(bob), Name: domain.About(bob, `<"B">`)}, `Bob B changed their name from "Bob\nB" to "<\"B\">"`, false, name},

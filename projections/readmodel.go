@@ -112,7 +112,7 @@ func Group() (name string, handler message.NoPublishHandlerFunc) {
 // The registered types of events, by their streams. Every read model names each
 // of them, as one that it folds or one that it ignores.
 var (
-	tenantEvents  = []string{"tenant.created", "tenant.updated", "tenant.founded"}
+	tenantEvents  = []string{"tenant.created", "tenant.updated", "tenant.founded", "tenant.epoch_begun"}
 	userEvents    = []string{"user.registered", "user.renamed"}
 	memberEvents  = []string{"member.joined", "member.role_changed", "member.renamed", "member.left"}
 	projectEvents = []string{"project.created", "project.updated", "project.status_changed", "project.deleted"}

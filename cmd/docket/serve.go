@@ -225,6 +225,7 @@ func prepareSchema(ctx context.Context, s settings, d *database, log *slog.Logge
 // app is everything between the pools and HTTP.
 type app struct {
 	store    *eventstore.Store
+	epochs   *eventstore.Epochs
 	commands *commands.Commands
 	feed     *feed.Feed
 	builds   *rebuild.Background
@@ -257,8 +258,9 @@ func newApp(p *pools, s settings, sec secrets, durable func() error, metrics pro
 	if err != nil {
 		return nil, err
 	}
+	a.epochs = eventstore.NewEpochs(p.Engine, a.store, func(e domain.Epoch) { recordEpoch(p.Engine, a.commands, e, log) })
 	a.handler, err = httpapi.New(httpapi.Config{
-		Commands: a.commands, Sessions: accounts.NewSessions(p.Login, passwords, a.commands, sec.MasterKey),
+		Epochs: a.epochs, Commands: a.commands, Sessions: accounts.NewSessions(p.Login, passwords, a.commands, sec.MasterKey),
 		Queries: projections.NewQueries(p.API, progress), Inbox: notify.NewInbox(p.API, progress), Egress: a.delivery.egress,
 		Keys: sec.SigningKeys, MasterKey: sec.MasterKey, Issuer: s.Issuer, Version: apiVersion,
 		Logger: log, Ready: a.ready.check, Metrics: metrics,

@@ -31,7 +31,11 @@ const (
 // The position (the sort values of the last item) is readable, since the client got
 // that item, but it can't be changed. The HMAC covers the listing, so a cursor doesn't
 // open with another tenant, filter or order.
-type Cursors struct{ key []byte }
+type Cursors struct {
+	key []byte
+	// epochs, if not nil, knows the epoch that cursors are bound to.
+	epochs Epochs
+}
 
 // Listing is what a cursor is bound to. It has no limit and no min_seq: a client may
 // change them between pages.
@@ -42,10 +46,13 @@ type Listing struct {
 	Sort    string          `json:"sort"`
 	// AsOf is the as_of parameter as the client wrote it; empty for now.
 	AsOf string `json:"as_of,omitzero"`
+	// Epoch is set by Seal and Open; empty in the first.
+	Epoch string `json:"epoch,omitzero"`
 }
 
-// NewCursors derives the key from a master key of at least 32 bytes.
-func NewCursors(master []byte) (*Cursors, error) {
+// NewCursors derives the key from a master key of at least 32 bytes. With epochs, which may
+// be nil, a cursor of another epoch doesn't open.
+func NewCursors(master []byte, epochs Epochs) (*Cursors, error) {
 	if len(master) < minMasterKey {
 		return nil, fmt.Errorf("the master key must have at least %d bytes, has %d", minMasterKey, len(master))
 	}
@@ -53,7 +60,7 @@ func NewCursors(master []byte) (*Cursors, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Cursors{key: key}, nil
+	return &Cursors{key: key, epochs: epochs}, nil
 }
 
 // Seal returns the cursor that continues the listing after position, a JSON value.
@@ -97,6 +104,9 @@ func (c *Cursors) Open(l Listing, cursor string, position any) error {
 }
 
 func (c *Cursors) mac(l Listing, payload []byte) ([]byte, error) {
+	if c.epochs != nil {
+		l.Epoch = suffixOf(c.epochs.Known())
+	}
 	bound, err := json.Marshal(l, json.Deterministic(true))
 	if err != nil {
 		return nil, err

@@ -20,7 +20,7 @@ type position struct {
 
 func testCursors(t testing.TB, fill byte) *Cursors {
 	t.Helper()
-	c, err := NewCursors(bytes.Repeat([]byte{fill}, minMasterKey))
+	c, err := NewCursors(bytes.Repeat([]byte{fill}, minMasterKey), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +121,7 @@ func TestCursorOpensNowhereElse(t *testing.T) {
 
 func TestCursorKey(t *testing.T) {
 	t.Parallel()
-	if _, err := NewCursors(make([]byte, minMasterKey-1)); err == nil {
+	if _, err := NewCursors(make([]byte, minMasterKey-1), nil); err == nil {
 		t.Error("a short key is taken")
 	}
 	if bytes.Equal(testCursors(t, 1).key, bytes.Repeat([]byte{1}, 32)) {

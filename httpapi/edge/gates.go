@@ -33,7 +33,7 @@ type Caller struct {
 
 func CallerOf(ctx context.Context) *Caller { return ctx.Value(gateKey{}).(*Caller) }
 
-// standardGates are authentication, tenant and role, in the contract's order.
+// standardGates are authentication, epoch, tenant and role, in the contract's order.
 func (r *Router) standardGates() huma.Middlewares {
 	gate := func(check func(huma.Context, Operation, *Caller) error) middleware {
 		return func(ctx huma.Context, next func(huma.Context)) {
@@ -47,7 +47,7 @@ func (r *Router) standardGates() huma.Middlewares {
 	begin := func(ctx huma.Context, next func(huma.Context)) {
 		next(huma.WithValue(ctx, gateKey{}, &Caller{}))
 	}
-	return huma.Middlewares{begin, gate(r.authenticate), gate(r.resolveTenant), gate(r.admit)}
+	return huma.Middlewares{begin, gate(r.authenticate), gate(r.inEpoch), gate(r.resolveTenant), gate(r.admit)}
 }
 
 // authenticate verifies the bearer token (RFC 6750) unless the operation is public.

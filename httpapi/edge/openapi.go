@@ -98,9 +98,16 @@ func completeOperation(o *huma.OpenAPI, h *huma.Operation) {
 			h.RequestBody.Content[patchMediaType] = content
 		}
 	}
-	for _, response := range h.Responses {
+	for status, response := range h.Responses {
+		if op.access != public && status < "300" {
+			if response.Headers == nil {
+				response.Headers = map[string]*huma.Param{}
+			}
+			response.Headers[epochHeader] = &huma.Param{Schema: &huma.Schema{Type: huma.TypeString, Format: "uuid"},
+				Description: "The epoch of the database. Another one than before: positions, versions and cursors of before say nothing any more."}
+		}
 		for name, header := range response.Headers {
-			header.Required = name != asOfHeaderName
+			header.Required = name != asOfHeaderName && name != epochHeader
 		}
 	}
 	schema := o.Components.Schemas.Schema(typeOf[problem](), true, "")

@@ -21,7 +21,7 @@ func RegisterPublic[I, O any](r *Router, op Operation, handle func(context.Conte
 // RegisterUser adds an operation of a user, independent of memberships.
 func RegisterUser[I, O any](r *Router, op Operation, handle func(context.Context, domain.UserID, *I) (*O, error)) {
 	op.access = user
-	register(r, withIdempotencyKey(withTenantHeaders(op)), withIdempotency(r, op, func(ctx context.Context, in *I) (*O, error) {
+	register(r, withEpoch(withIdempotencyKey(withTenantHeaders(op))), withIdempotency(r, op, func(ctx context.Context, in *I) (*O, error) {
 		return handle(ctx, CallerOf(ctx).Identity.User, in)
 	}))
 }
@@ -30,7 +30,7 @@ func RegisterUser[I, O any](r *Router, op Operation, handle func(context.Context
 // the membership changed during a read.
 func RegisterScoped[I, O any](r *Router, op Operation, handle func(context.Context, domain.Scope, *I) (*O, error)) {
 	op.access = tenant
-	register(r, withIdempotencyKey(withTenantHeaders(op)), withIdempotency(r, op, func(ctx context.Context, in *I) (*O, error) {
+	register(r, withEpoch(withIdempotencyKey(withTenantHeaders(op))), withIdempotency(r, op, func(ctx context.Context, in *I) (*O, error) {
 		c := CallerOf(ctx)
 		for range scopeAttempts {
 			out, err := handle(ctx, c.Scope, in)

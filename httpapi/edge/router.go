@@ -33,6 +33,9 @@ type Config struct {
 	// Tokens verifies access tokens.
 	Tokens *Tokens
 
+	// Epochs knows the epoch of the answers; nil: none is named.
+	Epochs Epochs
+
 	// Timeout bounds an operation that doesn't stream; 0 is 15 s.
 	Timeout time.Duration
 
@@ -55,6 +58,7 @@ type Router struct {
 	commands *commands.Commands
 	sessions Sessions
 	tokens   *Tokens
+	epochs   Epochs
 
 	bodyTimeout time.Duration
 }
@@ -78,7 +82,7 @@ func New(cfg Config) *Router {
 func newRouter(cfg Config) *Router {
 	setGlobals()
 	r := &Router{engine: gin.New(), log: cfg.Logger, timeout: cfg.Timeout, bodyTimeout: bodyTimeout, metrics: newMetrics(cfg.Metrics),
-		commands: cfg.Commands, sessions: cfg.Sessions, tokens: cfg.Tokens}
+		commands: cfg.Commands, sessions: cfg.Sessions, tokens: cfg.Tokens, epochs: cfg.Epochs}
 	if r.timeout == 0 {
 		r.timeout = defaultTimeout
 	}

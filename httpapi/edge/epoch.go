@@ -1,0 +1,138 @@
+package edge
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humagin"
+	"github.com/gin-gonic/gin"
+
+	"docket/domain"
+)
+
+// epochHeader names the epoch of every answer, and the one that a request relies on.
+const epochHeader = "Docket-Epoch"
+
+// epochSuffix is how many characters of the epoch's id stand in an ETag.
+const epochSuffix = 8
+
+// suffixOf tells the ETags and cursors of epochs apart; empty in the first.
+func suffixOf(e domain.Epoch) string {
+	if e.First() {
+		return ""
+	}
+	return e.ID.String()[:epochSuffix]
+}
+
+// Epochs knows the present epoch.
+type Epochs interface {
+	// Current is the present epoch. It may ask the database.
+	Current(ctx context.Context) (domain.Epoch, error)
+	// Known is what Current has returned last.
+	Known() domain.Epoch
+}
+
+// inEpoch names the epoch in the answer. It refuses a request that relies on another one,
+// and tells the ETags of epochs apart: in any but the first they are "<version>.<epoch>".
+func (r *Router) inEpoch(ctx huma.Context, _ Operation, _ *Caller) error {
+	if r.epochs == nil {
+		return nil
+	}
+	epoch, err := r.epochs.Current(ctx.Context())
+	if err != nil {
+		return domain.Refuse(domain.CodeOverloaded, "the store can't be reached; nothing was done")
+	}
+	c := humagin.Unwrap(ctx)
+	c.Header(epochHeader, epoch.ID.String())
+	if relied := c.Request.Header.Get(epochHeader); relied != "" && !strings.EqualFold(relied, epoch.ID.String()) {
+		return domain.Refuse(domain.CodeEpochChanged, "the epoch is %s: forget the positions, versions and cursors of before, and read again", epoch.ID)
+	}
+	if suffix := suffixOf(epoch); suffix != "" {
+		ofEpoch(c.Request.Header, suffix)
+		c.Writer = &epochWriter{c.Writer, suffix}
+	}
+	return nil
+}
+
+// ofEpoch strips the suffix from the tags of If-Match. A tag without it is of another epoch
+// and becomes one that never matches. It leaves a malformed header to check.
+func ofEpoch(header http.Header, suffix string) {
+	value := strings.Join(header.Values(ifMatchHeader), ",")
+	if value == "" || strings.Trim(value, " \t") == "*" {
+		return
+	}
+	var tags []string
+	for rest := strings.TrimLeft(value, " \t,"); rest != ""; rest = strings.TrimLeft(rest, " \t,") {
+		tag, weak := strings.CutPrefix(rest, "W/")
+		opaque, after, ok := cutOpaque(tag)
+		if !ok {
+			return
+		}
+		version, own := strings.CutSuffix(opaque, "."+suffix)
+		switch _, err := strconv.Atoi(opaque); {
+		case own:
+			opaque = version
+		case err == nil:
+			opaque += "."
+		}
+		tag = `"` + opaque + `"`
+		if weak {
+			tag = "W/" + tag
+		}
+		tags = append(tags, tag)
+		if rest = strings.TrimLeft(after, " \t"); rest != "" && rest[0] != ',' {
+			return
+		}
+	}
+	header.Set(ifMatchHeader, strings.Join(tags, ", "))
+}
+
+// epochWriter puts the suffix into the answer's ETag.
+type epochWriter struct {
+	gin.ResponseWriter
+	suffix string
+}
+
+func (w *epochWriter) mark() {
+	if version, ok := strings.CutSuffix(w.Header().Get("ETag"), `"`); ok && !w.Written() && !strings.HasSuffix(version, "."+w.suffix) {
+		w.Header().Set("ETag", version+"."+w.suffix+`"`)
+	}
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (w *epochWriter) WriteHeader(status int) {
+	w.mark()
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// WriteHeaderNow implements gin.ResponseWriter.
+func (w *epochWriter) WriteHeaderNow() {
+	w.mark()
+	w.ResponseWriter.WriteHeaderNow()
+}
+
+// Write implements io.Writer.
+func (w *epochWriter) Write(b []byte) (int, error) {
+	w.mark()
+	return w.ResponseWriter.Write(b)
+}
+
+// WriteString implements io.StringWriter.
+func (w *epochWriter) WriteString(s string) (int, error) {
+	w.mark()
+	return w.ResponseWriter.WriteString(s)
+}
+
+// withEpoch documents the header of requests and answers.
+func withEpoch(op Operation) Operation {
+	if op.access == public {
+		return op
+	}
+	op.Params = append(op.Params, &huma.Param{Name: epochHeader, In: "header", Schema: &huma.Schema{Type: huma.TypeString, Format: "uuid"},
+		Description: "The Docket-Epoch that min_seq, after_seq and If-Match are of. Another one than the present is refused."})
+	op.Errors = append(op.Errors, domain.CodeEpochChanged)
+	return op
+}
