@@ -75,7 +75,10 @@ type world struct {
 	// platformCaughtUp waits until a subscription has come to the end of the
 	// platform's log.
 	platformCaughtUp func(subscription string)
-	persons          atomic.Int64
+	// beginEpoch begins an epoch, as an operator does after a restore, and records it in a
+	// tenant's log. The first server follows at once.
+	beginEpoch func(domain.TenantID)
+	persons    atomic.Int64
 }
 
 func newWorld(t testing.TB) *world {
@@ -97,9 +100,13 @@ func newWorld(t testing.TB) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var first *eventstore.Store
 	replica := func(follower eventstore.Follower, progress *feed.Positions) (*Server, *commands.Commands) {
 		t.Helper()
 		store := eventstore.New(engine, api, follower)
+		if first == nil {
+			first = store
+		}
 		secrets, err := notify.NewSecrets(engine, master)
 		if err != nil {
 			t.Fatal(err)
@@ -117,7 +124,7 @@ func newWorld(t testing.TB) *world {
 		queries.OwnWait, queries.MinWait, queries.AsOfTime, inbox.OwnWait = time.Minute, time.Minute, time.Minute, time.Minute
 		s, err := New(Config{
 			Commands: cmds, Sessions: accounts.NewSessions(engine, passwords, cmds, master),
-			Queries: queries, Inbox: inbox,
+			Queries: queries, Inbox: inbox, Epochs: eventstore.NewEpochs(engine, store, nil),
 			Egress: notify.NewEgress(nil),
 			Keys:   []edge.SigningKey{testKey}, MasterKey: master, Issuer: "docket", Version: "test",
 			Ready: func(context.Context) error { return nil }, Logger: log,
@@ -141,6 +148,17 @@ func newWorld(t testing.TB) *world {
 		handlers[commands.Renames] = feed.Handle(cmds.CarryRenames)
 		runSubscriptions(t, events, handlers, log)
 		return s
+	}
+	w.beginEpoch = func(tenant domain.TenantID) {
+		t.Helper()
+		e, err := eventstore.NewEpochs(engine, first, nil).Begin(context.Background(), "restored from a backup")
+		if err == nil {
+			err = cmds.BeginEpoch(context.Background(), tenant, e)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		first.ServerChanged()
 	}
 	w.store = eventstore.New(engine, api, events)
 	handlers[commands.Renames] = feed.Handle(cmds.CarryRenames)

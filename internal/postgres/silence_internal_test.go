@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// A peer that takes a request and never answers is given up; a deadline of the caller comes
+// A peer that takes a request and never answers is closed; a deadline of the caller comes
 // before that, and one that is lifted is followed by the connection's own.
 func TestAnsweredConnection(t *testing.T) {
 	t.Parallel()
