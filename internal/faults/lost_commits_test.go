@@ -37,7 +37,7 @@ func TestLostCommits(t *testing.T) {
 			}
 			r.caughtUp()
 			lose := prepare(r)
-			before := r.heads()
+			before, epoch := r.heads(), r.epoch(r.replicas[0])
 			lost := r.doomed(before)
 			lose()
 			after := r.heads()
@@ -47,6 +47,10 @@ func TestLostCommits(t *testing.T) {
 				}
 			}
 			r.wantsForgotten(lost)
+			one, two := r.epoch(r.replicas[0]), r.epoch(r.replicas[1])
+			if one == epoch || one != two {
+				r.t.Errorf("the epoch was %s; now it is %s and %s, want a new one, the same on both", epoch, one, two)
+			}
 			r.caughtUp()
 			r.violated("read models", r.checkModels())
 			for _, replica := range r.replicas {
@@ -176,6 +180,17 @@ func (r *run) wantsForgotten(lost map[domain.TenantID]doomed) {
 			}
 		}
 	}
+}
+
+// epoch is the one that a replica names.
+func (r *run) epoch(at *replica) string {
+	r.t.Helper()
+	t := r.tenants[0]
+	epoch := r.answered(at, r.newClient(t, t.founder), http.MethodGet, "/v1/me", nil).header.Get("Docket-Epoch")
+	if epoch == "" {
+		r.t.Fatalf("%s names no epoch", at.name)
+	}
+	return epoch
 }
 
 // must is mustAt a replica of the dice's choice.

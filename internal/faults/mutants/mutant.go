@@ -28,6 +28,9 @@ func (m mutant) timeout() string {
 	if strings.Contains(m.test, "TestFaults") {
 		return "4m"
 	}
+	if strings.Contains(m.test, "TestLostCommits") || strings.Contains(m.test, "TestSilentNetwork") {
+		return "3m" // whole servers, and real time without an answer
+	}
 	return "75s"
 }
 

@@ -150,4 +150,55 @@ grant usage on sequence seqs to docket_engine;`,
 		},
 		test: "^TestOneKeyHasOneEffect$",
 	},
+	{
+		name: "what came from another server is kept",
+		edits: []edit{{
+			"cmd/docket/serve.go",
+			`	p.Watch.OnChange(a.serverChanged)`,
+			`	_ = a.serverChanged`,
+		}},
+		test: "^TestLostCommits$",
+	},
+	{
+		name: "a conflict with a version below the cached one keeps the cached one",
+		edits: []edit{
+			{
+				"cmd/docket/serve.go",
+				`	a.commands.ServerChanged()
+`,
+				``,
+			},
+			{
+				"commands/command.go",
+				`if conflict.Actual < conflict.Expected {`,
+				`if conflict.Actual < 0 {`,
+			},
+		},
+		test: "^TestLostCommits$",
+	},
+	{
+		name: "a connection that gets no answer is waited for",
+		edits: []edit{
+			{
+				"internal/postgres/silence.go",
+				`err != nil || silence == 0 {`,
+				`err != nil || silence >= 0 {`,
+			},
+			{
+				"eventstore/feed/worker.go",
+				`	stepTimeout = 10 * time.Second`,
+				`	stepTimeout = 10 * time.Hour`,
+			},
+		},
+		test: "^TestSilentNetwork$",
+	},
+	{
+		name: "a loss begins no epoch",
+		edits: []edit{{
+			"eventstore/epoch.go",
+			`	case last.Seq > 0 && !present &&`,
+			`	case last.Seq < 0 && !present &&`,
+		}},
+		test: "^TestLostCommits$",
+	},
 }
