@@ -34,7 +34,7 @@ var arrows = map[string][]string{
 	"internal/cli":         {},
 	"internal/postgres":    {},
 	"internal/seal":        {},
-	"internal/tenanttest":  {"domain", "eventstore", "eventstore/feed", "internal/pgtest"},
+	"internal/tenanttest":  {"domain", "eventstore", "eventstore/feed", "internal/pgtest", "internal/postgres"},
 	"internal/wait":        {},
 	"migrations":           {"internal/postgres"},
 	"internal/pgtest":      {"internal/postgres", "migrations"},
