@@ -54,6 +54,10 @@ from commands where tenant_id = $1 and key_hash = $2`
 const forgetSQL = `delete from commands where (tenant_id, key_hash) in
 (select tenant_id, key_hash from commands where at < now() - make_interval(secs => $1) limit $2)`
 
+// ForgetLostSQL deletes the idempotency records of a tenant ($1) whose commands wrote to the
+// log after its present head ($2): these events are lost, and the commands may be sent again.
+const ForgetLostSQL = `delete from commands where tenant_id = $1 and seq > $2`
+
 // Remembered reads the idempotency record of a key; found is false for a new key.
 func (s *Store) Remembered(ctx context.Context, t domain.TenantID, key Hash) (e Entry, found bool, err error) {
 	err = s.scoped(ctx, t, rememberedSQL, []any{t.UUID(), key[:]}, func(rows pgx.Rows) error {

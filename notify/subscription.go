@@ -2,7 +2,6 @@ package notify
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 
@@ -11,7 +10,6 @@ import (
 
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 )
 
 // SubscriptionName is the name of the subscription that writes notifications.
@@ -61,13 +59,9 @@ func handle(ctx context.Context, page *feed.Page) error {
 			users = append(users, e.Stream.ID)
 		}
 	}
-	var settings channelSettings
-	var members recipients
-	b := &pgx.Batch{}
-	b.Queue(channelSQL, page.Tenant.UUID()).QueryRow(settings.load)
-	b.Queue(recipientsSQL, page.Tenant.UUID(), users).Query(members.load)
-	if err := page.Tx.SendBatch(ctx, b).Close(); err != nil {
-		return fmt.Errorf("read channel and recipients: %w", err)
+	settings, members, err := loadFolded(ctx, page, users)
+	if err != nil {
+		return err
 	}
 
 	messages := map[domain.Channel][]Message{}

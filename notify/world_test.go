@@ -75,7 +75,8 @@ func (w *world) replica(wrap func(message.NoPublishHandlerFunc) message.NoPublis
 	w.t.Helper()
 	events := feed.New(feed.Config{
 		Pool: w.db.Engine(w.t), PageSize: 7, Sweep: 20 * time.Millisecond,
-		Interests: map[string]feed.Interest{notify.SubscriptionName: notify.Interest()},
+		Interests:  map[string]feed.Interest{notify.SubscriptionName: notify.Interest()},
+		Recoveries: map[string]feed.Recovery{notify.SubscriptionName: notify.Recovery()},
 	}, w.progress)
 	router, err := message.NewRouter(message.RouterConfig{}, watermill.NopLogger{})
 	if err != nil {

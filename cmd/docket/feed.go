@@ -52,7 +52,8 @@ func feedConns() int32 {
 func newFeed(pool *pgxpool.Pool, progress *feed.Positions, builds *rebuild.Background, metrics prometheus.Registerer, log *slog.Logger) *feed.Feed {
 	return feed.New(feed.Config{
 		Pool: pool, Workers: feedWorkers, Interests: interests(), Groups: map[string][]string{projections.GroupName: projections.Models()},
-		Leave: builds.Accepts, Logger: log, Metrics: metrics,
+		Recoveries: map[string]feed.Recovery{notify.SubscriptionName: notify.Recovery()},
+		Leave:      builds.Accepts, Logger: log, Metrics: metrics,
 	}, progress)
 }
 

@@ -26,8 +26,8 @@ func (p *program) projectionsListCommand() *cobra.Command {
 the number of tenant logs, the platform's among them; how many of them have events that
 the subscription has not handled, how many events, and the age of the oldest; the
 generations that queries read; this docket's fold version, and in how many tenants
-another version fills the rows. Then tables of what is parked, with the failing event
-and its error, of the events that operators had skipped, of the builds that run, and of
+another version fills the rows. Then tables of what is ahead of its log, which has
+lost events; of what is parked, with the failing event and its error, of the events that operators had skipped, of the builds that run, and of
 those that failed in the background: they are tried again, and queries read the old
 rows meanwhile.
 
@@ -67,9 +67,11 @@ type projectionLine struct {
 	// FoldVersion is this docket's; null if it is no read model.
 	FoldVersion *int             `json:"fold_version"`
 	Generations []generationLine `json:"generations"`
-	Parked      []parkedLine     `json:"parked"`
-	Skipped     []skippedLine    `json:"skipped"`
-	Building    []buildingLine   `json:"building"`
+	// Ahead are the tenants whose log has lost events that the subscription has handled.
+	Ahead    []aheadLine    `json:"ahead"`
+	Parked   []parkedLine   `json:"parked"`
+	Skipped  []skippedLine  `json:"skipped"`
+	Building []buildingLine `json:"building"`
 	// FailedBuilds are tried again.
 	FailedBuilds []failedBuildLine `json:"failed_builds"`
 }
@@ -105,6 +107,14 @@ type failedBuildLine struct {
 	Error       string          `json:"error"`
 }
 
+type aheadLine struct {
+	TenantID domain.TenantID `json:"tenant_id"`
+	Tenant   string          `json:"tenant"`
+	Seq      int64           `json:"seq"`
+	Head     int64           `json:"head"`
+	Text     string          `json:"text"`
+}
+
 type parkedLine struct {
 	TenantID  domain.TenantID `json:"tenant_id"`
 	Tenant    string          `json:"tenant"`
@@ -130,7 +140,7 @@ func newProjectionLine(s feed.Status, names *tenantNames) projectionLine {
 	l := projectionLine{
 		Projection: s.Subscription, Tenants: s.Tenants, BehindTenants: s.BehindTenants,
 		LagEvents: s.Behind, LagSeconds: s.Lag.Seconds(),
-		Generations: []generationLine{}, Parked: []parkedLine{}, Skipped: []skippedLine{}, Building: []buildingLine{},
+		Generations: []generationLine{}, Ahead: []aheadLine{}, Parked: []parkedLine{}, Skipped: []skippedLine{}, Building: []buildingLine{},
 		FailedBuilds: []failedBuildLine{},
 	}
 	if v, ok := projections.FoldVersions()[s.Subscription]; ok {
@@ -142,6 +152,9 @@ func newProjectionLine(s feed.Status, names *tenantNames) projectionLine {
 			line.FoldVersion = &g.FoldVersion
 		}
 		l.Generations = append(l.Generations, line)
+	}
+	for _, a := range s.Ahead {
+		l.Ahead = append(l.Ahead, aheadLine{TenantID: a.Tenant, Tenant: names.name(a.Tenant), Seq: a.Seq, Head: a.Head, Text: a.Text})
 	}
 	for _, k := range s.Parked {
 		line := parkedLine{
@@ -206,6 +219,7 @@ func printProjections(s cli.Screen, lines []projectionLine) error {
 		{Title: "EVENTS", Right: true}, {Title: "LAG", Right: true}, {Title: "GENERATION", Right: true, Drop: 1},
 		{Title: "FOLD", Right: true, Drop: 2}, {Title: "PARKED", Right: true},
 	}
+	ahead := []cli.Column{{Title: "AHEAD OF ITS LOG"}, {Title: "TENANT"}, {Title: "WHAT", Wrap: true}}
 	parked := []cli.Column{
 		{Title: "PARKED"}, {Title: "TENANT"}, {Title: "EVENT", Right: true}, {Title: "ATTEMPTS", Right: true, Drop: 2},
 		{Title: "SINCE", Drop: 1}, {Title: "NEXT TRY", Drop: 3}, {Title: "ERROR", Wrap: true},
@@ -222,7 +236,7 @@ func printProjections(s cli.Screen, lines []projectionLine) error {
 		{Title: "BUILD FAILED"}, {Title: "TENANT"}, {Title: "EVENTS", Right: true}, {Title: "OF", Right: true}, {Title: "FOLD", Right: true, Drop: 3},
 		{Title: "ATTEMPTS", Right: true, Drop: 2}, {Title: "SINCE", Drop: 1}, {Title: "ERROR", Wrap: true},
 	}
-	var rows, parkedRows, skippedRows, buildingRows, failedRows [][]cli.Cell
+	var rows, aheadRows, parkedRows, skippedRows, buildingRows, failedRows [][]cli.Cell
 	for _, l := range lines {
 		row := cli.Row(l.Projection, strconv.Itoa(l.Tenants), strconv.Itoa(l.BehindTenants), decimal(l.LagEvents),
 			cli.Duration(time.Duration(l.LagSeconds*float64(time.Second))), l.generations(), l.fold(), strconv.Itoa(len(l.Parked)))
@@ -230,6 +244,9 @@ func printProjections(s cli.Screen, lines []projectionLine) error {
 			row[len(row)-1].Style = cli.Red
 		}
 		rows = append(rows, row)
+		for _, a := range l.Ahead {
+			aheadRows = append(aheadRows, firstRed(cli.Row(l.Projection, a.Tenant, cli.OneLine(a.Text))))
+		}
 		for _, k := range l.Parked {
 			since := ""
 			if k.Since != nil {
@@ -257,7 +274,7 @@ func printProjections(s cli.Screen, lines []projectionLine) error {
 	for _, t := range []struct {
 		columns []cli.Column
 		rows    [][]cli.Cell
-	}{{parked, parkedRows}, {skipped, skippedRows}, {building, buildingRows}, {failed, failedRows}} {
+	}{{ahead, aheadRows}, {parked, parkedRows}, {skipped, skippedRows}, {building, buildingRows}, {failed, failedRows}} {
 		if len(t.rows) == 0 {
 			continue
 		}

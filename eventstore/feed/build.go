@@ -37,10 +37,12 @@ type Build struct {
 }
 
 // resumeBuildSQL finds the checkpoint of an interrupted build of a subscription ($1) in a
-// tenant ($2) by the same fold version ($3).
+// tenant ($2) by the same fold version ($3). A build that is ahead of the log has events
+// that the log lost.
 const resumeBuildSQL = `select c.generation, c.seq from checkpoints c
 where c.tenant_id = $2 and c.subscription = $1 and c.fold_version = $3
   and c.generation > coalesce((select g.current from generations g where g.tenant_id = $2 and g.subscription = $1), 1)
+  and c.seq <= coalesce((select e.seq from events e where e.tenant_id = $2 order by e.seq desc limit 1), 0)
 order by c.generation desc limit 1`
 
 // beginBuildSQL creates the checkpoint of a new build of a subscription ($1) in a

@@ -9,13 +9,15 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// incompleteSQL names those of some subscriptions ($2) whose rows were never complete in a
-// tenant ($1): the log is older than the subscription, which hasn't reached its end yet.
+// incompleteSQL names those of some subscriptions ($2) whose rows aren't complete in a tenant
+// ($1): the log is older than the subscription, which hasn't reached its end yet, or the
+// rows have events that the log lost (ahead.go).
 const incompleteSQL = `select s.name from unnest($2::text[]) as s (name)
-where not coalesce((select c.complete from checkpoints c where c.tenant_id = $1 and c.subscription = s.name
-    and c.generation = coalesce((select g.current from generations g where g.tenant_id = $1 and g.subscription = s.name), 1)), false)
-  and exists (select from subscriptions b where b.name = s.name
-    and b.since > (select e.occurred_at from events e where e.tenant_id = $1 and e.seq = 1))`
+left join lateral (select c.complete, c.fold_version from checkpoints c where c.tenant_id = $1 and c.subscription = s.name
+    and c.generation = coalesce((select g.current from generations g where g.tenant_id = $1 and g.subscription = s.name), 1)) live on true
+where live.fold_version < 0
+  or not coalesce(live.complete, false) and (select b.since from subscriptions b where b.name = s.name)
+    > (select e.occurred_at from events e where e.tenant_id = $1 and e.seq = 1)`
 
 // BuildComplete reports whether each subscription has once folded the tenant's log to its
 // end. Before that the rows of an old log are only its beginning. Once complete they stay

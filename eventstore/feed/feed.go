@@ -40,6 +40,9 @@ type Config struct {
 	// least LongLog events, and for logs that wait for a build by this fold version. Leave
 	// must return quickly. nil: there are no builds, and the subscription folds every log.
 	Leave func(t domain.TenantID, subscription string) bool
+	// Recoveries are, by subscription, what brings back what a subscription without a fold
+	// has made of events that the log lost.
+	Recoveries map[string]Recovery
 	// Groups are subscriptions with folds whose pages are shared, by the topic of the
 	// group. Each of them is subscribed to as well: it continues alone where it can't share.
 	Groups map[string][]string

@@ -16,10 +16,10 @@ var (
 // feedMetrics is what a Feed counts, by subscription: their names are the
 // program's, and few.
 type feedMetrics struct {
-	pages, events, failures, unknown *prometheus.CounterVec
-	page, lag                        *prometheus.HistogramVec
-	behind, behindTenants, parked    *prometheus.GaugeVec
-	lastSweep                        *prometheus.GaugeVec
+	pages, events, failures, unknown     *prometheus.CounterVec
+	page, lag                            *prometheus.HistogramVec
+	behind, behindTenants, parked, ahead *prometheus.GaugeVec
+	lastSweep                            *prometheus.GaugeVec
 }
 
 // newFeedMetrics makes a Feed's metrics. With a nil r they aren't registered.
@@ -47,6 +47,7 @@ func newFeedMetrics(r prometheus.Registerer) *feedMetrics {
 		behind:   gauge("docket_feed_behind_events", "Events not handled yet, at the last sweep."),
 		behindTenants: gauge("docket_feed_behind_tenants",
 			"Tenants with events not handled yet, at the last sweep."),
+		ahead:  gauge("docket_feed_ahead_tenants", "Tenants whose checkpoint was ahead of the log, or whose rows wait for a rebuild since it was, at the last sweep."),
 		parked: gauge("docket_feed_parked_tenants", "Tenants whose next event has failed and is tried again later, at the last sweep."),
 		lastSweep: gauge("docket_feed_last_sweep_timestamp_seconds",
 			"When the last sweep that succeeded ended. While it stands still, the other gauges do too."),
@@ -55,10 +56,10 @@ func newFeedMetrics(r prometheus.Registerer) *feedMetrics {
 
 // subscriptionMetrics is what one subscription counts, looked up once.
 type subscriptionMetrics struct {
-	pages, events, failures, unknown prometheus.Counter
-	page, lag                        prometheus.Observer
-	behind, behindTenants, parked    prometheus.Gauge
-	lastSweep                        prometheus.Gauge
+	pages, events, failures, unknown     prometheus.Counter
+	page, lag                            prometheus.Observer
+	behind, behindTenants, parked, ahead prometheus.Gauge
+	lastSweep                            prometheus.Gauge
 }
 
 func (m *feedMetrics) of(subscription string) *subscriptionMetrics {
@@ -67,7 +68,7 @@ func (m *feedMetrics) of(subscription string) *subscriptionMetrics {
 		failures: m.failures.WithLabelValues(subscription), unknown: m.unknown.WithLabelValues(subscription),
 		page: m.page.WithLabelValues(subscription), lag: m.lag.WithLabelValues(subscription),
 		behind: m.behind.WithLabelValues(subscription), behindTenants: m.behindTenants.WithLabelValues(subscription),
-		parked: m.parked.WithLabelValues(subscription), lastSweep: m.lastSweep.WithLabelValues(subscription),
+		parked: m.parked.WithLabelValues(subscription), ahead: m.ahead.WithLabelValues(subscription), lastSweep: m.lastSweep.WithLabelValues(subscription),
 	}
 }
 

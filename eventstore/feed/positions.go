@@ -169,7 +169,7 @@ func (p *Positions) advanced(t domain.TenantID, subscription string, seq, histor
 	}
 }
 
-// drop forgets the positions of subscriptions in one tenant. Waiting requests look them up.
+// drop forgets the positions of subscriptions in one tenant, and whether they are complete. Waiting requests look them up.
 func (p *Positions) drop(t domain.TenantID, subscriptions []string) {
 	if p == nil {
 		return
@@ -178,6 +178,7 @@ func (p *Positions) drop(t domain.TenantID, subscriptions []string) {
 	defer p.mu.Unlock()
 	for _, s := range subscriptions {
 		p.known.Remove(place{t, s})
+		p.complete.Remove(place{t, s})
 	}
 }
 

@@ -27,6 +27,8 @@ type Status struct {
 	Lag time.Duration
 	// Generations are the live ones, ascending.
 	Generations []Generation
+	// Ahead are in the order of the tenants' ids.
+	Ahead []Ahead
 	// Parked and Skips are in the order of the tenants' ids and of the events.
 	Parked []Parked
 	Skips  []Skip
@@ -34,6 +36,17 @@ type Status struct {
 	Running []RunningBuild
 	// FailedBuilds are those whose last try in the background failed, in that order too.
 	FailedBuilds []FailedBuild
+}
+
+// Ahead is a checkpoint that is ahead of its log, which has lost events.
+type Ahead struct {
+	Tenant       domain.TenantID
+	Subscription string
+	// Seq is the checkpoint's, and Head the log's last. They are equal where a server has
+	// brought the checkpoint back, and the rows wait for a rebuild.
+	Seq, Head int64
+	// Text says so.
+	Text string
 }
 
 // FailedBuild is a generation whose build in the background failed. The old one stays live,
@@ -89,10 +102,11 @@ type Skip struct {
 // statusSQL reads the state of a subscription ($1) in each tenant: the generation and its
 // fold version, the number of events left, and the age of the next one in seconds. For a
 // parked one it also reads the failures, the first failure, the retry time and the error.
+// Then how far the checkpoint is ahead of the log.
 // Without $2 it doesn't read failed events; their age is then the time since they failed.
 const statusSQL = `select t.tenant_id, coalesce(g.current, 1), case when c.tenant_id is null then 0 else coalesce(c.fold_version, 1) end, coalesce(c.seq, 0),
   greatest(head.seq - coalesce(c.seq, 0), 0), coalesce(extract(epoch from clock_timestamp() - coalesce(next.occurred_at, c.failed_at)), 0)::float8,
-  coalesce(c.failures, 0), c.failed_at, c.retry_at, coalesce(c.error, '')
+  coalesce(c.failures, 0), c.failed_at, c.retry_at, coalesce(c.error, ''), greatest(coalesce(c.seq, 0) - head.seq, 0)
 from tenant_logs t
 left join generations g on g.tenant_id = t.tenant_id and g.subscription = $1
 left join checkpoints c on c.tenant_id = t.tenant_id and c.subscription = $1 and c.generation = coalesce(g.current, 1)
@@ -195,13 +209,13 @@ func (s *Status) ask(ctx context.Context, engine *pgxpool.Pool, failed bool) err
 	var (
 		id              uuid.UUID
 		g               Generation
-		seq, left       int64
+		seq, left, lost int64
 		age             float64
 		failures        int
 		failedAt, retry *time.Time
 		why             string
 		tenantsOf       = map[Generation]int{}
-		targets         = []any{&id, &g.Number, &g.FoldVersion, &seq, &left, &age, &failures, &failedAt, &retry, &why}
+		targets         = []any{&id, &g.Number, &g.FoldVersion, &seq, &left, &age, &failures, &failedAt, &retry, &why, &lost}
 	)
 	_, err = pgx.ForEachRow(rows, targets, func() error {
 		s.Tenants++
@@ -210,6 +224,12 @@ func (s *Status) ask(ctx context.Context, engine *pgxpool.Pool, failed bool) err
 			s.BehindTenants++
 			s.Behind += left
 			s.Lag = max(s.Lag, time.Duration(age*float64(time.Second)))
+		}
+		if lost > 0 {
+			why = fmt.Sprintf("at event %d of a log that ends at %d", seq, seq-lost)
+		}
+		if lost > 0 || g.FoldVersion < 0 {
+			s.Ahead = append(s.Ahead, Ahead{Tenant: domain.TenantID(id), Subscription: s.Subscription, Seq: seq, Head: seq - lost, Text: why})
 		}
 		if retry != nil {
 			p := Parked{Tenant: domain.TenantID(id), Subscription: s.Subscription, Seq: seq + 1, Attempts: failures, RetryAt: *retry, Error: why}

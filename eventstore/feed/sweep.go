@@ -15,7 +15,8 @@ import (
 // sweepSQL finds the tenants whose logs a subscription ($1) hasn't handled to the end. It
 // reads the number of events left, whether they are due, and whether the next one has
 // failed. They are due unless a failed page waits for its retry or another fold version
-// ($2, null for a subscription without folds) fills the rows.
+// ($2, null for a subscription without folds) fills the rows. It also finds the checkpoints
+// that are ahead of their logs, or were (ahead.go).
 const sweepSQL = sweepSelectSQL + `from tenant_logs t` + sweepJoinSQL
 
 // sweepSomeSQL is sweepSQL for some tenants ($3). It reads only their rows.
@@ -23,7 +24,7 @@ const sweepSomeSQL = sweepSelectSQL + `from unnest($3::uuid[]) as t (tenant_id)`
 
 const sweepSelectSQL = `select t.tenant_id, head.seq - coalesce(c.seq, 0),
   (c.retry_at is null or c.retry_at <= clock_timestamp()) and (c.tenant_id is null or $2::integer is null or coalesce(c.fold_version, 1) = $2),
-  coalesce(c.failures, 0) > 0
+  coalesce(c.failures, 0) > 0, coalesce(c.generation, 1), head.seq, coalesce(c.fold_version, 1) < 0
 `
 
 const sweepJoinSQL = `
@@ -31,7 +32,7 @@ left join generations g on g.tenant_id = t.tenant_id and g.subscription = $1
 left join checkpoints c on c.tenant_id = t.tenant_id and c.subscription = $1 and c.generation = coalesce(g.current, 1)
 cross join lateral (
   select coalesce((select e.seq from events e where e.tenant_id = t.tenant_id order by e.seq desc limit 1), 0) as seq) head
-where head.seq > coalesce(c.seq, 0)`
+where head.seq <> coalesce(c.seq, 0) or c.fold_version < 0`
 
 // logsSQL lists the tenants that have logs.
 const logsSQL = `select tenant_id from tenant_logs order by tenant_id`
@@ -70,6 +71,8 @@ func (f *Feed) sweepOnce(ctx context.Context, subscription string, m *subscripti
 	m.behindTenants.Set(float64(result.tenants))
 	m.behind.Set(float64(result.events))
 	m.parked.Set(float64(result.parked))
+	m.ahead.Set(float64(len(result.ahead) + result.lost))
+	f.bringBack(subscription, result.ahead)
 	return nil
 }
 
@@ -116,10 +119,15 @@ type found struct {
 	due             []domain.TenantID
 	tenants, parked int
 	events          int64
+	// ahead are the checkpoints ahead of their logs, and lost is the number of tenants whose
+	// rows wait for a rebuild since theirs was.
+	ahead []ahead
+	lost  int
 }
 
 func (s *found) add(more found) {
 	s.due = append(s.due, more.due...)
+	s.ahead, s.lost = append(s.ahead, more.ahead...), s.lost+more.lost
 	s.tenants, s.parked, s.events = s.tenants+more.tenants, s.parked+more.parked, s.events+more.events
 }
 
@@ -130,11 +138,21 @@ func (f *Feed) sweepLogs(ctx context.Context, sql string, args ...any) (result f
 		return result, err
 	}
 	var (
-		id          uuid.UUID
-		left        int64
-		due, failed bool
+		id                uuid.UUID
+		left, head        int64
+		generation        int
+		due, failed, lost bool
 	)
-	_, err = pgx.ForEachRow(rows, []any{&id, &left, &due, &failed}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&id, &left, &due, &failed, &generation, &head, &lost}, func() error {
+		if lost {
+			result.lost++
+		}
+		if left < 0 {
+			result.ahead = append(result.ahead, ahead{domain.TenantID(id), generation, head - left, head})
+		}
+		if left <= 0 {
+			return nil
+		}
 		result.tenants, result.events = result.tenants+1, result.events+left
 		if failed {
 			result.parked++

@@ -45,6 +45,32 @@ where tenant_id = $1 and subscription = 'projects' and generation > 1`, c.ID.UUI
 	w.dropped(t, c)
 }
 
+// Rows with events that the log has lost are built again, by the same fold.
+func TestBackgroundBuildAfterLostEvents(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c, _ := w.Company(t, 3)
+	before := w.start(t, projectsOf(1), 50, false)
+	w.becomes(t, c, "projects", 1)
+	before.stop()
+	for _, sql := range []string{
+		`update checkpoints set seq = seq + 2 where tenant_id = $1 and subscription = 'projects'`,
+		`insert into projects select (jsonb_populate_record(p, jsonb_build_object('id', gen_random_uuid()))).* from projects p where tenant_id = $1 limit 1`,
+	} {
+		if _, err := w.Engine.Exec(t.Context(), sql, c.ID.UUID()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.start(t, projectsOf(1), 50, true)
+	tenanttest.Until(t, w.Engine, `select count(*) = 1 from generations where tenant_id = $1 and subscription = 'projects' and current = 2`, c.ID.UUID())
+	w.dropped(t, c)
+	var rows int
+	if err := w.Engine.QueryRow(t.Context(), `select count(*) from projects where tenant_id = $1`, c.ID.UUID()).Scan(&rows); err != nil || rows != len(c.ProjectIDs) {
+		t.Errorf("%d projects, %v; want the %d of the log", rows, err, len(c.ProjectIDs))
+	}
+	w.projectNames(t, c, 1)
+}
+
 // A build that has failed, and that another process has in hand then, is looked at again
 // after a growing pause, not every second; it is no failure. Once the other has done it
 // nothing is remembered.

@@ -1,0 +1,125 @@
+package feed
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"docket/domain"
+	"docket/eventstore"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// recoveryTimeout bounds one bringBack.
+const recoveryTimeout = time.Minute
+
+// ahead is a live checkpoint that is ahead of its log. Checkpoints and events commit
+// together, so a part of the database is older than another: a restore of some tables, or a
+// server that lost commits.
+type ahead struct {
+	tenant     domain.TenantID
+	generation int
+	// seq is the checkpoint's, and head the log's last.
+	seq, head int64
+}
+
+// Recovery brings back what a subscription without a fold has made of events that the log
+// lost, in the transaction that sets its checkpoint to the log's head.
+type Recovery struct {
+	// Drop deletes what came from events after head, and the state that Fold folds again.
+	Drop func(ctx context.Context, tx pgx.Tx, t domain.TenantID, head int64) error
+	// Ignores are the types of events that Fold doesn't use.
+	Ignores []string
+	// Fold gets the log up to head, page by page, and writes through the Page.
+	Fold func(context.Context, *Page) error
+}
+
+// bringBackSQL sets a checkpoint ($1 tenant, $2 subscription, $3 generation) that is still at
+// a seq ($4) ahead of the log to the log's head ($5). The rows of a fold ($6) count as
+// outdated and incomplete from then on: no query reads them, and a build replaces them.
+// $7 says why.
+const bringBackSQL = `update checkpoints set seq = $5, careful_to = 0, failures = 0, retry_at = null, failed_at = null,
+  advanced_at = clock_timestamp(), error = case when $6 then $7 end,
+  fold_version = case when $6 then -1 else fold_version end, complete = complete and not $6
+where tenant_id = $1 and subscription = $2 and generation = $3 and seq = $4`
+
+// bringBack brings checkpoints back to their logs' heads, before these grow past them: the
+// events in between would be left out. What a later sweep finds is tried again.
+func (f *Feed) bringBack(subscription string, list []ahead) {
+	for _, a := range list {
+		changed, err := f.bringOneBack(subscription, a)
+		log := f.log.With("subscription", subscription, "tenant", a.tenant, "seq", a.seq, "head", a.head)
+		switch {
+		case f.ctx.Err() != nil:
+			return
+		case err != nil:
+			log.Error("a checkpoint is ahead of its log, and can't be brought back; it is tried again", "error", err)
+		case changed && f.fold(subscription) != nil:
+			log.Error("a checkpoint was ahead of its log; its rows aren't read until a build has replaced them")
+		case changed:
+			log.Error("a checkpoint was ahead of its log; it continues from the log's head")
+		}
+		if changed {
+			f.switched([]domain.TenantID{a.tenant})
+			f.entryOf(subscription).wake(a.tenant)
+		}
+	}
+}
+
+// bringOneBack reports false where another replica has brought the checkpoint back.
+func (f *Feed) bringOneBack(subscription string, a ahead) (changed bool, err error) {
+	ctx, cancel := context.WithTimeout(f.ctx, recoveryTimeout)
+	defer cancel()
+	why := fmt.Sprintf("was at event %d of a log that ends at %d; a rebuild mends it", a.seq, a.head)
+	err = pgx.BeginFunc(ctx, f.cfg.Pool, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, bringBackSQL, a.tenant.UUID(), subscription, a.generation, a.seq, a.head, f.fold(subscription) != nil, why)
+		if changed = err == nil && tag.RowsAffected() > 0; !changed {
+			return err
+		}
+		b := &pgx.Batch{}
+		b.Queue(abandonBuildsSQL, a.tenant.UUID(), subscription)
+		b.Queue(eventstore.ForgetLostSQL, a.tenant.UUID(), a.head)
+		b.Queue(notifySQL, wakeUpChannel, switchSender+" "+a.tenant.String())
+		if err := tx.SendBatch(ctx, b).Close(); err != nil {
+			return err
+		}
+		if r, ok := f.cfg.Recoveries[subscription]; ok {
+			return r.run(ctx, tx, subscription, a)
+		}
+		return nil
+	})
+	return changed && err == nil, err
+}
+
+// run recovers one tenant.
+func (r Recovery) run(ctx context.Context, tx pgx.Tx, subscription string, a ahead) error {
+	if err := r.Drop(ctx, tx, a.tenant, a.head); err != nil {
+		return err
+	}
+	for after := int64(0); after < a.head; {
+		s, err := readRange(ctx, tx, a.tenant, after, a.head, farPage, Interest{Ignores: r.Ignores}, nil)
+		if err != nil {
+			return err
+		}
+		if s.Through == after {
+			return errors.New("the log has become shorter")
+		}
+		after = s.Through
+		if len(s.Events) == 0 {
+			continue
+		}
+		p := &Page{Subscription: subscription, Tenant: a.tenant, Generation: a.generation, Events: s.Events, Tx: tx}
+		if err := r.Fold(ctx, p); err != nil {
+			return err
+		}
+		if err := p.Flush(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// farPage is how many events of a log a recovery reads at a time.
+const farPage = 2_000
