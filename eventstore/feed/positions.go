@@ -8,7 +8,6 @@ import (
 
 	"docket/domain"
 	"docket/eventstore"
-	"docket/internal/wait"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/jackc/pgx/v5"
@@ -18,17 +17,26 @@ import (
 // positionsKept is the most positions in memory; others are looked up.
 const positionsKept = 100_000
 
-// lookEvery is the polling interval of a tenant's checkpoints while a request waits for
-// it.
-const lookEvery = 5 * time.Millisecond
-
-// lookTimeout bounds one look.
-const lookTimeout = 5 * time.Second
+// A look reads the checkpoints of tenants for which requests wait. The pause between two
+// looks at a tenant begins with firstPause. It doubles, up to longestPause, with each look
+// that finds nothing new, and is halved by one that does.
+const (
+	firstPause   = 5 * time.Millisecond
+	longestPause = 100 * time.Millisecond
+	// lookTenants is the most tenants in one look.
+	lookTenants = 100
+	// lookTimeout bounds one look.
+	lookTimeout = 5 * time.Second
+)
 
 // Positions lets readers wait until a subscription has reached a seq. It knows of pages
-// that this replica commits at once. For those of others, all waiting requests of one
-// tenant share one look at its checkpoints every few milliseconds, and hold no connection
-// in between.
+// that this replica commits at once. For those of others, all waiting requests of all
+// tenants share one look at the checkpoints, and hold no connection in between.
+//
+// A look is one round trip and one transaction of the api role, which sets each tenant's
+// scope before it reads that tenant's rows. One statement for all tenants would need the
+// engine role: row-level security would no longer hold here, and the look would wait for a
+// connection behind the appends and pages that it waits for.
 type Positions struct {
 	pool *pgxpool.Pool
 
@@ -38,6 +46,8 @@ type Positions struct {
 	known     *lru.Cache[place, int64]
 	complete  *lru.Cache[place, struct{}] // places whose build BuildComplete has found complete
 	waiting   map[domain.TenantID]*waiters
+	looking   bool          // a goroutine looks; it ends when no request waits
+	wake      chan struct{} // that the first request waits for a tenant, or the last has left
 }
 
 type place struct {
@@ -50,7 +60,8 @@ type place struct {
 type waiters struct {
 	count   int
 	changed chan struct{}
-	stop    context.CancelFunc
+	pause   time.Duration // between the last look and the next
+	due     time.Time     // of the next look
 }
 
 // NewPositions makes a Positions that looks with the api role.
@@ -63,7 +74,7 @@ func NewPositions(api *pgxpool.Pool) *Positions {
 	if err != nil {
 		panic(err) // as before
 	}
-	return &Positions{pool: api, known: known, complete: complete, waiting: map[domain.TenantID]*waiters{}}
+	return &Positions{pool: api, known: known, complete: complete, waiting: map[domain.TenantID]*waiters{}, wake: make(chan struct{}, 1)}
 }
 
 // Await waits until each of the subscriptions has reached seq in the tenant's log. It is
@@ -76,10 +87,12 @@ func (p *Positions) Await(ctx context.Context, t domain.TenantID, seq int64, sub
 	}
 	w, ok := p.waiting[t]
 	if !ok {
-		looking, stop := context.WithCancel(context.Background())
-		w = &waiters{changed: make(chan struct{}), stop: stop}
-		p.waiting[t] = w
-		go p.look(looking, t)
+		w = p.begin(t, time.Now())
+		p.wakeLook()
+		if !p.looking {
+			p.looking = true
+			go p.look()
+		}
 	}
 	w.count++
 	defer p.leave(t, w)
@@ -111,8 +124,23 @@ func (p *Positions) leave(t domain.TenantID, w *waiters) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if w.count--; w.count == 0 {
-		w.stop()
 		delete(p.waiting, t)
+		p.wakeLook()
+	}
+}
+
+// begin makes the waiters of a tenant; the caller holds mu.
+func (p *Positions) begin(t domain.TenantID, now time.Time) *waiters {
+	w := &waiters{changed: make(chan struct{}), pause: firstPause, due: now.Add(firstPause)}
+	p.waiting[t] = w
+	return w
+}
+
+// wakeLook makes look see the change of waiting.
+func (p *Positions) wakeLook() {
+	select {
+	case p.wake <- struct{}{}:
+	default:
 	}
 }
 
@@ -148,25 +176,26 @@ func (p *Positions) history() int64 {
 }
 
 // advanced records that a subscription has reached a seq, and wakes the waiting requests.
-// It does nothing if forget was called since history was taken, which is before the
-// position was read.
-func (p *Positions) advanced(t domain.TenantID, subscription string, seq, history int64) {
+// It does nothing and is false if that was known, or if forget was called since history was
+// taken, which is before the position was read.
+func (p *Positions) advanced(t domain.TenantID, subscription string, seq, history int64) bool {
 	if p == nil {
-		return
+		return false
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if history != p.forgotten.Load() {
-		return
+		return false
 	}
 	if known, ok := p.known.Get(place{t, subscription}); ok && known >= seq {
-		return
+		return false
 	}
 	p.known.Add(place{t, subscription}, seq)
 	if w, ok := p.waiting[t]; ok {
 		close(w.changed)
 		w.changed = make(chan struct{})
 	}
+	return true
 }
 
 // drop forgets the positions of subscriptions in one tenant, and whether they are complete. Waiting requests look them up.
@@ -194,27 +223,91 @@ func (p *Positions) forget() {
 	p.complete.Purge() // the commit that completed a build may be lost too
 }
 
-// look reads a tenant's checkpoints while a request waits for them.
-func (p *Positions) look(ctx context.Context, t domain.TenantID) {
-	for wait.Sleep(ctx, lookEvery) {
-		history := p.history()
-		var positions map[string]int64
-		b := &pgx.Batch{}
-		b.Queue(eventstore.ScopeSQL, t.String())
-		Checkpoints{}.Positions(b, t, &positions)
-		if err := p.send(ctx, b); err != nil {
-			continue // the waiting requests have deadlines
-		}
-		for subscription, seq := range positions {
-			p.advanced(t, subscription, seq, history)
+// look reads checkpoints until no request waits.
+func (p *Positions) look() {
+	for {
+		tenants, pause, waiting := p.due(time.Now())
+		switch {
+		case !waiting:
+			return
+		case len(tenants) == 0:
+			p.rest(pause)
+		default:
+			p.lookAt(tenants)
 		}
 	}
 }
 
-// send sends a query. It isn't cancelled when the last waiting request leaves: that would
-// cost the pool a connection each time.
-func (p *Positions) send(ctx context.Context, b *pgx.Batch) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTimeout)
+// due are the tenants whose next look is due, and where there are none, the pause until one
+// is. waiting is false when no request waits: then the caller must end.
+func (p *Positions) due(now time.Time) (tenants []domain.TenantID, pause time.Duration, waiting bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.looking = len(p.waiting) > 0; !p.looking {
+		return nil, 0, false
+	}
+	pause = longestPause
+	for t, w := range p.waiting {
+		switch left := w.due.Sub(now); {
+		case left > 0:
+			pause = min(pause, left)
+		case len(tenants) < lookTenants:
+			tenants = append(tenants, t)
+		}
+	}
+	return tenants, pause, true
+}
+
+// rest waits for a time, or until waiting has changed.
+func (p *Positions) rest(pause time.Duration) {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-p.wake:
+	}
+}
+
+// lookAt reads the checkpoints of some tenants.
+func (p *Positions) lookAt(tenants []domain.TenantID) {
+	history, b := p.history(), &pgx.Batch{}
+	positions := make([]map[string]int64, len(tenants))
+	for i, t := range tenants {
+		b.Queue(eventstore.ScopeSQL, t.String())
+		Checkpoints{}.Positions(b, t, &positions[i])
+	}
+	if err := p.send(b); err != nil {
+		clear(positions) // the waiting requests have deadlines
+	}
+	for i, t := range tenants {
+		changed := false
+		for subscription, seq := range positions[i] {
+			changed = p.advanced(t, subscription, seq, history) || changed
+		}
+		p.looked(t, changed, time.Now())
+	}
+}
+
+// looked sets when the next look at a tenant is due.
+func (p *Positions) looked(t domain.TenantID, changed bool, now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	w, ok := p.waiting[t]
+	if !ok {
+		return
+	}
+	if changed {
+		w.pause = max(firstPause, w.pause/2)
+	} else {
+		w.pause = min(longestPause, w.pause*2)
+	}
+	w.due = now.Add(w.pause)
+}
+
+// send sends the queries of a look. It isn't cancelled when the last waiting request
+// leaves: that would cost the pool a connection each time.
+func (p *Positions) send(b *pgx.Batch) error {
+	ctx, cancel := context.WithTimeout(context.Background(), lookTimeout)
 	defer cancel()
 	return p.pool.SendBatch(ctx, b).Close()
 }

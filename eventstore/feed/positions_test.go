@@ -10,6 +10,8 @@ import (
 	"docket/eventstore/feed"
 	"docket/internal/postgres"
 	"docket/internal/tenanttest"
+
+	"github.com/google/uuid"
 )
 
 // Await answers for what this replica did, for what another did, for several
@@ -108,6 +110,45 @@ func TestManyWaitersShareOneLook(t *testing.T) {
 	after := f.API.Stat()
 	if after.TotalConns() > 1 || after.NewConnsCount() != before.NewConnsCount() {
 		t.Errorf("200 waiters used %d connections, and %d new ones", after.TotalConns(), after.NewConnsCount()-before.NewConnsCount())
+	}
+}
+
+// Requests of many tenants share the looks: one connection serves all, and each hears of its
+// own tenant's checkpoints only.
+func TestTenantsShareLooks(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	p := feed.NewPositions(f.API)
+	tenants := make([]domain.TenantID, 250)
+	ids := make([]uuid.UUID, len(tenants))
+	for i := range tenants {
+		tenants[i] = tenanttest.NewID[domain.TenantID](t)
+		ids[i] = tenants[i].UUID()
+	}
+	var reached, all sync.WaitGroup
+	impatient, leave := context.WithCancel(t.Context())
+	defer leave()
+	for i, tenant := range tenants {
+		reached.Go(func() {
+			if !p.Await(t.Context(), tenant, int64(i+1), "a") {
+				t.Error("the context ended")
+			}
+		})
+		all.Go(func() {
+			if p.Await(impatient, tenant, int64(i+2), "a") {
+				t.Errorf("tenant %d has the position of another", i)
+			}
+		})
+	}
+	if _, err := f.Engine.Exec(t.Context(), `insert into checkpoints (tenant_id, subscription, generation, seq)
+select id, 'a', 1, n from unnest($1::uuid[]) with ordinality as t (id, n)`, ids); err != nil {
+		t.Fatal(err)
+	}
+	reached.Wait()
+	leave()
+	all.Wait()
+	if n := f.API.Stat().TotalConns(); n > 1 {
+		t.Errorf("%d connections were used", n)
 	}
 }
 
