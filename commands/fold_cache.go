@@ -1,6 +1,8 @@
 package commands
 
 import (
+	"context"
+	"fmt"
 	"sync"
 
 	"docket/eventstore"
@@ -25,6 +27,8 @@ type folded struct {
 	state   sized
 	version int
 	seq     int64
+	// partial says that a deadline ended the fold: the stream may have many more events.
+	partial bool
 }
 
 // size is the estimate of what an entry takes, in bytes.
@@ -50,11 +54,13 @@ type folds struct {
 	mu    sync.Mutex
 	cache *simplelru.LRU[foldKey, folded]
 	bytes int
+	// folding are the folds under way that may be long.
+	folding map[foldKey]chan struct{}
 }
 
 // newFolds makes a cache of so many entries and bytes at most.
 func newFolds(entries, most int, present func() eventstore.History) (*folds, error) {
-	c := &folds{most: most, present: present}
+	c := &folds{most: most, present: present, folding: map[foldKey]chan struct{}{}}
 	var err error
 	c.cache, err = simplelru.NewLRU(entries, func(_ foldKey, f folded) { c.bytes -= f.size() })
 	return c, err
@@ -67,6 +73,33 @@ func (c *folds) get(k foldKey) (folded, bool) {
 	return c.cache.Get(k)
 }
 
+// turn waits until no other fold of k is under way, which goes on from the last one's end:
+// many that begin at the first event at once would all be slow, and none would end in time.
+// The caller must call done.
+func (c *folds) turn(ctx context.Context, k foldKey) (done func(), err error) {
+	for {
+		c.mu.Lock()
+		under, ok := c.folding[k]
+		if !ok {
+			ended := make(chan struct{})
+			c.folding[k] = ended
+			c.mu.Unlock()
+			return func() {
+				c.mu.Lock()
+				defer c.mu.Unlock()
+				delete(c.folding, k)
+				close(ended)
+			}, nil
+		}
+		c.mu.Unlock()
+		select {
+		case <-under:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("wait for another fold of %s: %w", k.stream, ctx.Err())
+		}
+	}
+}
+
 // put stores f, which was read in a History, unless the cache has the same or a newer
 // version.
 func (c *folds) put(k foldKey, f folded, of eventstore.History) {
@@ -75,7 +108,9 @@ func (c *folds) put(k foldKey, f folded, of eventstore.History) {
 	if c.present() != of { // clear was called or is about to be
 		return
 	}
-	if have, ok := c.cache.Peek(k); f.version == 0 || ok && have.version >= f.version {
+	have, ok := c.cache.Peek(k)
+	completes := have.partial && !f.partial && have.version == f.version
+	if f.version == 0 || ok && have.version >= f.version && !completes {
 		return
 	}
 	c.cache.Remove(k) // the size is that of the state

@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"fmt"
+	"sync"
 
 	"docket/domain"
 	"docket/eventstore"
@@ -58,8 +59,8 @@ func (k kind[S]) newStream(t domain.TenantID, id uuid.UUID) aggregate[S] {
 // came from the cache alone and may be stale. If ctx ends before the stream does, the
 // cache keeps how far the fold has come, and the next read goes on from there.
 func read[S sized](ctx context.Context, c *Commands, g aggregate[S], fresh bool) (f folded, cached bool, err error) {
-	history := c.store.History()
-	f, ok := c.folds.get(g.key.newest())
+	history, key := c.store.History(), g.key.newest()
+	f, ok := c.folds.get(key)
 	if ok {
 		c.metrics.foldHits.Inc()
 	} else {
@@ -68,11 +69,21 @@ func read[S sized](ctx context.Context, c *Commands, g aggregate[S], fresh bool)
 	if ok && !fresh {
 		return f, true, nil
 	}
-	if !ok {
-		f = g.kind.none()
+	if !ok || f.partial {
+		done, err := c.folds.turn(ctx, key)
+		if err != nil {
+			return folded{}, false, err
+		}
+		done = sync.OnceFunc(done)
+		defer done()
+		if f, ok = c.folds.get(key); !ok {
+			f = g.kind.none()
+		} else if !f.partial {
+			done() // the rest is short
+		}
 	}
 	f, err = g.load(ctx, c.store, f, eventstore.Head)
-	c.folds.put(g.key.newest(), f, history)
+	c.folds.put(key, f, history)
 	if err != nil {
 		return folded{}, false, withCode(err)
 	}
@@ -82,8 +93,14 @@ func read[S sized](ctx context.Context, c *Commands, g aggregate[S], fresh bool)
 // readAt folds an aggregate up to a version, from a cached state that isn't beyond it. If
 // ctx ends before, the next readAt of that version goes on.
 func readAt[S sized](ctx context.Context, c *Commands, g aggregate[S], version int) (folded, error) {
+	unfinished := foldKey{g.key, version}
+	done, err := c.folds.turn(ctx, unfinished)
+	if err != nil {
+		return folded{}, err
+	}
+	defer done()
 	for {
-		history, unfinished, f := c.store.History(), foldKey{g.key, version}, g.kind.none()
+		history, f := c.store.History(), g.kind.none()
 		for _, k := range []foldKey{g.key.newest(), unfinished} {
 			if have, ok := c.folds.get(k); ok && have.version <= version && have.version > f.version {
 				f = have
@@ -95,6 +112,7 @@ func readAt[S sized](ctx context.Context, c *Commands, g aggregate[S], version i
 			return folded{}, withCode(err)
 		}
 		c.folds.remove(unfinished)
+		f.partial = true // for newest: later events may follow
 		c.folds.put(g.key.newest(), f, history)
 		if c.store.History() == history { // else the cached state may be of lost events
 			return f, nil
@@ -122,7 +140,7 @@ func (g aggregate[S]) load(ctx context.Context, store Store, f folded, upTo int)
 		}
 		return err
 	})
-	f.state = state
+	f.state, f.partial = state, err != nil
 	return f, err
 }
 
@@ -136,7 +154,7 @@ func (k kind[S]) fold(f folded, events []domain.Recorded) (folded, error) {
 		}
 		f.version, f.seq = e.Version, e.Seq
 	}
-	f.state = state
+	f.state, f.partial = state, false // nothing but these events follows: the append has checked
 	return f, nil
 }
 

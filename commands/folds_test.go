@@ -3,7 +3,10 @@ package commands_test
 import (
 	"context"
 	"fmt"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"docket/commands"
 	"docket/domain"
@@ -137,5 +140,64 @@ func TestFoldsGoOnAfterADeadline(t *testing.T) {
 	r, err := w.two.EditTask(ctx, s, commands.Origin{}, id, domain.EditTask{})
 	if err != nil || r.State.Title != "version 14" || r.State.Version != 14 {
 		t.Errorf("the task has the title %q at version %d, error %v", r.State.Title, r.State.Version, err)
+	}
+}
+
+// slowStore holds each fold that begins at a task's first event until another one does, or
+// for a moment.
+type slowStore struct {
+	commands.Store
+	began  atomic.Int32
+	second chan struct{}
+}
+
+func (s *slowStore) Fold(ctx context.Context, t domain.TenantID, stream domain.StreamID, after, upTo int, apply func(domain.Recorded) error) error {
+	if stream.Type == domain.TaskStream && after == 0 {
+		if s.began.Add(1) == 2 {
+			close(s.second)
+		}
+		select {
+		case <-s.second:
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+	return s.Store.Fold(ctx, t, stream, after, upTo, apply)
+}
+
+// Requests that need the same stream, or replay the same key, at once fold it once: beside
+// each other all would be slow, and none would end before its deadline.
+func TestOneFoldAtATime(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ctx := bounded(t)
+	s := w.scope(w.one, w.register("ann@example.org"))
+	id, keys := longTask(t, w, w.one, s, 4)
+	for name, ask := range map[string]func(*commands.Commands) error{
+		"commands": func(c *commands.Commands) error {
+			_, err := c.EditTask(ctx, s, commands.Origin{}, id, domain.EditTask{})
+			return err
+		},
+		"replays": func(c *commands.Commands) error {
+			_, err := replayed(ctx, c, s, id, keys[3])
+			return err
+		},
+	} {
+		slow := &slowStore{Store: w.store, second: make(chan struct{})}
+		cold, err := commands.New(commands.Config{Store: slow})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all sync.WaitGroup
+		for range 8 {
+			all.Go(func() {
+				if err := ask(cold); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		if n := slow.began.Load(); n != 1 {
+			t.Errorf("%s: %d folds began at the first event, want 1", name, n)
+		}
 	}
 }
