@@ -54,7 +54,7 @@ func renderHistory(h projections.HistoryItem) historyBody {
 func registerEvents(s *Server) {
 	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodGet, Path: "/v1/admin/events", ID: "list-events", Tag: "admin", Action: domain.EventRead,
-		Summary: "The raw log", Description: "Oldest first. With Accept: " + ndjsonMediaType + " one event a line, and after_seq to go on.",
+		Summary: "The raw log", Description: "Oldest first. With Accept: " + ndjsonMediaType + " one event a line, and after_seq to go on until an answer has no line.",
 		Errors: []domain.Code{domain.CodeCursorInvalid},
 		Content: map[string]*huma.MediaType{
 			edge.JSONMediaType: {Schema: edge.SchemaOf[edge.List[EventBody]](s.router)},

@@ -37,13 +37,14 @@ where tenant_id = $1 and seq > $2 order by seq limit $3`
 // (DefaultLimit if 0). more says whether there are others after the last. It reads
 // the log itself, so there is nothing to wait for.
 func (q *Queries) Events(ctx context.Context, s domain.Scope, after int64, limit int) (events []Event, more bool, err error) {
+	var rows pageRows[Event]
 	err = q.scoped(ctx, s, func(b *pgx.Batch) {
-		b.Queue(eventsSQL, s.Tenant().UUID(), after, limited(limit)+1).Query(into(&events, scanEvent))
+		b.Queue(eventsSQL, s.Tenant().UUID(), after, limited(limit)+1).Query(rows.into(scanEvent))
 	})
 	if err != nil {
 		return nil, false, fmt.Errorf("list events: %w", err)
 	}
-	events, more = cut(events, limit)
+	events, more = rows.cut(limit)
 	return events, more, nil
 }
 

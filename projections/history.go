@@ -32,11 +32,14 @@ where e.tenant_id = $1 and e.stream_id = $2 and e.version = 1 and e.stream_type 
 // says whether there are others after the last. It reads the log itself, so
 // there is nothing to wait for. A stream that was never begun is domain.NotFound.
 func (q *Queries) History(ctx context.Context, s domain.Scope, stream domain.StreamID, after, limit int) (items []HistoryItem, more bool, err error) {
-	var there bool
+	var (
+		there bool
+		rows  pageRows[HistoryItem]
+	)
 	err = q.scoped(ctx, s, func(b *pgx.Batch) {
 		t := s.Tenant().UUID()
 		b.Queue(streamThereSQL, t, stream.ID, string(stream.Type)).QueryRow(func(row pgx.Row) error { return row.Scan(&there) })
-		b.Queue(historySQL, t, stream.ID, string(stream.Type), after, limited(limit)+1).Query(into(&items, scanHistory))
+		b.Queue(historySQL, t, stream.ID, string(stream.Type), after, limited(limit)+1).Query(rows.into(scanHistory))
 	})
 	switch {
 	case err != nil:
@@ -44,7 +47,7 @@ func (q *Queries) History(ctx context.Context, s domain.Scope, stream domain.Str
 	case !there:
 		return nil, false, domain.NotFound(string(stream.Type))
 	}
-	items, more = cut(items, limit)
+	items, more = rows.cut(limit)
 	return items, more, nil
 }
 

@@ -163,14 +163,14 @@ order by p.created_at, p.id limit $4`
 // that asks for no scope: what it answers is for everyone. A tenant that isn't
 // there has none.
 func (q *Queries) Catalog(ctx context.Context, t domain.TenantID, p Page) ([]domain.Project, *Keyset, error) {
-	var items []domain.Project
+	var rows pageRows[domain.Project]
 	after := p.after(firstTime)
 	err := q.inTenant(ctx, t, func(b *pgx.Batch) {
-		b.Queue(catalogSQL, t.UUID(), after.Value, after.ID, p.limit()+1).Query(into(&items, projects.scan(t)))
+		b.Queue(catalogSQL, t.UUID(), after.Value, after.ID, p.limit()+1).Query(rows.into(projects.scan(t)))
 	})
 	if err != nil {
 		return nil, nil, fmt.Errorf("list catalog: %w", err)
 	}
-	items, next := paged(items, p.limit(), projectCreatedKey)
+	items, next := rows.page(p.limit(), projectCreatedKey)
 	return items, next, nil
 }

@@ -176,17 +176,17 @@ func paged[R any](items []R, limit int, key func(R) Keyset) ([]R, *Keyset) {
 func list[R any](ctx context.Context, q *Queries, s domain.Scope, what string, p Page, scan pgx.RowToFunc[R],
 	key func(R) Keyset, also func(*pgx.Batch), sql string, args ...any,
 ) ([]R, *Keyset, error) {
-	var items []R
+	var rows pageRows[R]
 	err := q.scoped(ctx, s, func(b *pgx.Batch) {
 		if also != nil {
 			also(b)
 		}
-		b.Queue(sql, args...).Query(into(&items, scan))
+		b.Queue(sql, args...).Query(rows.into(scan))
 	})
 	if err != nil {
 		return nil, nil, fmt.Errorf("list %s: %w", what, err)
 	}
-	items, next := paged(items, p.limit(), key)
+	items, next := rows.page(p.limit(), key)
 	return items, next, nil
 }
 

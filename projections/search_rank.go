@@ -197,7 +197,7 @@ func (s searching[R]) answer(ctx context.Context, q *Queries, scope domain.Scope
 			return nil, nil, err
 		}
 		if p.After != nil || n <= most {
-			hits, next := paged(hits, p.limit(), func(h hit[R]) Keyset {
+			hits, next := hits.page(p.limit(), func(h hit[R]) Keyset {
 				return Keyset{Value: rankMark + strconv.FormatFloat(float64(h.rank), 'g', -1, 32), ID: s.key(h.item).ID}
 			})
 			return items(hits), next, nil
@@ -241,7 +241,7 @@ func (s searching[R]) labelled(ctx context.Context, q *Queries, scope domain.Sco
 			return nil, nil, err
 		}
 		if n <= maxRanked {
-			hits, next := paged(hits, p.limit(), func(h hit[R]) Keyset { return s.key(h.item) })
+			hits, next := hits.page(p.limit(), func(h hit[R]) Keyset { return s.key(h.item) })
 			return items(hits), next, nil
 		}
 	}
@@ -264,7 +264,7 @@ func items[R any](hits []hit[R]) []R {
 
 // find runs a foundSQL. n is how many documents it looked at; more than most, and
 // what it found is some of them only.
-func (s searching[R]) find(ctx context.Context, q *Queries, scope domain.Scope, sql string, how weight, rank string, most int, p Page, after Keyset) (hits []hit[R], n int, err error) {
+func (s searching[R]) find(ctx context.Context, q *Queries, scope domain.Scope, sql string, how weight, rank string, most int, p Page, after Keyset) (hits pageRows[hit[R]], n int, err error) {
 	err = q.scoped(ctx, scope, func(b *pgx.Batch) {
 		b.Queue(searchScopeSQL, how.look, byIndex)
 		if s.also != nil {
@@ -280,19 +280,23 @@ func (s searching[R]) find(ctx context.Context, q *Queries, scope domain.Scope, 
 					}
 					continue
 				}
+				if !hits.room(rows) {
+					break
+				}
 				if err := rows.Scan(append([]any{&n}, s.model.targets(&h.item, &h.rank)...)...); err != nil {
 					return err
 				}
 				if s.model.Complete != nil {
 					s.model.Complete(&h.item, scope.Tenant())
 				}
-				hits = append(hits, h)
+				hits.items = append(hits.items, h)
 			}
+			rows.Close()
 			return rows.Err()
 		})
 	})
 	if err != nil {
-		return nil, 0, fmt.Errorf("search %s: %w", s.what, err)
+		return hits, 0, fmt.Errorf("search %s: %w", s.what, err)
 	}
 	return hits, n, nil
 }

@@ -8,7 +8,7 @@ type List[T any] struct {
 
 // Paged is the input of every list with pages.
 type Paged struct {
-	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"How many items at most."`
+	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"How many items at most; a page of large items has fewer."`
 	Cursor string `query:"cursor" doc:"The next_cursor of the page before."`
 }
 
