@@ -18,6 +18,8 @@
 // would break: roles that are revoked, owners who leave, replicas that die in the
 // middle of a page, keys that come fifty times at once.
 //
+// TestLargestTexts is about sizes: -faults.sizes D and -faults.edits N make it longer.
+//
 // Plain go test runs the quick form: each fault once and few rounds. -faults.long is
 // the long one, which .ci/soak and the mutants run. -faults.seed N repeats a schedule and the clients' choices (not the timing of
 // the machine), -faults.duration D goes on for that long. The program in mutants
