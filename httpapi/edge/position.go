@@ -6,7 +6,7 @@ import (
 
 	"docket/domain"
 
-	lru "github.com/hashicorp/golang-lru/v2"
+	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
 
 const (
@@ -24,23 +24,30 @@ type Positioned struct {
 	MinSeq int64 `query:"min_seq" minimum:"0" doc:"A seq that the answer must include, such as the Docket-Seq of a command; the read waits for it up to 2 s."`
 }
 
-// usersKept is how many users' positions are kept. A user whose position was evicted
-// may read an older state, as with several replicas.
-const usersKept = 100_000
+// Bounds of the positions that are kept: how many users', and how many in all, because a
+// user may be in thousands of tenants. A user whose positions were evicted may read an
+// older state, as with several replicas.
+const (
+	usersKept     = 100_000
+	positionsKept = 400_000
+)
 
 // Positions holds, per user and tenant, the last seq that this replica acknowledged, so
 // that users read their own writes.
 type Positions struct {
 	mu    sync.Mutex
-	users *lru.Cache[domain.UserID, map[domain.TenantID]int64]
+	users *simplelru.LRU[domain.UserID, map[domain.TenantID]int64]
+	kept  int // positions of all users
 }
 
 func NewPositions() *Positions {
-	users, err := lru.New[domain.UserID, map[domain.TenantID]int64](usersKept)
+	p := &Positions{}
+	var err error
+	p.users, err = simplelru.NewLRU(usersKept, func(_ domain.UserID, known map[domain.TenantID]int64) { p.kept -= len(known) })
 	if err != nil {
 		panic(err) // only for a size that isn't positive
 	}
-	return &Positions{users: users}
+	return p
 }
 
 // Acknowledge records the seq of an accepted command.
@@ -52,7 +59,13 @@ func (p *Positions) Acknowledge(u domain.UserID, t domain.TenantID, seq int64) {
 		known = map[domain.TenantID]int64{}
 		p.users.Add(u, known)
 	}
+	if _, ok := known[t]; !ok {
+		p.kept++
+	}
 	known[t] = max(known[t], seq)
+	for p.kept > positionsKept {
+		p.users.RemoveOldest()
+	}
 }
 
 // Last returns the user's last seq in a tenant; 0 if unknown.
