@@ -20,7 +20,7 @@ const epochEvery = 5 * time.Second
 // epochTimeout bounds what is asked of Postgres for it.
 const epochTimeout = 5 * time.Second
 
-// newestEpochSQL reads the newest epoch, the server that it began on ('' and 0: none has
+// newestEpochSQL reads the newest epoch, the server that it began on (” and 0: none has
 // looked), and this server; and whether an event is there ($1 tenant, $2 seq, $3 command).
 const newestEpochSQL = `select e.number, e.id, e.begun_at, e.reason, coalesce(e.system_identifier, ''), coalesce(e.timeline, 0),
   s.system_identifier::text, ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::bigint,
