@@ -2,7 +2,7 @@
 // refresh tokens.
 //
 //	login ──▶ Passwords.Verify ──▶ session + first refresh token
-//	refresh ──▶ next refresh token; one that was used before the grace revokes the session
+//	refresh ──▶ next refresh token; a token used again after RefreshGrace revokes the session
 //	request ──▶ Sessions.Check, cached for one second
 //
 // It promises:
@@ -11,8 +11,8 @@
 //     the SHA-256;
 //   - a wrong password and an unknown address take the same time and get the
 //     same answer;
-//   - a refresh token has one successor, on any replica: whoever sends it again within
-//     RefreshGrace gets the same.
+//   - a refresh token has one successor, on any replica: every use within
+//     RefreshGrace gets the same one.
 //
 // These are rows, not events: an event log is no place for secrets. A user is an
 // event stream, so commands registers users and stores their passwords here

@@ -53,7 +53,7 @@ type Passwords struct {
 	decoy string
 }
 
-// decoy is one for the process: computing it takes a while.
+// decoy is computed once a process, because a hash takes a while.
 var decoy = sync.OnceValues(func() (string, error) { return argon2id.CreateHash(uuid.NewString(), hashParams) })
 
 // NewPasswords makes Passwords over a pool of the engine role.

@@ -12,7 +12,7 @@ import (
 )
 
 // dropLostSQL deletes a tenant's ($1) notifications of events after the log's head ($2):
-// nobody did what they tell, and a later event with the seq of one would not be notified.
+// what they tell of is lost, and a later event with the seq of one would not be notified.
 const dropLostSQL = `delete from notifications where tenant_id = $1 and seq > $2`
 
 // dropLostDeliveriesSQL deletes a tenant's ($1) deliveries of events after the log's head

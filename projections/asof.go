@@ -13,8 +13,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Reads of the past fold the log anew, in its order and by the key that is it: no
-// plan can sort it. Of each stream only the state is kept, of a list at most
+// Reads of the past fold the log anew. They page by (tenant_id, seq), the log's key, so no
+// plan has to sort it. They keep only the state of each stream, and for a list at most
 // asOfStreams states at once, so memory doesn't grow with the log.
 const (
 	// AsOfTime is how long a read of the past may take, waiting for its turn included.

@@ -47,7 +47,7 @@ type Positions struct {
 	complete  *lru.Cache[place, struct{}] // places whose build BuildComplete has found complete
 	waiting   map[domain.TenantID]*waiters
 	looking   bool          // a goroutine looks; it ends when no request waits
-	wake      chan struct{} // that the first request waits for a tenant, or the last has left
+	wake      chan struct{} // signalled when the first request waits for a tenant, and when the last has left
 }
 
 type place struct {

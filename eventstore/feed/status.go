@@ -45,7 +45,7 @@ type Ahead struct {
 	// Seq is the checkpoint's, and Head the log's last. They are equal where a server has
 	// brought the checkpoint back, and the rows wait for a rebuild.
 	Seq, Head int64
-	// Text says so.
+	// Text describes the checkpoint to an operator.
 	Text string
 }
 
@@ -102,7 +102,7 @@ type Skip struct {
 // statusSQL reads the state of a subscription ($1) in each tenant: the generation and its
 // fold version, the number of events left, and the age of the next one in seconds. For a
 // parked one it also reads the failures, the first failure, the retry time and the error.
-// Then how far the checkpoint is ahead of the log.
+// The last column tells how far the checkpoint is ahead of the log.
 // Without $2 it doesn't read failed events; their age is then the time since they failed.
 const statusSQL = `select t.tenant_id, coalesce(g.current, 1), case when c.tenant_id is null then 0 else coalesce(c.fold_version, 1) end, coalesce(c.seq, 0),
   greatest(head.seq - coalesce(c.seq, 0), 0), coalesce(extract(epoch from clock_timestamp() - coalesce(next.occurred_at, c.failed_at)), 0)::float8,

@@ -119,8 +119,8 @@ type found struct {
 	due             []domain.TenantID
 	tenants, parked int
 	events          int64
-	// ahead are the checkpoints ahead of their logs, and lost is the number of tenants whose
-	// rows wait for a rebuild since theirs was.
+	// ahead are the checkpoints ahead of their logs. lost is the number of tenants whose
+	// checkpoint a server has brought back, and whose rows wait for a rebuild.
 	ahead []ahead
 	lost  int
 }
