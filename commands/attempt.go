@@ -45,7 +45,7 @@ type guardedStream struct {
 }
 
 func newAttempt(c *Commands, result streamKey, fresh bool) *attempt {
-	return &attempt{cmds: c, commit: eventstore.Commit{History: c.store.History()}, fresh: fresh, result: result, seqTenant: result.tenant, loaded: map[streamKey]*guardedStream{}}
+	return &attempt{cmds: c, commit: eventstore.Commit{ServerNumber: c.store.ServerNumber()}, fresh: fresh, result: result, seqTenant: result.tenant, loaded: map[streamKey]*guardedStream{}}
 }
 
 // load folds an aggregate's stream and guards it. A new aggregate's stream has
@@ -137,7 +137,7 @@ func (a *attempt) applyAppended(appended eventstore.Appended) error {
 			return err
 		}
 		s.folded = f
-		a.cmds.folds.put(key.newest(), f, a.commit.History)
+		a.cmds.folds.put(key.newest(), f, a.commit.ServerNumber)
 	}
 	return nil
 }

@@ -21,7 +21,7 @@ type Store interface {
 	ClaimantsBut(ctx context.Context, t domain.TenantID, kind eventstore.ClaimKind, but uuid.UUID, limit int) ([]uuid.UUID, error)
 	Remembered(ctx context.Context, t domain.TenantID, key eventstore.Hash) (eventstore.Entry, bool, error)
 	Forget(ctx context.Context, age time.Duration, limit int) (int, error)
-	History() eventstore.History
+	ServerNumber() eventstore.ServerNumber
 }
 
 // Secrets stores tenants' secrets, sealed, under names that events may carry.
@@ -77,7 +77,7 @@ func New(cfg Config) (*Commands, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	folds, err := newFolds(cfg.MaxFolds, foldBytes, cfg.Store.History)
+	folds, err := newFolds(cfg.MaxFolds, foldBytes, cfg.Store.ServerNumber)
 	if err != nil {
 		return nil, fmt.Errorf("fold cache: %w", err)
 	}

@@ -46,10 +46,10 @@ func (k streamKey) newest() foldKey { return foldKey{k, eventstore.Head} }
 
 // folds is the cache of folded aggregates, bounded in entries and in bytes by dropping the
 // least recently used. A stale entry is harmless: the append checks its version. One of
-// another History would not be: that database had other events at the same versions.
+// another server would not be: that database had other events at the same versions.
 type folds struct {
 	most    int // bytes
-	present func() eventstore.History
+	present func() eventstore.ServerNumber
 
 	mu    sync.Mutex
 	cache *simplelru.LRU[foldKey, folded]
@@ -59,7 +59,7 @@ type folds struct {
 }
 
 // newFolds makes a cache of so many entries and bytes at most.
-func newFolds(entries, most int, present func() eventstore.History) (*folds, error) {
+func newFolds(entries, most int, present func() eventstore.ServerNumber) (*folds, error) {
 	c := &folds{most: most, present: present, folding: map[foldKey]chan struct{}{}}
 	var err error
 	c.cache, err = simplelru.NewLRU(entries, func(_ foldKey, f folded) { c.bytes -= f.size() })
@@ -100,9 +100,9 @@ func (c *folds) turn(ctx context.Context, k foldKey) (done func(), err error) {
 	}
 }
 
-// put stores f, which was read in a History, unless the cache has the same or a newer
+// put stores f, which was read from the server of a number, unless the cache has the same or a newer
 // version.
-func (c *folds) put(k foldKey, f folded, of eventstore.History) {
+func (c *folds) put(k foldKey, f folded, of eventstore.ServerNumber) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.present() != of { // clear was called or is about to be

@@ -12,7 +12,7 @@ import (
 // cacheOf is an empty cache, and a key per number.
 func cacheOf(t *testing.T, entries, bytes int) (*folds, func(int) foldKey) {
 	t.Helper()
-	c, err := newFolds(entries, bytes, func() eventstore.History { return 1 })
+	c, err := newFolds(entries, bytes, func() eventstore.ServerNumber { return 1 })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +60,7 @@ func TestFoldCacheIsBoundedInBytes(t *testing.T) {
 	c.put(key(29), of(100, 2), 1) // a newer state takes the place of the older one
 	wantLoad(20, bound-900)
 	c.put(key(29), of(5_000, 1), 1) // an older one doesn't
-	c.put(key(50), of(1_000, 1), 2) // nor one of another History
+	c.put(key(50), of(1_000, 1), 2) // nor one of another server
 	wantLoad(20, bound-900)
 	c.put(key(51), of(2*bound, 1), 1)
 	wantLoad(0, 0) // larger than everything

@@ -59,7 +59,7 @@ func (k kind[S]) newStream(t domain.TenantID, id uuid.UUID) aggregate[S] {
 // came from the cache alone and may be stale. If ctx ends before the stream does, the
 // cache keeps how far the fold has come, and the next read goes on from there.
 func read[S sized](ctx context.Context, c *Commands, g aggregate[S], fresh bool) (f folded, cached bool, err error) {
-	history, key := c.store.History(), g.key.newest()
+	server, key := c.store.ServerNumber(), g.key.newest()
 	f, ok := c.folds.get(key)
 	if ok {
 		c.metrics.foldHits.Inc()
@@ -83,7 +83,7 @@ func read[S sized](ctx context.Context, c *Commands, g aggregate[S], fresh bool)
 		}
 	}
 	f, err = g.load(ctx, c.store, f, eventstore.Head)
-	c.folds.put(key, f, history)
+	c.folds.put(key, f, server)
 	if err != nil {
 		return folded{}, false, withCode(err)
 	}
@@ -100,7 +100,7 @@ func readAt[S sized](ctx context.Context, c *Commands, g aggregate[S], version i
 	}
 	defer done()
 	for {
-		history, f := c.store.History(), g.kind.none()
+		server, f := c.store.ServerNumber(), g.kind.none()
 		for _, k := range []foldKey{g.key.newest(), unfinished} {
 			if have, ok := c.folds.get(k); ok && have.version <= version && have.version > f.version {
 				f = have
@@ -108,13 +108,13 @@ func readAt[S sized](ctx context.Context, c *Commands, g aggregate[S], version i
 		}
 		f, err := g.load(ctx, c.store, f, version)
 		if err != nil {
-			c.folds.put(unfinished, f, history)
+			c.folds.put(unfinished, f, server)
 			return folded{}, withCode(err)
 		}
 		c.folds.remove(unfinished)
 		f.partial = true // for newest: later events may follow
-		c.folds.put(g.key.newest(), f, history)
-		if c.store.History() == history { // else the cached state may be of lost events
+		c.folds.put(g.key.newest(), f, server)
+		if c.store.ServerNumber() == server { // else the cached state may be of lost events
 			return f, nil
 		}
 	}

@@ -121,7 +121,7 @@ func (c *Commands) TenantExists(ctx context.Context, id domain.TenantID) (bool, 
 	return f.version > 0, err
 }
 
-// slugs caches which tenant has which slug. An entry never goes stale within one History:
+// slugs caches which tenant has which slug. An entry never goes stale within one server:
 // no slug is released.
 type slugs struct {
 	store Store
@@ -137,14 +137,14 @@ func (s *slugs) find(ctx context.Context, slug string) (domain.TenantID, bool, e
 	if id, ok := s.cache.Get(slug); ok {
 		return id, true, nil
 	}
-	history := s.store.History()
+	server := s.store.ServerNumber()
 	holder, found, err := s.store.Claimant(ctx, domain.Platform, eventstore.ClaimSlug, slug)
 	if err != nil || !found {
 		return domain.TenantID{}, false, withCode(err)
 	}
 	id := domain.TenantID(holder)
 	s.cache.Add(slug, id)
-	if s.store.History() != history { // ServerChanged may have emptied the cache before the Add
+	if s.store.ServerNumber() != server { // ServerChanged may have emptied the cache before the Add
 		s.cache.Remove(slug)
 	}
 	return id, true, nil

@@ -28,8 +28,8 @@ type Commit struct {
 	NewTenants []domain.TenantID
 	// Entry, if not nil, is the idempotency record to write. A Commit may have nothing else.
 	Entry *Entry
-	// History is that of what the decision has read; 0 where it has read nothing.
-	History History
+	// ServerNumber is the server's that the decision has read from; 0 where it has read nothing.
+	ServerNumber ServerNumber
 }
 
 // Part is one stream's share of a Commit.

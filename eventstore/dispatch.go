@@ -66,9 +66,9 @@ func (s *Store) execute(f *inFlightBatch) completion {
 		return done
 	}
 	defer conn.Release()
-	history := s.History()
-	if slices.ContainsFunc(f.commits, func(w *queued) bool { return w.commit.History != 0 && w.commit.History != history }) {
-		f.batch = s.refuseOtherHistory(f.batch)
+	server := s.ServerNumber()
+	if slices.ContainsFunc(f.commits, func(w *queued) bool { return w.commit.ServerNumber != 0 && w.commit.ServerNumber != server }) {
+		f.batch = s.refuseOtherServer(f.batch)
 	}
 	s.metrics.dispatched(f)
 	lockTimeout := batchLockTimeout
@@ -87,7 +87,7 @@ func (s *Store) execute(f *inFlightBatch) completion {
 		s.metrics.called(b, start)
 		switch {
 		case err == nil:
-			s.deliverOutcomes(b, r, history, done.moved)
+			s.deliverOutcomes(b, r, server, done.moved)
 		case locked(err) && !f.alone:
 			s.metrics.lockedOut.Inc()
 			done.locked = s.lockedTenants(ctx, conn.Conn(), f)
@@ -174,7 +174,7 @@ func send(conn *pgx.Conn, b *batch, lockTimeout int32) (result, error) {
 
 // deliverOutcomes gives every Commit of a batch its outcome, after the follower was
 // notified of the new events.
-func (s *Store) deliverOutcomes(b *batch, r result, history History, moved map[streamKey]int) {
+func (s *Store) deliverOutcomes(b *batch, r result, server ServerNumber, moved map[streamKey]int) {
 	outcomes := b.outcomes(r)
 	var (
 		accepted []domain.Recorded
@@ -190,7 +190,7 @@ func (s *Store) deliverOutcomes(b *batch, r result, history History, moved map[s
 			moved[streamKey{p.Tenant, p.Stream.ID}] = p.Expected + len(p.Events)
 		}
 	}
-	s.notify(history, slices.Collect(maps.Keys(b.tenants)), accepted, sizes)
+	s.notify(server, slices.Collect(maps.Keys(b.tenants)), accepted, sizes)
 	for i, w := range b.commits {
 		w.outcome <- outcomes[i]
 	}

@@ -52,8 +52,8 @@ type Epochs struct {
 	mu    sync.Mutex
 	known domain.Epoch
 	at    time.Time
-	// history is that of the store when known was read.
-	history History
+	// server is that of the store when known was read.
+	server ServerNumber
 }
 
 // NewEpochs makes an Epochs over a pool of the engine role. begun, if not nil, is called on
@@ -74,8 +74,8 @@ func (e *Epochs) Known() domain.Epoch {
 func (e *Epochs) Current(ctx context.Context) (domain.Epoch, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	history := e.store.History()
-	certain := e.known.Number > 0 && e.history == history
+	server := e.store.ServerNumber()
+	certain := e.known.Number > 0 && e.server == server
 	if certain && time.Since(e.at) < epochEvery {
 		return e.known, nil
 	}
@@ -96,7 +96,7 @@ func (e *Epochs) Current(ctx context.Context) (domain.Epoch, error) {
 	if newest.ID != e.known.ID && !newest.First() && e.begun != nil {
 		go e.begun(newest)
 	}
-	e.known, e.at, e.history = newest, time.Now(), history
+	e.known, e.at, e.server = newest, time.Now(), server
 	return newest, nil
 }
 

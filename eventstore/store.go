@@ -16,9 +16,9 @@ type Store struct {
 	follower Follower
 	queue    *queue
 	// mu orders ServerChanged and the follower's notifications.
-	mu      sync.RWMutex
-	history History
-	last    atomic.Pointer[domain.Recorded]
+	mu     sync.RWMutex
+	server ServerNumber
+	last   atomic.Pointer[domain.Recorded]
 
 	metrics *storeMetrics
 }
@@ -36,5 +36,5 @@ type Follower interface {
 // New makes a Store that appends with the engine role and loads with the api
 // role. The caller closes the pools. follower, if not nil, is notified of every append.
 func New(engine, api *pgxpool.Pool, follower Follower) *Store {
-	return &Store{engine: engine, api: api, follower: follower, queue: newQueue(), history: 1, metrics: newStoreMetrics()}
+	return &Store{engine: engine, api: api, follower: follower, queue: newQueue(), server: 1, metrics: newStoreMetrics()}
 }

@@ -24,7 +24,7 @@ where live.fold_version < 0
 // complete, so the answer is kept and each tenant is asked about once. Errors are the
 // database's.
 func (p *Positions) BuildComplete(ctx context.Context, t domain.TenantID, subscriptions ...string) (bool, error) {
-	history := p.history()
+	forgets := p.forgets()
 	var ask []string
 	for _, s := range subscriptions {
 		if !p.complete.Contains(place{t, s}) {
@@ -52,7 +52,7 @@ func (p *Positions) BuildComplete(ctx context.Context, t domain.TenantID, subscr
 		if !incomplete[s] {
 			p.complete.Add(place{t, s}, struct{}{})
 		}
-		if history != p.history() { // forget may have come before the Add
+		if forgets != p.forgets() { // forget may have come before the Add
 			p.complete.Remove(place{t, s})
 		}
 	}

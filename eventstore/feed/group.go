@@ -119,7 +119,7 @@ type groupMember struct {
 // page handles the next page of a tenant for some members. An error is the database's and
 // concerns no event.
 func (g *groupWorker) page(ctx context.Context, t domain.TenantID, active []*worker) (trigger, error) {
-	history := g.feed.positions.history()
+	forgets := g.feed.positions.forgets()
 	reading, cancel := context.WithTimeout(ctx, g.feed.cfg.Timeout)
 	defer cancel()
 	conn, err := g.feed.acquire(ctx)
@@ -155,7 +155,7 @@ func (g *groupWorker) page(ctx context.Context, t domain.TenantID, active []*wor
 		g.release(ctx, conn, tx)
 		return caughtUp, nil
 	}
-	p := &Page{Subscription: g.subscription, Tenant: t, Events: s.Events, Tx: tx, begun: time.Now(), history: history}
+	p := &Page{Subscription: g.subscription, Tenant: t, Events: s.Events, Tx: tx, begun: time.Now(), forgets: forgets}
 	for _, m := range locked {
 		own := &Page{Subscription: m.subscription, Tenant: t, Generation: m.generation, Events: s.since(m.seq), Tx: tx, begun: p.begun}
 		if len(own.Events) > 0 {

@@ -30,7 +30,7 @@ func (w *worker) idle(t domain.TenantID) bool {
 	case !mine:
 		return true // another version moves the checkpoint, and Positions must not advance here
 	}
-	history := w.feed.positions.history()
+	forgets := w.feed.positions.forgets()
 	known, ok := w.feed.positions.at(t, w.subscription)
 	if !ok {
 		return false
@@ -50,7 +50,7 @@ func (w *worker) idle(t domain.TenantID) bool {
 		ignored = ignored && w.interest.ignores(e)
 	}
 	last := events[len(events)-1]
-	w.feed.positions.advanced(t, w.subscription, last.Seq, history)
+	w.feed.positions.advanced(t, w.subscription, last.Seq, forgets)
 	if ignored {
 		w.feed.ignore(idleNote{place{t, w.subscription}, idleRange{known, last.Seq, last.Command}})
 	} else {

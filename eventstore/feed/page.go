@@ -31,7 +31,7 @@ type Page struct {
 	members []*Page
 	queued  pgx.Batch
 	begun   time.Time
-	history int64
+	forgets int64
 	failure error
 }
 

@@ -41,13 +41,13 @@ type Positions struct {
 	pool *pgxpool.Pool
 
 	mu sync.Mutex
-	// forgotten counts the calls of forget.
-	forgotten atomic.Int64
-	known     *lru.Cache[place, int64]
-	complete  *lru.Cache[place, struct{}] // places whose build BuildComplete has found complete
-	waiting   map[domain.TenantID]*waiters
-	looking   bool          // a goroutine looks; it ends when no request waits
-	wake      chan struct{} // signalled when the first request waits for a tenant, and when the last has left
+	// forgetCount is the number of calls of forget.
+	forgetCount atomic.Int64
+	known       *lru.Cache[place, int64]
+	complete    *lru.Cache[place, struct{}] // places whose build BuildComplete has found complete
+	waiting     map[domain.TenantID]*waiters
+	looking     bool          // a goroutine looks; it ends when no request waits
+	wake        chan struct{} // signalled when the first request waits for a tenant, and when the last has left
 }
 
 type place struct {
@@ -167,24 +167,24 @@ func (p *Positions) at(t domain.TenantID, subscription string) (seq int64, ok bo
 	return p.known.Get(place{t, subscription})
 }
 
-// history is the number that advanced takes. forget raises it.
-func (p *Positions) history() int64 {
+// forgets is the number of calls of forget, which advanced takes.
+func (p *Positions) forgets() int64 {
 	if p == nil {
 		return 0
 	}
-	return p.forgotten.Load()
+	return p.forgetCount.Load()
 }
 
 // advanced records that a subscription has reached a seq, and wakes the waiting requests.
-// It does nothing and is false if that was known, or if forget was called since history was
+// It does nothing and is false if that was known, or if forget was called since forgets was
 // taken, which is before the position was read.
-func (p *Positions) advanced(t domain.TenantID, subscription string, seq, history int64) bool {
+func (p *Positions) advanced(t domain.TenantID, subscription string, seq, forgets int64) bool {
 	if p == nil {
 		return false
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if history != p.forgotten.Load() {
+	if forgets != p.forgetCount.Load() {
 		return false
 	}
 	if known, ok := p.known.Get(place{t, subscription}); ok && known >= seq {
@@ -218,7 +218,7 @@ func (p *Positions) forget() {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.forgotten.Add(1)
+	p.forgetCount.Add(1)
 	p.known.Purge()
 	p.complete.Purge() // the commit that completed a build may be lost too
 }
@@ -270,7 +270,7 @@ func (p *Positions) rest(pause time.Duration) {
 
 // lookAt reads the checkpoints of some tenants.
 func (p *Positions) lookAt(tenants []domain.TenantID) {
-	history, b := p.history(), &pgx.Batch{}
+	forgets, b := p.forgets(), &pgx.Batch{}
 	positions := make([]map[string]int64, len(tenants))
 	for i, t := range tenants {
 		b.Queue(eventstore.ScopeSQL, t.String())
@@ -282,7 +282,7 @@ func (p *Positions) lookAt(tenants []domain.TenantID) {
 	for i, t := range tenants {
 		changed := false
 		for subscription, seq := range positions[i] {
-			changed = p.advanced(t, subscription, seq, history) || changed
+			changed = p.advanced(t, subscription, seq, forgets) || changed
 		}
 		p.looked(t, changed, time.Now())
 	}

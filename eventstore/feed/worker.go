@@ -99,7 +99,7 @@ func (w *worker) giveBack(t domain.TenantID, end trigger, err error) {
 // page handles the tenant's next page, if there is one, and says how that ended. An error
 // is the database's, not that of an event or its handler, and comes with failed.
 func (w *worker) page(ctx context.Context, t domain.TenantID) (trigger, error) {
-	history := w.feed.positions.history()
+	forgets := w.feed.positions.forgets()
 	reading, cancel := context.WithTimeout(ctx, w.feed.cfg.Timeout)
 	defer cancel()
 	conn, err := w.feed.acquire(ctx)
@@ -124,7 +124,7 @@ func (w *worker) page(ctx context.Context, t domain.TenantID) (trigger, error) {
 		}
 		return foundHeld, nil
 	}
-	p := &Page{Subscription: w.subscription, Tenant: t, Generation: at.generation, Tx: tx, begun: time.Now(), history: history}
+	p := &Page{Subscription: w.subscription, Tenant: t, Generation: at.generation, Tx: tx, begun: time.Now(), forgets: forgets}
 	s, err := w.read(reading, tx, t, at)
 	unknown, damaged := errors.Is(err, domain.ErrUnknownEvent), errors.Is(err, errDamaged)
 	if unknown {
@@ -271,7 +271,7 @@ func (w *worker) advance(ctx context.Context, conn *pgxpool.Conn, tx pgx.Tx, p *
 // lost.
 func (w *worker) reached(p *Page, seq int64) {
 	w.pending.change(p.Tenant, func(s *tenantState) { s.ignored = s.ignored.beyond(seq) })
-	w.feed.positions.advanced(p.Tenant, w.subscription, seq, p.history)
+	w.feed.positions.advanced(p.Tenant, w.subscription, seq, p.forgets)
 }
 
 // release rolls back and gives the connection back to the pool.

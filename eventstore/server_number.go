@@ -6,40 +6,40 @@ import (
 	"docket/domain"
 )
 
-// History numbers the database servers that a process has reached, one after the other. A
+// ServerNumber counts the database servers that a process has reached, one after the other. A
 // server that takes over after a failover or a restore may lack events that the one before
 // had acknowledged, so what was read from that one holds no longer.
-type History int64
+type ServerNumber int64
 
 // ErrServerChanged says that a Commit was decided on what another database server had.
 // Nothing was written: decide again.
 var ErrServerChanged = errors.New("the database server is another one than the one that the command was decided on")
 
-// History is the number of the present server. A decision takes it before its first read
+// ServerNumber is the number of the present server. A decision takes it before its first read
 // and puts it into the Commit.
-func (s *Store) History() History {
+func (s *Store) ServerNumber() ServerNumber {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return s.history
+	return s.server
 }
 
-// ServerChanged begins a new History. It is called before a connection to the other
+// ServerChanged raises the ServerNumber. It is called before a connection to the other
 // server is used. When it returns the follower gets no more events of the server before.
 func (s *Store) ServerChanged() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.history++
+	s.server++
 }
 
-// notify hands events that were appended in a History to the follower. If the server is
+// notify hands events that were appended at a server to the follower. If the server is
 // another one by now, the follower only learns that these logs may have grown.
-func (s *Store) notify(history History, tenants []domain.TenantID, events []domain.Recorded, sizes []int) {
+func (s *Store) notify(server ServerNumber, tenants []domain.TenantID, events []domain.Recorded, sizes []int) {
 	if len(events) == 0 {
 		return
 	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	present := s.history == history
+	present := s.server == server
 	if present {
 		last := events[len(events)-1]
 		s.last.Store(&last)
@@ -62,13 +62,13 @@ func (s *Store) lastWritten() domain.Recorded {
 	return domain.Recorded{}
 }
 
-// refuseOtherHistory gives ErrServerChanged to the Commits of a batch that were decided on
-// another History, and returns the rest. Its caller has acquired a connection, so the
+// refuseOtherServer gives ErrServerChanged to the Commits of a batch that were decided on
+// another server, and returns the rest. Its caller has acquired a connection, so the
 // present number is the one of that connection's server or a later one.
-func (s *Store) refuseOtherHistory(b *batch) *batch {
-	present, rest := s.History(), newBatch()
+func (s *Store) refuseOtherServer(b *batch) *batch {
+	present, rest := s.ServerNumber(), newBatch()
 	for _, w := range b.commits {
-		if w.commit.History == 0 || w.commit.History == present {
+		if w.commit.ServerNumber == 0 || w.commit.ServerNumber == present {
 			rest.add(w)
 		} else {
 			w.outcome <- ErrServerChanged
