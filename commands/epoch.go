@@ -6,10 +6,11 @@ import (
 	"docket/domain"
 )
 
-// BeginEpoch records an epoch in a tenant's log, once. Errors: those of every command.
-func (c *Commands) BeginEpoch(ctx context.Context, t domain.TenantID, e domain.Epoch) error {
+// BeginEpoch records an epoch in a tenant's log, once; it reports whether this call did.
+// Errors: those of every command.
+func (c *Commands) BeginEpoch(ctx context.Context, t domain.TenantID, e domain.Epoch) (recorded bool, err error) {
 	target := tenants.in(t, t.UUID())
-	_, err := execute(ctx, c, Origin{}, target, func(ctx context.Context, a *attempt) (domain.Actor, error) {
+	_, err = execute(ctx, c, Origin{}, target, func(ctx context.Context, a *attempt) (domain.Actor, error) {
 		state, err := load(ctx, a, target)
 		if err != nil {
 			return domain.Actor{}, err
@@ -18,8 +19,9 @@ func (c *Commands) BeginEpoch(ctx context.Context, t domain.TenantID, e domain.E
 		if err != nil {
 			return domain.Actor{}, err
 		}
+		recorded = len(events) > 0
 		a.write(target.key, events)
 		return domain.Actor{}, nil
 	})
-	return err
+	return recorded && err == nil, err
 }

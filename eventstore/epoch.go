@@ -4,18 +4,23 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 
 	"docket/domain"
+	"docket/internal/wait"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// epochEvery is how long the present epoch is relied on: an operator may begin one.
+// epochEvery is the pause between two looks: an operator may begin an epoch.
 const epochEvery = 5 * time.Second
+
+// recordAgain is the pause before an epoch is recorded again where that failed.
+const recordAgain = 30 * time.Second
 
 // epochTimeout bounds what is asked of Postgres for it.
 const epochTimeout = 5 * time.Second
@@ -38,85 +43,187 @@ select max(number) + 1, $1, $2, $3 from epochs returning number, id, begun_at, r
 const knowServerSQL = `update epochs set system_identifier = $1, timeline = $2
 where number = (select max(number) from epochs) and system_identifier is null`
 
+// epochRecordedSQL reads whether all tenants' logs have an epoch ($1).
+const epochRecordedSQL = `select recorded_at is not null from epochs where id = $1`
+
+// recordedEpochSQL says that all tenants' logs have an epoch ($1).
+const recordedEpochSQL = `update epochs set recorded_at = clock_timestamp() where id = $1 and recorded_at is null`
+
 // Epochs finds out which epoch is the present one, and begins one where events may be lost:
 //
-//	another server ─▶ is the newest event that this process wrote there? ── no ─▶ begin
-//	at any time   ─▶ other system or timeline than the epoch's? ─────────── yes ─▶ begin
-//	docket epoch begin (an operator, after a restore that neither shows)
+//	the newest event that this process wrote is gone ──┐
+//	other system or timeline than the epoch's ─────────┼─▶ begin ─▶ record in the tenants' logs
+//	docket epoch begin: an operator, after a restore ──┘
+//
+// It looks every epochEvery, and whenever the server has changed.
 type Epochs struct {
 	engine *pgxpool.Pool
 	store  *Store
-	// begun, if not nil, is called with an epoch that is new to this process.
-	begun func(domain.Epoch)
+	log    *slog.Logger
+	// record, if not nil, records an epoch in the tenants' logs.
+	record func(context.Context, domain.Epoch) error
+
+	end  context.CancelFunc
+	done sync.WaitGroup
 
 	mu    sync.Mutex
 	known domain.Epoch
-	at    time.Time
-	// server is that of the store when known was read.
-	server ServerNumber
+	// number is the store's ServerNumber when known was read, and err why it couldn't be read last.
+	number ServerNumber
+	err     error
+	// looking is closed when the look under way has ended; nil without one.
+	looking chan struct{}
+	// recorded is the epoch that record has done; it is only Start's.
+	recorded domain.EpochID
 }
 
-// NewEpochs makes an Epochs over a pool of the engine role. begun, if not nil, is called on
-// a goroutine of its own with each epoch but the first that is new to this process.
-func NewEpochs(engine *pgxpool.Pool, store *Store, begun func(domain.Epoch)) *Epochs {
-	return &Epochs{engine: engine, store: store, begun: begun}
+// NewEpochs makes an Epochs over a pool of the engine role. record, if not nil, is called
+// after Start with each epoch but the first, and again after a pause where it fails.
+func NewEpochs(engine *pgxpool.Pool, store *Store, record func(context.Context, domain.Epoch) error, log *slog.Logger) *Epochs {
+	return &Epochs{engine: engine, store: store, record: record, log: log}
 }
 
-// Known is the epoch that Current has returned last.
+// Start looks once, so that the epoch is known, and then again and again until Stop.
+func (e *Epochs) Start(ctx context.Context) error {
+	if _, err := e.Current(ctx); err != nil {
+		return err
+	}
+	running, end := context.WithCancel(context.WithoutCancel(ctx))
+	e.end = end
+	e.done.Go(func() {
+		for wait.Sleep(running, epochEvery) {
+			<-e.look()
+		}
+	})
+	if e.record != nil {
+		e.done.Go(func() { e.recordAll(running) })
+	}
+	return nil
+}
+
+// Stop ends what Start has started, and waits.
+func (e *Epochs) Stop() {
+	if e.end != nil {
+		e.end()
+		e.done.Wait()
+	}
+}
+
+// recordAll has each epoch recorded, and tries again after a pause where that fails.
+func (e *Epochs) recordAll(ctx context.Context) {
+	for {
+		pause := epochEvery
+		if known := e.Known(); !known.First() && known.ID != e.recorded {
+			if err := e.recordOnce(ctx, known); err == nil {
+				e.recorded = known.ID
+			} else if ctx.Err() == nil {
+				pause = recordAgain
+				e.log.Error("the epoch isn't in all tenants' logs; trying again", "epoch", known.ID, "retry_in", pause, "error", err)
+			}
+		}
+		if !wait.Sleep(ctx, pause) {
+			return
+		}
+	}
+}
+
+// recordOnce has an epoch recorded, unless a process has done that already.
+func (e *Epochs) recordOnce(ctx context.Context, known domain.Epoch) error {
+	var done bool
+	if err := e.engine.QueryRow(ctx, epochRecordedSQL, known.ID.UUID()).Scan(&done); err != nil || done {
+		return err
+	}
+	if err := e.record(ctx, known); err != nil {
+		return err
+	}
+	_, err := e.engine.Exec(ctx, recordedEpochSQL, known.ID.UUID())
+	return err
+}
+
+// Known is the epoch that was read last; the zero value before that.
 func (e *Epochs) Known() domain.Epoch {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.known
 }
 
-// Current is the present epoch. It asks the database once in epochEvery, and always after
-// the server has changed. Errors: ErrUnavailable.
+// Current is the present epoch. It waits only after the server has changed, until the
+// database has been asked. Errors: ErrUnavailable, ctx's.
 func (e *Epochs) Current(ctx context.Context) (domain.Epoch, error) {
+	if known, ok := e.certain(); ok {
+		return known, nil
+	}
+	select {
+	case <-e.look():
+	case <-ctx.Done():
+		return domain.Epoch{}, ctx.Err()
+	}
+	if known, ok := e.certain(); ok {
+		return known, nil
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	server := e.store.ServerNumber()
-	certain := e.known.Number > 0 && e.server == server
-	if certain && time.Since(e.at) < epochEvery {
-		return e.known, nil
+	if e.err == nil { // the server has changed once more
+		return domain.Epoch{}, fmt.Errorf("present epoch: %w: the server keeps changing", ErrUnavailable)
 	}
-	// Other requests wait for the answer: one that hangs up doesn't end the query.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), epochTimeout)
-	defer cancel()
-	newest, err := e.read(ctx, "")
-	switch {
-	case err == nil:
-	case certain:
-		return e.known, nil
-	default:
-		return domain.Epoch{}, fmt.Errorf("present epoch: %w: %w", ErrUnavailable, err)
+	return domain.Epoch{}, fmt.Errorf("present epoch: %w: %w", ErrUnavailable, e.err)
+}
+
+// certain is the known epoch; false if it was read from another server.
+func (e *Epochs) certain() (domain.Epoch, bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.known, e.known.Number > 0 && e.number == e.store.ServerNumber()
+}
+
+// look asks the database. The channel is closed when the answer is there: callers share
+// one look, and hold no lock meanwhile.
+func (e *Epochs) look() <-chan struct{} {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.looking != nil {
+		return e.looking
 	}
-	if newest.ID != e.known.ID && e.known.Number > 0 {
-		e.store.last.Store(nil) // what is lost is accounted for
-	}
-	if newest.ID != e.known.ID && !newest.First() && e.begun != nil {
-		go e.begun(newest)
-	}
-	e.known, e.at, e.server = newest, time.Now(), server
-	return newest, nil
+	looked := make(chan struct{})
+	e.looking = looked
+	go func() {
+		defer close(looked)
+		ctx, cancel := context.WithTimeout(context.Background(), epochTimeout)
+		defer cancel()
+		number := e.store.ServerNumber()
+		before := e.Known()
+		newest, err := e.read(ctx, before, "")
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.looking, e.err = nil, err
+		if err != nil {
+			return
+		}
+		if newest.ID != before.ID && before.Number > 0 {
+			e.store.last.Store(nil) // what is lost is accounted for
+			e.log.Warn("a new epoch: events that clients have seen may be lost",
+				"epoch", newest.ID, "number", newest.Number, "reason", newest.Reason, "begun_at", newest.BegunAt)
+		}
+		e.known, e.number = newest, number
+	}()
+	return looked
 }
 
 // Begin begins an epoch for an operator's reason.
 func (e *Epochs) Begin(ctx context.Context, reason string) (domain.Epoch, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.read(ctx, reason)
+	return e.read(ctx, e.Known(), reason)
 }
 
-// read reads the newest epoch, and begins one if it must, or if there is a reason. The
-// caller holds mu.
-func (e *Epochs) read(ctx context.Context, reason string) (newest domain.Epoch, err error) {
+// read reads the newest epoch, and begins one if it must, or if there is a reason. known
+// is the epoch that the process was in before.
+func (e *Epochs) read(ctx context.Context, known domain.Epoch, reason string) (newest domain.Epoch, err error) {
 	err = pgx.BeginFunc(ctx, e.engine, func(tx pgx.Tx) error {
 		var (
 			why    string
 			server epochServer
 			err    error
 		)
-		newest, why, server, err = e.ask(ctx, tx)
+		newest, why, server, err = e.ask(ctx, tx, known)
 		if err != nil || why == "" && reason == "" && server.known {
 			return err
 		}
@@ -124,7 +231,7 @@ func (e *Epochs) read(ctx context.Context, reason string) (newest domain.Epoch, 
 			return err
 		}
 		// Another program may have begun it meanwhile.
-		if newest, why, server, err = e.ask(ctx, tx); err != nil {
+		if newest, why, server, err = e.ask(ctx, tx, known); err != nil {
 			return err
 		}
 		if reason != "" {
@@ -134,7 +241,11 @@ func (e *Epochs) read(ctx context.Context, reason string) (newest domain.Epoch, 
 			_, err := tx.Exec(ctx, knowServerSQL, server.system, server.timeline)
 			return err
 		}
-		return scanEpoch(tx.QueryRow(ctx, beginEpochSQL, why, server.system, server.timeline), &newest)
+		if err := scanEpoch(tx.QueryRow(ctx, beginEpochSQL, why, server.system, server.timeline), &newest); err != nil {
+			return err
+		}
+		e.store.last.Store(nil) // what is lost is accounted for
+		return nil
 	})
 	return newest, err
 }
@@ -147,7 +258,7 @@ type epochServer struct {
 }
 
 // ask reads the newest epoch, and why it can't be the present one; "" if it is.
-func (e *Epochs) ask(ctx context.Context, tx pgx.Tx) (newest domain.Epoch, why string, server epochServer, err error) {
+func (e *Epochs) ask(ctx context.Context, tx pgx.Tx, known domain.Epoch) (newest domain.Epoch, why string, server epochServer, err error) {
 	last := e.store.lastWritten()
 	var (
 		began   epochServer
@@ -161,7 +272,7 @@ func (e *Epochs) ask(ctx context.Context, tx pgx.Tx) (newest domain.Epoch, why s
 	server.known = began.system != ""
 	switch {
 	case err != nil:
-	case last.Seq > 0 && !present && (e.known.Number == 0 || newest.ID == e.known.ID):
+	case last.Seq > 0 && !present && (known.Number == 0 || newest.ID == known.ID):
 		why = "the newest acknowledged events are lost"
 	case server.known && began.system != server.system:
 		why = "the database is on another system than before"

@@ -1,6 +1,8 @@
 package eventstore_test
 
 import (
+	"context"
+	"log/slog"
 	"testing"
 
 	"docket/domain"
@@ -15,13 +17,13 @@ func TestEpochs(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	engine, owner := f.Engine, f.DB.Owner(t)
-	replica := func() (*eventstore.Store, *eventstore.Epochs, chan domain.Epoch) {
-		begun := make(chan domain.Epoch, 10)
+	log := slog.New(slog.DiscardHandler)
+	replica := func() (*eventstore.Store, *eventstore.Epochs) {
 		store := f.another()
-		return store, eventstore.NewEpochs(engine, store, func(e domain.Epoch) { begun <- e }), begun
+		return store, eventstore.NewEpochs(engine, store, nil, log)
 	}
-	one, epochs, begun := replica()
-	two, others, othersBegun := replica()
+	one, epochs := replica()
+	two, others := replica()
 	current := func(of *eventstore.Epochs) domain.Epoch {
 		t.Helper()
 		e, err := of.Current(t.Context())
@@ -57,14 +59,8 @@ func TestEpochs(t *testing.T) {
 	if second.Number != 2 || second.ID == first.ID || second.Reason == "" {
 		t.Errorf("after a loss the epoch is %v", second)
 	}
-	if got := tenanttest.Receive(t, "no epoch was begun", begun); got != second {
-		t.Errorf("begun was called with %v, want %v", got, second)
-	}
 	if got := current(others); got != second {
 		t.Errorf("the other replica is in %v, want %v", got, second)
-	}
-	if got := tenanttest.Receive(t, "the other replica follows no epoch", othersBegun); got != second {
-		t.Errorf("begun of the other replica was called with %v, want %v", got, second)
 	}
 	failover()
 	if got := current(epochs); got != second {
@@ -93,5 +89,44 @@ func TestEpochs(t *testing.T) {
 	failover()
 	if got := current(others); got != fifth {
 		t.Errorf("the epoch is %v, want %v", got, fifth)
+	}
+}
+
+// An epoch is recorded by one process, once.
+func TestEpochIsRecorded(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	calls := make(chan domain.Epoch, 10)
+	start := func() *eventstore.Epochs {
+		t.Helper()
+		epochs := eventstore.NewEpochs(f.Engine, f.another(), func(_ context.Context, e domain.Epoch) error {
+			calls <- e
+			return nil
+		}, slog.New(slog.DiscardHandler))
+		if err := epochs.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(epochs.Stop)
+		return epochs
+	}
+	begun, err := eventstore.NewEpochs(f.Engine, f.Store, nil, slog.New(slog.DiscardHandler)).Begin(t.Context(), "restored")
+	if err != nil {
+		t.Fatal(err)
+	}
+	start()
+	if got := tenanttest.Receive(t, "the epoch wasn't recorded", calls); got != begun {
+		t.Errorf("recorded is %v, want %v", got, begun)
+	}
+	tenanttest.Eventually(t, "the epoch doesn't count as recorded", func() (done bool, _ any) {
+		if err := f.Engine.QueryRow(t.Context(), `select recorded_at is not null from epochs where id = $1`, begun.ID.UUID()).Scan(&done); err != nil {
+			t.Fatal(err)
+		}
+		return done, nil
+	})
+	if got := start().Known(); got != begun {
+		t.Errorf("another process is in %v, want %v", got, begun)
+	}
+	if len(calls) > 0 {
+		t.Errorf("recorded twice: %v", <-calls)
 	}
 }

@@ -124,7 +124,7 @@ func newWorld(t testing.TB) *world {
 		queries.OwnWait, queries.MinWait, queries.AsOfTime, inbox.OwnWait = time.Minute, time.Minute, time.Minute, time.Minute
 		s, err := New(Config{
 			Commands: cmds, Sessions: accounts.NewSessions(engine, passwords, cmds, master),
-			Queries: queries, Inbox: inbox, Epochs: eventstore.NewEpochs(engine, store, nil),
+			Queries: queries, Inbox: inbox, Epochs: eventstore.NewEpochs(engine, store, nil, log),
 			Egress: notify.NewEgress(nil),
 			Keys:   []edge.SigningKey{testKey}, MasterKey: master, Issuer: "docket", Version: "test",
 			Ready: func(context.Context) error { return nil }, Logger: log,
@@ -151,9 +151,9 @@ func newWorld(t testing.TB) *world {
 	}
 	w.beginEpoch = func(tenant domain.TenantID) {
 		t.Helper()
-		e, err := eventstore.NewEpochs(engine, first, nil).Begin(context.Background(), "restored from a backup")
+		e, err := eventstore.NewEpochs(engine, first, nil, log).Begin(context.Background(), "restored from a backup")
 		if err == nil {
-			err = cmds.BeginEpoch(context.Background(), tenant, e)
+			_, err = cmds.BeginEpoch(context.Background(), tenant, e)
 		}
 		if err != nil {
 			t.Fatal(err)

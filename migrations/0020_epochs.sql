@@ -12,6 +12,7 @@ create table epochs (
   reason            text        not null,
   system_identifier text,
   timeline          bigint,
+  recorded_at       timestamptz, -- when the last tenant's log had it
   constraint epochs_pk primary key (number),
   constraint epochs_id unique (id)
 );
@@ -19,7 +20,7 @@ insert into epochs (number, reason) values (1, 'the first');
 
 alter table epochs enable row level security, force row level security;
 create policy engine_all on epochs to docket_engine using (true) with check (true);
-grant select, insert, update (system_identifier, timeline) on epochs to docket_engine;
+grant select, insert, update (system_identifier, timeline, recorded_at) on epochs to docket_engine;
 
 -- +goose Down
 drop table epochs;

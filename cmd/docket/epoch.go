@@ -16,28 +16,33 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// recordEpochTimeout bounds one round over all tenants.
-const recordEpochTimeout = 10 * time.Minute
-
 // recordEpoch records an epoch in the log of each tenant that doesn't have it yet. Any
-// replica may; an interrupted round is finished by the next start.
-func recordEpoch(pool *pgxpool.Pool, cmds *commands.Commands, e domain.Epoch, log *slog.Logger) {
-	ctx, cancel := context.WithTimeout(context.Background(), recordEpochTimeout)
-	defer cancel()
-	log.Warn("a new epoch: events that clients have seen may be lost", "epoch", e.ID, "number", e.Number, "reason", e.Reason, "begun_at", e.BegunAt)
+// replica may; what one leaves another finishes. The error is of the last tenant that failed.
+func recordEpoch(ctx context.Context, pool *pgxpool.Pool, cmds *commands.Commands, e domain.Epoch, log *slog.Logger) error {
 	tenants, err := feed.Logs(ctx, pool)
 	if err != nil {
-		log.Error("the epoch isn't in the tenants' logs; the next start records it", "error", err)
-		return
+		return err
 	}
+	recorded := 0
+	var failed error
 	for _, t := range tenants {
 		if t == domain.Platform {
 			continue
 		}
-		if err := cmds.BeginEpoch(ctx, t, e); err != nil {
-			log.Error("the epoch isn't in the tenant's log; the next start records it", "tenant", t, "error", err)
+		is, err := cmds.BeginEpoch(ctx, t, e)
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil:
+			failed = fmt.Errorf("tenant %s: %w", t, err)
+		case is:
+			recorded++
 		}
 	}
+	if recorded > 0 {
+		log.Info("the epoch is in the tenants' logs", "epoch", e.ID, "tenants", recorded)
+	}
+	return failed
 }
 
 func (p *program) epochCommand() *cobra.Command {
@@ -70,7 +75,7 @@ record it in the tenants' logs.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return p.withDatabase(c, func(ctx context.Context, pools *pools) error {
 				store := eventstore.New(pools.Engine, pools.API, nil)
-				e, err := eventstore.NewEpochs(pools.Engine, store, nil).Begin(ctx, reason)
+				e, err := eventstore.NewEpochs(pools.Engine, store, nil, slog.New(slog.DiscardHandler)).Begin(ctx, reason)
 				if err != nil {
 					return err
 				}

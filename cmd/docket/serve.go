@@ -173,6 +173,12 @@ func (p *program) serve(ctx context.Context, s settings, log *slog.Logger) (err 
 	if err != nil {
 		return err
 	}
+	if err := app.epochs.Start(ctx); err != nil {
+		return err
+	}
+	started.add(func(ctx context.Context) error {
+		return within(ctx, poolsTimeout, "stop looking at the epoch", func() error { app.epochs.Stop(); return nil })
+	})
 	app.builds.Start()
 	started.add(func(ctx context.Context) error { return stopBuilds(ctx, app.builds) })
 	router, err := startRouter(ctx, app.feed, app.commands, app.delivery.queue, log)
@@ -258,7 +264,9 @@ func newApp(p *pools, s settings, sec secrets, durable func() error, metrics pro
 	if err != nil {
 		return nil, err
 	}
-	a.epochs = eventstore.NewEpochs(p.Engine, a.store, func(e domain.Epoch) { recordEpoch(p.Engine, a.commands, e, log) })
+	a.epochs = eventstore.NewEpochs(p.Engine, a.store, func(ctx context.Context, e domain.Epoch) error {
+		return recordEpoch(ctx, p.Engine, a.commands, e, log)
+	}, log)
 	a.handler, err = httpapi.New(httpapi.Config{
 		Epochs: a.epochs, Commands: a.commands, Sessions: accounts.NewSessions(p.Login, passwords, a.commands, sec.MasterKey),
 		Queries: projections.NewQueries(p.API, progress), Inbox: notify.NewInbox(p.API, progress), Egress: a.delivery.egress,

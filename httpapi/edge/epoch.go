@@ -2,6 +2,7 @@ package edge
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -35,26 +36,43 @@ type Epochs interface {
 	Known() domain.Epoch
 }
 
-// inEpoch names the epoch in the answer. It refuses a request that relies on another one,
-// and tells the ETags of epochs apart: in any but the first they are "<version>.<epoch>".
-func (r *Router) inEpoch(ctx huma.Context, _ Operation, _ *Caller) error {
-	if r.epochs == nil {
+// inEpoch names the epoch in the answer to a signed-in caller, and in its ETag.
+func (r *Router) inEpoch(ctx huma.Context, op Operation, caller *Caller) error {
+	if r.epochs == nil || op.access == public {
 		return nil
 	}
 	epoch, err := r.epochs.Current(ctx.Context())
 	if err != nil {
-		return domain.Refuse(domain.CodeOverloaded, "the store can't be reached; nothing was done")
+		return fmt.Errorf("%w: %w", domain.Refuse(domain.CodeOverloaded, "the store can't be reached; nothing was done"), err)
 	}
+	caller.epoch = epoch
 	c := humagin.Unwrap(ctx)
 	c.Header(epochHeader, epoch.ID.String())
-	if relied := c.Request.Header.Get(epochHeader); relied != "" && !strings.EqualFold(relied, epoch.ID.String()) {
-		return domain.Refuse(domain.CodeEpochChanged, "the epoch is %s: forget the positions, versions and cursors of before, and read again", epoch.ID)
-	}
 	if suffix := suffixOf(epoch); suffix != "" {
-		ofEpoch(c.Request.Header, suffix)
 		c.Writer = &epochWriter{c.Writer, suffix}
 	}
 	return nil
+}
+
+// checkEpoch refuses a request that relies on another epoch, and tells the tags of If-Match
+// apart: in any epoch but the first they are "<version>.<epoch>". It runs after replay: a
+// repeated request has its recorded answer, in whichever epoch it comes.
+func (r *Router) checkEpoch(ctx huma.Context, next func(huma.Context)) {
+	c, epoch := humagin.Unwrap(ctx), CallerOf(ctx.Context()).epoch
+	if epoch.Number == 0 {
+		next(ctx)
+		return
+	}
+	k, _ := ctx.Context().Value(keyKey{}).(*keyed)
+	replayed := k != nil && k.Replayed()
+	if relied := c.Request.Header.Get(epochHeader); !replayed && relied != "" && !strings.EqualFold(relied, epoch.ID.String()) {
+		r.refuse(ctx, domain.Refuse(domain.CodeEpochChanged, "the epoch is %s: forget the positions, versions and cursors of before, and read again", epoch.ID))
+		return
+	}
+	if suffix := suffixOf(epoch); suffix != "" {
+		ofEpoch(c.Request.Header, suffix)
+	}
+	next(ctx)
 }
 
 // ofEpoch strips the suffix from the tags of If-Match. A tag without it is of another epoch
@@ -95,6 +113,9 @@ type epochWriter struct {
 	gin.ResponseWriter
 	suffix string
 }
+
+// Unwrap is for http.ResponseController, which sets the deadlines of a body.
+func (w *epochWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 func (w *epochWriter) mark() {
 	if version, ok := strings.CutSuffix(w.Header().Get("ETag"), `"`); ok && !w.Written() && !strings.HasSuffix(version, "."+w.suffix) {

@@ -29,6 +29,7 @@ type Caller struct {
 	Identity Identity
 	Tenant   domain.TenantID // zero if the headers name no existing tenant
 	Scope    domain.Scope
+	epoch    domain.Epoch // the zero value where none is named
 }
 
 func CallerOf(ctx context.Context) *Caller { return ctx.Value(gateKey{}).(*Caller) }

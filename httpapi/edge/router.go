@@ -74,7 +74,7 @@ type Sessions interface {
 func New(cfg Config) *Router {
 	r := newRouter(cfg)
 	r.gates = r.standardGates()
-	r.recall = huma.Middlewares{r.replay}
+	r.recall = huma.Middlewares{r.replay, r.checkEpoch}
 	return r
 }
 
