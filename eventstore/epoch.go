@@ -70,7 +70,7 @@ type Epochs struct {
 	known domain.Epoch
 	// number is the store's ServerNumber when known was read, and err why it couldn't be read last.
 	number ServerNumber
-	err     error
+	err    error
 	// looking is closed when the look under way has ended; nil without one.
 	looking chan struct{}
 	// recorded is the epoch that record has done; it is only Start's.
