@@ -84,8 +84,8 @@ func (p *Passwords) Validate(pointer, password string) *domain.FieldError {
 	return nil
 }
 
-// Set stores a user's password, which must be valid. Errors: CodeOverloaded,
-// eventstore.ErrUnavailable.
+// Set stores a user's password, which must be valid. Error: CodeOverloaded where too many
+// hashes wait or Postgres is away.
 func (p *Passwords) Set(ctx context.Context, u domain.UserID, password string) error {
 	var hash string
 	err := p.limit(ctx, func() (err error) {

@@ -157,7 +157,7 @@ func resultOf[S sized](a *attempt) Result[S] {
 	return r
 }
 
-// withCode adds the refusal's code to an error of the store.
+// withCode adds the refusal's code to an error of an append. Those of reads have it.
 func withCode(err error) error {
 	var size *eventstore.SizeError
 	switch {

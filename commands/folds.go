@@ -85,7 +85,7 @@ func read[S sized](ctx context.Context, c *Commands, g aggregate[S], fresh bool)
 	f, err = g.load(ctx, c.store, f, eventstore.Head)
 	c.folds.put(key, f, server)
 	if err != nil {
-		return folded{}, false, withCode(err)
+		return folded{}, false, err
 	}
 	return f, false, nil
 }
@@ -109,7 +109,7 @@ func readAt[S sized](ctx context.Context, c *Commands, g aggregate[S], version i
 		f, err := g.load(ctx, c.store, f, version)
 		if err != nil {
 			c.folds.put(unfinished, f, server)
-			return folded{}, withCode(err)
+			return folded{}, err
 		}
 		c.folds.remove(unfinished)
 		f.partial = true // for newest: later events may follow

@@ -68,7 +68,7 @@ var ErrAlreadyRefused = errors.New("a concurrent request with the same key was r
 func (c *Commands) FindRecord(ctx context.Context, k *Key) error {
 	e, found, err := c.store.Remembered(ctx, k.Tenant, k.Hash)
 	if err != nil {
-		return withCode(err)
+		return err
 	}
 	if !found {
 		return nil

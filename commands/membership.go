@@ -68,7 +68,7 @@ func (c *Commands) hasOtherOwner(ctx context.Context, a *attempt, m domain.Membe
 	}
 	others, err := c.store.ClaimantsBut(ctx, m.TenantID, eventstore.ClaimOwner, m.UserID.UUID(), maxOtherOwners)
 	if err != nil {
-		return false, withCode(err)
+		return false, err
 	}
 	for _, id := range others {
 		other, err := load(ctx, a, memberships.in(m.TenantID, id))

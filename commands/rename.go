@@ -48,8 +48,8 @@ func RenameInterest() feed.Interest {
 }
 
 const (
-	// CopyTimeout is how long the copy of a name into one tenant may take: far longer than an
-	// append, and far shorter than a page may.
+	// CopyTimeout is how long the copy of a name into one tenant may wait: far longer than an
+	// append, and far shorter than a page may. It doesn't end a batch in flight.
 	CopyTimeout = 2 * time.Second
 	// copyPatience is how long a page waits for tenants that fail, in all.
 	copyPatience = 10 * time.Second
@@ -71,7 +71,7 @@ func (c *Commands) CarryRenames(ctx context.Context, p *feed.Page) error {
 		}
 		ids, err := c.store.ClaimantsBut(ctx, domain.Platform, membershipsOf(domain.UserID(r.Stream.ID)), uuid.Nil, maxTenantsOfUser)
 		if err != nil {
-			return fmt.Errorf("copy the name of seq %d: %w", r.Seq, withCode(err))
+			return fmt.Errorf("copy the name of seq %d: %w", r.Seq, err)
 		}
 		for _, id := range ids {
 			t := domain.TenantID(id)

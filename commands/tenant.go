@@ -140,7 +140,7 @@ func (s *slugs) find(ctx context.Context, slug string) (domain.TenantID, bool, e
 	server := s.store.ServerNumber()
 	holder, found, err := s.store.Claimant(ctx, domain.Platform, eventstore.ClaimSlug, slug)
 	if err != nil || !found {
-		return domain.TenantID{}, false, withCode(err)
+		return domain.TenantID{}, false, err
 	}
 	id := domain.TenantID(holder)
 	s.cache.Add(slug, id)

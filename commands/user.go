@@ -178,7 +178,7 @@ func (c *Commands) isSetupCode(code string) bool {
 // depend on it.
 func (c *Commands) UserByEmail(ctx context.Context, email string) (id domain.UserID, found bool, err error) {
 	holder, found, err := c.store.Claimant(ctx, domain.Platform, eventstore.ClaimEmail, domain.FoldEmail(email))
-	return domain.UserID(holder), found, withCode(err)
+	return domain.UserID(holder), found, err
 }
 
 // checkRegistration is CodeValidationFailed with all invalid fields, or nil.

@@ -15,9 +15,9 @@ const appendTimeout = 10 * time.Second
 // Append writes a Commit and returns its events with their seq and time.
 //
 // Errors: *ConflictError, *ClaimedError, *TenantError, *RememberedError, *SizeError,
-// ErrOverloaded, ErrUnavailable, an error for an invalid Commit (an event that isn't
-// registered, neither events nor an Entry), and ErrOutcomeUnknown where the answer
-// was lost and Postgres stayed unreachable. All but the last mean that nothing was
+// ErrOverloaded, ErrUnavailable, ErrServerChanged, an error for an invalid Commit (an event
+// that isn't registered, neither events nor an Entry), and ErrOutcomeUnknown where the
+// answer was lost and Postgres stayed unreachable. All but the last mean that nothing was
 // written.
 //
 // ctx bounds the wait in the queue. A batch in flight isn't cancelled with ctx.

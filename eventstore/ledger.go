@@ -71,7 +71,8 @@ func (s *Store) Remembered(ctx context.Context, t domain.TenantID, key Hash) (e 
 		return Entry{}, false, fmt.Errorf("idempotency record of tenant %s: %w", t, err)
 	}
 	e.Tenant, e.Key = t, key
-	return e, true, nil
+	lost, err := s.dropLost(ctx, e)
+	return e, !lost && err == nil, err
 }
 
 func scanEntry(row pgx.CollectableRow) (Entry, error) {

@@ -44,7 +44,7 @@ const Head = math.MaxInt32
 // stream may be larger than the memory. What apply got before an error was read well.
 //
 // The error is apply's, or domain.ErrUnknownEvent where a newer version of Docket wrote an
-// event, or ErrUnavailable.
+// event, or domain.CodeOverloaded where Postgres is away (Unreachable).
 func (s *Store) Fold(ctx context.Context, t domain.TenantID, stream domain.StreamID, after, upTo int, apply func(domain.Recorded) error) error {
 	err := s.scoped(ctx, t, streamSQL, []any{t.UUID(), stream.ID, after, string(stream.Type), upTo}, func(rows pgx.Rows) error {
 		for rows.Next() {

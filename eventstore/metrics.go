@@ -31,7 +31,7 @@ type storeMetrics struct {
 	collectors []prometheus.Collector
 
 	applied, conflict, claimed, noTenant, remembered, tooLarge prometheus.Counter
-	overloaded, unavailable, unknown, failed                   prometheus.Counter
+	overloaded, unavailable, serverChanged, unknown, failed    prometheus.Counter
 
 	events       prometheus.Counter
 	batchCommits prometheus.Histogram
@@ -57,7 +57,8 @@ func newStoreMetrics() *storeMetrics {
 		claimed: outcomes.WithLabelValues("claimed"), noTenant: outcomes.WithLabelValues("tenant"),
 		remembered: outcomes.WithLabelValues("remembered"), tooLarge: outcomes.WithLabelValues("too_large"),
 		overloaded: outcomes.WithLabelValues("overloaded"), unavailable: outcomes.WithLabelValues("unavailable"),
-		unknown: outcomes.WithLabelValues("unknown"), failed: outcomes.WithLabelValues("failed"),
+		serverChanged: outcomes.WithLabelValues("server_changed"),
+		unknown:       outcomes.WithLabelValues("unknown"), failed: outcomes.WithLabelValues("failed"),
 
 		events: counter("docket_append_events_total", "Events written."),
 		batchCommits: histogram("docket_append_batch_commits", "Commits in one call of the append function.",
@@ -109,6 +110,8 @@ func (m *storeMetrics) refused(err error) prometheus.Counter {
 		return m.overloaded
 	case errors.Is(err, ErrUnavailable):
 		return m.unavailable
+	case errors.Is(err, ErrServerChanged):
+		return m.serverChanged
 	}
 	return m.failed
 }

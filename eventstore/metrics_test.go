@@ -39,6 +39,10 @@ func TestAppendsAreCounted(t *testing.T) {
 	} {
 		_, _ = s.Append(t.Context(), c)
 	}
+	before := commit(t, part(tenant, newStream(t), 0, 1))
+	before.ServerNumber = s.ServerNumber()
+	s.ServerChanged()
+	_, _ = s.Append(t.Context(), before)
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, _ = s.Append(ended, commit(t, part(tenant, newStream(t), 0, 1)))
@@ -47,7 +51,8 @@ func TestAppendsAreCounted(t *testing.T) {
 		"docket_append_commits_total claimed": 1, "docket_append_commits_total tenant": 1,
 		"docket_append_commits_total too_large": 1, "docket_append_commits_total unavailable": 1,
 		"docket_append_commits_total failed": 1, "docket_append_commits_total unknown": 0,
-		"docket_append_events_total": 5, "docket_append_batch_commits": 6, "docket_append_batch_seconds": 6,
+		"docket_append_commits_total server_changed": 1,
+		"docket_append_events_total":                 5, "docket_append_batch_commits": 6, "docket_append_batch_seconds": 6,
 		"docket_append_wait_seconds": 6, "docket_append_queue_commits": 0, "docket_append_batches_in_flight": 0,
 		"docket_append_answers_lost_total": 0,
 	})

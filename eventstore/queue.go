@@ -1,6 +1,7 @@
 package eventstore
 
 import (
+	"fmt"
 	"maps"
 	"sync"
 	"time"
@@ -32,7 +33,7 @@ type queued struct {
 	outcome    chan error // receives the outcome once; has room for it
 	enqueuedAt time.Time
 	dispatched bool // in a batch: its outcome will be known
-	withdrawn  bool // its caller has stopped waiting
+	withdrawn  bool // its caller has stopped waiting, or waits for the batch in flight only
 	stale      bool // it can only be refused or replayed
 
 	firstCheck, firstClaim int // position of its first check and claim in the arguments, from 0
@@ -113,15 +114,12 @@ func (q *queue) count(l *lane, commits, bytes int) {
 }
 
 // withdraw removes a Commit whose caller stops waiting; false if it is dispatched
-// already.
+// already: its outcome comes with that batch, and requeue doesn't make it wait again.
 func (q *queue) withdraw(w *queued) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if w.dispatched {
-		return false
-	}
 	w.withdrawn = true
-	return true
+	return !w.dispatched
 }
 
 // next is a batch that the caller must dispatch now; nil if there is none.
@@ -174,12 +172,20 @@ func (q *queue) noteLocks(f *inFlightBatch, done completion, now time.Time) {
 	maps.DeleteFunc(q.locked, func(_ domain.TenantID, found time.Time) bool { return now.Sub(found) >= lockedFor })
 }
 
-// requeue puts Commits of a batch that weren't written back at the head of their lanes.
+// errLocked is the outcome of a Commit whose caller left while its log was locked.
+var errLocked = fmt.Errorf("%w: the log stayed locked until the request's time was over", ErrUnavailable)
+
+// requeue puts Commits of a batch that weren't written back at the head of their lanes. A
+// withdrawn one gets its outcome instead, because its caller waits for that alone.
 func (q *queue) requeue(f *inFlightBatch, commits []*queued) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	back := map[domain.TenantID][]*queued{}
 	for _, w := range commits {
+		if w.withdrawn {
+			w.outcome <- errLocked
+			continue
+		}
 		w.dispatched, w.stale = false, false
 		back[w.home()] = append(back[w.home()], w)
 	}

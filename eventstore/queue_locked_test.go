@@ -1,6 +1,7 @@
 package eventstore
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -41,4 +42,38 @@ func TestLockedLogsAreForgotten(t *testing.T) {
 	is("later", tried)
 	q.noteLocks(batch(false), completion{}, start.Add(2*lockedFor))
 	is("at the end")
+}
+
+// A Commit whose caller stopped waiting during its batch doesn't go back to its lane.
+func TestRequeueOfAWithdrawnCommit(t *testing.T) {
+	t.Parallel()
+	q := newQueue()
+	commit := func(n byte) *queued {
+		c := Commit{Command: domain.CommandID{n}}
+		return &queued{encoded: &encoded{commit: c, tenants: []domain.TenantID{{1}}, size: 1}, outcome: make(chan error, 1)}
+	}
+	left, stays := commit(1), commit(2)
+	f, err := q.enqueue(left)
+	if err != nil || f == nil {
+		t.Fatalf("a batch: %v, %v", f, err)
+	}
+	if !f.add(stays) {
+		t.Fatal("the batch has no room")
+	}
+	stays.dispatched = true
+	if q.withdraw(left) {
+		t.Error("a Commit in flight was withdrawn")
+	}
+	q.requeue(f, f.commits)
+	select {
+	case err := <-left.outcome:
+		if !errors.Is(err, ErrUnavailable) {
+			t.Errorf("its outcome: %v", err)
+		}
+	default:
+		t.Error("its caller still waits")
+	}
+	if waiting, _ := q.load(); waiting != 1 || len(stays.outcome) != 0 {
+		t.Errorf("%d wait, want the other one", waiting)
+	}
 }

@@ -10,6 +10,7 @@ import (
 	"docket/domain"
 	"docket/eventstore"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
@@ -73,6 +74,27 @@ func TestUnacknowledged(t *testing.T) {
 	} {
 		if got := eventstore.Unacknowledged(err); got != err {
 			t.Errorf("%v became %v", err, got)
+		}
+	}
+}
+
+// A read has the code of its refusal from the store: its caller adds none.
+func TestReadsOfAnUnreachableServer(t *testing.T) {
+	t.Parallel()
+	nowhere, err := pgxpool.New(t.Context(), "postgres://docket@127.0.0.1:1/docket?sslmode=disable")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nowhere.Close()
+	s, id := eventstore.New(nowhere, nowhere, nil), domain.TenantID{1}
+	_, _, claimant := s.Claimant(t.Context(), id, eventstore.ClaimSlug, "acme")
+	_, claimants := s.ClaimantsBut(t.Context(), id, eventstore.ClaimOwner, uuid.Nil, 1)
+	_, _, remembered := s.Remembered(t.Context(), id, eventstore.Hash{})
+	fold := s.Fold(t.Context(), id, domain.StreamID{}, 0, eventstore.Head, func(domain.Recorded) error { return nil })
+	for name, err := range map[string]error{"Claimant": claimant, "ClaimantsBut": claimants, "Remembered": remembered, "Fold": fold} {
+		var coded *domain.Error
+		if !errors.As(err, &coded) || coded.Code != domain.CodeOverloaded || errors.Is(err, eventstore.ErrUnavailable) {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
