@@ -54,9 +54,14 @@ from commands where tenant_id = $1 and key_hash = $2`
 const forgetSQL = `delete from commands where (tenant_id, key_hash) in
 (select tenant_id, key_hash from commands where at < now() - make_interval(secs => $1) limit $2)`
 
-// ForgetLostSQL deletes the idempotency records of a tenant ($1) whose commands wrote to the
-// log after its present head ($2): these events are lost, and the commands may be sent again.
-const ForgetLostSQL = `delete from commands where tenant_id = $1 and seq > $2`
+// ForgetLostSQL deletes the idempotency records of commands whose events a tenant's ($1) log
+// has lost: they may be sent again. The log ended at a seq ($2) after the loss. It may have
+// grown since: a record stays if the event at its seq is of its command, or older than the
+// record, whose command then wrote none. A record's seq is of the log of its answer, which
+// may be another than the key's.
+const ForgetLostSQL = `delete from commands k where coalesce(k.stream_tenant, k.tenant_id) = $1 and k.seq > $2
+  and not exists (select from events e where e.tenant_id = $1 and e.seq = k.seq
+    and (e.command_id = k.command_id or e.occurred_at <= k.at))`
 
 // Remembered reads the idempotency record of a key; found is false for a new key.
 func (s *Store) Remembered(ctx context.Context, t domain.TenantID, key Hash) (e Entry, found bool, err error) {

@@ -212,3 +212,52 @@ func TestForget(t *testing.T) {
 		t.Error("a new key was forgotten")
 	}
 }
+
+// After a loss the records of the lost commands are deleted, those under another log's key
+// too. The log may have grown again before that: new records stay, also of commands that
+// wrote nothing.
+func TestForgetLost(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	tenant, stream := f.Tenant(), newStream(t)
+	engine := f.DB.Engine(t)
+	head := f.Grow(f.Store, tenant, 1)
+	lost := map[string]*eventstore.Entry{"of this log": entry(tenant, "lost"), "of the platform's key": entry(domain.Platform, "lost"), "beyond the end": entry(tenant, "far")}
+	for name, e := range lost {
+		seq := head + 1
+		if name == "beyond the end" {
+			seq += 9
+		}
+		var answer any
+		if e.Tenant != tenant {
+			answer = tenant.UUID()
+		}
+		if _, err := engine.Exec(t.Context(), `insert into commands (tenant_id, key_hash, fingerprint, command_id, seq, stream_tenant, stream_type, stream_id, version, at)
+values ($1, $2, $3, gen_random_uuid(), $4, $5::uuid, case when $5 is not null then 'task' end, $5, case when $5 is not null then 1 end, now())`,
+			e.Tenant.UUID(), e.Key[:], e.Fingerprint[:], seq, answer); err != nil {
+			t.Fatal(err)
+		}
+	}
+	written, refused, platform := commit(t, part(tenant, stream, 0, 1)), commit(t), commit(t)
+	written.Entry, refused.Entry, platform.Entry = entry(tenant, "written"), entry(tenant, "refused"), entry(domain.Platform, "refused")
+	refused.Entry.Refusal = json.RawMessage(`{}`)
+	platform.Entry.Refusal = json.RawMessage(`{}`)
+	far := head + 100
+	platform.Entry.Seq = &far
+	for _, c := range []eventstore.Commit{written, refused, platform} {
+		f.Append(f.Store, c)
+	}
+	if _, err := engine.Exec(t.Context(), eventstore.ForgetLostSQL, tenant.UUID(), head); err != nil {
+		t.Fatal(err)
+	}
+	for name, e := range lost {
+		if _, found := f.remembered(e); found {
+			t.Errorf("the lost record %s is still there", name)
+		}
+	}
+	for _, c := range []eventstore.Commit{written, refused, platform} {
+		if _, found := f.remembered(c.Entry); !found {
+			t.Errorf("the record under tenant %s with the refusal %s was deleted", c.Entry.Tenant, c.Entry.Refusal)
+		}
+	}
+}

@@ -39,11 +39,38 @@ type Recovery struct {
 // bringBackSQL sets a checkpoint ($1 tenant, $2 subscription, $3 generation) that is still at
 // a seq ($4) ahead of the log to the log's head ($5). The rows of a fold ($6) count as
 // outdated and incomplete from then on: no query reads them, and a build replaces them.
-// $7 says why.
+// $7 says why. It leaves out a locked checkpoint: another replica brings it back.
 const bringBackSQL = `update checkpoints set seq = $5, careful_to = 0, failures = 0, retry_at = null, failed_at = null,
   advanced_at = clock_timestamp(), error = case when $6 then $7 end,
   fold_version = case when $6 then -1 else fold_version end, complete = complete and not $6
-where tenant_id = $1 and subscription = $2 and generation = $3 and seq = $4`
+where ctid = any (array(select c.ctid from checkpoints c
+  where c.tenant_id = $1 and c.subscription = $2 and c.generation = $3 and c.seq = $4 for no key update skip locked))`
+
+// startBringBack runs bringBack beside the sweeps, which must not wait for it: a recovery
+// may take recoveryTimeout. It does nothing while one of the subscription runs; what that one
+// leaves, a later sweep finds. done is called at the end.
+func (f *Feed) startBringBack(subscription string, list []ahead, done func()) {
+	f.mu.Lock()
+	running := f.recovering[subscription]
+	f.recovering[subscription] = running || len(list) > 0
+	f.mu.Unlock()
+	switch {
+	case running:
+		return
+	case len(list) == 0:
+		done()
+		return
+	}
+	f.done.Go(func() {
+		f.recovery.Lock() // one at a time, so that pages have connections
+		f.bringBack(subscription, list)
+		f.recovery.Unlock()
+		f.mu.Lock()
+		delete(f.recovering, subscription)
+		f.mu.Unlock()
+		done()
+	})
+}
 
 // bringBack brings checkpoints back to their logs' heads, before these grow past them: the
 // events in between would be left out. What a later sweep finds is tried again.

@@ -4,7 +4,9 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"docket/domain"
 	"docket/eventstore/feed"
@@ -113,5 +115,54 @@ values ($1, sha256($2::text::bytea), sha256('x'), gen_random_uuid(), $3, now())`
 	complete(true, tenant)
 	if s, err := feed.StatusOf(t.Context(), f.Engine, "rows"); err != nil || len(s.Ahead) != 0 {
 		t.Errorf("after the build %+v, %v; want none ahead", s.Ahead, err)
+	}
+}
+
+// A recovery that takes long holds up no sweep: other tenants' events are found meanwhile. A
+// server waits for the recovery before its first append.
+func TestSweepsContinueDuringARecovery(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	tenant, well := f.Tenant(), f.Tenant()
+	head := f.Grow(f.Store, tenant, 2)
+	if _, err := f.Engine.Exec(t.Context(), `insert into checkpoints (tenant_id, subscription, generation, seq) values ($1, 'plain', 1, $2)`,
+		tenant.UUID(), head+1); err != nil {
+		t.Fatal(err)
+	}
+	begun, release := make(chan struct{}), make(chan struct{})
+	once := sync.OnceFunc(func() { close(begun) })
+	r := f.replica(feed.Config{Recoveries: map[string]feed.Recovery{"plain": {
+		Drop: func(ctx context.Context, _ pgx.Tx, _ domain.TenantID, _ int64) error {
+			once()
+			select {
+			case <-release:
+			case <-ctx.Done():
+			}
+			return ctx.Err()
+		},
+		Fold: nothing,
+	}}})
+	r.subscribe("plain", nothing)
+	select {
+	case <-begun:
+	case <-time.After(tenanttest.MaxWait):
+		t.Fatal("no recovery began")
+	}
+	for range 3 {
+		r.wantsReached(well, f.Grow(f.Store, well, 1), "plain") // by a Store that tells no Feed
+	}
+	early, cancel := withPatience(t)
+	defer cancel()
+	if r.feed.AwaitSweeps(early) {
+		t.Error("the recovery wasn't waited for")
+	}
+	close(release)
+	late, cancel := context.WithTimeout(t.Context(), tenanttest.MaxWait)
+	defer cancel()
+	if !r.feed.AwaitSweeps(late) {
+		t.Error("the recovery didn't end")
+	}
+	if c := f.checkpoint("plain", tenant); c.Seq != head {
+		t.Errorf("the checkpoint is at %d, want %d", c.Seq, head)
 	}
 }

@@ -50,10 +50,7 @@ func (p *Positions) BuildComplete(ctx context.Context, t domain.TenantID, subscr
 	}
 	for _, s := range ask {
 		if !incomplete[s] {
-			p.complete.Add(place{t, s}, struct{}{})
-		}
-		if forgets != p.forgets() { // forget may have come before the Add
-			p.complete.Remove(place{t, s})
+			p.completed(place{t, s}, forgets)
 		}
 	}
 	return len(incomplete) == 0, nil

@@ -18,8 +18,11 @@
 //
 // Wake-ups and NOTIFY are only speed; the sweep alone is correct.
 //
-// The package owns the tables checkpoints, generations, skips and subscriptions: it has
-// all statements on them. Builds are its API for filling a new generation.
+// A sweep also finds checkpoints that are ahead of logs that have lost events, and has them
+// brought back (ahead.go).
+//
+// The package owns the tables checkpoints, generations, skips, subscriptions and
+// postponed_copies: it has all statements on them. Builds are its API for filling a new generation.
 //
 // Deliberately absent: NOTIFY inside a transaction (it takes a lock that is global to the
 // cluster), and an order between tenants.

@@ -82,6 +82,10 @@ type Feed struct {
 	started bool
 	subs    map[string]*pendingTenants
 	sweeps  map[string]time.Time // when the last one succeeded, by subscription
+	// recovering are the subscriptions with a startBringBack that runs.
+	recovering map[string]bool
+	// compared counts down the subscriptions that haven't been swept yet (AwaitSweeps).
+	compared sync.WaitGroup
 	// groupOf is, by subscription, the pending tenants of the group that it shares pages with.
 	groupOf map[string]*pendingTenants
 	outbox  *outbox
@@ -91,6 +95,8 @@ type Feed struct {
 	stopListening func()
 	// soon is closed and replaced to start the sweeps early.
 	soon chan struct{}
+	// recovery is held by the one bringBack that runs.
+	recovery sync.Mutex
 }
 
 var _ message.Subscriber = (*Feed)(nil)
@@ -115,7 +121,7 @@ func New(cfg Config, positions *Positions) *Feed {
 	ctx, stop := context.WithCancel(context.Background())
 	return &Feed{
 		id: uuid.NewString(), cfg: cfg, log: cfg.Logger, positions: positions, metrics: newFeedMetrics(cfg.Metrics),
-		ctx: ctx, stop: stop, subs: map[string]*pendingTenants{}, sweeps: map[string]time.Time{}, groupOf: map[string]*pendingTenants{}, outbox: newOutbox(), recent: newRecent(), idle: newIdleAdvances(), soon: make(chan struct{}),
+		ctx: ctx, stop: stop, subs: map[string]*pendingTenants{}, sweeps: map[string]time.Time{}, recovering: map[string]bool{}, groupOf: map[string]*pendingTenants{}, outbox: newOutbox(), recent: newRecent(), idle: newIdleAdvances(), soon: make(chan struct{}),
 	}
 }
 
@@ -152,6 +158,7 @@ func (f *Feed) Subscribe(ctx context.Context, subscription string) (<-chan *mess
 			w := f.newWorker(subscription, out)
 			workers.Go(func() { w.run(ctx) })
 		}
+		f.compared.Add(1)
 		f.done.Go(func() { f.sweep(ctx, subscription, m) })
 	}
 	f.done.Go(func() {
@@ -262,16 +269,16 @@ func (f *Feed) newWorker(subscription string, out chan<- *message.Message) *work
 // newGroupWorker makes a worker of a group. The caller holds mu.
 func (f *Feed) newGroupWorker(group string, members []string, n *pendingTenants, out chan<- *message.Message) *groupWorker {
 	g := &groupWorker{worker: worker{feed: f, subscription: group, pending: n, out: out}}
+	const folds = 1 // the group has folds; which version each member has is the member's
 	for i, name := range members {
 		m := f.newWorker(name, nil)
 		g.members = append(g.members, m)
 		if i == 0 {
-			g.interest = Interest{Ignores: slices.Clone(m.interest.Ignores), NoMeta: true}
+			g.interest = Interest{Ignores: slices.Clone(m.interest.Ignores), NoMeta: true, FoldVersion: folds}
 		}
 		// What all of them ignore isn't read.
 		g.interest.Ignores = slices.DeleteFunc(g.interest.Ignores, func(t string) bool { return !slices.Contains(m.interest.Ignores, t) })
 		g.interest.NoMeta = g.interest.NoMeta && m.interest.NoMeta
-		g.interest.FoldVersion = max(1, m.interest.FoldVersion)
 	}
 	return g
 }

@@ -102,8 +102,8 @@ func (g *groupWorker) active(t domain.TenantID, due bool) []*worker {
 	return active
 }
 
-// alone has members continue through their own workers.
-func (g *groupWorker) alone(t domain.TenantID, members ...*worker) {
+// handOver wakes members' own workers, which continue without the group.
+func (g *groupWorker) handOver(t domain.TenantID, members ...*worker) {
 	for _, m := range members {
 		m.pending.wake(t)
 	}
@@ -130,7 +130,7 @@ func (g *groupWorker) page(ctx context.Context, t domain.TenantID, active []*wor
 	if err != nil {
 		conn.Release()
 		if unreadable(err) {
-			g.alone(t, active...)
+			g.handOver(t, active...)
 			return caughtUp, nil
 		}
 		return failed, err
@@ -193,7 +193,7 @@ func (g *groupWorker) continueAlone(t domain.TenantID, members []groupMember, ca
 	g.feed.log.Log(context.Background(), level, "shared page failed, its read models continue one by one",
 		"subscription", g.subscription, "tenant", t, "error", cause)
 	for _, m := range members {
-		g.alone(t, m.worker)
+		g.handOver(t, m.worker)
 	}
 }
 
@@ -256,13 +256,13 @@ func (g *groupWorker) lockMembers(ctx context.Context, conn *pgxpool.Conn, t dom
 	}
 	for _, m := range active {
 		if !found[m.subscription] {
-			g.alone(t, m)
+			g.handOver(t, m)
 		}
 	}
 	// A member that is far behind must not slow the others down.
 	locked = slices.DeleteFunc(locked, func(m groupMember) bool {
 		if far := furthest-m.seq > int64(g.feed.cfg.PageSize); far {
-			g.alone(t, m.worker)
+			g.handOver(t, m.worker)
 			return true
 		}
 		m.own(t, checkpoint{locked: true})

@@ -122,7 +122,7 @@ func (n *pendingTenants) pop() (t domain.TenantID, due, ok bool) {
 func (n *pendingTenants) hold(t domain.TenantID) (held bool) {
 	n.change(t, func(s *tenantState) {
 		if _, held = transitions[s.phase][taken]; held {
-			s.wokenAgain = s.phase == pending
+			s.wokenAgain = s.phase == pending || s.phase == heldElsewhere // its pause may end meanwhile
 			s.on(taken)
 		}
 	})

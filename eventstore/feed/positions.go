@@ -41,7 +41,7 @@ type Positions struct {
 	pool *pgxpool.Pool
 
 	mu sync.Mutex
-	// forgetCount is the number of calls of forget.
+	// forgetCount is the number of calls of forget and of drop.
 	forgetCount atomic.Int64
 	known       *lru.Cache[place, int64]
 	complete    *lru.Cache[place, struct{}] // places whose build BuildComplete has found complete
@@ -167,7 +167,7 @@ func (p *Positions) at(t domain.TenantID, subscription string) (seq int64, ok bo
 	return p.known.Get(place{t, subscription})
 }
 
-// forgets is the number of calls of forget, which advanced takes.
+// forgets is the number of calls of forget and drop, which advanced takes.
 func (p *Positions) forgets() int64 {
 	if p == nil {
 		return 0
@@ -176,8 +176,8 @@ func (p *Positions) forgets() int64 {
 }
 
 // advanced records that a subscription has reached a seq, and wakes the waiting requests.
-// It does nothing and is false if that was known, or if forget was called since forgets was
-// taken, which is before the position was read.
+// It does nothing and is false if that was known, or if forget or drop was called since
+// forgets was taken, which is before the position was read: then a look reads it again.
 func (p *Positions) advanced(t domain.TenantID, subscription string, seq, forgets int64) bool {
 	if p == nil {
 		return false
@@ -205,9 +205,20 @@ func (p *Positions) drop(t domain.TenantID, subscriptions []string) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.forgetCount.Add(1)
 	for _, s := range subscriptions {
 		p.known.Remove(place{t, s})
 		p.complete.Remove(place{t, s})
+	}
+}
+
+// completed records that BuildComplete has found a build complete, unless forget or drop was
+// called since forgets was taken.
+func (p *Positions) completed(at place, forgets int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if forgets == p.forgetCount.Load() {
+		p.complete.Add(at, struct{}{})
 	}
 }
 
@@ -268,17 +279,14 @@ func (p *Positions) rest(pause time.Duration) {
 	}
 }
 
-// lookAt reads the checkpoints of some tenants.
+// lookAt reads the checkpoints of some tenants. It isn't cancelled when the last waiting
+// request leaves: that would cost the pool a connection each time.
 func (p *Positions) lookAt(tenants []domain.TenantID) {
-	forgets, b := p.forgets(), &pgx.Batch{}
+	ctx, cancel := context.WithTimeout(context.Background(), lookTimeout)
+	defer cancel()
+	forgets := p.forgets()
 	positions := make([]map[string]int64, len(tenants))
-	for i, t := range tenants {
-		b.Queue(eventstore.ScopeSQL, t.String())
-		Checkpoints{}.Positions(b, t, &positions[i])
-	}
-	if err := p.send(b); err != nil {
-		clear(positions) // the waiting requests have deadlines
-	}
+	p.readPositions(ctx, tenants, positions)
 	for i, t := range tenants {
 		changed := false
 		for subscription, seq := range positions[i] {
@@ -304,10 +312,22 @@ func (p *Positions) looked(t domain.TenantID, changed bool, now time.Time) {
 	w.due = now.Add(w.pause)
 }
 
-// send sends the queries of a look. It isn't cancelled when the last waiting request
-// leaves: that would cost the pool a connection each time.
-func (p *Positions) send(b *pgx.Batch) error {
-	ctx, cancel := context.WithTimeout(context.Background(), lookTimeout)
-	defer cancel()
-	return p.pool.SendBatch(ctx, b).Close()
+// readPositions reads the positions of some tenants, in one round trip. If some data can't
+// be read, it reads ever smaller parts: only the tenants whose data that is have no
+// positions. Their waiting requests have deadlines.
+func (p *Positions) readPositions(ctx context.Context, tenants []domain.TenantID, into []map[string]int64) {
+	b := &pgx.Batch{}
+	for i, t := range tenants {
+		b.Queue(eventstore.ScopeSQL, t.String())
+		Checkpoints{}.Positions(b, t, &into[i])
+	}
+	err := p.pool.SendBatch(ctx, b).Close()
+	if err == nil {
+		return
+	}
+	clear(into)
+	if half := len(tenants) / 2; half > 0 && unreadable(err) {
+		p.readPositions(ctx, tenants[:half], into[:half])
+		p.readPositions(ctx, tenants[half:], into[half:])
+	}
 }

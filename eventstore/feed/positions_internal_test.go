@@ -66,3 +66,23 @@ func TestLooksBackOff(t *testing.T) {
 		t.Error("the looks go on without a request that waits")
 	}
 }
+
+// What was read before a drop isn't kept after it: the generation may be another, or the log
+// have lost events.
+func TestDropBeatsReads(t *testing.T) {
+	t.Parallel()
+	p, at := NewPositions(nil), place{domain.TenantID{1}, "a"}
+	forgets := p.forgets()
+	p.drop(at.tenant, []string{at.subscription})
+	p.completed(at, forgets)
+	if p.complete.Contains(at) {
+		t.Error("a build counts as complete that was found so before the drop")
+	}
+	if p.advanced(at.tenant, at.subscription, 5, forgets) {
+		t.Error("a position counts that was read before the drop")
+	}
+	p.completed(at, p.forgets())
+	if !p.complete.Contains(at) || !p.advanced(at.tenant, at.subscription, 5, p.forgets()) {
+		t.Error("what is read after the drop doesn't count")
+	}
+}

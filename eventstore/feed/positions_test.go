@@ -152,6 +152,43 @@ select id, 'a', 1, n from unnest($1::uuid[]) with ordinality as t (id, n)`, ids)
 	}
 }
 
+// A tenant whose checkpoints can't be read delays only its own requests.
+func TestUnreadableTenantSharesNoLook(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	tenants := []domain.TenantID{f.Tenant(), f.Tenant(), f.Tenant(), f.Tenant(), f.Tenant()}
+	sick := tenants[3]
+	for _, tenant := range tenants {
+		if _, err := f.Engine.Exec(t.Context(), `insert into checkpoints (tenant_id, subscription, generation, seq) values ($1, 'a', 1, 1)`, tenant.UUID()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.damage(corrupted, "checkpoints", "docket_api", 1, sick)
+	p := feed.NewPositions(f.API)
+	sickly, leave := context.WithCancel(t.Context())
+	var all sync.WaitGroup
+	defer all.Wait()
+	defer leave()
+	all.Go(func() {
+		if p.Await(sickly, sick, 1, "a") {
+			t.Error("the unreadable checkpoint was read")
+		}
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), tenanttest.MaxWait)
+	defer cancel()
+	var others sync.WaitGroup
+	for _, tenant := range tenants {
+		if tenant != sick {
+			others.Go(func() {
+				if !p.Await(ctx, tenant, 1, "a") {
+					t.Errorf("tenant %s waits with the unreadable one", tenant)
+				}
+			})
+		}
+	}
+	others.Wait()
+}
+
 // Who stops waiting in the middle of a look doesn't cost the pool a connection.
 func TestLeavingEarlyKeepsConnections(t *testing.T) {
 	t.Parallel()

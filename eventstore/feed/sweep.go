@@ -3,6 +3,7 @@ package feed
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"docket/domain"
@@ -43,37 +44,41 @@ const sweepTimeout = 20 * time.Second
 // sweep compares heads with checkpoints, at once and then once in each Config.Sweep.
 func (f *Feed) sweep(ctx context.Context, subscription string, m *subscriptionMetrics) {
 	f.swept(subscription, m, time.Now()) // it counts from here
+	compared := sync.OnceFunc(f.compared.Done)
+	defer compared()
 	for {
+		soon := f.sooner() // before the sweep, which may miss what sweepSoon is called for
 		sweeping, cancel := context.WithTimeout(ctx, sweepTimeout)
-		err := f.sweepOnce(sweeping, subscription, m)
+		found, err := f.sweepOnce(sweeping, subscription, m)
 		cancel()
 		switch {
 		case err == nil:
 			f.swept(subscription, m, time.Now())
+			f.startBringBack(subscription, found, compared)
 		case ctx.Err() == nil:
 			f.log.Warn("sweep failed", "subscription", subscription, "error", err)
 		}
-		if !f.untilSweep(ctx) {
+		if !f.untilSweep(ctx, soon) {
 			return
 		}
 	}
 }
 
-func (f *Feed) sweepOnce(ctx context.Context, subscription string, m *subscriptionMetrics) error {
+// sweepOnce returns the checkpoints that are ahead of their logs.
+func (f *Feed) sweepOnce(ctx context.Context, subscription string, m *subscriptionMetrics) ([]ahead, error) {
 	result, err := f.sweepLogs(ctx, sweepSQL, subscription, f.fold(subscription))
 	if unreadable(err) {
 		result, err = f.sweepReadable(ctx, subscription)
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	f.entryOf(subscription).wake(result.due...)
 	m.behindTenants.Set(float64(result.tenants))
 	m.behind.Set(float64(result.events))
 	m.parked.Set(float64(result.parked))
 	m.ahead.Set(float64(len(result.ahead) + result.lost))
-	f.bringBack(subscription, result.ahead)
-	return nil
+	return result.ahead, nil
 }
 
 // sweepReadable is sweepLogs where some tenants' data can't be read: it sweeps the others.
@@ -111,6 +116,24 @@ func (f *Feed) SinceSweep() (longest time.Duration) {
 		longest = max(longest, time.Since(at))
 	}
 	return longest
+}
+
+// AwaitSweeps waits until the subscriptions have once compared their checkpoints with the
+// heads of the logs, and tried to bring back those that were ahead (ahead.go). It is false
+// when ctx ended before that. A server calls it after the last Subscribe and before its first
+// append: a log that grows past such a checkpoint hides that its subscription misses events.
+func (f *Feed) AwaitSweeps(ctx context.Context) bool {
+	all := make(chan struct{})
+	go func() {
+		f.compared.Wait() // at the latest when the subscriptions end
+		close(all)
+	}()
+	select {
+	case <-all:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // found is the result of a sweep: the tenants that are due, the number of tenants with
@@ -182,12 +205,15 @@ func Logs(ctx context.Context, engine *pgxpool.Pool) ([]domain.TenantID, error) 
 	return tenants, nil
 }
 
-// untilSweep waits for the next sweep's time, or for sweepSoon; it is false when
-// ctx ended first.
-func (f *Feed) untilSweep(ctx context.Context) bool {
+// sooner is closed by the next sweepSoon.
+func (f *Feed) sooner() <-chan struct{} {
 	f.mu.Lock()
-	soon := f.soon
-	f.mu.Unlock()
+	defer f.mu.Unlock()
+	return f.soon
+}
+
+// untilSweep waits for the next sweep's time, or for soon; it is false when ctx ended first.
+func (f *Feed) untilSweep(ctx context.Context, soon <-chan struct{}) bool {
 	t := time.NewTimer(f.cfg.Sweep)
 	defer t.Stop()
 	select {

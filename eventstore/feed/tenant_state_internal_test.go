@@ -135,6 +135,34 @@ func TestPendingTenantsHold(t *testing.T) {
 	}
 }
 
+// A hold remembers the wake-up that it takes a tenant from: one in the queue, or one held
+// elsewhere whose pause ends during the hold.
+func TestHoldRemembersWakeUps(t *testing.T) {
+	t.Parallel()
+	for name, before := range map[string]func(*pendingTenants, domain.TenantID){
+		"pending": func(n *pendingTenants, t domain.TenantID) { n.wake(t) },
+		"held elsewhere": func(n *pendingTenants, t domain.TenantID) {
+			n.wake(t)
+			n.pop()
+			n.done(t, foundHeld, time.Hour)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			n, tenant := newPendingTenants(), domain.TenantID{1}
+			before(n, tenant)
+			if !n.hold(tenant) {
+				t.Fatal("not held")
+			}
+			n.change(tenant, func(s *tenantState) { s.on(pauseIsOver) })
+			n.done(tenant, caughtUp, 0)
+			if got, _, ok := n.pop(); !ok || got != tenant {
+				t.Error("the wake-up is lost")
+			}
+		})
+	}
+}
+
 // Tenants at rest are remembered up to a number, the others all.
 func TestPendingTenantsAreBounded(t *testing.T) {
 	t.Parallel()

@@ -13,9 +13,15 @@ import (
 // corrupted is the condition by which Postgres tells of a page of a table that makes no sense.
 const corrupted = "data_corrupted"
 
-// unreadable has Postgres fail with a condition whenever it looks at an event of a seq of
-// these tenants; cure ends that.
+// unreadable is damage to events, for the engine role.
 func (f *fixture) unreadable(condition string, seq int64, tenants ...domain.TenantID) (cure func()) {
+	f.T.Helper()
+	return f.damage(condition, "events", "docket_engine", seq, tenants...)
+}
+
+// damage has Postgres fail with a condition whenever a role looks at a row of a table with a
+// seq of these tenants; cure ends that.
+func (f *fixture) damage(condition, table, role string, seq int64, tenants ...domain.TenantID) (cure func()) {
 	f.T.Helper()
 	owner := f.DB.Owner(f.T)
 	do := func(sql string) {
@@ -41,8 +47,8 @@ end $$`, seq, strings.Join(names, ","), condition))
     execute format('alter database %I set %s = off', current_database(), setting);
   end loop;
 end $$`)
-	do(`create policy damaged on events as restrictive for select to docket_engine using (readable(tenant_id, seq))`)
-	return func() { do(`drop policy damaged on events`) }
+	do(fmt.Sprintf(`create policy damaged on %s as restrictive for select to %s using (readable(tenant_id, seq))`, table, role))
+	return func() { do(`drop policy damaged on ` + table) }
 }
 
 // An event that the database can't read parks its tenant, even if the subscription ignores

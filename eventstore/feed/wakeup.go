@@ -17,7 +17,8 @@ import (
 )
 
 // wakeUpChannel is the NOTIFY channel. Its payload is the sender's id, a space, and
-// tenant ids with commas: a Feed ignores what it sent itself.
+// tenant ids with commas: a Feed ignores what it sent itself. Replicas of the release before
+// listen on this channel, so its name and switchSender stay.
 const wakeUpChannel = "docket_news"
 
 // switchSender is the sender after a switch of generations: cached state of those tenants
@@ -70,8 +71,20 @@ func (f *Feed) listen() {
 	}
 }
 
-func (f *Feed) listenOnce() error {
-	starting, cancelStart := context.WithTimeout(f.ctx, stepTimeout)
+// listenOnce listens until the connection breaks or ServerChanged is called. ServerChanged
+// ends it from its first step on: the connection may lead to the server before.
+func (f *Feed) listenOnce() (err error) {
+	ctx, cancel := context.WithCancelCause(f.ctx)
+	defer cancel(nil)
+	defer func() {
+		if errors.Is(context.Cause(ctx), errServerChanged) {
+			err = errServerChanged
+		}
+	}()
+	f.mu.Lock()
+	f.stopListening = func() { cancel(errServerChanged) }
+	f.mu.Unlock()
+	starting, cancelStart := context.WithTimeout(ctx, stepTimeout)
 	defer cancelStart()
 	acquired, err := f.cfg.Pool.Acquire(starting)
 	if err != nil {
@@ -87,11 +100,6 @@ func (f *Feed) listenOnce() error {
 	f.forget()
 	defer f.forget() // at once, and not only after reconnecting
 	f.sweepSoon()
-	ctx, cancel := context.WithCancelCause(f.ctx)
-	defer cancel(nil)
-	f.mu.Lock()
-	f.stopListening = func() { cancel(errServerChanged) }
-	f.mu.Unlock()
 	for {
 		n, err := waitForNotification(ctx, conn)
 		if err != nil {

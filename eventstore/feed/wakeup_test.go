@@ -2,6 +2,8 @@ package feed_test
 
 import (
 	"context"
+	"strings"
+	"sync"
 	"testing"
 
 	"docket/domain"
@@ -10,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 func ignore(context.Context, *feed.Page) error { return nil }
@@ -121,6 +124,37 @@ where datname = current_database() and query = 'listen "docket_news"') as s`).Sc
 	tenanttest.Eventually(t, "it remembers what it had before the server that it lost", func() (bool, any) {
 		return !other.feed.Remembers(tenant, head-1), head - 1
 	})
+}
+
+// A server that changes while the Feed only begins to listen: the connection may lead to the
+// one before, so it isn't used.
+func TestServerChangesBeforeTheFeedListens(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	tenant := f.Tenant()
+	r := f.replica(feed.Config{Sweep: never})
+	var taken []*pgxpool.Conn
+	release := sync.OnceFunc(func() {
+		for _, c := range taken {
+			c.Release()
+		}
+	})
+	defer release()
+	for range r.engine.Config().MaxConns {
+		c, err := r.engine.Acquire(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		taken = append(taken, c)
+	}
+	r.subscribe("a", ignore)
+	tenanttest.Eventually(t, "the first step of listening doesn't end", func() (bool, any) {
+		r.feed.ServerChanged()
+		log := r.warnings.String()
+		return strings.Contains(log, "the database server is another one"), log
+	})
+	release()
+	r.wantsReached(tenant, f.Grow(f.Store, tenant, 1), "a") // by the sweep when it listens
 }
 
 // NOTIFYs that aren't ours do no harm.
