@@ -112,6 +112,8 @@ func scanEntry(row pgx.CollectableRow) (Entry, error) {
 // Forget deletes up to limit idempotency records that are older than age, and returns their
 // number.
 func (s *Store) Forget(ctx context.Context, age time.Duration, limit int) (int, error) {
+	ctx, cancel := context.WithTimeout(ctx, appendTimeout)
+	defer cancel()
 	tag, err := s.engine.Exec(ctx, forgetSQL, age.Seconds(), limit)
 	if err != nil {
 		return 0, fmt.Errorf("delete idempotency records: %w", Unreachable(err))

@@ -35,19 +35,13 @@ func startRenames(engine *pgxpool.Pool, cmds *commands.Commands, metrics prometh
 		defer rounds.Stop()
 		for {
 			left, err := feed.RetryPostponed(ctx, engine, commands.Renames, commands.CopyTimeout, cmds.CarryRename)
-			var failure *feed.PostponedError
-			switch {
-			case ctx.Err() != nil:
+			if ctx.Err() != nil {
 				return
-			case errors.As(err, &failure):
-				log.Error("a new name isn't copied into a tenant; it is tried again", "tenant", failure.Tenant, "seq", failure.Seq,
-					"attempts", failure.Attempts, "retry_in", failure.RetryIn, "error", err)
-			case err != nil:
-				log.Warn("postponed copies of names not made; trying again", "error", err)
 			}
-			if err == nil || failure != nil {
+			if left >= 0 {
 				waiting.Set(float64(left))
 			}
+			logPostponed(log, err)
 			select {
 			case <-rounds.C:
 			case <-ctx.Done():
@@ -56,6 +50,21 @@ func startRenames(engine *pgxpool.Pool, cmds *commands.Commands, metrics prometh
 		}
 	}()
 	return r
+}
+
+// logPostponed logs each of the errors that feed.RetryPostponed has joined.
+func logPostponed(log *slog.Logger, err error) {
+	var failure *feed.PostponedError
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, err := range joined.Unwrap() {
+			logPostponed(log, err)
+		}
+	} else if errors.As(err, &failure) {
+		log.Error("a new name isn't copied into a tenant; it is tried again", "tenant", failure.Tenant, "seq", failure.Seq,
+			"attempts", failure.Attempts, "retry_in", failure.RetryIn, "error", err)
+	} else if err != nil {
+		log.Warn("postponed copies of names not made; trying again", "error", err)
+	}
 }
 
 // stop stops the rounds and waits, no longer than ctx.

@@ -186,6 +186,7 @@ func (p *program) serve(ctx context.Context, s settings, log *slog.Logger) (err 
 		return err
 	}
 	started.add(router.stop)
+	awaitSweeps(ctx, app.feed, log)
 	started.add(startHousekeeping(app.commands, log).stop)
 	started.add(startRenames(pools.Engine, app.commands, metrics, log).stop)
 	server := startHTTP(listener, app.handler, log)
@@ -206,6 +207,20 @@ func (p *program) serve(ctx context.Context, s settings, log *slog.Logger) (err 
 		return fmt.Errorf("the subscriptions ended: %w", err)
 	case <-db.exited():
 		return fmt.Errorf("the private Postgres ended; see postgres.log in %s", s.DataDir)
+	}
+}
+
+// sweepsWait bounds the wait for the first sweeps: with a damaged database a server starts
+// too.
+const sweepsWait = 15 * time.Second
+
+// awaitSweeps waits until checkpoints that are ahead of logs were found, before requests can
+// make the logs grow past them.
+func awaitSweeps(ctx context.Context, events *feed.Feed, log *slog.Logger) {
+	ctx, cancel := context.WithTimeout(ctx, sweepsWait)
+	defer cancel()
+	if !events.AwaitSweeps(ctx) {
+		log.Warn("not all subscriptions were compared with the logs yet; starting nevertheless")
 	}
 }
 

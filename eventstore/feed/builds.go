@@ -80,6 +80,8 @@ const logThereSQL = `select exists (select from tenant_logs where tenant_id = $1
 //
 // Errors: *TenantError.
 func OpenBuilds(ctx context.Context, pool *pgxpool.Pool, t domain.TenantID, by string) (*Builds, error) {
+	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
+	defer cancel()
 	conn, err := pool.Acquire(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("open builds: %w", err)
@@ -152,6 +154,8 @@ func (b *Builds) check(ctx context.Context) error {
 	if b.close == nil {
 		return errors.New("the builds were closed")
 	}
+	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
+	defer cancel()
 	if _, err := b.guard.Exec(ctx, aliveSQL); err != nil {
 		return fmt.Errorf("lost the lock: %w", err)
 	}
@@ -162,6 +166,8 @@ func (b *Builds) check(ctx context.Context) error {
 func (b *Builds) take(ctx context.Context, subscription string) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
+	defer cancel()
 	var ours bool
 	if err := b.guard.QueryRow(ctx, guardSQL, subscription, b.tenant.String()).Scan(&ours); err != nil {
 		return err
@@ -201,7 +207,7 @@ where c.tenant_id = $2 and c.subscription = $1 and c.fold_version = $3
 // NoteFailure records for the operators (Status.FailedBuilds) why a build failed that is
 // going to be retried. It records nothing for a build that has no checkpoint yet.
 func NoteFailure(ctx context.Context, engine *pgxpool.Pool, t domain.TenantID, subscription string, foldVersion int, cause error) error {
-	if _, err := engine.Exec(ctx, noteFailureSQL, subscription, t.UUID(), foldVersion, storable(cause)); err != nil {
+	if err := stepExec(ctx, engine, noteFailureSQL, subscription, t.UUID(), foldVersion, storable(cause)); err != nil {
 		return fmt.Errorf("note the failed build of %s: %w", subscription, err)
 	}
 	return nil

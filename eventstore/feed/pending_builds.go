@@ -62,6 +62,8 @@ func PendingBuilds(ctx context.Context, engine *pgxpool.Pool, foldVersions map[s
 	}
 	var needs []PendingBuild
 	ask := func(sql string, args ...any) error {
+		ctx, cancel := context.WithTimeout(ctx, sweepTimeout) // it reads as much as a sweep
+		defer cancel()
 		rows, err := engine.Query(ctx, sql, args...)
 		if err != nil {
 			return err

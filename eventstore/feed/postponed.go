@@ -69,7 +69,8 @@ func (e *PostponedError) Error() string {
 func (e *PostponedError) Unwrap() error { return e.Cause }
 
 // RetryPostponed makes the copies of a subscription that are due, with the engine role, and
-// reports how many are left. try makes one; its context ends after a timeout. After a failure
+// reports how many are left, or -1 where it can't count them. try makes one; its context ends
+// after a timeout. After a failure
 // the tenant isn't tried again in the same call. Any number of replicas may call it.
 //
 // Errors: a *PostponedError for each copy that failed, joined; else the database's.
@@ -82,27 +83,30 @@ func RetryPostponed(ctx context.Context, engine *pgxpool.Pool, subscription stri
 			seq            int64
 			attempts       int
 		)
-		err := engine.QueryRow(ctx, claimPostponedSQL, subscription, (2*timeout).Seconds(), troubled).Scan(&tenant, &source, &seq, &attempts)
+		err := step(ctx, func(ctx context.Context) error {
+			return engine.QueryRow(ctx, claimPostponedSQL, subscription, (2*timeout).Seconds(), troubled).Scan(&tenant, &source, &seq, &attempts)
+		})
 		if errors.Is(err, pgx.ErrNoRows) {
 			break
 		}
 		if err != nil {
-			return 0, errors.Join(append(failures, fmt.Errorf("postponed copies of %s: %w", subscription, err))...)
+			return -1, errors.Join(append(failures, fmt.Errorf("postponed copies of %s: %w", subscription, err))...)
 		}
 		cause := tryPostponed(ctx, engine, domain.TenantID(source), seq, domain.TenantID(tenant), timeout, try)
 		if cause == nil {
-			_, err = engine.Exec(ctx, copiedSQL, tenant, subscription, source, seq)
+			err = stepExec(ctx, engine, copiedSQL, tenant, subscription, source, seq)
 		} else if ctx.Err() == nil {
 			failure := &PostponedError{Tenant: domain.TenantID(tenant), Seq: seq, Attempts: attempts + 1, RetryIn: postponedFor(attempts + 1), Cause: cause}
 			failures, troubled = append(failures, failure), append(troubled, tenant)
-			_, err = engine.Exec(ctx, postponeAgainSQL, tenant, subscription, source, seq, failure.RetryIn.Seconds(), storable(cause))
+			err = stepExec(ctx, engine, postponeAgainSQL, tenant, subscription, source, seq, failure.RetryIn.Seconds(), storable(cause))
 		}
 		if err != nil {
-			return 0, errors.Join(append(failures, fmt.Errorf("postponed copies of %s: %w", subscription, err))...)
+			return -1, errors.Join(append(failures, fmt.Errorf("postponed copies of %s: %w", subscription, err))...)
 		}
 	}
-	if err := engine.QueryRow(ctx, countPostponedSQL, subscription).Scan(&left); err != nil {
-		failures = append(failures, fmt.Errorf("postponed copies of %s: %w", subscription, err))
+	err = step(ctx, func(ctx context.Context) error { return engine.QueryRow(ctx, countPostponedSQL, subscription).Scan(&left) })
+	if err != nil {
+		left, failures = -1, append(failures, fmt.Errorf("postponed copies of %s: %w", subscription, err))
 	}
 	return left, errors.Join(failures...)
 }

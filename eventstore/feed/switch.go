@@ -151,6 +151,8 @@ where old_rows and subscription = any ($1) order by tenant_id, subscription`
 // ListOldRows lists the OldRows of some subscriptions, with the engine role. It reads no
 // other rows, so it may be called often.
 func ListOldRows(ctx context.Context, engine *pgxpool.Pool, subscriptions []string) ([]OldRows, error) {
+	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
+	defer cancel()
 	rows, err := engine.Query(ctx, oldRowsSQL, subscriptions)
 	if err != nil {
 		return nil, fmt.Errorf("find old rows: %w", err)
