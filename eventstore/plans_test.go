@@ -24,6 +24,10 @@ var apiStatements = []string{"streamSQL", "rememberedSQL", "VersionSQL", "claima
 // the others are parts of statements.
 var unplanned = []string{"appendSQL"}
 
+// scanning are the SQL constants that may scan a table: they run only in the recovery after
+// commits were lost, and an index for them would cost every append.
+var scanning = []string{"ForgetLostSQL"}
+
 // Plans that are made on empty tables are cached for long: on connections as the
 // pools make them none may scan a table.
 func TestStatementsPlanWithoutScans(t *testing.T) {
@@ -41,7 +45,7 @@ func TestStatementsPlanWithoutScans(t *testing.T) {
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		if strings.Contains(plan, "Seq Scan") {
+		if strings.Contains(plan, "Seq Scan") && !slices.Contains(scanning, name) {
 			t.Errorf("%s:\n%s", name, plan)
 		}
 	}

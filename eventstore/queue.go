@@ -33,7 +33,8 @@ type queued struct {
 	outcome    chan error // receives the outcome once; has room for it
 	enqueuedAt time.Time
 	dispatched bool // in a batch: its outcome will be known
-	withdrawn  bool // its caller has stopped waiting, or waits for the batch in flight only
+	withdrawn  bool // its caller has stopped waiting
+	lastTry    bool // its caller waits for the batch in flight, and no longer
 	stale      bool // it can only be refused or replayed
 
 	firstCheck, firstClaim int // position of its first check and claim in the arguments, from 0
@@ -118,8 +119,8 @@ func (q *queue) count(l *lane, commits, bytes int) {
 func (q *queue) withdraw(w *queued) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	w.withdrawn = true
-	return !w.dispatched
+	w.withdrawn, w.lastTry = !w.dispatched, w.dispatched
+	return w.withdrawn
 }
 
 // next is a batch that the caller must dispatch now; nil if there is none.
@@ -176,13 +177,13 @@ func (q *queue) noteLocks(f *inFlightBatch, done completion, now time.Time) {
 var errLocked = fmt.Errorf("%w: the log stayed locked until the request's time was over", ErrUnavailable)
 
 // requeue puts Commits of a batch that weren't written back at the head of their lanes. A
-// withdrawn one gets its outcome instead, because its caller waits for that alone.
+// one on its last try gets its outcome instead, because its caller waits for that alone.
 func (q *queue) requeue(f *inFlightBatch, commits []*queued) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	back := map[domain.TenantID][]*queued{}
 	for _, w := range commits {
-		if w.withdrawn {
+		if w.lastTry {
 			w.outcome <- errLocked
 			continue
 		}

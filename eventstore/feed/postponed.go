@@ -104,7 +104,9 @@ func RetryPostponed(ctx context.Context, engine *pgxpool.Pool, subscription stri
 			return -1, errors.Join(append(failures, fmt.Errorf("postponed copies of %s: %w", subscription, err))...)
 		}
 	}
-	err = step(ctx, func(ctx context.Context) error { return engine.QueryRow(ctx, countPostponedSQL, subscription).Scan(&left) })
+	err = step(ctx, func(ctx context.Context) error {
+		return engine.QueryRow(ctx, countPostponedSQL, subscription).Scan(&left)
+	})
 	if err != nil {
 		left, failures = -1, append(failures, fmt.Errorf("postponed copies of %s: %w", subscription, err))
 	}
