@@ -46,17 +46,14 @@ func recordEpoch(ctx context.Context, pool *pgxpool.Pool, cmds *commands.Command
 }
 
 func (p *program) epochCommand() *cobra.Command {
-	c := &cobra.Command{
-		Use:   "epoch",
-		Short: "Show or begin the epoch of the database",
+	return cli.Group(&cobra.Command{
+		Use: "epoch", Short: "The epoch of the database",
 		Long: `An epoch is one history of the database. docket serve begins a new one by itself where it
 sees that acknowledged events are lost, that another server took over, or that the database
 moved to another system. Positions (min_seq, after_seq), ETags and cursors of another epoch
 are then refused, and each tenant's log has the event tenant.epoch_begun.`,
-		Args: cobra.NoArgs,
-	}
-	c.AddCommand(p.beginEpochCommand())
-	return c
+		Example: `  docket epoch begin --reason "restored from the backup of Monday"`,
+	}, p.beginEpochCommand())
 }
 
 func (p *program) beginEpochCommand() *cobra.Command {
