@@ -114,6 +114,8 @@ type epochWriter struct {
 	suffix string
 }
 
+var _ interface{ Unwrap() http.ResponseWriter } = (*epochWriter)(nil)
+
 // Unwrap is for http.ResponseController, which sets the deadlines of a body.
 func (w *epochWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
