@@ -28,7 +28,7 @@ type batch struct {
 	tenants map[domain.TenantID]int // position in the arguments, from 1; given by arguments
 	streams map[streamKey]streamUse
 	claims  map[claimKey]struct{}
-	keys    map[keyKey]struct{}
+	keys    map[entryKey]struct{}
 	ids     map[domain.CommandID]struct{}
 }
 
@@ -49,7 +49,7 @@ type claimKey struct {
 	value  string
 }
 
-type keyKey struct {
+type entryKey struct {
 	tenant domain.TenantID
 	hash   Hash
 }
@@ -57,7 +57,7 @@ type keyKey struct {
 func newBatch() *batch {
 	return &batch{
 		tenants: map[domain.TenantID]int{}, streams: map[streamKey]streamUse{}, claims: map[claimKey]struct{}{},
-		keys: map[keyKey]struct{}{}, ids: map[domain.CommandID]struct{}{},
+		keys: map[entryKey]struct{}{}, ids: map[domain.CommandID]struct{}{},
 	}
 }
 
@@ -84,7 +84,7 @@ func (b *batch) add(w *queued) bool {
 		b.claims[claimKey{k.Tenant, k.Kind, k.Value}] = struct{}{}
 	}
 	if c.Entry != nil {
-		b.keys[keyKey{c.Entry.Tenant, c.Entry.Key}] = struct{}{}
+		b.keys[entryKey{c.Entry.Tenant, c.Entry.Key}] = struct{}{}
 	}
 	b.ids[c.Command] = struct{}{}
 	b.commits = append(b.commits, w)
@@ -109,7 +109,7 @@ func (b *batch) independent(w *queued) bool {
 		}
 	}
 	if c.Entry != nil {
-		if _, ok := b.keys[keyKey{c.Entry.Tenant, c.Entry.Key}]; ok {
+		if _, ok := b.keys[entryKey{c.Entry.Tenant, c.Entry.Key}]; ok {
 			return false
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"time"
 
 	"docket/domain"
 
@@ -46,6 +47,7 @@ func (q *Queue) try(ctx context.Context, a *attempt) outcome {
 		log.InfoContext(ctx, "attempt failed", "retry_in", o.after, "error", err)
 	case givenBack:
 		q.givenBack.WithLabelValues(a.channel).Inc()
+		q.claims.channels[a.channel].foreign.add(a.tenant, time.Now())
 		log.WarnContext(ctx, "this server can't send the delivery; another may", "retry_in", o.after, "error", err)
 	case dead:
 		log.WarnContext(ctx, "delivery is dead", "error", err)

@@ -30,7 +30,7 @@ on conflict on constraint delivery_providers_pk do update set seen_at = statemen
 const providerEvery, providerKnownFor = time.Minute, 24 * time.Hour
 
 // claimSQL claims the delivery of a channel ($1) that is longest due, with a lease of
-// $2 seconds, and leaves out tenants with $3 leased deliveries. A stand-in claims nothing
+// $2 seconds, and leaves out tenants with $3 leased deliveries, and the tenants $5. A stand-in claims nothing
 // if a replica has had a provider in the last $4 seconds (null for a provider). It reads the first
 // hundred that are due. Only if all of them belong to tenants left out does it walk
 // from tenant to tenant, one probe each: a tenant with very many deliveries neither
@@ -39,6 +39,7 @@ const claimSQL = `with recursive busy as materialized (
   select f.tenant_id from deliveries f
   where f.channel = $1 and f.leased_until > statement_timestamp()
   group by f.tenant_id having count(*) >= $3
+  union select unnest($5::uuid[])
 ), early as materialized (
   select d.tenant_id, d.id, d.due_at from deliveries d
   where d.channel = $1 and d.finished_at is null and d.due_at <= statement_timestamp()
@@ -85,20 +86,31 @@ type claims struct {
 	sql.Beginner // on the pool: each statement commits by itself
 	pool         *pgxpool.Pool
 	log          *slog.Logger
-	// standIns are the channels without a provider of this replica's.
-	standIns map[string]bool
-	// one limits the connections that wait for claimLockSQL, and protects recorded: when
-	// providerSQL was last run, by channel.
-	one      sync.Mutex
-	recorded map[string]time.Time
+	channels     map[string]*claimTurn
 
 	mu       sync.Mutex
 	draining bool
 	open     sync.WaitGroup
 }
 
+// claimTurn has one claim of a channel at a time: others would only hold connections while
+// they wait for claimLockSQL.
+type claimTurn struct {
+	mu sync.Mutex
+	// standIn is set where this replica has no provider for the channel.
+	standIn bool
+	// recorded is when providerSQL was last run.
+	recorded time.Time
+	// foreign are the tenants whose deliveries another replica has to send.
+	foreign foreignTenants
+}
+
 func newClaims(pool *pgxpool.Pool, standIns map[string]bool, log *slog.Logger) *claims {
-	return &claims{Beginner: sql.BeginnerFromPgx(pool), pool: pool, standIns: standIns, recorded: map[string]time.Time{}, log: log}
+	c := &claims{Beginner: sql.BeginnerFromPgx(pool), pool: pool, channels: map[string]*claimTurn{}, log: log}
+	for channel, standIn := range standIns {
+		c.channels[channel] = &claimTurn{standIn: standIn}
+	}
+	return c
 }
 
 // drain stops claiming. The channel closes when all attempts have ended.
@@ -155,20 +167,21 @@ func attemptOf(ctx context.Context) (*attempt, error) {
 
 // QueryContext claims a delivery, if one is due.
 func (a *attempt) QueryContext(ctx context.Context, query string, args ...any) (sql.Rows, error) {
-	a.claims.one.Lock()
-	defer a.claims.one.Unlock()
 	found, channel := false, args[0].(string)
+	turn := a.claims.channels[channel]
+	turn.mu.Lock()
+	defer turn.mu.Unlock()
 	if a.claims.isDraining() {
 		return &claimed{a, found}, nil
 	}
 	var age float64
 	b := &pgx.Batch{}
-	records := !a.claims.standIns[channel] && time.Since(a.claims.recorded[channel]) > providerEvery
+	records := !turn.standIn && time.Since(turn.recorded) > providerEvery
 	if records {
 		b.Queue(providerSQL, channel)
 	}
 	b.Queue(claimLockSQL, channel)
-	b.Queue(query, args...).QueryRow(func(row pgx.Row) error {
+	b.Queue(query, append(args, turn.foreign.list(time.Now()))...).QueryRow(func(row pgx.Row) error {
 		err := row.Scan(&a.tenant, &a.id, &a.channel, &a.number, &a.message, &age)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return nil
@@ -182,7 +195,7 @@ func (a *attempt) QueryContext(ctx context.Context, query string, args ...any) (
 		return nil, fmt.Errorf("claim: %w", err)
 	}
 	if records {
-		a.claims.recorded[channel] = time.Now()
+		turn.recorded = time.Now()
 	}
 	a.age = time.Duration(age * float64(time.Second))
 	return &claimed{a, found}, nil

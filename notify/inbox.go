@@ -68,13 +68,13 @@ type Inbox struct {
 	// HTTP contract says. Tests set more, for slow machines.
 	OwnWait time.Duration
 
-	api      *pgxpool.Pool
-	progress *feed.Positions
+	api       *pgxpool.Pool
+	positions *feed.Positions
 }
 
 // NewInbox makes an Inbox on a pool of the api role.
-func NewInbox(api *pgxpool.Pool, progress *feed.Positions) *Inbox {
-	return &Inbox{OwnWait: ownWait, api: api, progress: progress}
+func NewInbox(api *pgxpool.Pool, positions *feed.Positions) *Inbox {
+	return &Inbox{OwnWait: ownWait, api: api, positions: positions}
 }
 
 // Filter selects notifications of a list.
@@ -185,7 +185,7 @@ func (i *Inbox) await(ctx context.Context, t domain.TenantID, seq int64) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, i.OwnWait)
 	defer cancel()
-	i.progress.Await(ctx, t, seq, SubscriptionName)
+	i.positions.Await(ctx, t, seq, SubscriptionName)
 }
 
 func scan(row pgx.CollectableRow) (Notification, error) {

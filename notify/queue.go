@@ -52,8 +52,8 @@ type QueueConfig struct {
 }
 
 // QueueConns is how many connections a Queue with this many channels uses at once:
-// one that claims, and one for each channel that finishes an attempt.
-func QueueConns(channels int) int { return channels + 1 }
+// for each channel one that claims, and one that finishes an attempt.
+func QueueConns(channels int) int { return 2 * channels }
 
 // Queue sends the messages of the deliveries table. It is a Watermill
 // message.Subscriber (watermill-sql's, over the adapters of this package): a topic is

@@ -100,7 +100,16 @@ func TestAnotherMasterKeyGivesBack(t *testing.T) {
 	}
 	metrics, stop := foreign()
 	w.becomes(tenant, row{State: "queued", Problem: problem})
+	// The next claim of another tenant's delivery leaves this one out, although it is due.
+	w.elapse()
+	later, ann, bob := w.onSlack(r.URL)
+	w.queued(later, w.assign(later, ann, bob).Seq)
+	w.becomes(later, row{State: "queued", Problem: problem})
 	stop()
+	w.one(tenant).is(t, "left to another replica", row{State: "queued", Problem: problem}, -ever, 0)
+	if _, err := w.engine.Exec(t.Context(), `update deliveries set finished_at = now(), state = 'dead' where tenant_id = $1`, later.UUID()); err != nil {
+		t.Fatal(err)
+	}
 	w.one(tenant).is(t, "given back", row{State: "queued", Problem: problem}, -ever, 10*time.Minute)
 	families, err := metrics.Gather()
 	if err != nil || len(families) != 1 || families[0].Metric[0].GetCounter().GetValue() < 1 {

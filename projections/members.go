@@ -95,12 +95,12 @@ func (q *Queries) Memberships(ctx context.Context, u domain.UserID, p Page, fres
 	items, next := paged(items, p.limit(), func(t UserTenant) Keyset {
 		return Keyset{Value: timeKey(t.JoinedAt), ID: t.Tenant.ID.UUID()}
 	})
-	if q.progress == nil {
+	if q.positions == nil {
 		return items, next, nil
 	}
 	kept := items[:0]
 	for _, item := range items {
-		whole, err := q.progress.BuildComplete(ctx, item.Tenant.ID, members.Name, tenants.Name)
+		whole, err := q.positions.BuildComplete(ctx, item.Tenant.ID, members.Name, tenants.Name)
 		if err != nil {
 			return nil, nil, fmt.Errorf("list memberships: %w", err)
 		}
@@ -115,7 +115,7 @@ func (q *Queries) awaitAll(ctx context.Context, fresh map[domain.TenantID]int64,
 	ctx, cancel := context.WithTimeout(ctx, q.OwnWait)
 	defer cancel()
 	for t, seq := range fresh {
-		if seq > 0 && !q.progress.Await(ctx, t, seq, models...) {
+		if seq > 0 && !q.positions.Await(ctx, t, seq, models...) {
 			return
 		}
 	}

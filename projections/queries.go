@@ -30,8 +30,8 @@ type Queries struct {
 	// AsOfTime is how long reads of the past may take; NewQueries sets it.
 	AsOfTime time.Duration
 
-	api      *pgxpool.Pool
-	progress *feed.Positions
+	api       *pgxpool.Pool
+	positions *feed.Positions
 	// pastLists and pastSingles are the reads of the past that are under way: single things,
 	// which take little, don't wait for lists.
 	pastLists, pastSingles *fairSemaphore
@@ -41,12 +41,12 @@ type Queries struct {
 }
 
 // NewQueries makes Queries over a pool of the api role, which stays the caller's
-// to close. progress says how far the subscriptions are; it may be nil where no
+// to close. positions says how far the subscriptions are; it may be nil where no
 // read asks for anything by Fresh.
-func NewQueries(api *pgxpool.Pool, progress *feed.Positions) *Queries {
+func NewQueries(api *pgxpool.Pool, positions *feed.Positions) *Queries {
 	return &Queries{
 		OwnWait: OwnWait, MinWait: MinWait, AsOfTime: AsOfTime,
-		api: api, progress: progress, asOfPage: asOfPage, asOfStreams: asOfStreams,
+		api: api, positions: positions, asOfPage: asOfPage, asOfStreams: asOfStreams,
 		pastLists: newFairSemaphore(asOfAtOnce, asOfTenant), pastSingles: newFairSemaphore(asOfAtOnce, asOfTenant),
 	}
 }

@@ -36,7 +36,7 @@ func (q *Queries) await(ctx context.Context, s domain.Scope, f Fresh, models ...
 	if f.Seq > f.Min {
 		ctx, cancel := context.WithTimeout(ctx, q.OwnWait)
 		defer cancel()
-		q.progress.Await(ctx, s.Tenant(), f.Seq, models...)
+		q.positions.Await(ctx, s.Tenant(), f.Seq, models...)
 	}
 	return nil
 }
@@ -45,10 +45,10 @@ func (q *Queries) await(ctx context.Context, s domain.Scope, f Fresh, models ...
 // old log, until they have come to its end once. The database is asked once for each
 // tenant and read model. The rows of an older fold are complete.
 func (q *Queries) requireComplete(ctx context.Context, s domain.Scope, subscriptions []string) error {
-	if q.progress == nil {
+	if q.positions == nil {
 		return nil
 	}
-	complete, err := q.progress.BuildComplete(ctx, s.Tenant(), subscriptions...)
+	complete, err := q.positions.BuildComplete(ctx, s.Tenant(), subscriptions...)
 	if err == nil && !complete {
 		err = domain.Refuse(domain.CodeReadModelLagging, "the read model is being made from the beginning of the log")
 	}
@@ -64,7 +64,7 @@ func (q *Queries) AtLeast(ctx context.Context, s domain.Scope, seq int64, subscr
 	if err := q.requireComplete(ctx, s, subscriptions); err != nil {
 		return err
 	}
-	if seq <= 0 || q.progress.Reached(s.Tenant(), seq, subscriptions...) {
+	if seq <= 0 || q.positions.Reached(s.Tenant(), seq, subscriptions...) {
 		return nil
 	}
 	head, err := q.SeqHead(ctx, s)
@@ -76,7 +76,7 @@ func (q *Queries) AtLeast(ctx context.Context, s domain.Scope, seq int64, subscr
 	}
 	waiting, cancel := context.WithTimeout(ctx, q.MinWait)
 	defer cancel()
-	if q.progress.Await(waiting, s.Tenant(), seq, subscriptions...) {
+	if q.positions.Await(waiting, s.Tenant(), seq, subscriptions...) {
 		return nil
 	}
 	if err := ctx.Err(); err != nil {

@@ -49,12 +49,12 @@ func feedConns() int32 {
 }
 
 // newFeed creates the feed, which leaves outdated read models to builds.
-func newFeed(pool *pgxpool.Pool, progress *feed.Positions, builds *rebuild.Background, metrics prometheus.Registerer, log *slog.Logger) *feed.Feed {
+func newFeed(pool *pgxpool.Pool, positions *feed.Positions, builds *rebuild.Background, metrics prometheus.Registerer, log *slog.Logger) *feed.Feed {
 	return feed.New(feed.Config{
 		Pool: pool, Workers: feedWorkers, Interests: interests(), Groups: map[string][]string{projections.GroupName: projections.Models()},
 		Recoveries: map[string]feed.Recovery{notify.SubscriptionName: notify.Recovery()},
 		Leave:      builds.Accepts, Logger: log, Metrics: metrics,
-	}, progress)
+	}, positions)
 }
 
 // router runs the subscriptions over the feed, and the workers of the delivery queue.

@@ -8,19 +8,10 @@ import (
 	"slices"
 	"time"
 
-	"docket/accounts"
 	"docket/commands"
-	"docket/domain"
-	"docket/eventstore"
-	"docket/eventstore/feed"
-	"docket/httpapi"
 	"docket/internal/postgres"
 	"docket/migrations"
-	"docket/notify"
-	"docket/projections"
-	"docket/projections/rebuild"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 )
 
@@ -241,86 +232,6 @@ func prepareSchema(ctx context.Context, s settings, d *database, log *slog.Logge
 		}
 	}
 	return requireSchema(ctx, d)
-}
-
-// app is everything between the pools and HTTP.
-type app struct {
-	store    *eventstore.Store
-	epochs   *eventstore.Epochs
-	commands *commands.Commands
-	feed     *feed.Feed
-	builds   *rebuild.Background
-	delivery *delivery
-	ready    *readiness
-	handler  *httpapi.Server
-}
-
-func newApp(p *pools, s settings, sec secrets, durable func() error, metrics prometheus.Registerer, log *slog.Logger) (*app, error) {
-	progress := feed.NewPositions(p.API)
-	builds := newBackgroundBuilds(p.Feed, metrics, log)
-	a := &app{builds: builds, feed: newFeed(p.Feed, progress, builds, metrics, log)}
-	a.ready = newReadiness(p.API, durable, a.feed.SinceSweep, log)
-	a.store = eventstore.New(p.Engine, p.API, a.feed)
-	a.store.Register(metrics)
-	a.ready.register(metrics)
-	p.register(metrics)
-	var err error
-	if a.delivery, err = newDelivery(p, s, sec, metrics, log); err != nil {
-		return nil, err
-	}
-	passwords, err := accounts.NewPasswords(p.Login)
-	if err != nil {
-		return nil, err
-	}
-	a.commands, err = commands.New(commands.Config{
-		Store: a.store, Passwords: passwords, Secrets: a.delivery.secrets, SetupCode: sec.SetupCode, Logger: log,
-		Metrics: metrics,
-	})
-	if err != nil {
-		return nil, err
-	}
-	a.epochs = eventstore.NewEpochs(p.Engine, a.store, func(ctx context.Context, e domain.Epoch) error {
-		return recordEpoch(ctx, p.Engine, a.commands, e, log)
-	}, log)
-	a.handler, err = httpapi.New(httpapi.Config{
-		Epochs: a.epochs, Commands: a.commands, Sessions: accounts.NewSessions(p.Login, passwords, a.commands, sec.MasterKey),
-		Queries: projections.NewQueries(p.API, progress), Inbox: notify.NewInbox(p.API, progress), Egress: a.delivery.egress,
-		Keys: sec.SigningKeys, MasterKey: sec.MasterKey, Issuer: s.Issuer, Version: apiVersion,
-		Logger: log, Ready: a.ready.check, Metrics: metrics,
-	})
-	if err != nil {
-		return nil, err
-	}
-	p.Watch.OnChange(a.serverChanged)
-	return a, nil
-}
-
-// serverChanged forgets what came from another database server. The store is first: what
-// is read before that is not remembered afterwards.
-func (a *app) serverChanged() {
-	a.store.ServerChanged()
-	a.commands.ServerChanged()
-	a.feed.ServerChanged()
-	a.handler.ServerChanged()
-}
-
-// ensureDefaultTenant creates the default tenant if it is missing, and reports whether it
-// has an owner.
-func (a *app) ensureDefaultTenant(ctx context.Context) (founded bool, err error) {
-	id, err := a.commands.EnsureDefaultTenant(ctx, defaultTenant)
-	if err != nil {
-		return false, fmt.Errorf("default tenant: %w", err)
-	}
-	// The log is read, as the read model may lag.
-	var t domain.Tenant
-	err = a.store.Fold(ctx, id, domain.Stream(domain.TenantStream, id), 0, eventstore.Head, func(e domain.Recorded) (err error) {
-		t, err = t.Evolve(e)
-		return err
-	})
-	if err != nil {
-		return false, fmt.Errorf("default tenant: %w", err)
-	}
-	return !t.AwaitsFounder, nil
 }
 
 // announce logs the address of the server, and how to become the first owner.

@@ -29,7 +29,7 @@ func (b *Builds) StartLimited(ctx context.Context, subscription string, foldVers
 	}
 	live, err := build.LimitToLive(ctx)
 	if err == nil && build.seq > live {
-		if err = build.release(ctx); err != nil {
+		if err = build.markAbandoned(ctx); err != nil {
 			return nil, err
 		}
 		if build, err = b.Start(ctx, subscription, foldVersion); err != nil {
@@ -122,7 +122,7 @@ func (b *Build) Abandon(ctx context.Context, drop func(ctx context.Context, live
 		err = b.builds.pool.QueryRow(ctx, liveGenerationSQL, b.subscription, b.builds.tenant.UUID()).Scan(&live)
 	}
 	if err == nil {
-		err = b.release(ctx)
+		err = b.markAbandoned(ctx)
 	}
 	if err == nil {
 		err = b.builds.pool.QueryRow(ctx, lastAbandonedSQL, b.subscription, b.builds.tenant.UUID(), live).Scan(&last)
@@ -147,10 +147,10 @@ where c.tenant_id = $2 and c.subscription = $1 and c.generation > $3 and c.fold_
 // liveGenerationSQL reads the generation of a subscription ($1) that is live in a tenant ($2).
 const liveGenerationSQL = `select coalesce((select g.current from generations g where g.tenant_id = $2 and g.subscription = $1), 1)`
 
-// release marks the build as abandoned, so that it can't be resumed.
-func (b *Build) release(ctx context.Context) error {
+// markAbandoned marks the build as abandoned, so that it can't be resumed.
+func (b *Build) markAbandoned(ctx context.Context) error {
 	if _, err := b.builds.pool.Exec(ctx, abandonBuildsSQL, b.builds.tenant.UUID(), b.subscription); err != nil {
-		return fmt.Errorf("release build of %s: %w", b.subscription, err)
+		return fmt.Errorf("mark the build of %s as abandoned: %w", b.subscription, err)
 	}
 	return nil
 }
