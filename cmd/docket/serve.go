@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"docket/commands"
+	"docket/eventstore/feed"
 	"docket/internal/postgres"
 	"docket/migrations"
 
