@@ -66,9 +66,17 @@ func TestFourEyes(t *testing.T) {
 	}
 	_, err = w.one.MoveProject(ctx, a, commands.Origin{}, p.State.ID, domain.MoveProject{To: domain.Approved})
 	w.wantCode(err, domain.CodeNotYours)
-	if _, err := w.two.MoveProject(ctx, w.scope(w.two, bob), commands.Origin{}, p.State.ID, domain.MoveProject{To: domain.Approved}); err != nil {
+	approved, err := w.two.MoveProject(ctx, w.scope(w.two, bob), commands.Origin{}, p.State.ID, domain.MoveProject{To: domain.Approved})
+	if err != nil {
 		t.Fatal(err)
 	}
+	// What was approved has changed: it is submitted again, by one Commit.
+	edited, err := w.one.EditProject(ctx, a, commands.Origin{}, p.State.ID, domain.EditProject{Name: domain.To("Q")})
+	if err != nil || edited.State.Status != domain.Submitted || edited.State.Version != approved.State.Version+2 {
+		t.Fatalf("an edit after the approval: %+v, %v", edited.State, err)
+	}
+	_, err = w.one.MoveProject(ctx, a, commands.Origin{}, p.State.ID, domain.MoveProject{To: domain.Approved})
+	w.wantCode(err, domain.CodeNotYours)
 }
 
 // A new name is copied once into every tenant of which the user is a member, and into

@@ -17,7 +17,8 @@ func (c *Commands) CreateProject(ctx context.Context, s domain.Scope, o Origin, 
 	return change(ctx, c, s, o, projects.newStream(s.Tenant(), id.UUID()), decideProject(cmd))
 }
 
-// EditProject changes a project's fields; it sets cmd.NewOwner.
+// EditProject changes a project's fields; it sets cmd.NewOwner and
+// cmd.FourEyes.
 func (c *Commands) EditProject(ctx context.Context, s domain.Scope, o Origin, id domain.ProjectID, cmd domain.EditProject) (Result[domain.Project], error) {
 	return change(ctx, c, s, o, projects.in(s.Tenant(), id.UUID()),
 		func(ctx context.Context, a *attempt, by domain.Actor, p domain.Project) ([]domain.Event, error) {
@@ -27,6 +28,14 @@ func (c *Commands) EditProject(ctx context.Context, s domain.Scope, o Origin, id
 					return nil, err
 				}
 				cmd.NewOwner = m
+			}
+			// Edits before the approval don't wait for changes of the tenant's settings.
+			if p.Status == domain.Approved {
+				t, err := load(ctx, a, tenants.in(s.Tenant(), s.Tenant().UUID()))
+				if err != nil {
+					return nil, err
+				}
+				cmd.FourEyes = t.FourEyes
 			}
 			return domain.DecideProject(p, by, cmd)
 		})

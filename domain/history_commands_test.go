@@ -65,7 +65,8 @@ func (h *history) anyone(t *rapid.T) domain.Actor {
 
 // found is a history in which person 1 has founded the tenant and added others.
 func found(t *rapid.T) *history {
-	h := &history{versions: map[domain.StreamID]int{}, members: map[int]domain.Membership{}, names: map[int]domain.User{}}
+	h := &history{versions: map[domain.StreamID]int{}, members: map[int]domain.Membership{}, names: map[int]domain.User{},
+		wrote: map[domain.ProjectID]map[domain.UserID]bool{}}
 	stream := domain.Stream(domain.TenantStream, tenantID)
 	var system domain.Actor
 	events, err := domain.DecideTenant(h.tenant, system, domain.CreateTenant{
@@ -231,6 +232,7 @@ func (h *history) editProject(t *rapid.T) {
 			IfMatch: match(t, p.Version), Name: edit(t, "name", someTexts), Description: edit(t, "description", someLongs),
 			Visibility: edit(t, "visibility", someVisible),
 			DueDate:    edit(t, "due date", someDates), OwnerID: edit(t, "owner", rapid.Just(person(n))), NewOwner: h.members[n],
+			FourEyes: h.tenant.FourEyes,
 		}
 	})
 	if c, ok := command.(domain.EditProject); ok && err == nil {

@@ -1,6 +1,9 @@
 package domain
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Visibility says whether a project is listed in the tenant's public catalog.
 type Visibility string
@@ -23,10 +26,12 @@ type Project struct {
 	CreatedBy   UserID
 	// SubmittedBy is the user of the last submission; zero if there was none.
 	SubmittedBy UserID
-	CreatedAt   time.Time
-	UpdatedAt   time.Time
-	Deleted     bool
-	Version     int
+	// EditedBy are the users who changed what was submitted since, each once, in order.
+	EditedBy  []UserID
+	CreatedAt time.Time
+	UpdatedAt time.Time
+	Deleted   bool
+	Version   int
 }
 
 // ProjectCommand is one of CreateProject, EditProject, MoveProject and DeleteProject.
@@ -51,6 +56,9 @@ type EditProject struct {
 	DueDate     Edit[*Date]
 	OwnerID     Edit[UserID]
 	NewOwner    Membership
+	// FourEyes is the tenant's setting, whose stream the append guards. An approved
+	// project alone asks for it.
+	FourEyes bool
 }
 
 // MoveProject moves a project to another status.
@@ -148,7 +156,18 @@ func (p Project) edit(by Actor, c EditProject) ([]Event, error) {
 	if len(list) == 0 {
 		return nil, nil
 	}
-	return []Event{ProjectUpdated{ProjectID: p.ID, Name: next.Name, OwnerID: next.OwnerID, Changes: list}}, nil
+	update := ProjectUpdated{ProjectID: p.ID, Name: next.Name, OwnerID: next.OwnerID, Changes: list}
+	if p.Status != Approved {
+		return []Event{update}, nil
+	}
+	if !c.FourEyes {
+		update.AfterApproval = true
+		return []Event{update}, nil
+	}
+	// The approval was of what was submitted: what it has become is submitted again.
+	return []Event{update, ProjectStatusChanged{
+		ProjectID: p.ID, Name: next.Name, OwnerID: next.OwnerID, From: Approved, To: Submitted, AfterEdit: true,
+	}}, nil
 }
 
 func (p Project) move(by Actor, c MoveProject) ([]Event, error) {
@@ -172,8 +191,8 @@ func (p Project) move(by Actor, c MoveProject) ([]Event, error) {
 	if ok && !by.Role.AtLeast(step.Least) {
 		return nil, InsufficientRole(step.Least, by.Role)
 	}
-	if ok && c.FourEyes && step.FourEyes && p.SubmittedBy == by.ID {
-		return nil, Refuse(CodeNotYours, "in this tenant the member who submitted a project can't move it to %s", c.To)
+	if ok && c.FourEyes && step.FourEyes && p.wroteSubmission(by.ID) {
+		return nil, Refuse(CodeNotYours, "in this tenant a member who submitted a project, or edited it since, can't move it to %s", c.To)
 	}
 	if err := c.IfMatch.Check(p.Version); err != nil {
 		return nil, err
@@ -181,9 +200,13 @@ func (p Project) move(by Actor, c MoveProject) ([]Event, error) {
 	if !ok {
 		return nil, invalidTransition(p.Status, c.To)
 	}
-	return []Event{ProjectStatusChanged{
+	move := ProjectStatusChanged{
 		ProjectID: p.ID, Name: p.Name, OwnerID: p.OwnerID, From: p.Status, To: c.To, Comment: c.Comment,
-	}}, nil
+	}
+	if c.To == Approved {
+		move.ApprovedVersion = p.Version
+	}
+	return []Event{move}, nil
 }
 
 func (p Project) delete(by Actor, c DeleteProject) ([]Event, error) {
@@ -203,8 +226,23 @@ func (p Project) delete(by Actor, c DeleteProject) ([]Event, error) {
 // fourEyes is the tenant's setting.
 func (p Project) MayMove(by Actor, t Transition, fourEyes bool) bool {
 	return p.Exists() && t.From == p.Status && by.Role.AtLeast(t.Least) &&
-		!(fourEyes && t.FourEyes && p.SubmittedBy == by.ID) &&
+		!(fourEyes && t.FourEyes && p.wroteSubmission(by.ID)) &&
 		Permit(ProjectTransition, by.Role, p.OwnerID == by.ID, p.Status) == nil
+}
+
+// wroteSubmission reports whether a user submitted the project, or edited it since: with
+// four eyes, what they wrote is for others to approve.
+func (p Project) wroteSubmission(u UserID) bool {
+	return p.SubmittedBy == u || slices.Contains(p.EditedBy, u)
+}
+
+// editedBy returns the project with a user among EditedBy. It shares no memory with p's
+// list, which others may hold.
+func (p Project) editedBy(u UserID) Project {
+	if !slices.Contains(p.EditedBy, u) {
+		p.EditedBy = append(slices.Clone(p.EditedBy), u)
+	}
+	return p
 }
 
 // writable returns CodeProjectClosed for a project that can only be read.

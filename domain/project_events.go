@@ -11,22 +11,36 @@ type ProjectCreated struct {
 }
 
 // ProjectUpdated says which fields changed; Name and OwnerID are those after it.
+// AfterApproval says that the project was approved and stays so, although what was
+// approved changed: the tenant has no four eyes. It is false, unknown, in schema version 1.
 type ProjectUpdated struct {
-	ProjectID ProjectID `json:"project_id"`
-	Name      string    `json:"name"`
-	OwnerID   UserID    `json:"owner_id"`
-	Changes   []Change  `json:"changes"`
+	ProjectID     ProjectID `json:"project_id"`
+	Name          string    `json:"name"`
+	OwnerID       UserID    `json:"owner_id"`
+	Changes       []Change  `json:"changes"`
+	AfterApproval bool      `json:"after_approval"`
 }
 
-// ProjectStatusChanged says that a project moved to another status.
+// updatedWithAfterApproval upcasts project.updated from schema version 1 to 2.
+var updatedWithAfterApproval = addField("after_approval", false)
+
+// ProjectStatusChanged says that a project moved to another status. ApprovedVersion is
+// the version of the project that an approval approved, and 0 for other moves. AfterEdit
+// says that an edit of the approved project took it back to submitted, in the same
+// Commit. Both are 0 and false, unknown, in schema version 1.
 type ProjectStatusChanged struct {
-	ProjectID ProjectID `json:"project_id"`
-	Name      string    `json:"name"`
-	OwnerID   UserID    `json:"owner_id"`
-	From      Status    `json:"from"`
-	To        Status    `json:"to"`
-	Comment   *string   `json:"comment"`
+	ProjectID       ProjectID `json:"project_id"`
+	Name            string    `json:"name"`
+	OwnerID         UserID    `json:"owner_id"`
+	From            Status    `json:"from"`
+	To              Status    `json:"to"`
+	Comment         *string   `json:"comment"`
+	ApprovedVersion int       `json:"approved_version"`
+	AfterEdit       bool      `json:"after_edit"`
 }
+
+// movedWithApprovedVersion upcasts project.status_changed from schema version 1 to 2.
+var movedWithApprovedVersion = addFields(map[string]any{"approved_version": 0, "after_edit": false})
 
 // ProjectDeleted says that a project was deleted, and with it its tasks and comments.
 type ProjectDeleted struct {
@@ -71,10 +85,16 @@ func (p Project) Evolve(r Recorded) (Project, error) {
 		if p, err = projectFields.apply(p, e.Changes); err != nil {
 			return p, err
 		}
+		if p.Status == Submitted {
+			p = p.editedBy(r.Actor)
+		}
 	case ProjectStatusChanged:
 		p.Status = e.To
-		if e.To == Submitted {
-			p.SubmittedBy = r.Actor
+		switch {
+		case e.AfterEdit:
+			p = p.editedBy(r.Actor)
+		case e.To == Submitted:
+			p.SubmittedBy, p.EditedBy = r.Actor, nil
 		}
 	case ProjectDeleted:
 		p.Deleted = true

@@ -27,6 +27,13 @@ func moved(from, to domain.Status) domain.ProjectStatusChanged {
 	return domain.ProjectStatusChanged{ProjectID: projectID, Name: "Quay", OwnerID: person(1), From: from, To: to}
 }
 
+// approved is moved to approved, of a version of the project.
+func approved(version int) domain.ProjectStatusChanged {
+	e := moved(domain.Submitted, domain.Approved)
+	e.ApprovedVersion = version
+	return e
+}
+
 func projectDeleted(s domain.Status) domain.ProjectDeleted {
 	return domain.ProjectDeleted{ProjectID: projectID, Name: "Quay", OwnerID: person(1), Status: s}
 }
@@ -227,6 +234,78 @@ func TestProjectSubmittedBy(t *testing.T) {
 	if !projectAt(t, domain.Draft).SubmittedBy.IsZero() {
 		t.Error("somebody submitted a draft")
 	}
+}
+
+// With four eyes, an edit takes an approved project back to submitted in the same Commit;
+// without, its event says that it came after the approval. Other statuses stay.
+func TestEditAfterApproval(t *testing.T) {
+	t.Parallel()
+	manager := actor(5, domain.Manager)
+	for _, s := range domain.Statuses() {
+		p := projectAt(t, s.Name)
+		if s.Closed {
+			continue
+		}
+		for _, fourEyes := range []bool{false, true} {
+			got, err := domain.DecideProject(p, manager, domain.EditProject{Name: domain.To("Mole"), FourEyes: fourEyes})
+			update := domain.ProjectUpdated{ProjectID: projectID, Name: "Mole", OwnerID: person(1),
+				Changes:       []domain.Change{{Field: "name", From: []byte(`"Quay"`), To: []byte(`"Mole"`)}},
+				AfterApproval: s.Name == domain.Approved && !fourEyes,
+			}
+			want := []domain.Event{update}
+			if s.Name == domain.Approved && fourEyes {
+				back := moved(domain.Approved, domain.Submitted)
+				back.Name, back.AfterEdit = "Mole", true
+				want = append(want, back)
+			}
+			if diff := cmp.Diff(want, got); err != nil || diff != "" {
+				t.Errorf("%s, four eyes %v: %v, events (-want +got):\n%s", s.Name, fourEyes, err, diff)
+			}
+			if none, err := domain.DecideProject(p, manager, domain.EditProject{Name: domain.To("Quay"), FourEyes: fourEyes}); none != nil || err != nil {
+				t.Errorf("%s, four eyes %v: an edit that changes nothing gives %v, %v", s.Name, fourEyes, none, err)
+			}
+		}
+	}
+}
+
+// With four eyes, no user approves what they wrote: not the submitter, nor an editor of
+// what was submitted, until it is submitted again.
+func TestFourEyesOfEditors(t *testing.T) {
+	t.Parallel()
+	p, version := projectAt(t, domain.Draft), 1
+	step := func(by int, c domain.ProjectCommand, want domain.Code) {
+		t.Helper()
+		events, err := domain.DecideProject(p, actor(by, domain.Manager), c)
+		if err != nil && domain.CodeOf(err) != want || err == nil && want != "" {
+			t.Fatalf("%+v by %d: %v, want %q", c, by, err, want)
+		}
+		for _, e := range events {
+			version++
+			if p, err = p.Evolve(record(t, projects.stream, version, actor(by, domain.Manager), e)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	edit := func(name string) domain.EditProject { return domain.EditProject{Name: domain.To(name), FourEyes: true} }
+	move := func(to domain.Status) domain.MoveProject { return domain.MoveProject{To: to, FourEyes: true} }
+
+	step(4, edit("of a draft"), "")
+	step(1, move(domain.Submitted), "")
+	step(2, edit("of the submitted"), "")
+	step(1, move(domain.Approved), domain.CodeNotYours)
+	step(2, move(domain.Approved), domain.CodeNotYours)
+	step(4, move(domain.Approved), "")
+	step(3, edit("of the approved"), "")
+	if p.Status != domain.Submitted {
+		t.Fatalf("edited after the approval, the project is %s", p.Status)
+	}
+	for _, by := range []int{1, 2, 3} {
+		step(by, move(domain.Approved), domain.CodeNotYours)
+	}
+	step(1, move(domain.Draft), "")
+	step(4, move(domain.Submitted), "")
+	step(4, move(domain.Approved), domain.CodeNotYours)
+	step(3, move(domain.Approved), "")
 }
 
 func TestProjectFold(t *testing.T) {

@@ -45,7 +45,7 @@ type definitions map[string]*Definition
 // learned first, and written one release later. internal/released checks a change
 // for both. docs/events.md is the guide.
 //
-// member.joined has two versions without that delay: it precedes the first release.
+// Second versions without that delay precede the first release.
 var registry = register(
 	define[TenantCreated](TenantStream),
 	define[TenantUpdated](TenantStream),
@@ -58,8 +58,8 @@ var registry = register(
 	define[MemberRenamed](MemberStream),
 	define[MemberLeft](MemberStream),
 	define[ProjectCreated](ProjectStream),
-	define[ProjectUpdated](ProjectStream),
-	define[ProjectStatusChanged](ProjectStream),
+	define[ProjectUpdated](ProjectStream, updatedWithAfterApproval),
+	define[ProjectStatusChanged](ProjectStream, movedWithApprovedVersion),
 	define[ProjectDeleted](ProjectStream),
 	define[TaskCreated](TaskStream),
 	define[TaskUpdated](TaskStream),

@@ -16,8 +16,14 @@ type Downcaster func(json.RawMessage) (json.RawMessage, error)
 
 // addField is the Upcaster of a version that adds one field. value is the field's
 // value in older events.
-func addField(name string, value any) Upcaster {
-	added := toJSON(value)
+func addField(name string, value any) Upcaster { return addFields(map[string]any{name: value}) }
+
+// addFields is the Upcaster of a version that adds several fields.
+func addFields(values map[string]any) Upcaster {
+	added := map[string]json.RawMessage{}
+	for name, value := range values {
+		added[name] = toJSON(value)
+	}
 	return func(data json.RawMessage) (json.RawMessage, error) {
 		var fields map[string]json.RawMessage
 		if err := json.Unmarshal(data, &fields); err != nil {
@@ -26,7 +32,9 @@ func addField(name string, value any) Upcaster {
 		if fields == nil {
 			return nil, errors.New("null is no event")
 		}
-		fields[name] = added
+		for name, value := range added {
+			fields[name] = value
+		}
 		return marshal(fields)
 	}
 }

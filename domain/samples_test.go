@@ -35,17 +35,8 @@ var samples = []domain.Event{
 	memberRenamed("Person 1", "Person One", 2),
 	left(domain.Auditor),
 	projectCreated(),
-	domain.ProjectUpdated{ProjectID: projectID, Name: "Mole", OwnerID: person(5), Changes: []domain.Change{
-		{Field: "name", From: []byte(`"Quay"`), To: []byte(`"Mole"`)},
-		{Field: "description", From: []byte(`"Deepen it"`), To: []byte(`null`)},
-		{Field: "visibility", From: []byte(`"private"`), To: []byte(`"public"`)},
-		{Field: "due_date", From: []byte(`null`), To: []byte(`"2026-12-31"`)},
-		{Field: "owner_id", From: []byte(`"` + person(1).String() + `"`), To: []byte(`"` + person(5).String() + `"`)},
-	}},
-	domain.ProjectStatusChanged{
-		ProjectID: projectID, Name: "Quay", OwnerID: person(1), From: domain.Submitted, To: domain.Rejected,
-		Comment: ptr("Too dear:\n\t🚢 > ⛵"),
-	},
+	projectUpdated(true),
+	projectMoved(7, true),
 	projectDeleted(domain.Cancelled),
 	taskCreated(),
 	taskUpdated("Dredge", ptr(person(6)),
@@ -65,10 +56,29 @@ var samples = []domain.Event{
 	domain.SubscriptionResumed{Subscription: "tasks", Seq: 7, Operator: "on-call", Reason: "mended & deployed"},
 }
 
+func projectUpdated(afterApproval bool) domain.Event {
+	return domain.ProjectUpdated{ProjectID: projectID, Name: "Mole", OwnerID: person(5), Changes: []domain.Change{
+		{Field: "name", From: []byte(`"Quay"`), To: []byte(`"Mole"`)},
+		{Field: "description", From: []byte(`"Deepen it"`), To: []byte(`null`)},
+		{Field: "visibility", From: []byte(`"private"`), To: []byte(`"public"`)},
+		{Field: "due_date", From: []byte(`null`), To: []byte(`"2026-12-31"`)},
+		{Field: "owner_id", From: []byte(`"` + person(1).String() + `"`), To: []byte(`"` + person(5).String() + `"`)},
+	}, AfterApproval: afterApproval}
+}
+
+func projectMoved(approvedVersion int, afterEdit bool) domain.Event {
+	return domain.ProjectStatusChanged{
+		ProjectID: projectID, Name: "Quay", OwnerID: person(1), From: domain.Submitted, To: domain.Rejected,
+		Comment: ptr("Too dear:\n\t🚢 > ⛵"), ApprovedVersion: approvedVersion, AfterEdit: afterEdit,
+	}
+}
+
 // olderSamples are the decoded golden files of older schema versions that lack fields
 // of the newest.
 var olderSamples = map[string]domain.Event{
-	"member.joined.v1": joinedAt(domain.Manager, 0),
+	"member.joined.v1":          joinedAt(domain.Manager, 0),
+	"project.updated.v1":        projectUpdated(false),
+	"project.status_changed.v1": projectMoved(0, false),
 }
 
 // sampleAs is the sample of a type as decoded from one of its schema versions.

@@ -82,11 +82,18 @@ func storedForms(t testing.TB) map[string]reflect.Type {
 	return forms
 }
 
+// newestFields are fields of the newest version alone.
+var newestFields = map[reflect.Type]string{
+	reflect.TypeFor[MemberJoined]():         "user_version",
+	reflect.TypeFor[ProjectUpdated]():       "after_approval",
+	reflect.TypeFor[ProjectStatusChanged](): "after_edit",
+}
+
 // The shape itself reads what Encode writes, without encoding/json.
 func TestShapesReadEncodedEvents(t *testing.T) {
 	t.Parallel()
 	for data, typ := range storedForms(t) {
-		if typ == reflect.TypeFor[MemberJoined]() && !strings.Contains(data, "user_version") {
+		if newest := newestFields[typ]; newest != "" && !strings.Contains(data, newest) {
 			continue // version 1
 		}
 		if rest, ok := shapeOf(typ)([]byte(data), reflect.New(typ).Elem()); !ok || len(rest) > 0 {

@@ -16,8 +16,10 @@ func (u User) Size() int { return len(u.Email) + len(u.Name) }
 // Size is how many bytes the texts take.
 func (m Membership) Size() int { return len(m.Email) + len(m.Name) }
 
-// Size is how many bytes the texts take.
-func (p Project) Size() int { return len(p.Name) + optionalSize(p.Description) }
+// Size is how many bytes the texts and the list of editors take.
+func (p Project) Size() int {
+	return len(p.Name) + optionalSize(p.Description) + idSize*len(p.EditedBy)
+}
 
 // Size is how many bytes the texts and labels take.
 func (t Task) Size() int {

@@ -37,7 +37,8 @@ type Tenant struct {
 	// SlackWebhook names the secret that holds the incoming webhook's address; nil if
 	// there is none.
 	SlackWebhook *SecretID
-	// FourEyes says that the member who submitted a project can't approve it.
+	// FourEyes says that a member who submitted a project, or edited it since, can't approve
+	// it, and that an edit takes an approved project back to submitted.
 	FourEyes bool
 	// AwaitsFounder says that the first user who registers becomes the owner. It is
 	// set in the default tenant until then.

@@ -25,7 +25,8 @@ type StatusRule struct {
 }
 
 // Transition is an allowed move and the lowest role that may make it. In a tenant with
-// four eyes, the member who submitted the project can't make a move with FourEyes.
+// four eyes, a member who submitted the project, or edited it since, can't make a move
+// with FourEyes.
 type Transition struct {
 	From, To Status
 	Least    Role

@@ -141,6 +141,9 @@ func checkMove(t *testing.T, moves map[domain.Status][]domain.Transition, p doma
 	t.Helper()
 	if want == "" {
 		step := []domain.Event{moved(p.Status, to)}
+		if to == domain.Approved {
+			step = []domain.Event{approved(p.Version)}
+		}
 		if diff := cmp.Diff(step, events); err != nil || diff != "" {
 			t.Errorf("%s → %s by %s: %v, events (-want +got):\n%s", p.Status, to, by.Role, err, diff)
 		}

@@ -27,7 +27,7 @@ type configBody struct {
 	Channel  domain.Channel  `json:"default_notification_channel" enum:"in_app,email,slack"`
 	Email    emailConfigBody `json:"email"`
 	Slack    slackConfigBody `json:"slack"`
-	FourEyes bool            `json:"four_eyes" doc:"Whether the member who submitted a project may not approve it."`
+	FourEyes bool            `json:"four_eyes" doc:"Whether a member who submitted a project, or edited it since, may not approve it, and an edit takes an approved project back to submitted."`
 }
 
 type emailConfigBody struct {

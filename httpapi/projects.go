@@ -77,7 +77,7 @@ func registerProjects(s *Server) {
 	}, s.getProject)
 	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodPatch, Path: "/v1/projects/{id}", ID: "edit-project", Tag: "projects", Action: domain.ProjectEdit,
-		Summary: "Change a project", Description: "Members may change their own drafts and rejected projects, managers all that aren't closed.",
+		Summary: "Change a project", Description: "Members may change their own drafts and rejected projects, managers all that aren't closed. In a tenant with four_eyes an edit takes an approved project back to submitted, in the same commit; in others the event of the edit says after_approval.",
 		Errors: commandErrors(domain.CodeNotYours, domain.CodeProjectClosed),
 	}, s.editProject)
 	edge.RegisterScoped(s.router, edge.Operation{

@@ -23,7 +23,7 @@ type stepBody struct {
 func registerTransitions(s *Server) {
 	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodPost, Path: "/v1/projects/{id}/transitions", ID: "move-project", Tag: "projects", Action: domain.ProjectTransition,
-		Summary: "Move a project to another status", Description: "Members may move their own projects, as far as the workflow allows. In a tenant with four_eyes the member who submitted a project can't approve it.",
+		Summary: "Move a project to another status", Description: "Members may move their own projects, as far as the workflow allows. In a tenant with four_eyes a member who submitted a project, or edited it since, can't approve it.",
 		Errors: commandErrors(domain.CodeNotYours, domain.CodeInvalidTransition),
 	}, s.moveProject)
 	edge.RegisterScoped(s.router, edge.Operation{

@@ -78,12 +78,20 @@ var lines = map[string]func(domain.Recorded) (said, error){
 		return said{project: e.ProjectID, deed: "created project " + quoted(e.Name)}
 	}),
 	"project.updated": renderOf(func(_ domain.Recorded, e domain.ProjectUpdated) said {
-		return said{project: e.ProjectID, deed: "changed " + fields(e.Changes) + " of project " + quoted(e.Name), changes: e.Changes}
+		deed := "changed " + fields(e.Changes) + " of project " + quoted(e.Name)
+		if e.AfterApproval {
+			deed += " after its approval"
+		}
+		return said{project: e.ProjectID, deed: deed, changes: e.Changes}
 	}),
 	"project.status_changed": renderOf(func(_ domain.Recorded, e domain.ProjectStatusChanged) said {
+		deed := fmt.Sprintf("moved project %s from %s to %s", quoted(e.Name), e.From, e.To)
+		if e.AfterEdit {
+			deed += " by editing it"
+		}
 		return said{
 			project: e.ProjectID,
-			deed:    fmt.Sprintf("moved project %s from %s to %s", quoted(e.Name), e.From, e.To),
+			deed:    deed,
 			changes: change("status", e.From, e.To),
 		}
 	}),

@@ -15,7 +15,7 @@ import (
 
 // projects is the read model of the projects that weren't deleted.
 var projects = define(model[uuid.UUID, domain.Project]{
-	Name: "projects", FoldVersion: 1, Table: "projects",
+	Name: "projects", FoldVersion: 2, Table: "projects",
 	Keys:    streamKeys(projectEvents),
 	Creates: []string{"project.created"},
 	Ignores: slices.Concat(tenantEvents, userEvents, memberEvents, taskEvents, commentEvents, subscriptionEvents),
@@ -31,6 +31,7 @@ var projects = define(model[uuid.UUID, domain.Project]{
 		id("owner_id", func(p *domain.Project) *domain.UserID { return &p.OwnerID }),
 		id("created_by", func(p *domain.Project) *domain.UserID { return &p.CreatedBy }),
 		idOrNone("submitted_by", func(p *domain.Project) *domain.UserID { return &p.SubmittedBy }),
+		document("edited_by", func(p *domain.Project) *[]domain.UserID { return &p.EditedBy }),
 		instant("created_at", func(p *domain.Project) *time.Time { return &p.CreatedAt }),
 		instant("updated_at", func(p *domain.Project) *time.Time { return &p.UpdatedAt }),
 		plain("version", "integer", func(p *domain.Project) *int { return &p.Version }),

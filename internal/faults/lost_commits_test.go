@@ -14,6 +14,8 @@ import (
 
 	"docket/domain"
 	"docket/internal/pgtest"
+	"docket/internal/postgres"
+	"docket/internal/tenanttest"
 )
 
 // A database that has lost acknowledged commits: an older copy that was restored under
@@ -51,6 +53,7 @@ func TestLostCommits(t *testing.T) {
 			if one == epoch || one != two {
 				r.t.Errorf("the epoch was %s; now it is %s and %s, want a new one, the same on both", epoch, one, two)
 			}
+			r.epochRecorded(one)
 			r.caughtUp()
 			r.violated("read models", r.checkModels())
 			for _, replica := range r.replicas {
@@ -191,6 +194,15 @@ func (r *run) epoch(at *replica) string {
 		r.t.Fatalf("%s names no epoch", at.name)
 	}
 	return epoch
+}
+
+// epochRecorded waits until every tenant's log has the event of an epoch: one that comes
+// while read models are compared is in the fresh fold alone.
+func (r *run) epochRecorded(id string) {
+	r.t.Helper()
+	admin := r.cluster.pool(postgres.Superuser, "")
+	defer admin.Close()
+	tenanttest.Until(r.t, admin, `select recorded_at is not null from epochs where id = $1`, id)
 }
 
 // must is mustAt a replica of the dice's choice.

@@ -85,11 +85,11 @@ func (c *Tenant) changeAnyProject(t *rapid.T, by domain.UserID, text *rapid.Gene
 		owner := rapid.SampledFrom(c.UserIDs).Draw(t, "owner")
 		_ = c.ChangeProject(t, by, id, domain.EditProject{
 			Name: domain.To(text.Draw(t, "name")), DueDate: domain.To(noDate),
-			OwnerID: domain.To(owner), NewOwner: c.Members[owner],
+			OwnerID: domain.To(owner), NewOwner: c.Members[owner], FourEyes: c.State.FourEyes,
 		})
 	default:
 		if moves := domain.TransitionsFrom(p.Status); len(moves) > 0 {
-			_ = c.ChangeProject(t, by, id, domain.MoveProject{To: rapid.SampledFrom(moves).Draw(t, "move").To})
+			_ = c.ChangeProject(t, by, id, domain.MoveProject{To: rapid.SampledFrom(moves).Draw(t, "move").To, FourEyes: c.State.FourEyes})
 		}
 	}
 }
