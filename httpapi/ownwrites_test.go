@@ -9,7 +9,7 @@ import (
 	"docket/domain"
 )
 
-var ownWrites = flag.Int("ownwrites.rounds", 15, "how often TestReadYourOwnWrites makes ten kinds of writes")
+var ownWrites = flag.Int("ownwrites.rounds", 5, "how often TestReadYourOwnWrites makes ten kinds of writes")
 
 // A user who writes reads it back at once, by whichever read, while the subscriptions
 // run behind: each write is followed by a read of what it wrote.

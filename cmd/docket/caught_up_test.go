@@ -5,28 +5,18 @@ import (
 	"maps"
 	"slices"
 	"testing"
-	"time"
 
 	"docket/domain"
 	"docket/internal/postgres"
+	"docket/internal/tenanttest"
 
 	"github.com/jackc/pgx/v5/pgxpool"
-)
-
-const (
-	// awaitTimeout is far beyond what anything that a test waits for takes.
-	awaitTimeout = 2 * time.Minute
-	awaitEvery   = 5 * time.Millisecond
 )
 
 // await waits until a condition holds that nothing announces.
 func await(t testing.TB, what string, holds func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(awaitTimeout); !holds(); time.Sleep(awaitEvery) {
-		if time.Now().After(deadline) {
-			t.Fatalf("after %s still not: %s", awaitTimeout, what)
-		}
-	}
+	tenanttest.Eventually(t, "still not: "+what, func() (bool, any) { return holds(), nil })
 }
 
 // awaitSQL waits until a query returns true.

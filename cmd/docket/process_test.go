@@ -21,8 +21,12 @@ import (
 	"docket/internal/pgtest"
 )
 
-// binary is the program, built once for all tests. Every user can read it.
+// binary is the program, which every user can read: the one that DOCKET_TEST_PROGRAM names, or
+// else one that is built for all tests.
 var binary = sync.OnceValues(func() (string, error) {
+	if given := os.Getenv("DOCKET_TEST_PROGRAM"); given != "" {
+		return given, nil
+	}
 	dir, err := os.MkdirTemp("", "docket-bin-")
 	if err != nil {
 		return "", err

@@ -109,7 +109,11 @@ func stopAt(t *testing.T, in *install, moment string) {
 		t.Fatal(err)
 	}
 	text := readUntil(log, moment)
-	if err := syscall.Kill(cmd.Process.Pid, syscall.SIGINT); err != nil {
+	sig := syscall.SIGINT
+	if moment == "" {
+		sig = syscall.SIGTERM // a shell has its background jobs ignore SIGINT until they handle it
+	}
+	if err := syscall.Kill(cmd.Process.Pid, sig); err != nil {
 		t.Fatal(err)
 	}
 	text += readUntil(log, "never logged")

@@ -23,7 +23,7 @@ import (
 const (
 	// often is a sweep that tests need not wait for; never is one that doesn't come
 	// while a test runs, but for the first, at the start.
-	often = 10 * time.Millisecond
+	often = 50 * time.Millisecond
 	never = 24 * time.Hour
 )
 

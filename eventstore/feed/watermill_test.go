@@ -30,7 +30,7 @@ func TestWatermillConformance(t *testing.T) {
 			fixtures[t.Name()] = f
 		}
 		api, engine := f.DB.API(t), f.DB.Engine(t)
-		events := feed.New(feed.Config{Pool: engine, PageSize: 1, Workers: 1, Sweep: often}, feed.NewPositions(api))
+		events := feed.New(feed.Config{Pool: engine, PageSize: 1, Workers: 1, Sweep: soon}, feed.NewPositions(api))
 		t.Cleanup(func() { _ = events.Close() })
 		return &publisher{t: t, store: eventstore.New(engine, api, events), begun: begun}, &subscriber{t: t, feed: events, group: name}
 	}
@@ -42,6 +42,9 @@ func TestWatermillConformance(t *testing.T) {
 	}, func(t *testing.T) (message.Publisher, message.Subscriber) { return group(t, "") }, group)
 }
 
+// soon is a sweep for Watermill's tests, which have time limits of their own.
+const soon = 10 * time.Millisecond
+
 // impatient is a fixture where failed events are due at once: Watermill's tests don't wait
 // for ours.
 func impatient(t *testing.T) *fixture {
@@ -49,7 +52,7 @@ func impatient(t *testing.T) *fixture {
 	ctx, stop := context.WithCancel(context.Background())
 	var done sync.WaitGroup
 	done.Go(func() {
-		for tick := time.Tick(often); ctx.Err() == nil; <-tick {
+		for tick := time.Tick(soon); ctx.Err() == nil; <-tick {
 			_, _ = f.Engine.Exec(ctx, `update checkpoints set retry_at = null where retry_at is not null`)
 		}
 	})

@@ -20,7 +20,7 @@ var (
 )
 
 // shortening is by how much the quick form of a test is shorter than its long one.
-const shortening = 4
+const shortening = 8
 
 // scaled is how many of a loop's long rounds are run.
 func scaled(long int) int {

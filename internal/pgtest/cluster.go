@@ -49,7 +49,7 @@ var started *cluster
 
 // histories is how many histories the property tests of a package with a database try,
 // if -rapid.checks doesn't say otherwise, as .ci/soak does: one takes up to half a second.
-const histories = "30"
+const histories = "10"
 
 // Run runs the tests and then stops and removes the server, if a test needed one.
 // It returns the exit status for os.Exit.

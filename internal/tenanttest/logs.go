@@ -77,7 +77,7 @@ func (l *Logs) AppendAtLast(s *eventstore.Store, c eventstore.Commit) error {
 		if _, err := s.Append(ctx, c); !errors.Is(err, eventstore.ErrUnavailable) || ctx.Err() != nil {
 			return err
 		}
-		time.Sleep(pollPause)
+		time.Sleep(firstPause)
 	}
 }
 

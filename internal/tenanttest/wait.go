@@ -11,15 +11,21 @@ import (
 // MaxWait is how long a test waits for what must happen: more than any machine needs.
 const MaxWait = 2 * time.Minute
 
-// pollPause is the pause between two looks at what another goroutine or session does: a
-// test that looks without one keeps it from going on.
-const pollPause = 2 * time.Millisecond
+// The pause between two looks at what another goroutine or session does grows from firstPause
+// to lastPause: a test that looks without one keeps it from going on, and one that looks often
+// for long takes the processor from it.
+const (
+	firstPause = 2 * time.Millisecond
+	lastPause  = 25 * time.Millisecond
+)
 
 // Eventually waits until check is true. It fails the test with what is missing, and with
 // the state that check gives, after MaxWait.
 func Eventually(t TB, missing string, check func() (done bool, state any)) {
 	t.Helper()
-	for deadline := time.Now().Add(MaxWait); ; time.Sleep(pollPause) {
+	pause := firstPause
+	for deadline := time.Now().Add(MaxWait); ; time.Sleep(pause) {
+		pause = min(pause*5/4, lastPause)
 		done, state := check()
 		if done {
 			return
