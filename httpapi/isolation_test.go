@@ -194,6 +194,7 @@ func TestTenantsAreApart(t *testing.T) {
 		{w, acme.as(domain.Owner), acme, bolt}, {w, acme.as(domain.Member), acme, bolt}, {w, bolt.as(domain.Owner), bolt, acme},
 	} {
 		a.by.mustNotSee = a.on.word
+		w.checkpointed() // statistics show how far the checkpoints are behind
 		before := a.on.everything()
 		for _, e := range w.published.endpoints {
 			if e.ID == "logout" {

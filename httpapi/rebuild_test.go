@@ -48,6 +48,7 @@ func TestReadsDuringRebuild(t *testing.T) {
 		a := r.by.get(r.target)
 		return fmt.Sprint(a.Code, a.Header().Get("ETag"), a.Body)
 	}
+	w.checkpointed() // statistics show how far the checkpoints are behind
 	before := make([]string, len(readings))
 	for i, r := range readings {
 		if before[i] = read(r); before[i][:3] != "200" {

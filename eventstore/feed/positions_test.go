@@ -2,6 +2,7 @@ package feed_test
 
 import (
 	"context"
+	"flag"
 	"runtime"
 	"sync"
 	"testing"
@@ -218,7 +219,9 @@ func TestLeavingEarlyKeepsConnections(t *testing.T) {
 	}
 }
 
-// One writes 500 times, and each time reads, on another connection, what its
+var ownWrites = flag.Int("ownwrites.rounds", 100, "how often TestReadYourOwnWrites writes and reads")
+
+// One writes many times, and each time reads, on another connection, what its
 // subscription made of it: every write is seen.
 func TestReadYourOwnWrites(t *testing.T) {
 	t.Parallel()
@@ -238,7 +241,7 @@ func TestReadYourOwnWrites(t *testing.T) {
 	})
 	defer others.Wait()
 	defer stop()
-	for i := range 500 {
+	for i := range *ownWrites {
 		seq := f.Append(r.store, commit(t, part(tenant, stream, i, 1))).Seq(tenant)
 		r.wantsReached(tenant, seq, "a", "b", "c")
 		var seen int
