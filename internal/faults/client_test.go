@@ -4,6 +4,7 @@ package faults_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -34,6 +35,8 @@ type client struct {
 	person *person
 	rng    *rand.Rand
 	http   *http.Client
+	// patience is how long it waits for one answer; 0 is the constant.
+	patience time.Duration
 
 	sent     int
 	commands []*command
@@ -63,9 +66,9 @@ type answer struct {
 // decode reads the body, which is ours and so is JSON.
 func (a answer) decode(into any) error { return json.Unmarshal(a.body, into) }
 
-// send makes one request to a replica, and waits no longer than patience.
+// send makes one request to a replica, and waits no longer than the client's patience.
 func (c *client) send(ctx context.Context, to *replica, method, path, request string, body any, header map[string]string) (answer, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(c.patience, patience))
 	defer cancel()
 	var content io.Reader = http.NoBody
 	if body != nil {

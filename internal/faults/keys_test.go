@@ -12,6 +12,7 @@ import (
 
 	"docket/domain"
 	"docket/internal/pgtest"
+	"docket/internal/tenanttest"
 )
 
 // Fifty requests with one key arrive at once, at two replicas: they have one
@@ -29,7 +30,8 @@ func TestOneKeyHasOneEffect(t *testing.T) {
 		r.replicas = append(r.replicas, replica)
 	}
 	company := r.newTenant(0)
-	as := &client{run: r, http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: requests}}, person: company.manager, tenant: company}
+	as := &client{run: r, http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: requests}}, person: company.manager, tenant: company,
+		patience: tenanttest.MaxWait}
 	engine, sent := db.Engine(t), 0
 	for round := range scaled(4) {
 		var task struct{ ID domain.TaskID }
