@@ -1,6 +1,7 @@
 package eventstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,13 +20,13 @@ import (
 // epochEvery is the pause between two looks: an operator may begin an epoch.
 const epochEvery = 5 * time.Second
 
-// recordAgain is the pause before an epoch is recorded again where that failed.
-const recordAgain = 30 * time.Second
-
 // epochTimeout bounds what is asked of Postgres for it.
 const epochTimeout = 5 * time.Second
 
-// newestEpochSQL reads the newest epoch, the server that it began on (” and 0: none has
+// maxLooks is how many looks one caller of Current waits for.
+const maxLooks = 3
+
+// newestEpochSQL reads the newest epoch, the server that it began on (empty and 0: none has
 // looked), and this server; and whether an event is there ($1 tenant, $2 seq, $3 command).
 const newestEpochSQL = `select e.number, e.id, e.begun_at, e.reason, coalesce(e.system_identifier, ''), coalesce(e.timeline, 0),
   s.system_identifier::text, ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::bigint,
@@ -36,22 +37,18 @@ from epochs e, pg_control_system() s order by e.number desc limit 1`
 const lockEpochsSQL = `select pg_advisory_xact_lock(hashtextextended('docket epochs', 0))`
 
 // beginEpochSQL begins an epoch because of $1 on a server ($2 its system, $3 its timeline).
+// Its number is higher than that of the epoch before ($4), which may be lost.
 const beginEpochSQL = `insert into epochs (number, reason, system_identifier, timeline)
-select max(number) + 1, $1, $2, $3 from epochs returning number, id, begun_at, reason`
+select greatest(max(number), $4) + 1, $1, $2, $3 from epochs returning number, id, begun_at, reason`
 
 // knowServerSQL records the server ($1, $2) of the newest epoch, where none has looked.
 const knowServerSQL = `update epochs set system_identifier = $1, timeline = $2
 where number = (select max(number) from epochs) and system_identifier is null`
 
-// epochRecordedSQL reads whether all tenants' logs have an epoch ($1).
-const epochRecordedSQL = `select recorded_at is not null from epochs where id = $1`
-
-// recordedEpochSQL says that all tenants' logs have an epoch ($1).
-const recordedEpochSQL = `update epochs set recorded_at = clock_timestamp() where id = $1 and recorded_at is null`
-
 // Epochs finds out which epoch is the present one, and begins one where events may be lost:
 //
 //	the newest event that this process wrote is gone ──┐
+//	the newest epoch that this process knows is gone ──┤
 //	other system or timeline than the epoch's ─────────┼─▶ begin ─▶ record in the tenants' logs
 //	docket epoch begin: an operator, after a restore ──┘
 //
@@ -60,11 +57,12 @@ type Epochs struct {
 	engine *pgxpool.Pool
 	store  *Store
 	log    *slog.Logger
-	// record, if not nil, records an epoch in the tenants' logs.
+	// record records an epoch in the tenants' logs.
 	record func(context.Context, domain.Epoch) error
 
-	end  context.CancelFunc
-	done sync.WaitGroup
+	running context.Context
+	end     context.CancelFunc
+	done    sync.WaitGroup
 
 	mu    sync.Mutex
 	known domain.Epoch
@@ -73,14 +71,16 @@ type Epochs struct {
 	err    error
 	// looking is closed when the look under way has ended; nil without one.
 	looking chan struct{}
-	// recorded is the epoch that record has done; it is only Start's.
+	// recorded is the epoch that record has done; it is only StartRecording's.
 	recorded domain.EpochID
 }
 
-// NewEpochs makes an Epochs over a pool of the engine role. record, if not nil, is called
-// after Start with each epoch but the first, and again after a pause where it fails.
+// NewEpochs makes an Epochs over a pool of the engine role. record, which only
+// StartRecording needs, is called with each epoch but the first, and again after a pause
+// where it fails.
 func NewEpochs(engine *pgxpool.Pool, store *Store, record func(context.Context, domain.Epoch) error, log *slog.Logger) *Epochs {
-	return &Epochs{engine: engine, store: store, record: record, log: log}
+	running, end := context.WithCancel(context.Background())
+	return &Epochs{engine: engine, store: store, record: record, log: log, running: running, end: end}
 }
 
 // Start looks once, so that the epoch is known, and then again and again until Stop.
@@ -88,56 +88,18 @@ func (e *Epochs) Start(ctx context.Context) error {
 	if _, err := e.Current(ctx); err != nil {
 		return err
 	}
-	running, end := context.WithCancel(context.WithoutCancel(ctx))
-	e.end = end
 	e.done.Go(func() {
-		for wait.Sleep(running, epochEvery) {
+		for wait.Sleep(e.running, epochEvery) {
 			<-e.look()
 		}
 	})
-	if e.record != nil {
-		e.done.Go(func() { e.recordAll(running) })
-	}
 	return nil
 }
 
-// Stop ends what Start has started, and waits.
+// Stop ends what Start and StartRecording have started, and waits.
 func (e *Epochs) Stop() {
-	if e.end != nil {
-		e.end()
-		e.done.Wait()
-	}
-}
-
-// recordAll has each epoch recorded, and tries again after a pause where that fails.
-func (e *Epochs) recordAll(ctx context.Context) {
-	for {
-		pause := epochEvery
-		if known := e.Known(); !known.First() && known.ID != e.recorded {
-			if err := e.recordOnce(ctx, known); err == nil {
-				e.recorded = known.ID
-			} else if ctx.Err() == nil {
-				pause = recordAgain
-				e.log.Error("the epoch isn't in all tenants' logs; trying again", "epoch", known.ID, "retry_in", pause, "error", err)
-			}
-		}
-		if !wait.Sleep(ctx, pause) {
-			return
-		}
-	}
-}
-
-// recordOnce has an epoch recorded, unless a process has done that already.
-func (e *Epochs) recordOnce(ctx context.Context, known domain.Epoch) error {
-	var done bool
-	if err := e.engine.QueryRow(ctx, epochRecordedSQL, known.ID.UUID()).Scan(&done); err != nil || done {
-		return err
-	}
-	if err := e.record(ctx, known); err != nil {
-		return err
-	}
-	_, err := e.engine.Exec(ctx, recordedEpochSQL, known.ID.UUID())
-	return err
+	e.end()
+	e.done.Wait()
 }
 
 // Known is the epoch that was read last; the zero value before that.
@@ -150,23 +112,31 @@ func (e *Epochs) Known() domain.Epoch {
 // Current is the present epoch. It waits only after the server has changed, until the
 // database has been asked. Errors: ErrUnavailable, ctx's.
 func (e *Epochs) Current(ctx context.Context) (domain.Epoch, error) {
+	// The server may change during a look: the look itself may be the first to reach it.
+	for range maxLooks {
+		if known, ok := e.certain(); ok {
+			return known, nil
+		}
+		select {
+		case <-e.look():
+		case <-ctx.Done():
+			return domain.Epoch{}, ctx.Err()
+		}
+		if err := e.failure(); err != nil {
+			return domain.Epoch{}, fmt.Errorf("present epoch: %w: %w", ErrUnavailable, err)
+		}
+	}
 	if known, ok := e.certain(); ok {
 		return known, nil
 	}
-	select {
-	case <-e.look():
-	case <-ctx.Done():
-		return domain.Epoch{}, ctx.Err()
-	}
-	if known, ok := e.certain(); ok {
-		return known, nil
-	}
+	return domain.Epoch{}, fmt.Errorf("present epoch: %w: the server keeps changing", ErrUnavailable)
+}
+
+// failure is why the last look has failed; nil if it hasn't.
+func (e *Epochs) failure() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.err == nil { // the server has changed once more
-		return domain.Epoch{}, fmt.Errorf("present epoch: %w: the server keeps changing", ErrUnavailable)
-	}
-	return domain.Epoch{}, fmt.Errorf("present epoch: %w: %w", ErrUnavailable, e.err)
+	return e.err
 }
 
 // certain is the known epoch; false if it was read from another server.
@@ -200,7 +170,6 @@ func (e *Epochs) look() <-chan struct{} {
 			return
 		}
 		if newest.ID != before.ID && before.Number > 0 {
-			e.store.last.Store(nil) // what is lost is accounted for
 			e.log.Warn("a new epoch: events that clients have seen may be lost",
 				"epoch", newest.ID, "number", newest.Number, "reason", newest.Reason, "begun_at", newest.BegunAt)
 		}
@@ -217,69 +186,79 @@ func (e *Epochs) Begin(ctx context.Context, reason string) (domain.Epoch, error)
 // read reads the newest epoch, and begins one if it must, or if there is a reason. known
 // is the epoch that the process was in before.
 func (e *Epochs) read(ctx context.Context, known domain.Epoch, reason string) (newest domain.Epoch, err error) {
-	err = pgx.BeginFunc(ctx, e.engine, func(tx pgx.Tx) error {
-		var (
-			why    string
-			server epochServer
-			err    error
-		)
-		newest, why, server, err = e.ask(ctx, tx, known)
-		if err != nil || why == "" && reason == "" && server.known {
+	var found epochState
+	err = pgx.BeginFunc(ctx, e.engine, func(tx pgx.Tx) (err error) {
+		if found, err = e.ask(ctx, tx, known); err != nil || found.why == "" && reason == "" && found.named {
 			return err
 		}
 		if _, err := tx.Exec(ctx, lockEpochsSQL); err != nil {
 			return err
 		}
 		// Another program may have begun it meanwhile.
-		if newest, why, server, err = e.ask(ctx, tx, known); err != nil {
+		if found, err = e.ask(ctx, tx, known); err != nil {
 			return err
 		}
-		if reason != "" {
-			why = reason
-		}
+		why := cmp.Or(reason, found.why)
 		if why == "" {
-			_, err := tx.Exec(ctx, knowServerSQL, server.system, server.timeline)
+			_, err := tx.Exec(ctx, knowServerSQL, found.system, found.timeline)
 			return err
 		}
-		if err := scanEpoch(tx.QueryRow(ctx, beginEpochSQL, why, server.system, server.timeline), &newest); err != nil {
-			return err
-		}
-		e.store.last.Store(nil) // what is lost is accounted for
-		return nil
+		return scanEpoch(tx.QueryRow(ctx, beginEpochSQL, why, found.system, found.timeline, known.Number), &found.newest)
 	})
-	return newest, err
+	if err == nil && !found.present {
+		// The newest epoch accounts for the lost event. Only after the commit: without the
+		// epoch the loss would be forgotten.
+		e.store.last.CompareAndSwap(found.last, nil)
+	}
+	return found.newest, err
 }
 
-// epochServer is the server that answered; known says that the epoch names one.
-type epochServer struct {
+// epochState is what the database has told of epochs.
+type epochState struct {
+	newest domain.Epoch
+	// why is the reason for which newest can't be the present one; empty if it is.
+	why string
+	// system and timeline are those of the server that answered; named says that the epoch
+	// names a server.
 	system   string
 	timeline int64
-	known    bool
+	named    bool
+	// last is the event that this process wrote last, and present says that the log has it.
+	last    *domain.Recorded
+	present bool
 }
 
-// ask reads the newest epoch, and why it can't be the present one; "" if it is.
-func (e *Epochs) ask(ctx context.Context, tx pgx.Tx, known domain.Epoch) (newest domain.Epoch, why string, server epochServer, err error) {
-	last := e.store.lastWritten()
+// ask reads the newest epoch, and whether it can be the present one.
+func (e *Epochs) ask(ctx context.Context, tx pgx.Tx, known domain.Epoch) (epochState, error) {
+	s := epochState{last: e.store.last.Load()}
 	var (
-		began   epochServer
-		present bool
+		last          domain.Recorded
+		beganSystem   string
+		beganTimeline int64
 	)
-	err = tx.QueryRow(ctx, newestEpochSQL, last.Tenant.UUID(), last.Seq, last.Command.UUID()).Scan(&newest.Number, (*uuid.UUID)(&newest.ID),
-		&newest.BegunAt, &newest.Reason, &began.system, &began.timeline, &server.system, &server.timeline, &present)
+	if s.last != nil {
+		last = *s.last
+	}
+	err := tx.QueryRow(ctx, newestEpochSQL, last.Tenant.UUID(), last.Seq, last.Command.UUID()).Scan(&s.newest.Number, (*uuid.UUID)(&s.newest.ID),
+		&s.newest.BegunAt, &s.newest.Reason, &beganSystem, &beganTimeline, &s.system, &s.timeline, &s.present)
 	if errors.Is(err, pgx.ErrNoRows) {
 		err = errors.New("the table of epochs is empty")
 	}
-	server.known = began.system != ""
-	switch {
-	case err != nil:
-	case last.Seq > 0 && !present && (known.Number == 0 || newest.ID == known.ID):
-		why = "the newest acknowledged events are lost"
-	case server.known && began.system != server.system:
-		why = "the database is on another system than before"
-	case server.known && began.timeline != server.timeline:
-		why = "another server took over, or an earlier state was restored"
+	if err != nil {
+		return epochState{}, err
 	}
-	return newest, why, server, err
+	s.named = beganSystem != ""
+	switch {
+	case s.last != nil && !s.present && (known.Number == 0 || s.newest.ID == known.ID):
+		s.why = "the newest acknowledged events are lost"
+	case s.newest.Number < known.Number:
+		s.why = "the newest epoch is lost, and events with it"
+	case s.named && beganSystem != s.system:
+		s.why = "the database is on another system than before"
+	case s.named && beganTimeline != s.timeline:
+		s.why = "another server took over, or an earlier state was restored"
+	}
+	return s, nil
 }
 
 func scanEpoch(row pgx.Row, e *domain.Epoch) error {

@@ -107,6 +107,7 @@ func TestEpochIsRecorded(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(epochs.Stop)
+		epochs.StartRecording()
 		return epochs
 	}
 	begun, err := eventstore.NewEpochs(f.Engine, f.Store, nil, slog.New(slog.DiscardHandler)).Begin(t.Context(), "restored")

@@ -53,15 +53,6 @@ func (s *Store) notify(server ServerNumber, tenants []domain.TenantID, events []
 	}
 }
 
-// lastWritten is the event that this process wrote last; the zero value if it has written
-// none. A database that lacks it has lost commits: they are lost from the end.
-func (s *Store) lastWritten() domain.Recorded {
-	if last := s.last.Load(); last != nil {
-		return *last
-	}
-	return domain.Recorded{}
-}
-
 // refuseOtherServer gives ErrServerChanged to the Commits of a batch that were decided on
 // another server, and returns the rest. Its caller has acquired a connection, so the
 // present number is the one of that connection's server or a later one.

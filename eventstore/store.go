@@ -18,7 +18,9 @@ type Store struct {
 	// mu orders ServerChanged and the follower's notifications.
 	mu     sync.RWMutex
 	server ServerNumber
-	last   atomic.Pointer[domain.Recorded]
+	// last is the event that this process wrote last; nil if it has written none. A database
+	// that lacks it has lost commits: they are lost from the end.
+	last atomic.Pointer[domain.Recorded]
 
 	metrics *storeMetrics
 }

@@ -16,6 +16,9 @@ import (
 	"github.com/spf13/cobra"
 )
 
+// recordTimeout bounds the record of an epoch in one tenant's log.
+const recordTimeout = 10 * time.Second
+
 // recordEpoch records an epoch in the log of each tenant that doesn't have it yet. Any
 // replica may; what one leaves another finishes. The error is of the last tenant that failed.
 func recordEpoch(ctx context.Context, pool *pgxpool.Pool, cmds *commands.Commands, e domain.Epoch, log *slog.Logger) error {
@@ -29,7 +32,9 @@ func recordEpoch(ctx context.Context, pool *pgxpool.Pool, cmds *commands.Command
 		if t == domain.Platform {
 			continue
 		}
-		is, err := cmds.BeginEpoch(ctx, t, e)
+		recording, cancel := context.WithTimeout(ctx, recordTimeout)
+		is, err := cmds.BeginEpoch(recording, t, e)
+		cancel()
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()

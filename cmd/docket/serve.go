@@ -179,6 +179,7 @@ func (p *program) serve(ctx context.Context, s settings, log *slog.Logger) (err 
 	}
 	started.add(router.stop)
 	awaitSweeps(ctx, app.feed, log)
+	app.epochs.StartRecording() // it appends to the tenants' logs
 	started.add(startHousekeeping(app.commands, log).stop)
 	started.add(startRenames(pools.Engine, app.commands, metrics, log).stop)
 	server := startHTTP(listener, app.handler, log)
@@ -206,8 +207,8 @@ func (p *program) serve(ctx context.Context, s settings, log *slog.Logger) (err 
 // too.
 const sweepsWait = 15 * time.Second
 
-// awaitSweeps waits until checkpoints that are ahead of logs were found, before requests can
-// make the logs grow past them.
+// awaitSweeps waits until checkpoints that are ahead of logs were found, before requests and
+// the records of an epoch can make the logs grow past them.
 func awaitSweeps(ctx context.Context, events *feed.Feed, log *slog.Logger) {
 	ctx, cancel := context.WithTimeout(ctx, sweepsWait)
 	defer cancel()

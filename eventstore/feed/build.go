@@ -60,34 +60,39 @@ returning generation, seq`
 //
 // Errors: *BuildRunningError.
 func (b *Builds) Start(ctx context.Context, subscription string, foldVersion int) (*Build, error) {
-	return b.start(ctx, subscription, foldVersion, func(pgx.Tx) error { return nil })
+	return b.start(ctx, subscription, foldVersion, func(context.Context, pgx.Tx) error { return nil })
 }
 
 // start begins or resumes a build unless check returns an error. check runs under the
 // lock that excludes other builds.
-func (b *Builds) start(ctx context.Context, subscription string, foldVersion int, check func(pgx.Tx) error) (*Build, error) {
+func (b *Builds) start(ctx context.Context, subscription string, foldVersion int, check func(context.Context, pgx.Tx) error) (*Build, error) {
 	build := &Build{builds: b, subscription: subscription, foldVersion: foldVersion, through: math.MaxInt64}
 	err := b.take(ctx, subscription)
 	if err == nil {
-		err = pgx.BeginFunc(ctx, b.pool, func(tx pgx.Tx) error {
-			if err := check(tx); err != nil {
-				return err
-			}
-			err := tx.QueryRow(ctx, resumeBuildSQL, subscription, b.tenant.UUID(), foldVersion).Scan(&build.generation, &build.seq)
-			if errors.Is(err, pgx.ErrNoRows) {
-				err = tx.QueryRow(ctx, beginBuildSQL, subscription, b.tenant.UUID(), foldVersion).Scan(&build.generation, &build.seq)
-			}
-			if err != nil {
-				return err
-			}
-			_, err = tx.Exec(ctx, signBuildSQL, subscription, b.tenant.UUID(), build.generation, b.by)
-			return err
-		})
+		err = step(ctx, func(ctx context.Context) error { return b.begin(ctx, build, check) })
 	}
 	if err != nil {
 		return nil, fmt.Errorf("start build of %s: %w", subscription, err)
 	}
 	return build, nil
+}
+
+// begin is the transaction of start.
+func (b *Builds) begin(ctx context.Context, build *Build, check func(context.Context, pgx.Tx) error) error {
+	return pgx.BeginFunc(ctx, b.pool, func(tx pgx.Tx) error {
+		if err := check(ctx, tx); err != nil {
+			return err
+		}
+		err := tx.QueryRow(ctx, resumeBuildSQL, build.subscription, b.tenant.UUID(), build.foldVersion).Scan(&build.generation, &build.seq)
+		if errors.Is(err, pgx.ErrNoRows) {
+			err = tx.QueryRow(ctx, beginBuildSQL, build.subscription, b.tenant.UUID(), build.foldVersion).Scan(&build.generation, &build.seq)
+		}
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, signBuildSQL, build.subscription, b.tenant.UUID(), build.generation, b.by)
+		return err
+	})
 }
 
 // signBuildSQL records the builder's name ($4, empty: unknown) at the checkpoint of a

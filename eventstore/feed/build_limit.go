@@ -79,7 +79,7 @@ func (b *Build) live(ctx context.Context) (liveAt, error) {
 		skips     skipped
 		parked    bool
 	)
-	err := b.builds.pool.QueryRow(ctx, liveSeqSQL, b.subscription, b.builds.tenant.UUID()).Scan(&seq, &skips, &parked, &head)
+	err := stepRow(ctx, b.builds.pool, []any{&seq, &skips, &parked, &head}, liveSeqSQL, b.subscription, b.builds.tenant.UUID())
 	if errors.Is(err, pgx.ErrNoRows) {
 		return liveAt{}, nil // it was never handled
 	}
@@ -119,19 +119,19 @@ func (b *Build) Abandon(ctx context.Context, drop func(ctx context.Context, live
 	err := b.builds.check(ctx)
 	var live, last int
 	if err == nil {
-		err = b.builds.pool.QueryRow(ctx, liveGenerationSQL, b.subscription, b.builds.tenant.UUID()).Scan(&live)
+		err = stepRow(ctx, b.builds.pool, []any{&live}, liveGenerationSQL, b.subscription, b.builds.tenant.UUID())
 	}
 	if err == nil {
 		err = b.markAbandoned(ctx)
 	}
 	if err == nil {
-		err = b.builds.pool.QueryRow(ctx, lastAbandonedSQL, b.subscription, b.builds.tenant.UUID(), live).Scan(&last)
+		err = stepRow(ctx, b.builds.pool, []any{&last}, lastAbandonedSQL, b.subscription, b.builds.tenant.UUID(), live)
 	}
 	if err == nil {
 		err = drop(ctx, live, last)
 	}
 	if err == nil {
-		_, err = b.builds.pool.Exec(ctx, dropBuildsSQL, b.subscription, b.builds.tenant.UUID(), live, last)
+		err = stepExec(ctx, b.builds.pool, dropBuildsSQL, b.subscription, b.builds.tenant.UUID(), live, last)
 	}
 	if err != nil {
 		return fmt.Errorf("abandon build of %s for tenant %s: %w", b.subscription, b.builds.tenant, err)
@@ -149,7 +149,7 @@ const liveGenerationSQL = `select coalesce((select g.current from generations g 
 
 // markAbandoned marks the build as abandoned, so that it can't be resumed.
 func (b *Build) markAbandoned(ctx context.Context) error {
-	if _, err := b.builds.pool.Exec(ctx, abandonBuildsSQL, b.builds.tenant.UUID(), b.subscription); err != nil {
+	if err := stepExec(ctx, b.builds.pool, abandonBuildsSQL, b.builds.tenant.UUID(), b.subscription); err != nil {
 		return fmt.Errorf("mark the build of %s as abandoned: %w", b.subscription, err)
 	}
 	return nil

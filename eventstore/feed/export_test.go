@@ -61,3 +61,6 @@ func (f *Feed) Fail(ctx context.Context, t domain.TenantID, subscription string,
 	_, err := w.fail(ctx, &Page{Tenant: t, Generation: 1}, checkpoint{seq: seq, failures: failures}, seq+1, cause)
 	return err
 }
+
+// SweepSoon lets every subscription compare heads with checkpoints at once.
+func (f *Feed) SweepSoon() { f.sweepSoon() }

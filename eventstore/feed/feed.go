@@ -219,21 +219,6 @@ func (f *Feed) execWithin(sql string, args ...any) (pgconn.CommandTag, error) {
 	return f.cfg.Pool.Exec(ctx, sql, args...)
 }
 
-// step calls do, for stepTimeout.
-func step(ctx context.Context, do func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
-	defer cancel()
-	return do(ctx)
-}
-
-// stepExec runs a short statement, for stepTimeout.
-func stepExec(ctx context.Context, engine *pgxpool.Pool, sql string, args ...any) error {
-	return step(ctx, func(ctx context.Context) error {
-		_, err := engine.Exec(ctx, sql, args...)
-		return err
-	})
-}
-
 // pendingOf is the pending tenants of a subscription here.
 func (f *Feed) pendingOf(subscription string) *pendingTenants {
 	f.mu.Lock()

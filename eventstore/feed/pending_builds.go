@@ -108,7 +108,7 @@ left join checkpoints c on c.tenant_id = $2 and c.subscription = $1 and c.genera
 //
 // Errors: as Start, and ErrNotNeeded.
 func (b *Builds) Supersede(ctx context.Context, subscription string, foldVersion int) (*Build, error) {
-	return b.start(ctx, subscription, foldVersion, func(tx pgx.Tx) error {
+	return b.start(ctx, subscription, foldVersion, func(ctx context.Context, tx pgx.Tx) error {
 		var needed bool
 		if err := tx.QueryRow(ctx, buildPendingSQL, subscription, b.tenant.UUID(), foldVersion).Scan(&needed); err != nil {
 			return err

@@ -70,8 +70,8 @@ func (e *PostponedError) Unwrap() error { return e.Cause }
 
 // RetryPostponed makes the copies of a subscription that are due, with the engine role, and
 // reports how many are left, or -1 where it can't count them. try makes one; its context ends
-// after a timeout. After a failure
-// the tenant isn't tried again in the same call. Any number of replicas may call it.
+// after a timeout. After a failure the tenant isn't tried again in the same call. Any number
+// of replicas may call it.
 //
 // Errors: a *PostponedError for each copy that failed, joined; else the database's.
 func RetryPostponed(ctx context.Context, engine *pgxpool.Pool, subscription string, timeout time.Duration, try func(context.Context, domain.TenantID, domain.Recorded) error) (left int, err error) {
@@ -83,9 +83,7 @@ func RetryPostponed(ctx context.Context, engine *pgxpool.Pool, subscription stri
 			seq            int64
 			attempts       int
 		)
-		err := step(ctx, func(ctx context.Context) error {
-			return engine.QueryRow(ctx, claimPostponedSQL, subscription, (2*timeout).Seconds(), troubled).Scan(&tenant, &source, &seq, &attempts)
-		})
+		err := stepRow(ctx, engine, []any{&tenant, &source, &seq, &attempts}, claimPostponedSQL, subscription, (2 * timeout).Seconds(), troubled)
 		if errors.Is(err, pgx.ErrNoRows) {
 			break
 		}
@@ -104,10 +102,7 @@ func RetryPostponed(ctx context.Context, engine *pgxpool.Pool, subscription stri
 			return -1, errors.Join(append(failures, fmt.Errorf("postponed copies of %s: %w", subscription, err))...)
 		}
 	}
-	err = step(ctx, func(ctx context.Context) error {
-		return engine.QueryRow(ctx, countPostponedSQL, subscription).Scan(&left)
-	})
-	if err != nil {
+	if err := stepRow(ctx, engine, []any{&left}, countPostponedSQL, subscription); err != nil {
 		left, failures = -1, append(failures, fmt.Errorf("postponed copies of %s: %w", subscription, err))
 	}
 	return left, errors.Join(failures...)

@@ -73,8 +73,14 @@ func (r *replica) wantsSaid(text string, times int) (n int) {
 // until it subscribes.
 func (f *fixture) replica(cfg feed.Config) *replica {
 	f.T.Helper()
+	return f.replicaOn(f.DB.Engine(f.T), cfg)
+}
+
+// replicaOn is replica with a pool of the engine role.
+func (f *fixture) replicaOn(engine *pgxpool.Pool, cfg feed.Config) *replica {
+	f.T.Helper()
 	api := f.DB.API(f.T)
-	r := &replica{t: f.T, engine: f.DB.Engine(f.T), api: api, positions: feed.NewPositions(api)}
+	r := &replica{t: f.T, engine: engine, api: api, positions: feed.NewPositions(api)}
 	cfg.Pool = r.engine
 	if cfg.Sweep == 0 {
 		cfg.Sweep = often

@@ -191,6 +191,8 @@ func (f *Feed) sweepLogs(ctx context.Context, sql string, args ...any) (result f
 // Logs lists the tenants that have logs, the platform included. They are in the order of
 // their ids, which is that of their creation. It uses the engine role.
 func Logs(ctx context.Context, engine *pgxpool.Pool) ([]domain.TenantID, error) {
+	ctx, cancel := context.WithTimeout(ctx, sweepTimeout)
+	defer cancel()
 	rows, err := engine.Query(ctx, logsSQL)
 	if err != nil {
 		return nil, fmt.Errorf("list logs: %w", err)

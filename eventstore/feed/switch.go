@@ -103,7 +103,7 @@ func (b *Build) WithLivePaused(ctx context.Context, limit int, fill Fill, do fun
 
 func (b *Build) withLivePaused(ctx context.Context, limit int, fill Fill, do func(pgx.Tx, PausedPositions) error) error {
 	// A tenant that was never handled has no live checkpoint yet.
-	if _, err := b.builds.pool.Exec(ctx, beginCheckpointSQL, b.subscription, b.builds.tenant.UUID(), b.foldVersion); err != nil {
+	if err := stepExec(ctx, b.builds.pool, beginCheckpointSQL, b.subscription, b.builds.tenant.UUID(), b.foldVersion); err != nil {
 		return fmt.Errorf("build of %s: make checkpoint: %w", b.subscription, err)
 	}
 	return b.step(ctx, func(tx pgx.Tx) error {
@@ -185,20 +185,20 @@ func (b *Builds) DropOld(ctx context.Context, subscription string, drop func(ctx
 	err := b.take(ctx, subscription)
 	var live int
 	if err == nil {
-		err = b.pool.QueryRow(ctx, leftSQL, subscription, b.tenant.UUID()).Scan(&live)
+		err = stepRow(ctx, b.pool, []any{&live}, leftSQL, subscription, b.tenant.UUID())
 		if errors.Is(err, pgx.ErrNoRows) {
 			return nil
 		}
 	}
 	if err == nil && b.markOwner(subscription) {
 		// The name isn't essential; if the database has a problem, drop fails too.
-		_, _ = b.pool.Exec(ctx, signLiveSQL, subscription, b.tenant.UUID(), live, b.by)
+		_ = stepExec(ctx, b.pool, signLiveSQL, subscription, b.tenant.UUID(), live, b.by)
 	}
 	if err == nil {
 		err = drop(ctx, live)
 	}
 	if err == nil {
-		_, err = b.pool.Exec(ctx, droppedSQL, subscription, b.tenant.UUID(), live)
+		err = stepExec(ctx, b.pool, droppedSQL, subscription, b.tenant.UUID(), live)
 	}
 	if err != nil {
 		return fmt.Errorf("old rows of %s of tenant %s: %w", subscription, b.tenant, err)

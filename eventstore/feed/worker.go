@@ -29,9 +29,6 @@ const (
 	// much as thirty events in it: under load the pause lets events share a page, and on a
 	// quiet server it delays no request.
 	pace = 10 * time.Millisecond
-	// stepTimeout bounds what the feed asks of Postgres besides pages of events: on a silent
-	// network there is neither an answer nor an error.
-	stepTimeout = 10 * time.Second
 	// closeGrace is how long a handler has to answer after Close or its timeout
 	// before its connection is closed.
 	closeGrace = 5 * time.Second
