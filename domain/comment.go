@@ -1,15 +1,9 @@
 package domain
 
 import (
-	"regexp"
 	"slices"
-	"strings"
 	"time"
 )
-
-// MaxMentions is how many members one comment can mention. Further mentions are
-// ordinary text.
-const MaxMentions = 20
 
 // Comment is the state of a comment on a task, folded from its stream.
 type Comment struct {
@@ -152,25 +146,6 @@ func checkComment(body string) error {
 	var f findings
 	f.text("/body", body, 1, MaxDescription)
 	return f.err()
-}
-
-// mentionForm is "@" and an e-mail address at the beginning of a word.
-var mentionForm = regexp.MustCompile(`(?:^|[\s(,;:])@([^\s@,;:()<>]+@[^\s@,;:()<>]+)`)
-
-// Mentions are the e-mail addresses that a text mentions, folded, in their order,
-// without duplicates, MaxMentions at most. They need not be members' addresses.
-func Mentions(text string) []string {
-	var out []string
-	for _, m := range mentionForm.FindAllStringSubmatch(text, -1) {
-		address := FoldEmail(strings.TrimRight(m[1], ".!?'\""))
-		if !slices.Contains(out, address) {
-			out = append(out, address)
-		}
-		if len(out) == MaxMentions {
-			break
-		}
-	}
-	return out
 }
 
 // mentionedIDs are the active members among the mentioned, without those mentioned

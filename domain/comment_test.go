@@ -1,8 +1,6 @@
 package domain_test
 
 import (
-	"fmt"
-	"slices"
 	"strings"
 	"testing"
 
@@ -161,39 +159,6 @@ func TestCommentFold(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("state (-want +got):\n%s", diff)
-	}
-}
-
-func TestMentions(t *testing.T) {
-	t.Parallel()
-	for text, want := range map[string][]string{
-		"":                                nil,
-		"one@example.org":                 nil,
-		"@one":                            nil,
-		"@one @example.org":               nil,
-		"a@one@example.org":               nil,
-		"@one@example.org":                {"one@example.org"},
-		"See @one@example.org.":           {"one@example.org"},
-		"(@one@example.org)":              {"one@example.org"},
-		"cc:@one@example.org!?":           {"one@example.org"},
-		"\n@One+Tag@Example.ORG\n":        {"one+tag@example.org"},
-		"@o'brien@example.org'":           {"o'brien@example.org"},
-		"@ünal@exämple.org":               {"ünal@exämple.org"},
-		"@b@x.org @a@x.org,@B@X.org":      {"b@x.org", "a@x.org"},
-		"@a@x.org;@b@x.org:@c@x.org":      {"a@x.org", "b@x.org", "c@x.org"},
-		"@a@x.org and not c@x.org @b@x.y": {"a@x.org", "b@x.y"},
-	} {
-		if got := domain.Mentions(text); !slices.Equal(got, want) {
-			t.Errorf("mentions in %q: %q, want %q", text, got, want)
-		}
-	}
-	var crowd strings.Builder
-	for n := range domain.MaxMentions + 5 {
-		fmt.Fprintf(&crowd, "@p%d@example.org @p0@example.org ", n)
-	}
-	got := domain.Mentions(crowd.String())
-	if len(got) != domain.MaxMentions || got[domain.MaxMentions-1] != fmt.Sprintf("p%d@example.org", domain.MaxMentions-1) {
-		t.Errorf("mentions in a text with too many: %q", got)
 	}
 }
 

@@ -13,6 +13,7 @@ var allowed = []string{
 	"bytes", "encoding", "encoding/json", "errors", "fmt", "net/mail", "reflect", "regexp", "slices", "strconv", "strings", "time",
 	"unicode", "unicode/utf8",
 	"github.com/google/uuid", "golang.org/x/text/cases", "golang.org/x/text/unicode/norm",
+	"github.com/yuin/goldmark/ast", "github.com/yuin/goldmark/parser", "github.com/yuin/goldmark/text", "github.com/yuin/goldmark/util",
 }
 
 // usable are the allowed names of packages that also have a clock or randomness.

@@ -30,8 +30,14 @@ func renderComment(c domain.Comment) commentBody {
 }
 
 type newCommentBody struct {
-	Body string `json:"body" minLength:"1" maxLength:"4000" doc:"@ and the e-mail address of a member mentions them."`
+	Body string `json:"body" minLength:"1" maxLength:"4000" doc:"@ and the e-mail address of a member mentions them: see create-comment."`
 }
+
+// mentionRules is for the description of the operations that take a comment's text.
+const mentionRules = "`@` and the e-mail address of a member notifies them: `@ann@example.org`. White space, punctuation and symbols of any script " +
+	"may stand before and after it (`**@ann@example.org**`, `(@ann@example.org's)`), and letters of scripts that are written without spaces between words. " +
+	"Lines that begin with `>`, Markdown code (spans, fenced and indented blocks) and URLs mention nothing, and neither does an address without its own `@`. " +
+	"Of more than 20 addresses the first 20 count. Addresses are found when the comment is written: a later member isn't mentioned by it."
 
 type editCommentBody struct {
 	Body edge.Patch[string] `json:"body,omitzero" minLength:"1" maxLength:"4000" doc:"Notifies members who weren't mentioned before."`
@@ -49,7 +55,7 @@ func registerComments(s *Server) {
 	}, s.listComments)
 	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodPost, Path: "/v1/tasks/{id}/comments", ID: "create-comment", Tag: "comments", Action: domain.CommentCreate,
-		Status: http.StatusCreated, Summary: "Comment on a task", Errors: commandErrors(domain.CodeProjectClosed),
+		Status: http.StatusCreated, Summary: "Comment on a task", Description: mentionRules, Errors: commandErrors(domain.CodeProjectClosed),
 	}, s.createComment)
 	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodGet, Path: "/v1/comments/{id}", ID: "get-comment", Tag: "comments", Action: domain.CommentRead,
@@ -57,7 +63,7 @@ func registerComments(s *Server) {
 	}, s.getComment)
 	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodPatch, Path: "/v1/comments/{id}", ID: "edit-comment", Tag: "comments", Action: domain.CommentEdit,
-		Summary: "Change a comment", Description: "Only its author may.",
+		Summary: "Change a comment", Description: "Only its author may. It notifies members whom the comment didn't mention before. " + mentionRules,
 		Errors: commandErrors(domain.CodeNotYours, domain.CodeProjectClosed),
 	}, s.editComment)
 	edge.RegisterScoped(s.router, edge.Operation{
