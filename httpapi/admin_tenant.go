@@ -31,7 +31,7 @@ type configBody struct {
 }
 
 type emailConfigBody struct {
-	From *string `json:"from" doc:"The sender of the tenant's e-mail; null: the server's."`
+	From *string `json:"from" doc:"Where replies to the tenant's e-mail go; the sender is the server's, unless its operator allows this address's domain. null: none."`
 }
 
 type slackConfigBody struct {

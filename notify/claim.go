@@ -12,6 +12,7 @@ import (
 	"github.com/ThreeDotsLabs/watermill-sql/v4/pkg/sql"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -30,7 +31,10 @@ on conflict on constraint delivery_providers_pk do update set seen_at = statemen
 const providerEvery, providerKnownFor = time.Minute, 24 * time.Hour
 
 // claimSQL claims the delivery of a channel ($1) that is longest due, with a lease of
-// $2 seconds, and leaves out tenants with $3 leased deliveries, and the tenants $5. A stand-in claims nothing
+// $2 seconds, and leaves out tenants with $3 leased deliveries, tenants whose receiver has
+// asked for a pause, and the tenants $6. Where the channel has one message for all
+// recipients of an event ($5), it claims the event's other deliveries that are due with
+// it, which count as one. A stand-in claims nothing
 // if a replica has had a provider in the last $4 seconds (null for a provider). It reads the first
 // hundred that are due. Only if all of them belong to tenants left out does it walk
 // from tenant to tenant, one probe each: a tenant with very many deliveries neither
@@ -38,8 +42,10 @@ const providerEvery, providerKnownFor = time.Minute, 24 * time.Hour
 const claimSQL = `with recursive busy as materialized (
   select f.tenant_id from deliveries f
   where f.channel = $1 and f.leased_until > statement_timestamp()
-  group by f.tenant_id having count(*) >= $3
-  union select unnest($5::uuid[])
+  group by f.tenant_id having case when $5 then count(distinct f.seq) else count(*) end >= $3
+  union select p.tenant_id from delivery_pauses p join tenant_channels c on c.tenant_id = p.tenant_id and c.slack_webhook = p.receiver
+  where p.channel = $1 and p.until > statement_timestamp()
+  union select unnest($6::uuid[])
 ), early as materialized (
   select d.tenant_id, d.id, d.due_at from deliveries d
   where d.channel = $1 and d.finished_at is null and d.due_at <= statement_timestamp()
@@ -61,13 +67,18 @@ const claimSQL = `with recursive busy as materialized (
       where p.channel = $1 and p.seen_at > statement_timestamp() - make_interval(secs => $4))
   order by c.due_at, c.tenant_id, c.id limit 1
 ), taken as (
-  select d.tenant_id, d.id from deliveries d join chosen using (tenant_id, id)
+  select d.tenant_id, d.id, d.due_at, d.seq from deliveries d join chosen using (tenant_id, id)
   where d.finished_at is null for no key update of d skip locked
+), others as (
+  select d.tenant_id, d.id from taken t join deliveries d
+    on d.tenant_id = t.tenant_id and d.due_at = t.due_at and d.seq = t.seq and d.id <> t.id
+  where $5 and d.channel = $1 and d.finished_at is null for no key update of d skip locked
 )
 update deliveries d set attempts = d.attempts + 1,
   leased_until = statement_timestamp() + make_interval(secs => $2),
   due_at = statement_timestamp() + make_interval(secs => $2)
-from taken where d.tenant_id = taken.tenant_id and d.id = taken.id
+from (select tenant_id, id from taken union all select tenant_id, id from others) a
+where d.tenant_id = a.tenant_id and d.id = a.id
 returning d.tenant_id, d.id, d.channel, d.attempts, d.message,
   extract(epoch from statement_timestamp() - d.created_at)::float8`
 
@@ -143,16 +154,31 @@ func (c *claims) BeginTx(context.Context, *stdsql.TxOptions) (sql.Tx, error) {
 	return &attempt{claims: c}, nil
 }
 
-// attempt is one attempt at one delivery, from the claim to the outcome.
+// attempt is one attempt to send one message, from the claim to the outcomes: of one
+// delivery, or of all an event's where the channel has one message for them.
 type attempt struct {
 	claims     *claims
-	tenant, id uuid.UUID
+	tenant     uuid.UUID
 	channel    string
-	number     int
-	message    []byte
-	age        time.Duration // of the delivery
+	deliveries []*delivery
+	// receiver names the one address that the tenant's messages go to; nil if there is none.
+	receiver *uuid.UUID
+	// pause is what the receiver asked for; nil: it did not ask.
+	pause *pause
+}
+
+// delivery is a claimed row.
+type delivery struct {
+	id      uuid.UUID
+	number  int // of the attempt
+	message []byte
+	age     time.Duration
 	// outcome is nil until Deliver returns.
-	outcome outcome
+	outcome *outcome
+	// user is the recipient, and counted the hour in which the message was counted; nil: it
+	// wasn't.
+	user    uuid.UUID
+	counted *time.Time
 }
 
 // attemptOf is the attempt that a message of the Queue stands for.
@@ -165,30 +191,22 @@ func attemptOf(ctx context.Context) (*attempt, error) {
 	return a, nil
 }
 
-// QueryContext claims a delivery, if one is due.
+// QueryContext claims what is due, if anything is.
 func (a *attempt) QueryContext(ctx context.Context, query string, args ...any) (sql.Rows, error) {
-	found, channel := false, args[0].(string)
+	channel := args[0].(string)
 	turn := a.claims.channels[channel]
 	turn.mu.Lock()
 	defer turn.mu.Unlock()
 	if a.claims.isDraining() {
-		return &claimed{a, found}, nil
+		return &claimed{a, false}, nil
 	}
-	var age float64
 	b := &pgx.Batch{}
 	records := !turn.standIn && time.Since(turn.recorded) > providerEvery
 	if records {
 		b.Queue(providerSQL, channel)
 	}
 	b.Queue(claimLockSQL, channel)
-	b.Queue(query, append(args, turn.foreign.list(time.Now()))...).QueryRow(func(row pgx.Row) error {
-		err := row.Scan(&a.tenant, &a.id, &a.channel, &a.number, &a.message, &age)
-		if errors.Is(err, pgx.ErrNoRows) {
-			return nil
-		}
-		found = err == nil
-		return err
-	})
+	b.Queue(query, append(args, turn.foreign.list(time.Now()))...).Query(a.scan)
 	ctx, cancel := context.WithTimeout(ctx, claimTimeout)
 	defer cancel()
 	if err := a.claims.pool.SendBatch(ctx, b).Close(); err != nil {
@@ -197,8 +215,20 @@ func (a *attempt) QueryContext(ctx context.Context, query string, args ...any) (
 	if records {
 		turn.recorded = time.Now()
 	}
-	a.age = time.Duration(age * float64(time.Second))
-	return &claimed{a, found}, nil
+	return &claimed{a, len(a.deliveries) > 0}, nil
+}
+
+// scan reads the claimed rows.
+func (a *attempt) scan(rows pgx.Rows) error {
+	for rows.Next() {
+		d, age := &delivery{}, 0.0
+		if err := rows.Scan(&a.tenant, &d.id, &a.channel, &d.number, &d.message, &age); err != nil {
+			return err
+		}
+		d.age = time.Duration(age * float64(time.Second))
+		a.deliveries = append(a.deliveries, d)
+	}
+	return rows.Err()
 }
 
 // ExecContext finishes the attempt. Another attempt may have begun since, if the
@@ -206,12 +236,16 @@ func (a *attempt) QueryContext(ctx context.Context, query string, args ...any) (
 func (a *attempt) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
 	ctx, cancel := context.WithTimeout(ctx, claimTimeout)
 	defer cancel()
-	tag, err := a.claims.pool.Exec(ctx, query, args...)
-	if err != nil {
+	var tag pgconn.CommandTag
+	b := &pgx.Batch{}
+	b.Queue(query, args...).Exec(func(t pgconn.CommandTag) error { tag = t; return nil })
+	a.queuePause(b)
+	a.queueUncounted(b)
+	if err := a.claims.pool.SendBatch(ctx, b).Close(); err != nil {
 		return nil, fmt.Errorf("finish attempt: %w", err)
 	}
-	if tag.RowsAffected() == 0 {
-		a.claims.log.WarnContext(ctx, "delivery outlived its lease and may be sent twice", "tenant", a.tenant, "delivery", a.id)
+	if tag.RowsAffected() < int64(len(a.deliveries)) {
+		a.claims.log.WarnContext(ctx, "delivery outlived its lease and may be sent twice", "tenant", a.tenant, "delivery", a.deliveries[0].id)
 	}
 	return sql.PgxResult{CommandTag: tag}, nil
 }
@@ -226,7 +260,7 @@ func (a *attempt) Commit() error {
 // again when its lease ends.
 func (a *attempt) Rollback() error { return a.Commit() }
 
-// claimed is the result of a claim: the attempt's delivery, or no row.
+// claimed is the result of a claim: the attempt, or no row.
 type claimed struct {
 	attempt *attempt
 	more    bool

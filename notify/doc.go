@@ -17,8 +17,11 @@
 //     rows' ids follow from their content;
 //   - a delivery is sent at least once, or recorded as dead with the reason, and waits
 //     for no other tenant's receiver (Queue);
-//   - channel and address are those that held at the event: the subscription folds
-//     them from the tenant log;
+//   - a message leaves only if its recipient is a member, what it tells of exists and the
+//     channel is the tenant's at that moment, and goes to the address of that moment:
+//     otherwise it is withdrawn, and its delivery says why (eligibility.go);
+//   - what was deleted has no text in the inbox;
+//   - one tenant sends one recipient no more than the operator's Limits;
 //   - a user reads and marks their own notifications only (Inbox): by the scope, by
 //     the statements, and by the database's policies;
 //   - an address that a tenant has set is reached only where the operator allows it

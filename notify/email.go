@@ -8,7 +8,10 @@ import (
 	"log/slog"
 	"net"
 	"net/mail"
+	"slices"
 	"strings"
+
+	"docket/domain"
 
 	gomail "github.com/wneessen/go-mail"
 )
@@ -32,22 +35,26 @@ func (p *EmailLog) Send(ctx context.Context, m Message) error {
 // Email is the Provider that sends by a mail server.
 type Email struct {
 	server SMTPServer
-	tls    *tls.Config
+	// domains are folded.
+	domains []string
+	tls     *tls.Config
 }
 
-// NewEmail makes an Email. base may be nil; it is the TLS configuration to start from,
-// for a server whose certificate is signed privately.
-func NewEmail(server SMTPServer, base *tls.Config) *Email {
+// NewEmail makes an Email. domains (ParseDomains) are those that the mail server may send
+// for: an address of a tenant in one of them is the sender. base may be nil; it is the TLS
+// configuration to start from, for a server whose certificate is signed privately.
+func NewEmail(server SMTPServer, domains []string, base *tls.Config) *Email {
 	if base == nil {
 		base = &tls.Config{}
 	}
 	cfg := base.Clone()
 	cfg.ServerName, cfg.MinVersion = server.host, tls.VersionTLS12
-	return &Email{server: server, tls: cfg}
+	return &Email{server: server, domains: column(domains, foldDomain), tls: cfg}
 }
 
-// Send sends the message. From is the tenant's own sender; the envelope's sender, to
-// which bounces go, is always the server's.
+// Send sends the message. From is the operator's address: any user can make a tenant, and
+// so name any address. The tenant's is in Reply-To, or is From where the operator allows
+// its domain. The envelope's sender, to which bounces go, is always the server's.
 func (p *Email) Send(ctx context.Context, m Message) error {
 	out, err := p.compose(m)
 	if err != nil {
@@ -78,7 +85,11 @@ func (p *Email) compose(m Message) (*gomail.Msg, error) {
 		if err != nil {
 			return nil, permanent("the tenant's sender address can't be used", err)
 		}
-		from = *own
+		if _, host, _ := cutAddress(own.Address); slices.Contains(p.domains, foldDomain(host)) {
+			from = *own
+		} else {
+			out.ReplyToMailAddress(own)
+		}
 	}
 	out.ToMailAddress(to)
 	out.FromMailAddress(&from)
@@ -92,6 +103,35 @@ func (p *Email) compose(m Message) (*gomail.Msg, error) {
 	out.SetUserAgent("Docket")
 	out.SetBodyString(gomail.TypeTextPlain, m.Body+"\n")
 	return out, nil
+}
+
+// ParseDomains checks domains of e-mail addresses, such as acme.example. It takes each by
+// itself, without its subdomains.
+func ParseDomains(list []string) ([]string, error) {
+	var out []string
+	for _, d := range list {
+		d = strings.TrimSpace(d)
+		_, err := bareAddress("x@" + d)
+		if err != nil || strings.ContainsAny(d, "*[]/") || !strings.Contains(d, ".") {
+			return nil, fmt.Errorf("must be domains, such as acme.example, separated by commas: %q is none", d)
+		}
+		out = append(out, d)
+	}
+	return out, nil
+}
+
+// foldDomain is the form in which domains are compared, that of the users' addresses.
+func foldDomain(d string) string {
+	_, folded, _ := cutAddress(domain.FoldEmail("x@" + d))
+	return folded
+}
+
+// cutAddress cuts an address at its last "@".
+func cutAddress(s string) (local, host string, found bool) {
+	if i := strings.LastIndexByte(s, '@'); i >= 0 {
+		return s[:i], s[i+1:], true
+	}
+	return s, "", false
 }
 
 // bareAddress parses an address that has no name and no comment.

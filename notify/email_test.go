@@ -10,6 +10,7 @@ import (
 	"mime"
 	"mime/quotedprintable"
 	"net/mail"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -18,13 +19,14 @@ import (
 	"docket/notify"
 )
 
-func mailer(t *testing.T, url string, trust *tls.Config) *notify.Email {
+// mailer may send for the domains, where any are given.
+func mailer(t *testing.T, url string, trust *tls.Config, domains ...string) *notify.Email {
 	t.Helper()
 	server, err := notify.ParseSMTP(url)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return notify.NewEmail(server, trust)
+	return notify.NewEmail(server, domains, trust)
 }
 
 const sender = "?from=Docket+%3Cdocket%40example.org%3E"
@@ -57,15 +59,18 @@ func read(t *testing.T, data string) (h mail.Header, body string) {
 
 func TestMailIsSent(t *testing.T) {
 	t.Parallel()
-	own := "acme@example.org"
+	own, stranger := "acme@example.org", "ceo@bank.example"
 	for name, c := range map[string]struct {
 		cfg    mailConfig
 		scheme string
 		login  string
 		more   string
 		from   *string
-		want   mailTaken
-		header string
+		// domains are those of tenants' that the operator allows.
+		domains []string
+		want    mailTaken
+		header  string
+		replyTo string
 	}{
 		"by STARTTLS": {cfg: mailConfig{startTLS: true}, scheme: "smtp", want: mailTaken{secure: true}, header: `"Docket" <docket@example.org>`},
 		"by STARTTLS, logged in": {cfg: mailConfig{startTLS: true, login: "us er"}, scheme: "smtp", login: "us:er@",
@@ -74,14 +79,18 @@ func TestMailIsSent(t *testing.T) {
 			want: mailTaken{secure: true, loggedIn: true}, header: `"Docket" <docket@example.org>`},
 		"without": {scheme: "smtp", more: "&tls=off", header: `"Docket" <docket@example.org>`},
 		"for a tenant": {cfg: mailConfig{startTLS: true}, scheme: "smtp", from: &own, want: mailTaken{secure: true},
-			header: `<acme@example.org>`},
+			domains: []string{"other.example", "EXAMPLE.org"}, header: `<acme@example.org>`},
+		"for a tenant of a domain that isn't allowed": {cfg: mailConfig{startTLS: true}, scheme: "smtp", from: &own, want: mailTaken{secure: true},
+			domains: []string{"sub.example.org", "ample.org", "org"}, header: `"Docket" <docket@example.org>`, replyTo: "<acme@example.org>"},
+		"for a tenant where none is allowed": {cfg: mailConfig{startTLS: true}, scheme: "smtp", from: &stranger, want: mailTaken{secure: true},
+			header: `"Docket" <docket@example.org>`, replyTo: "<ceo@bank.example>"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newMailServer(t, c.cfg)
 			m := exampleMessage(t)
 			m.EmailFrom = c.from
-			if err := mailer(t, c.scheme+"://"+c.login+s.Addr+sender+c.more, s.Trust).Send(t.Context(), m); err != nil {
+			if err := mailer(t, c.scheme+"://"+c.login+s.Addr+sender+c.more, s.Trust, c.domains...).Send(t.Context(), m); err != nil {
 				t.Fatal(err)
 			}
 			got := receive(t, s.got, "a mail")
@@ -96,7 +105,7 @@ func TestMailIsSent(t *testing.T) {
 			if err != nil || subject != m.Title || h.Get("From") != c.header || h.Get("To") != `"Bob" <bob@example.org>` {
 				t.Errorf("header %v, %v", h, err)
 			}
-			if h.Get("Message-Id") != "<"+m.ID.String()+"@example.org>" || h.Get("Auto-Submitted") != "auto-generated" {
+			if h.Get("Reply-To") != c.replyTo || h.Get("Message-Id") != "<"+m.ID.String()+"@example.org>" || h.Get("Auto-Submitted") != "auto-generated" {
 				t.Errorf("header %v", h)
 			}
 			if at, err := h.Date(); err != nil || !at.Equal(m.CreatedAt) {
@@ -277,5 +286,17 @@ func TestParseSMTP(t *testing.T) {
 		if _, err := notify.ParseSMTP(raw); err != nil {
 			t.Errorf("%q: %v", raw, err)
 		}
+	}
+}
+
+func TestParseDomains(t *testing.T) {
+	t.Parallel()
+	for _, list := range [][]string{{""}, {"acme.example", ""}, {"@acme.example"}, {"*.acme.example"}, {"ann@acme.example"}, {"acme"}, {"acme.example/x"}, {"a b.example"}, {"a.example\n"}} {
+		if got, err := notify.ParseDomains(list); err == nil && !slices.Equal(got, []string{"a.example"}) {
+			t.Errorf("%q passes as %q", list, got)
+		}
+	}
+	if got, err := notify.ParseDomains([]string{" acme.example", "bücher.example"}); err != nil || !slices.Equal(got, []string{"acme.example", "bücher.example"}) {
+		t.Errorf("got %q, %v", got, err)
 	}
 }

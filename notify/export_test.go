@@ -19,7 +19,8 @@ var (
 	EngineStatements = map[string]string{
 		"insertNotificationsSQL": insertNotificationsSQL, "channelSQL": channelSQL, "setChannelSQL": setChannelSQL,
 		"recipientsSQL": recipientsSQL, "setRecipientsSQL": setRecipientsSQL, "deleteRecipientsSQL": deleteRecipientsSQL,
-		"insertDeliveriesSQL": insertDeliveriesSQL, "claimSQL": claimSQL, "sentSQL": sentSQL, "retrySQL": retrySQL, "deadSQL": deadSQL, "giveBackSQL": giveBackSQL, "dropLostSQL": dropLostSQL, "dropLostDeliveriesSQL": dropLostDeliveriesSQL,
+		"insertDeliveriesSQL": insertDeliveriesSQL, "claimSQL": claimSQL, "finishSQL": finishSQL, "pauseSQL": pauseSQL, "pausedSQL": pausedSQL, "countSQL": countSQL, "uncountSQL": uncountSQL,
+		"settingsSinceSQL": settingsSinceSQL, "membershipsSQL": membershipsSQL, "deletedSQL": deletedSQL, "dropLostSQL": dropLostSQL, "dropLostDeliveriesSQL": dropLostDeliveriesSQL,
 		"dropChannelSQL": dropChannelSQL, "dropRecipientsSQL": dropRecipientsSQL, "providerSQL": providerSQL,
 		"putSecretSQL": putSecretSQL, "secretSQL": secretSQL,
 	}

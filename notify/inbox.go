@@ -27,16 +27,19 @@ const ownSQL = `select set_config('docket.tenant', $1, true), set_config('docket
 const joinedSQL = `coalesce((select e.seq from events e
 where e.tenant_id = $1 and e.stream_id = $2 and e.type = 'member.joined' order by e.version desc limit 1), 0)`
 
-const columns = `id, tenant_id, user_id, actor_id, kind, reason, seq, entity_type, entity_id, project_id, title, body, created_at, read_at`
+// columns ends with whether what a notification tells of was deleted since. The tenant log
+// says so, and so a rebuild and a restore change nothing about it.
+var columns = `id, tenant_id, user_id, actor_id, kind, reason, seq, entity_type, entity_id, project_id, title, body, created_at, read_at, ` +
+	deletedExpr("n.tenant_id", "n.entity_type", "n.seq", "n.entity_id", "n.project_id")
 
 // listSQL reads up to $5 notifications of a user ($2) in a tenant ($1), the newest
 // first, after a position ($3 seq, $4 kind).
-const listSQL = `select ` + columns + ` from notifications
+var listSQL = `select ` + columns + ` from notifications n
 where tenant_id = $1 and user_id = $2 and (seq, kind) < ($3, $4) and seq > ` + joinedSQL + `
 order by seq desc, kind desc limit $5`
 
 // listUnreadSQL is listSQL for unread notifications.
-const listUnreadSQL = `select ` + columns + ` from notifications
+var listUnreadSQL = `select ` + columns + ` from notifications n
 where tenant_id = $1 and user_id = $2 and (seq, kind) < ($3, $4) and read_at is null and seq > ` + joinedSQL + `
 order by seq desc, kind desc limit $5`
 
@@ -92,7 +95,8 @@ type Position struct {
 
 // List returns up to limit of the caller's notifications since they last joined, the
 // newest first, after a position (nil: from the start), and the position of the next
-// page (nil: there is none). It waits up to OwnWait for the subscription to reach seq,
+// page (nil: there is none). A notification of something that was deleted since says that,
+// in place of its texts. It waits up to OwnWait for the subscription to reach seq,
 // the last that the caller has caused.
 //
 // Errors: domain.ErrScopeStale.
@@ -191,10 +195,14 @@ func (i *Inbox) await(ctx context.Context, t domain.TenantID, seq int64) {
 func scan(row pgx.CollectableRow) (Notification, error) {
 	var n Notification
 	var actor, project *uuid.UUID
+	var deleted bool
 	err := row.Scan((*uuid.UUID)(&n.ID), (*uuid.UUID)(&n.Tenant), (*uuid.UUID)(&n.User), &actor, &n.Kind, &n.Reason, &n.Seq,
-		&n.EntityType, &n.EntityID, &project, &n.Title, &n.Body, &n.CreatedAt, &n.ReadAt)
+		&n.EntityType, &n.EntityID, &project, &n.Title, &n.Body, &n.CreatedAt, &n.ReadAt, &deleted)
 	if err != nil {
 		return n, err
+	}
+	if deleted {
+		n.Title, n.Body = fmt.Sprintf("The %s was deleted", n.EntityType), ""
 	}
 	n.ProjectID = (*domain.ProjectID)(project)
 	if actor != nil {

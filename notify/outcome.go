@@ -19,72 +19,63 @@ const (
 	elsewhereFor                  = 24 * time.Hour
 )
 
-// ownAttempt is the condition of a statement that finishes an attempt ($3) at a
-// delivery ($2) of a tenant ($1): that no later attempt has begun.
-const ownAttempt = ` where tenant_id = $1 and id = $2 and attempts = $3 and finished_at is null`
+// finishSQL records the outcomes of an attempt at deliveries ($2, $3 the attempts' numbers)
+// of a tenant ($1), unless a later attempt has begun: $4 states, $5 problems, $6 the
+// seconds until what stays queued is due, $7 which count as not attempted.
+const finishSQL = `update deliveries d set state = f.state, problem = nullif(f.problem, ''), leased_until = null,
+  attempts = d.attempts - f.given_back::integer,
+  due_at = case when f.state = 'queued' then statement_timestamp() + make_interval(secs => f.after) else d.due_at end,
+  finished_at = case when f.state <> 'queued' then statement_timestamp() end
+from unnest($2::uuid[], $3::integer[], $4::text[], $5::text[], $6::float8[], $7::boolean[])
+  as f (id, number, state, problem, after, given_back)
+where d.tenant_id = $1 and d.id = f.id and d.attempts = f.number and d.finished_at is null`
 
-// sentSQL records that a delivery was sent.
-const sentSQL = `update deliveries set state = 'sent', problem = null, leased_until = null,
-  finished_at = statement_timestamp()` + ownAttempt
+// state is a delivery's. The names are part of the database.
+type state string
 
-// retrySQL makes a delivery due again in $4 seconds, because of a problem ($5).
-const retrySQL = `update deliveries set problem = $5, leased_until = null,
-  due_at = statement_timestamp() + make_interval(secs => $4)` + ownAttempt
+const (
+	// queued: an attempt is due, or under way.
+	queued state = "queued"
+	// sent: the receiver accepted the message.
+	sent state = "sent"
+	// dead: no attempt has succeeded, and there is no other.
+	dead state = "dead"
+	// withdrawn: when it was due, the message was for no member, about nothing that exists,
+	// or over no channel of the tenant's any more.
+	withdrawn state = "withdrawn"
+	// capped: the recipient had as many messages as Limits allow.
+	capped state = "capped"
+)
 
-// giveBackSQL makes a delivery due again in $4 seconds as if the attempt had not begun, but
-// for the problem ($5).
-const giveBackSQL = `update deliveries set attempts = attempts - 1, problem = $5, leased_until = null,
-  due_at = statement_timestamp() + make_interval(secs => $4)` + ownAttempt
-
-// deadSQL records that a delivery will not be sent, because of a problem ($4).
-const deadSQL = `update deliveries set state = 'dead', problem = $4, leased_until = null,
-  finished_at = statement_timestamp()` + ownAttempt
-
-// outcome is what an attempt came to: sent, retry, givenBack or dead.
-type outcome interface {
-	// finish is the statement that records it, and its parameters after the third.
-	finish() (query string, args []any)
-}
-
-// sent: the receiver accepted the message.
-type sent struct{}
-
-// retry: another attempt is due after a pause.
-type retry struct {
-	after   time.Duration
+// outcome is what an attempt at a delivery came to.
+type outcome struct {
+	state state
+	// after is when a queued delivery is due again.
+	after time.Duration
+	// problem is why it wasn't sent, in words that a tenant may read.
 	problem string
+	// givenBack: the attempt doesn't count, since this replica is why it failed, or the
+	// receiver asked for a pause.
+	givenBack bool
 }
-
-// givenBack: the attempt doesn't count, since this replica is why it failed.
-type givenBack retry
-
-// dead: there is no other attempt.
-type dead struct{ problem string }
-
-func (sent) finish() (string, []any)    { return sentSQL, nil }
-func (r retry) finish() (string, []any) { return retrySQL, []any{r.after.Seconds(), r.problem} }
-func (g givenBack) finish() (string, []any) {
-	return giveBackSQL, []any{g.after.Seconds(), g.problem}
-}
-func (d dead) finish() (string, []any) { return deadSQL, []any{d.problem} }
 
 // outcomeOf is the outcome of the number-th of at most limit attempts at a delivery of an
 // age.
 func outcomeOf(err error, number, limit int, age time.Duration) outcome {
 	if err == nil {
-		return sent{}
+		return outcome{state: sent}
 	}
 	f := &Failure{Problem: "internal error"}
 	errors.As(err, &f)
 	switch {
 	case f.Elsewhere && age < elsewhereFor:
-		return givenBack{min(max(age/2, elsewhereFirst), elsewhereMost), f.Problem}
+		return outcome{state: queued, after: min(max(age/2, elsewhereFirst), elsewhereMost), problem: f.Problem, givenBack: true}
 	case f.Permanent, f.Elsewhere:
-		return dead{f.Problem}
+		return outcome{state: dead, problem: f.Problem}
 	case number >= limit:
-		return dead{"no attempts left: " + f.Problem}
+		return outcome{state: dead, problem: "no attempts left: " + f.Problem}
 	}
-	return retry{max(pauseAfter(number), min(f.After, longestPause)), f.Problem}
+	return outcome{state: queued, after: max(pauseAfter(number), min(f.After, longestPause)), problem: f.Problem}
 }
 
 // pauseAfter is the pause after the number-th attempt, plus or minus a quarter:

@@ -15,13 +15,22 @@ type Provider interface {
 	Send(ctx context.Context, m Message) error
 }
 
-// Message is a notification with all that a Provider needs, as of the event: every
-// attempt sends the same. The JSON names are part of the database
-// (deliveries.message): another version may send what this one enqueued.
+// GroupProvider is a Provider whose receiver is read by many, such as a Slack channel: it
+// gets one message for all recipients of an event.
+type GroupProvider interface {
+	Provider
+	// SendGroup is Send for the messages of one event, of which there is at least one.
+	SendGroup(ctx context.Context, list []Message) error
+}
+
+// Message is a notification with all that a Provider needs. The notification is as of
+// the event: every attempt sends the same. Recipient, EmailFrom and SlackWebhook are as
+// of the attempt; what is stored of them is as of the event. The JSON names are part of
+// the database (deliveries.message): another version may send what this one enqueued.
 type Message struct {
 	Notification
 	Recipient
-	// EmailFrom is the tenant's own sender; nil: the server's.
+	// EmailFrom is the tenant's own address for e-mail; nil: none.
 	EmailFrom *string `json:"email_from"`
 	// SlackWebhook names the secret with the webhook's address.
 	SlackWebhook *domain.SecretID `json:"slack_webhook"`

@@ -42,6 +42,8 @@ type QueueConfig struct {
 	Lease time.Duration
 	// Attempts is after how many attempts a delivery is dead; 12 if 0.
 	Attempts int
+	// Limits are how much one recipient gets of a tenant; no limits if zero.
+	Limits Limits
 	// Drain is how long Close waits for messages that are being sent; 7 s if 0.
 	Drain time.Duration
 	// Interrupt is how long Close then waits for interrupted attempts; 2 s if 0.
@@ -57,11 +59,18 @@ func QueueConns(channels int) int { return 2 * channels }
 
 // Queue sends the messages of the deliveries table. It is a Watermill
 // message.Subscriber (watermill-sql's, over the adapters of this package): a topic is
-// a channel, and a message is one attempt at one delivery. Deliver is the handler.
+// a channel, and a message is one attempt at one delivery, or at all of an event's on a
+// channel with a GroupProvider. Deliver is the handler.
 //
-//	deliveries ─▶ claim with a lease ─▶ Router ─▶ Deliver ─▶ Provider
-//	     ▲                                           │
-//	     └────── ack: sent, dead, or retry ◀─────────┘
+//	deliveries ─▶ claim with a lease ─▶ Router ─▶ Deliver ─▶ look again ─▶ Provider
+//	     ▲                                           │           │
+//	     └── ack: sent, dead, withdrawn, capped, ◀───┴───────────┘
+//	         or queued again
+//
+// Right before each attempt it looks again at the tenant log: whether the recipient is
+// still a member, the channel and address still the tenant's, and what the message tells
+// of still there. If not, the delivery is withdrawn. A receiver that asks for a pause gets
+// it from all of the tenant's messages over that channel.
 //
 // It sends at least once: if a worker dies after the receiver accepted a message and
 // before the outcome is recorded, the message is sent again when the lease ends.
@@ -76,6 +85,8 @@ type Queue struct {
 	inner  *sql.Subscriber
 	// givenBack counts by channel.
 	givenBack *prometheus.CounterVec
+	// withheld counts by channel and state.
+	withheld *prometheus.CounterVec
 
 	// cut is cancelled when Close interrupts what is being sent.
 	cut       context.Context
@@ -99,20 +110,23 @@ func NewQueue(cfg QueueConfig) (*Queue, error) {
 	cfg.Interrupt = cmp.Or(cfg.Interrupt, 2*time.Second)
 	cfg.Logger = cmp.Or(cfg.Logger, slog.New(slog.DiscardHandler))
 
-	standIns := map[string]bool{}
+	standIns, grouped := map[string]bool{}, map[string]bool{}
 	for c, p := range cfg.Providers {
 		_, standIns[string(c)] = p.(*EmailLog)
+		_, grouped[string(c)] = p.(GroupProvider)
 	}
 	q := &Queue{cfg: cfg, claims: newClaims(cfg.Pool, standIns, cfg.Logger)}
 	q.givenBack = promauto.With(cfg.Metrics).NewCounterVec(prometheus.CounterOpts{Name: "docket_deliveries_given_back_total",
 		Help: "Attempts given back uncounted: this replica can't open the tenant's secret, or stopped."}, []string{"channel"})
+	q.withheld = promauto.With(cfg.Metrics).NewCounterVec(prometheus.CounterOpts{Name: "docket_deliveries_withheld_total",
+		Help: "Deliveries that were due and not sent: withdrawn, or capped by the limits of one recipient."}, []string{"channel", "state"})
 	q.cut, q.interrupt = context.WithCancel(context.Background())
 	// Deliver returns within Timeout, unless a provider ignores its context: then the
 	// Subscriber leaves the delivery to its lease.
 	deadline := (cfg.Timeout + cfg.Lease) / 2
 	var err error
 	q.inner, err = sql.NewSubscriber(q.claims, sql.SubscriberConfig{
-		AckDeadline: &deadline, SchemaAdapter: schema{lease: cfg.Lease, perTenant: cfg.PerTenant, standIns: standIns}, OffsetsAdapter: acks{},
+		AckDeadline: &deadline, SchemaAdapter: schema{lease: cfg.Lease, perTenant: cfg.PerTenant, standIns: standIns, grouped: grouped}, OffsetsAdapter: acks{},
 		BackoffManager: pauses{cfg.Poll, cfg.Logger},
 	}, watermill.NopLogger{})
 	if err != nil {

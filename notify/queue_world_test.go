@@ -182,11 +182,11 @@ func (w *world) one(t domain.TenantID) delivery {
 	return all[0]
 }
 
-// elapse makes all queued deliveries due, as if time had passed.
+// elapse makes all queued deliveries due and ends all pauses, as if time had passed.
 func (w *world) elapse() {
 	w.t.Helper()
-	if _, err := w.engine.Exec(w.t.Context(), `update deliveries set due_at = now() - interval '1 second',
-		leased_until = case when leased_until is not null then now() - interval '1 second' end where finished_at is null`); err != nil {
+	if _, err := w.engine.Exec(w.t.Context(), `with ended as (update delivery_pauses set until = now())
+		update deliveries set due_at = now() - interval '1 second', leased_until = case when leased_until is not null then now() - interval '1 second' end where finished_at is null`); err != nil {
 		w.t.Fatal(err)
 	}
 }

@@ -2,6 +2,7 @@ package notify
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -47,7 +49,11 @@ var slackEscapes = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
 
 // Send posts the message. A Failure shows the tenant only the status and the size of
 // an answer.
-func (s *Slack) Send(ctx context.Context, m Message) error {
+func (s *Slack) Send(ctx context.Context, m Message) error { return s.SendGroup(ctx, []Message{m}) }
+
+// SendGroup posts one message for all recipients of an event.
+func (s *Slack) SendGroup(ctx context.Context, list []Message) error {
+	m := list[0]
 	if m.SlackWebhook == nil {
 		return permanent("no Slack webhook is set", nil)
 	}
@@ -64,17 +70,36 @@ func (s *Slack) Send(ctx context.Context, m Message) error {
 	if err != nil {
 		return permanent("the Slack webhook "+err.Error(), nil)
 	}
-	body, err := json.Marshal(slackMessage{Text: slackText(m)})
+	body, err := json.Marshal(slackMessage{Text: slackText(list)})
 	if err != nil {
 		return permanent("internal error", err)
 	}
 	return s.egress.post(ctx, to, body)
 }
 
-// slackText begins with the recipient's name: a channel has many readers.
-func slackText(m Message) string {
-	text := fmt.Sprintf("%s: *%s*\n%s", slackEscapes.Replace(m.Recipient.Name),
-		slackEscapes.Replace(oneLine(m.Title)), slackEscapes.Replace(m.Body))
+// slackText names the recipients, because a channel has many readers: a line for each title,
+// and below the lines the text that they share.
+func slackText(list []Message) string {
+	list = slices.SortedFunc(slices.Values(list), func(a, b Message) int {
+		return cmp.Or(cmp.Compare(a.Body, b.Body), cmp.Compare(a.Title, b.Title), cmp.Compare(a.Recipient.Name, b.Recipient.Name))
+	})
+	var out strings.Builder
+	for i, m := range list {
+		last := i == len(list)-1
+		out.WriteString(slackEscapes.Replace(m.Recipient.Name))
+		if !last && list[i+1].Title == m.Title && list[i+1].Body == m.Body {
+			out.WriteString(", ")
+			continue
+		}
+		fmt.Fprintf(&out, ": *%s*\n", slackEscapes.Replace(oneLine(m.Title)))
+		if last || list[i+1].Body != m.Body {
+			out.WriteString(slackEscapes.Replace(m.Body))
+		}
+		if !last && list[i+1].Body != m.Body {
+			out.WriteString("\n\n")
+		}
+	}
+	text := out.String()
 	if len(text) <= maxSlackText {
 		return text
 	}

@@ -33,7 +33,11 @@ func newDelivery(p *pools, s settings, sec secrets, metrics prometheus.Registere
 		if err != nil {
 			return nil, &settingError{"DOCKET_SMTP_URL", err.Error()}
 		}
-		email = notify.NewEmail(server, nil)
+		domains, err := notify.ParseDomains(s.SMTPFromDomains)
+		if err != nil {
+			return nil, &settingError{"DOCKET_SMTP_FROM_DOMAINS", err.Error()}
+		}
+		email = notify.NewEmail(server, domains, nil)
 	}
 	allowed, err := parseNetworks(s.EgressAllow)
 	if err != nil {
@@ -42,6 +46,7 @@ func newDelivery(p *pools, s settings, sec secrets, metrics prometheus.Registere
 	egress := notify.NewEgress(allowed)
 	queue, err := notify.NewQueue(notify.QueueConfig{
 		Pool: p.Feed, Logger: log, Metrics: metrics,
+		Limits: notify.Limits{Hour: s.DeliveriesPerHour, Day: s.DeliveriesPerDay},
 		Providers: map[domain.Channel]notify.Provider{
 			domain.ChannelEmail: email,
 			domain.ChannelSlack: notify.NewSlack(egress, kept),

@@ -52,6 +52,9 @@ Environment:
   DOCKET_SETUP_CODE          the code that founds the default tenant from another machine
   DOCKET_ISSUER              the issuer in access tokens (default docket)
   DOCKET_SMTP_URL            smtp://user:password@host:587?from=docket@example.org, or smtps:// (default: e-mail is written to the log)
+  DOCKET_SMTP_FROM_DOMAINS   domains of tenants' addresses that e-mail may come from (default: none; a tenant's address is where replies go)
+  DOCKET_DELIVERIES_PER_HOUR how many messages of a channel a tenant may send to one recipient (default 30; 0: any number)
+  DOCKET_DELIVERIES_PER_DAY  the same in 24 hours (default 200; 0: any number)
   DOCKET_EGRESS_ALLOW        networks that webhooks may reach beside public ones, by http too
   DOCKET_LOG_FORMAT          text or json (default: text on a terminal)`,
 		Example: `  docket serve
@@ -77,6 +80,9 @@ func serveFlags(c *cobra.Command) {
 	c.Flags().Bool("migrate", false, "migrate before serving (DOCKET_MIGRATE)")
 	c.Flags().String("database-wait", "", "how long to wait for a Postgres that isn't there yet, a `duration` (DOCKET_DATABASE_WAIT)")
 	c.Flags().String("issuer", "", "the issuer in access tokens, a `word` (DOCKET_ISSUER)")
+	c.Flags().String("smtp-from-domains", "", "`domains` of tenants' addresses that e-mail may come from (DOCKET_SMTP_FROM_DOMAINS)")
+	c.Flags().String("deliveries-per-hour", "", "the most messages of a channel from a tenant to one recipient, a `number` (DOCKET_DELIVERIES_PER_HOUR)")
+	c.Flags().String("deliveries-per-day", "", "the same in 24 hours, a `number` (DOCKET_DELIVERIES_PER_DAY)")
 	c.Flags().String("egress-allow", "", "`networks` that webhooks may reach beside public ones (DOCKET_EGRESS_ALLOW)")
 }
 

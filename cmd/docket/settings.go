@@ -22,6 +22,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
+// maxDeliveries is the highest limit of messages that can be set.
+const maxDeliveries = 1_000_000
+
 // minKey is the least length of a secret key, in bytes.
 const minKey = 32
 
@@ -47,6 +50,11 @@ type settings struct {
 
 	// The mail server; empty: e-mail is written to the log.
 	SMTPURL string `env:"DOCKET_SMTP_URL"`
+	// Domains of tenants' addresses that e-mail may come from.
+	SMTPFromDomains []string `env:"DOCKET_SMTP_FROM_DOMAINS"`
+	// How many messages of one channel a tenant may send to one recipient; 0: any number.
+	DeliveriesPerHour int `env:"DOCKET_DELIVERIES_PER_HOUR" envDefault:"30"`
+	DeliveriesPerDay  int `env:"DOCKET_DELIVERIES_PER_DAY" envDefault:"200"`
 	// Networks that tenants' webhooks may reach beside the public ones.
 	EgressAllow []string `env:"DOCKET_EGRESS_ALLOW"`
 
@@ -152,6 +160,15 @@ func (s *settings) check(wrong func(name, problem string, args ...any)) {
 			wrong("DOCKET_SMTP_URL", "%v", err)
 		}
 	}
+	if _, err := notify.ParseDomains(s.SMTPFromDomains); err != nil {
+		wrong("DOCKET_SMTP_FROM_DOMAINS", "%v", err)
+	}
+	if s.DeliveriesPerHour < 0 || s.DeliveriesPerHour > maxDeliveries {
+		wrong("DOCKET_DELIVERIES_PER_HOUR", "must be 0 (no limit) to %d", maxDeliveries)
+	}
+	if s.DeliveriesPerDay < 0 || s.DeliveriesPerDay > maxDeliveries {
+		wrong("DOCKET_DELIVERIES_PER_DAY", "must be 0 (no limit) to %d", maxDeliveries)
+	}
 	if _, err := parseNetworks(s.EgressAllow); err != nil {
 		wrong("DOCKET_EGRESS_ALLOW", "%v", err)
 	}
@@ -234,7 +251,7 @@ func defaultDataDir(vars map[string]string, asRoot bool) string {
 }
 
 // parseProblem reports what the library found, with the variable's name in place of the
-// field's. Only booleans and durations can fail: all else is text until check parses it.
+// field's. Only booleans, numbers and durations can fail: all else is text until check parses it.
 func parseProblem(err error, wrong func(name, problem string, args ...any)) {
 	var parse env.ParseError
 	if errors.As(err, &parse) {
@@ -242,6 +259,9 @@ func parseProblem(err error, wrong func(name, problem string, args ...any)) {
 		switch {
 		case ok && field.Type.Kind() == reflect.Bool:
 			wrong(field.Tag.Get("env"), "must be true or false")
+			return
+		case ok && field.Type.Kind() == reflect.Int:
+			wrong(field.Tag.Get("env"), "must be a whole number")
 			return
 		case ok && field.Type == reflect.TypeFor[time.Duration]():
 			wrong(field.Tag.Get("env"), "must be a duration, such as 30s or 2m")

@@ -123,6 +123,18 @@ func TestSettingsRefused(t *testing.T) {
 			env:  map[string]string{"DOCKET_SMTP_URL": "smtp://docket:s3cret@mail:port"},
 			want: "DOCKET_SMTP_URL must be smtp://…",
 		},
+		"a sender's domain that is none": {
+			env:  map[string]string{"DOCKET_SMTP_FROM_DOMAINS": "acme.example,@acme"},
+			want: `DOCKET_SMTP_FROM_DOMAINS must be domains, such as acme.example, separated by commas: "@acme" is none`,
+		},
+		"a limit that is no number": {
+			env:  map[string]string{"DOCKET_DELIVERIES_PER_HOUR": "many"},
+			want: "DOCKET_DELIVERIES_PER_HOUR must be a whole number",
+		},
+		"a limit that is negative": {
+			flags: map[string]string{"DOCKET_DELIVERIES_PER_DAY": "-1"},
+			want:  "--deliveries-per-day must be 0 (no limit) to 1000000",
+		},
 		"a network that is none": {
 			env:  map[string]string{"DOCKET_EGRESS_ALLOW": "10.0.0.0/8,hooks"},
 			want: `DOCKET_EGRESS_ALLOW must be addresses or networks, such as 10.1.0.0/16, separated by commas: "hooks" is neither`,

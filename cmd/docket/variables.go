@@ -29,6 +29,10 @@ var flagFor = map[string]string{
 	"DOCKET_DATABASE_WAIT": "--database-wait",
 	"DOCKET_ISSUER":        "--issuer",
 	"DOCKET_EGRESS_ALLOW":  "--egress-allow",
+
+	"DOCKET_SMTP_FROM_DOMAINS":   "--smtp-from-domains",
+	"DOCKET_DELIVERIES_PER_HOUR": "--deliveries-per-hour",
+	"DOCKET_DELIVERIES_PER_DAY":  "--deliveries-per-day",
 }
 
 // serviceLink are the variables that Kubernetes sets in every pod of a
