@@ -19,25 +19,25 @@ type activityBody struct {
 	ActorID    *domain.UserID    `json:"actor_id" format:"uuid" nullable:"true" doc:"null where the system acted."`
 	ActorName  string            `json:"actor_name"`
 	Action     string            `json:"action" doc:"The type of the event."`
-	EntityType domain.StreamType `json:"entity_type"`
+	EntityType domain.StreamType `json:"entity_type" enum:"tenant,member,project,task,comment,subscription"`
 	EntityID   uuid.UUID         `json:"entity_id" format:"uuid"`
 	ProjectID  *domain.ProjectID `json:"project_id" format:"uuid" nullable:"true"`
 	Summary    string            `json:"summary"`
-	Changes    []changeBody      `json:"changes"`
+	Changes    []fieldChangeBody `json:"changes"`
 	RequestID  string            `json:"request_id"`
 }
 
-// changeBody is one field's old and new value.
-type changeBody struct {
+// fieldChangeBody is one field's old and new value.
+type fieldChangeBody struct {
 	Field string `json:"field"`
 	From  any    `json:"from"`
 	To    any    `json:"to"`
 }
 
-func renderChanges(changes []domain.Change) []changeBody {
-	out := make([]changeBody, 0, len(changes))
+func renderChanges(changes []domain.Change) []fieldChangeBody {
+	out := make([]fieldChangeBody, 0, len(changes))
 	for _, c := range changes {
-		out = append(out, changeBody{Field: c.Field, From: c.From, To: c.To})
+		out = append(out, fieldChangeBody{Field: c.Field, From: c.From, To: c.To})
 	}
 	return out
 }

@@ -9,21 +9,21 @@ import (
 	"docket/httpapi/edge"
 )
 
-// settingsBody is a tenant as its owners see it.
-type settingsBody struct {
+// tenantSettingsBody is a tenant as its owners see it.
+type tenantSettingsBody struct {
 	ID           domain.TenantID     `json:"id" format:"uuid"`
 	Slug         string              `json:"slug"`
 	Name         string              `json:"name"`
 	Registration domain.Registration `json:"registration" enum:"open,closed"`
 	DefaultRole  domain.Role         `json:"default_role" enum:"manager,member,viewer,auditor"`
-	Config       configBody          `json:"config"`
+	Config       tenantConfigBody    `json:"config"`
 	CreatedAt    time.Time           `json:"created_at"`
 	UpdatedAt    time.Time           `json:"updated_at"`
 	Version      int                 `json:"version"`
 }
 
-// configBody configures a tenant's notifications and workflow.
-type configBody struct {
+// tenantConfigBody configures a tenant's notifications and workflow.
+type tenantConfigBody struct {
 	Channel  domain.Channel  `json:"default_notification_channel" enum:"in_app,email,slack"`
 	Email    emailConfigBody `json:"email"`
 	Slack    slackConfigBody `json:"slack"`
@@ -38,24 +38,24 @@ type slackConfigBody struct {
 	Set bool `json:"set" doc:"Whether there is an incoming webhook. Its address is a secret and never shown."`
 }
 
-func renderSettings(t domain.Tenant) settingsBody {
-	return settingsBody{
+func renderSettings(t domain.Tenant) tenantSettingsBody {
+	return tenantSettingsBody{
 		ID: t.ID, Slug: t.Slug, Name: t.Name, Registration: t.Registration, DefaultRole: t.DefaultRole,
-		Config: configBody{
+		Config: tenantConfigBody{
 			Channel: t.Channel, Email: emailConfigBody{From: t.EmailFrom}, Slack: slackConfigBody{Set: t.SlackWebhook != nil}, FourEyes: t.FourEyes,
 		},
 		CreatedAt: t.CreatedAt, UpdatedAt: t.UpdatedAt, Version: t.Version,
 	}
 }
 
-type editTenantBody struct {
-	Name         edge.Patch[string]              `json:"name,omitzero" minLength:"1" maxLength:"200"`
-	Registration edge.Patch[domain.Registration] `json:"registration,omitzero" enum:"open,closed" doc:"Whether any user may join without an invitation."`
-	DefaultRole  edge.Patch[domain.Role]         `json:"default_role,omitzero" enum:"manager,member,viewer,auditor" doc:"The role of users who join without an invitation."`
-	Config       edge.Patch[editConfigBody]      `json:"config,omitzero"`
+type editTenantSettingsBody struct {
+	Name         edge.Patch[string]               `json:"name,omitzero" minLength:"1" maxLength:"200"`
+	Registration edge.Patch[domain.Registration]  `json:"registration,omitzero" enum:"open,closed" doc:"Whether any user may join without an invitation."`
+	DefaultRole  edge.Patch[domain.Role]          `json:"default_role,omitzero" enum:"manager,member,viewer,auditor" doc:"The role of users who join without an invitation."`
+	Config       edge.Patch[editTenantConfigBody] `json:"config,omitzero"`
 }
 
-type editConfigBody struct {
+type editTenantConfigBody struct {
 	Channel  edge.Patch[domain.Channel]      `json:"default_notification_channel,omitzero" enum:"in_app,email,slack" doc:"How members are notified; slack needs its webhook."`
 	Email    edge.Patch[editEmailConfigBody] `json:"email,omitzero"`
 	Slack    edge.Patch[editSlackConfigBody] `json:"slack,omitzero"`
@@ -75,7 +75,7 @@ type editSlackConfigBody struct {
 }
 
 // emailFrom is the edit of the sender.
-func (c editConfigBody) emailFrom() domain.Edit[*string] {
+func (c editTenantConfigBody) emailFrom() domain.Edit[*string] {
 	if c.Email.Null {
 		return domain.To[*string](nil)
 	}
@@ -83,7 +83,7 @@ func (c editConfigBody) emailFrom() domain.Edit[*string] {
 }
 
 // slackWebhook is the edit of the webhook's address.
-func (c editConfigBody) slackWebhook() domain.Edit[*string] {
+func (c editTenantConfigBody) slackWebhook() domain.Edit[*string] {
 	if c.Slack.Null {
 		return domain.To[*string](nil)
 	}
@@ -101,18 +101,18 @@ func registerAdminTenant(s *Server) {
 	}, s.editTenant)
 }
 
-func (s *Server) getTenant(ctx context.Context, scope domain.Scope, in *struct{ edge.Positioned }) (*item[settingsBody], error) {
+func (s *Server) getTenant(ctx context.Context, scope domain.Scope, in *struct{ edge.Positioned }) (*item[tenantSettingsBody], error) {
 	t, err := s.queries.Tenant(ctx, scope, s.fresh(scope, in.Positioned))
 	if err != nil {
 		return nil, err
 	}
-	return &item[settingsBody]{ETag: edge.ETag(t.Version), Body: renderSettings(t)}, nil
+	return &item[tenantSettingsBody]{ETag: edge.ETag(t.Version), Body: renderSettings(t)}, nil
 }
 
 func (s *Server) editTenant(ctx context.Context, scope domain.Scope, in *struct {
 	IfMatch edge.IfMatch `header:"If-Match"`
-	Body    editTenantBody
-}) (*updated[settingsBody], error) {
+	Body    editTenantSettingsBody
+}) (*updated[tenantSettingsBody], error) {
 	config := in.Body.Config.Value
 	webhook := config.slackWebhook()
 	if webhook.Value != nil {
@@ -128,5 +128,5 @@ func (s *Server) editTenant(ctx context.Context, scope domain.Scope, in *struct 
 		return nil, err
 	}
 	s.acknowledge(scope, result.Seq)
-	return &updated[settingsBody]{ETag: edge.ETag(result.State.Version), Seq: result.Seq, Body: renderSettings(result.State)}, nil
+	return &updated[tenantSettingsBody]{ETag: edge.ETag(result.State.Version), Seq: result.Seq, Body: renderSettings(result.State)}, nil
 }

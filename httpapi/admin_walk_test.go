@@ -82,7 +82,7 @@ func TestActivityAndEvents(t *testing.T) {
 	}
 
 	// The raw log: as a list and by lines, the same events with the same bytes.
-	events := items[EventBody](auditor.get("/v1/admin/events"))
+	events := items[LogEventBody](auditor.get("/v1/admin/events"))
 	if len(events) != int(last) || events[last-4].Type != "project.created" || events[last-4].StreamID != project.ID.UUID() || *events[0].ActorID != owner.id {
 		t.Errorf("%+v", events)
 	}
@@ -93,7 +93,7 @@ func TestActivityAndEvents(t *testing.T) {
 	scanner, n := bufio.NewScanner(lines.Body), last-4
 	page := auditor.get("/v1/admin/events").Body.String()
 	for ; scanner.Scan(); n++ {
-		var e EventBody
+		var e LogEventBody
 		if err := json.Unmarshal(scanner.Bytes(), &e); err != nil || e.Seq != n+1 {
 			t.Errorf("%v: %s", err, scanner.Text())
 		}
@@ -104,7 +104,7 @@ func TestActivityAndEvents(t *testing.T) {
 	if n != last {
 		t.Errorf("%d lines, want 4", n-last+4)
 	}
-	history := items[historyBody](member.get(at + "/history"))
+	history := items[historyItemBody](member.get(at + "/history"))
 	if len(history) != 3 || history[0].Seq != last-3 || history[0].ActorName != "Acme member" || history[2].Summary != moved.Summary ||
 		jsonOf(history[1].Changes) != jsonOf(edited.Changes) {
 		t.Errorf("%+v", history)

@@ -52,7 +52,7 @@ func newHistory(w *world) *history {
 		for _, target := range h.targets {
 			s.answers[target] = h.answer(h.reader.get(target))
 		}
-		last := items[EventBody](owner.get(fmt.Sprint("/v1/admin/events?after_seq=", s.seq-1)))
+		last := items[LogEventBody](owner.get(fmt.Sprint("/v1/admin/events?after_seq=", s.seq-1)))
 		s.at = last[len(last)-1].At
 		h.steps = append(h.steps, s)
 	}

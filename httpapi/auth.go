@@ -31,17 +31,17 @@ type newUserBody struct {
 	SetupCode string `json:"setup_code,omitzero" maxLength:"200" doc:"The code that serve prints. The first user of the default tenant needs it, unless the request comes directly from the same machine."`
 }
 
-type loginBody struct {
+type credentialsBody struct {
 	Email    string `json:"email" maxLength:"254"`
 	Password string `json:"password" maxLength:"1024"`
 }
 
-type refreshBody struct {
+type refreshRequestBody struct {
 	RefreshToken string `json:"refresh_token" maxLength:"200"`
 }
 
-// tokensBody is the response to a login (RFC 6749, section 5.1).
-type tokensBody struct {
+// sessionTokensBody is the response to a login (RFC 6749, section 5.1).
+type sessionTokensBody struct {
 	AccessToken  string `json:"access_token"`
 	TokenType    string `json:"token_type" enum:"Bearer"`
 	ExpiresIn    int    `json:"expires_in" doc:"Seconds until the access token expires."`
@@ -80,7 +80,7 @@ func (s *Server) register(ctx context.Context, t domain.TenantID, in *struct {
 	edge.Loopback
 	Body newUserBody
 }) (*struct {
-	Seq  int64 `header:"Docket-Seq" doc:"The tenant's sequence number of the user's joining."`
+	Seq  int64 `header:"Docket-Seq" doc:"The tenant's sequence number of the command's last event; where nothing changed, of the resource's last."`
 	Body UserBody
 }, error) {
 	result, err := s.commands.Register(ctx, t, edge.Origin(ctx), commands.Registration{
@@ -92,12 +92,12 @@ func (s *Server) register(ctx context.Context, t domain.TenantID, in *struct {
 	}
 	s.positions.Acknowledge(result.State.ID, t, result.Seq)
 	return &struct {
-		Seq  int64 `header:"Docket-Seq" doc:"The tenant's sequence number of the user's joining."`
+		Seq  int64 `header:"Docket-Seq" doc:"The tenant's sequence number of the command's last event; where nothing changed, of the resource's last."`
 		Body UserBody
 	}{result.Seq, renderUser(result.State)}, nil
 }
 
-func (s *Server) login(ctx context.Context, _ domain.TenantID, in *struct{ Body loginBody }) (*plain[tokensBody], error) {
+func (s *Server) login(ctx context.Context, _ domain.TenantID, in *struct{ Body credentialsBody }) (*plain[sessionTokensBody], error) {
 	session, err := s.sessions.Login(ctx, in.Body.Email, in.Body.Password, s.now())
 	if err != nil {
 		return nil, err
@@ -105,7 +105,7 @@ func (s *Server) login(ctx context.Context, _ domain.TenantID, in *struct{ Body 
 	return s.tokensResponse(session)
 }
 
-func (s *Server) refresh(ctx context.Context, _ domain.TenantID, in *struct{ Body refreshBody }) (*plain[tokensBody], error) {
+func (s *Server) refresh(ctx context.Context, _ domain.TenantID, in *struct{ Body refreshRequestBody }) (*plain[sessionTokensBody], error) {
 	session, err := s.sessions.Refresh(ctx, in.Body.RefreshToken, s.now())
 	if err != nil {
 		return nil, err
@@ -113,12 +113,12 @@ func (s *Server) refresh(ctx context.Context, _ domain.TenantID, in *struct{ Bod
 	return s.tokensResponse(session)
 }
 
-func (s *Server) tokensResponse(session accounts.Session) (*plain[tokensBody], error) {
+func (s *Server) tokensResponse(session accounts.Session) (*plain[sessionTokensBody], error) {
 	token, lifetime, err := s.tokens.Issue(session.User, session.ID)
 	if err != nil {
 		return nil, err
 	}
-	return &plain[tokensBody]{tokensBody{
+	return &plain[sessionTokensBody]{sessionTokensBody{
 		AccessToken: token, TokenType: "Bearer", ExpiresIn: int(lifetime.Seconds()), RefreshToken: session.RefreshToken,
 	}}, nil
 }

@@ -330,7 +330,7 @@ func TestUnusualTexts(t *testing.T) {
 			t.Errorf("%.40q came back as %.40q, %.40q", text, got.Name, *got.Description)
 		}
 		changed := ann.patch("/v1/projects/"+p.ID.String(), jsonOf(map[string]any{"description": "x", "name": "x"})).want(200)
-		w.caughtUp(as[meBody](ann.get("/v1/me").want(200)).Memberships[0].TenantID, changed.seq())
+		w.caughtUp(as[currentUserBody](ann.get("/v1/me").want(200)).Memberships[0].TenantID, changed.seq())
 		ann.get("/v1/projects/" + p.ID.String() + "/history").want(200)
 	}
 	// The largest event that can be: everything changes from its longest to its longest.

@@ -16,25 +16,25 @@ const (
 	maxWeeks     = 53
 )
 
-// cycleTimesBody is a report of cycle times: a list with pages, and totals that are the
+// cycleTimeReportBody is a report of cycle times: a list with pages, and totals that are the
 // same on each page.
-type cycleTimesBody struct {
-	From       domain.Date       `json:"from" format:"date" doc:"The Monday of the first week."`
-	To         domain.Date       `json:"to" format:"date" doc:"The Sunday of the last week."`
-	Overall    cyclesBody        `json:"overall" doc:"All weeks together, of all projects or of the requested one."`
-	Weeks      []cycleWeekBody   `json:"weeks" doc:"The same by week; every week is there."`
-	Items      []projectWeekBody `json:"items" doc:"The weeks in which a project ended a cycle, by week and project."`
-	NextCursor *string           `json:"next_cursor" doc:"The cursor of the next page; null on the last."`
+type cycleTimeReportBody struct {
+	From       domain.Date                 `json:"from" format:"date" doc:"The Monday of the first week."`
+	To         domain.Date                 `json:"to" format:"date" doc:"The Sunday of the last week."`
+	Overall    cycleTimesByKindBody        `json:"overall" doc:"All weeks together, of all projects or of the requested one."`
+	Weeks      []weekCycleTimesBody        `json:"weeks" doc:"The same by week; every week is there."`
+	Items      []projectWeekCycleTimesBody `json:"items" doc:"The weeks in which a project ended a cycle, by week and project."`
+	NextCursor *string                     `json:"next_cursor" doc:"The cursor of the next page; null on the last."`
 }
 
-// cyclesBody are the cycles of each kind.
-type cyclesBody struct {
-	SubmittedToApproved cycleStatsBody `json:"submitted_to_approved" doc:"From the first submission to the approval, with every rejection, withdrawal and further submission in between."`
-	ActiveToCompleted   cycleStatsBody `json:"active_to_completed" doc:"From activation to completion, with every stay on hold; reopened, a project begins another."`
+// cycleTimesByKindBody are the cycles of each kind.
+type cycleTimesByKindBody struct {
+	SubmittedToApproved cycleTimePercentilesBody `json:"submitted_to_approved" doc:"From the first submission to the approval, with every rejection, withdrawal and further submission in between."`
+	ActiveToCompleted   cycleTimePercentilesBody `json:"active_to_completed" doc:"From activation to completion, with every stay on hold; reopened, a project begins another."`
 }
 
-// cycleStatsBody are percentiles of cycle times, in seconds.
-type cycleStatsBody struct {
+// cycleTimePercentilesBody are percentiles of cycle times, in seconds.
+type cycleTimePercentilesBody struct {
 	Count int64    `json:"count"`
 	P50   *float64 `json:"p50" doc:"In seconds, as the other percentiles; null where there was none."`
 	P75   *float64 `json:"p75"`
@@ -42,18 +42,18 @@ type cycleStatsBody struct {
 	P95   *float64 `json:"p95"`
 }
 
-// cycleWeekBody is one week of all projects, or of the requested one.
-type cycleWeekBody struct {
-	Week   domain.Date `json:"week" format:"date" doc:"Its Monday."`
-	Cycles cyclesBody  `json:"cycles"`
+// weekCycleTimesBody is one week of all projects, or of the requested one.
+type weekCycleTimesBody struct {
+	Week   domain.Date          `json:"week" format:"date" doc:"Its Monday."`
+	Cycles cycleTimesByKindBody `json:"cycles"`
 }
 
-// projectWeekBody is one week of one project.
-type projectWeekBody struct {
-	Week        domain.Date      `json:"week" format:"date" doc:"Its Monday."`
-	ProjectID   domain.ProjectID `json:"project_id" format:"uuid"`
-	ProjectName string           `json:"project_name"`
-	Cycles      cyclesBody       `json:"cycles"`
+// projectWeekCycleTimesBody is one week of one project.
+type projectWeekCycleTimesBody struct {
+	Week        domain.Date          `json:"week" format:"date" doc:"Its Monday."`
+	ProjectID   domain.ProjectID     `json:"project_id" format:"uuid"`
+	ProjectName string               `json:"project_name"`
+	Cycles      cycleTimesByKindBody `json:"cycles"`
 }
 
 // CycleFilter selects the weeks and the project of a report.
@@ -84,7 +84,7 @@ func (s *Server) cycleTimes(ctx context.Context, scope domain.Scope, in *struct 
 	edge.Paged
 	edge.Positioned
 	CycleFilter
-}) (*plain[cycleTimesBody], error) {
+}) (*plain[cycleTimeReportBody], error) {
 	weeks, err := in.weeks(s.now())
 	if err != nil {
 		return nil, err
@@ -110,14 +110,14 @@ func (s *Server) cycleTimes(ctx context.Context, scope domain.Scope, in *struct 
 	if err != nil {
 		return nil, err
 	}
-	b := cycleTimesBody{
+	b := cycleTimeReportBody{
 		From: dateOf(weeks.First), To: dateOf(weeks.Until().Add(-time.Second)), Overall: renderCycles(times.Overall),
-		Weeks: make([]cycleWeekBody, 0, len(times.Weeks)), Items: items.Body.Items, NextCursor: items.Body.NextCursor,
+		Weeks: make([]weekCycleTimesBody, 0, len(times.Weeks)), Items: items.Body.Items, NextCursor: items.Body.NextCursor,
 	}
 	for _, w := range times.Weeks {
-		b.Weeks = append(b.Weeks, cycleWeekBody{Week: dateOf(w.Week), Cycles: renderCycles(w.ByKind)})
+		b.Weeks = append(b.Weeks, weekCycleTimesBody{Week: dateOf(w.Week), Cycles: renderCycles(w.ByKind)})
 	}
-	return &plain[cycleTimesBody]{b}, nil
+	return &plain[cycleTimeReportBody]{b}, nil
 }
 
 // weeks returns the requested weeks.
@@ -164,18 +164,18 @@ func mondayOf(f edge.Filter[domain.Date]) *time.Time {
 
 func dateOf(at time.Time) domain.Date { return domain.Date(at.Format(time.DateOnly)) }
 
-func renderProjectWeek(w projections.ProjectWeek) projectWeekBody {
-	return projectWeekBody{Week: dateOf(w.Week), ProjectID: w.ProjectID, ProjectName: w.ProjectName, Cycles: renderCycles(w.ByKind)}
+func renderProjectWeek(w projections.ProjectWeek) projectWeekCycleTimesBody {
+	return projectWeekCycleTimesBody{Week: dateOf(w.Week), ProjectID: w.ProjectID, ProjectName: w.ProjectName, Cycles: renderCycles(w.ByKind)}
 }
 
-func renderCycles(of map[projections.CycleKind]projections.CycleStats) cyclesBody {
-	return cyclesBody{
+func renderCycles(of map[projections.CycleKind]projections.CycleStats) cycleTimesByKindBody {
+	return cycleTimesByKindBody{
 		SubmittedToApproved: renderCycleStats(of[projections.SubmittedToApproved]),
 		ActiveToCompleted:   renderCycleStats(of[projections.ActiveToCompleted]),
 	}
 }
 
-func renderCycleStats(c projections.CycleStats) cycleStatsBody {
+func renderCycleStats(c projections.CycleStats) cycleTimePercentilesBody {
 	seconds := func(d *time.Duration) *float64 {
 		if d == nil {
 			return nil
@@ -183,5 +183,5 @@ func renderCycleStats(c projections.CycleStats) cycleStatsBody {
 		s := d.Seconds()
 		return &s
 	}
-	return cycleStatsBody{Count: c.Count, P50: seconds(c.P50), P75: seconds(c.P75), P90: seconds(c.P90), P95: seconds(c.P95)}
+	return cycleTimePercentilesBody{Count: c.Count, P50: seconds(c.P50), P75: seconds(c.P75), P90: seconds(c.P90), P95: seconds(c.P95)}
 }

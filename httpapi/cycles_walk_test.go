@@ -15,9 +15,9 @@ func TestCycleTimeWeeks(t *testing.T) {
 	w := newWorld(t)
 	viewer := w.company("acme", "Acme").as(domain.Viewer)
 	w.server.now = func() time.Time { return time.Date(2026, 11, 29, 23, 59, 59, 0, time.UTC) } // a Sunday
-	report := func(query string) cycleTimesBody {
+	report := func(query string) cycleTimeReportBody {
 		t.Helper()
-		b := as[cycleTimesBody](viewer.get("/v1/reports/cycle-time" + query).want(200))
+		b := as[cycleTimeReportBody](viewer.get("/v1/reports/cycle-time" + query).want(200))
 		if b.Weeks[0].Week != b.From || b.Overall.ActiveToCompleted.P50 != nil || len(b.Items) != 0 {
 			t.Errorf("%s: %+v", query, b)
 		}
@@ -72,9 +72,9 @@ func TestCycleTimesWalk(t *testing.T) {
 	owner.move(completed.ID, domain.Submitted, domain.Approved, domain.Active, domain.OnHold, domain.Active, domain.Completed, domain.Active, domain.Completed)
 	owner.move(cancelled.ID, domain.Submitted, domain.Cancelled)
 	seq := owner.patch("/v1/projects/"+approved.ID.String(), `{"name":"Renamed"}`).want(200).seq()
-	read := func(query string) cycleTimesBody {
+	read := func(query string) cycleTimeReportBody {
 		t.Helper()
-		return as[cycleTimesBody](viewer.get(fmt.Sprintf("/v1/reports/cycle-time?min_seq=%d%s", seq, query)).want(200))
+		return as[cycleTimeReportBody](viewer.get(fmt.Sprintf("/v1/reports/cycle-time?min_seq=%d%s", seq, query)).want(200))
 	}
 	whole := read("")
 	if got := whole.Overall; got.SubmittedToApproved.Count != 2 || got.ActiveToCompleted.Count != 2 || *got.ActiveToCompleted.P95 <= 0 {

@@ -17,11 +17,11 @@ import (
 
 const ndjsonMediaType = "application/x-ndjson"
 
-// EventBody is an event as stored in the log.
-type EventBody struct {
+// LogEventBody is an event as stored in the log.
+type LogEventBody struct {
 	Seq           int64             `json:"seq"`
 	At            time.Time         `json:"at"`
-	StreamType    domain.StreamType `json:"stream_type"`
+	StreamType    domain.StreamType `json:"stream_type" enum:"tenant,member,project,task,comment,subscription"`
 	StreamID      uuid.UUID         `json:"stream_id" format:"uuid"`
 	Version       int               `json:"version"`
 	Type          string            `json:"type"`
@@ -32,23 +32,23 @@ type EventBody struct {
 	Meta          json.RawMessage   `json:"meta"`
 }
 
-func renderEvent(e projections.Event) EventBody {
-	return EventBody{
+func renderEvent(e projections.Event) LogEventBody {
+	return LogEventBody{
 		Seq: e.Seq, At: e.At, StreamType: e.Stream.Type, StreamID: e.Stream.ID, Version: e.Version, Type: e.Type,
 		SchemaVersion: e.SchemaVersion, ActorID: e.ActorID, CommandID: e.CommandID, Data: e.Data, Meta: e.Meta,
 	}
 }
 
-// historyBody is an event with its summary and changes.
-type historyBody struct {
-	EventBody
-	ActorName string       `json:"actor_name"`
-	Summary   string       `json:"summary"`
-	Changes   []changeBody `json:"changes"`
+// historyItemBody is an event with its summary and changes.
+type historyItemBody struct {
+	LogEventBody
+	ActorName string            `json:"actor_name"`
+	Summary   string            `json:"summary"`
+	Changes   []fieldChangeBody `json:"changes"`
 }
 
-func renderHistory(h projections.HistoryItem) historyBody {
-	return historyBody{EventBody: renderEvent(h.Event), ActorName: h.ActorName, Summary: h.Summary, Changes: renderChanges(h.Changes)}
+func renderHistory(h projections.HistoryItem) historyItemBody {
+	return historyItemBody{LogEventBody: renderEvent(h.Event), ActorName: h.ActorName, Summary: h.Summary, Changes: renderChanges(h.Changes)}
 }
 
 func registerEvents(s *Server) {
@@ -57,8 +57,8 @@ func registerEvents(s *Server) {
 		Summary: "The raw log", Description: "Oldest first. With Accept: " + ndjsonMediaType + " one event a line, and after_seq to go on until an answer has no line.",
 		Errors: []domain.Code{domain.CodeCursorInvalid},
 		Content: map[string]*huma.MediaType{
-			edge.JSONMediaType: {Schema: edge.SchemaOf[edge.List[EventBody]](s.router)},
-			ndjsonMediaType:    {Schema: edge.SchemaOf[EventBody](s.router)},
+			edge.JSONMediaType: {Schema: edge.SchemaOf[edge.List[LogEventBody]](s.router)},
+			ndjsonMediaType:    {Schema: edge.SchemaOf[LogEventBody](s.router)},
 		},
 	}, s.listEvents)
 	edge.RegisterScoped(s.router, edge.Operation{
@@ -68,7 +68,7 @@ func registerEvents(s *Server) {
 	}, func(ctx context.Context, scope domain.Scope, in *struct {
 		edge.Paged
 		ID domain.ProjectID `path:"id" format:"uuid"`
-	}) (*plain[edge.List[historyBody]], error) {
+	}) (*plain[edge.List[historyItemBody]], error) {
 		return s.history(ctx, scope, domain.Stream(domain.ProjectStream, in.ID), in.Paged)
 	})
 	edge.RegisterScoped(s.router, edge.Operation{
@@ -78,7 +78,7 @@ func registerEvents(s *Server) {
 	}, func(ctx context.Context, scope domain.Scope, in *struct {
 		edge.Paged
 		ID domain.TaskID `path:"id" format:"uuid"`
-	}) (*plain[edge.List[historyBody]], error) {
+	}) (*plain[edge.List[historyItemBody]], error) {
 		return s.history(ctx, scope, domain.Stream(domain.TaskStream, in.ID), in.Paged)
 	})
 }
@@ -123,7 +123,7 @@ func eventLines(events []projections.Event) *edge.Raw {
 }
 
 // history lists the events of one stream with their summaries.
-func (s *Server) history(ctx context.Context, scope domain.Scope, stream domain.StreamID, p edge.Paged) (*plain[edge.List[historyBody]], error) {
+func (s *Server) history(ctx context.Context, scope domain.Scope, stream domain.StreamID, p edge.Paged) (*plain[edge.List[historyItemBody]], error) {
 	l := edge.Listing{Tenant: scope.Tenant(), Route: "history/" + stream.String()}
 	after, err := edge.OpenCursor[int](s.cursors, p, l)
 	if err != nil {

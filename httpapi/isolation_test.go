@@ -53,7 +53,7 @@ func newEstate(w *world, word string) *estate {
 		"deleted project": goneProject.ID.String(), "deleted task": goneTask.ID.String(),
 		"comment": comment.ID.String(), "deleted comment": goneComment.ID.String(),
 		"notification": items[notificationBody](member.get("/v1/notifications"))[0].ID.String(),
-		"command":      items[EventBody](owner.get("/v1/admin/events"))[0].CommandID.String(),
+		"command":      items[LogEventBody](owner.get("/v1/admin/events"))[0].CommandID.String(),
 	}, reads: map[string]person{"/v1/notifications": member}}
 	for _, target := range []string{
 		"/v1/members", "/v1/projects", project, project + "/tasks", project + "/history", project + "/transitions",
@@ -221,7 +221,7 @@ func TestTenantHeaders(t *testing.T) {
 	w.user("Root") // owns the default tenant
 	acme, bolt := w.company("acme", "Acme"), w.company("bolt", "Bolt")
 	owner := acme.as(domain.Owner).with(tenantIDHeader, "")
-	me := as[meBody](owner.get("/v1/me").want(200))
+	me := as[currentUserBody](owner.get("/v1/me").want(200))
 	fallback := me.Memberships[0].TenantID.String() // the default tenant
 	for _, c := range []struct {
 		id, slug string
@@ -264,7 +264,7 @@ func TestTenantHeaders(t *testing.T) {
 		switch {
 		case c.code != "":
 			a.refused(c.code)
-		case as[settingsBody](a.want(200)).Name != c.in:
+		case as[tenantSettingsBody](a.want(200)).Name != c.in:
 			t.Errorf("%+v: %s", c, a.Body)
 		}
 	}

@@ -14,7 +14,7 @@ func TestWithoutSubscriptions(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	ann, bob := w.user("Ann"), w.user("Bob")
-	w.caughtUp(as[meBody](ann.get("/v1/me").want(200)).Memberships[0].TenantID, 3)
+	w.caughtUp(as[currentUserBody](ann.get("/v1/me").want(200)).Memberships[0].TenantID, 3)
 	w.stop()
 	w.server.queries.OwnWait, w.server.inbox.OwnWait = projections.OwnWait, projections.OwnWait
 	acme := as[tenantBody](ann.post("/v1/tenants", `{"name":"Acme","slug":"acme"}`).want(201)).ID
@@ -32,10 +32,10 @@ func TestWithoutSubscriptions(t *testing.T) {
 	ann.delete("/v1/members/" + ann.id.String()).refused(domain.CodeLastOwner)
 	ann.post("/v1/tenants", `{"name":"Acme","slug":"acme"}`).refused(domain.CodeSlugTaken)
 
-	if events := items[EventBody](ann.get("/v1/admin/events")); len(events) != 9 {
+	if events := items[LogEventBody](ann.get("/v1/admin/events")); len(events) != 9 {
 		t.Errorf("%d events", len(events))
 	}
-	if history := items[historyBody](bob.get("/v1/tasks/" + task.ID.String() + "/history")); len(history) != 3 {
+	if history := items[historyItemBody](bob.get("/v1/tasks/" + task.ID.String() + "/history")); len(history) != 3 {
 		t.Errorf("%d events of the task", len(history))
 	}
 	bob.get(at).refused(domain.CodeNotFound)
@@ -48,7 +48,7 @@ func TestWithoutSubscriptions(t *testing.T) {
 			t.Errorf("%s: %s", target, got)
 		}
 	}
-	if got := as[meBody](ann.get("/v1/me").want(200)).Memberships; len(got) != 1 {
+	if got := as[currentUserBody](ann.get("/v1/me").want(200)).Memberships; len(got) != 1 {
 		t.Errorf("%+v", got)
 	}
 
@@ -63,7 +63,7 @@ func TestWithoutSubscriptions(t *testing.T) {
 	if got := items[activityBody](ann.get("/v1/admin/activity")); len(got) != 9 {
 		t.Errorf("%d lines", len(got))
 	}
-	if got := as[meBody](bob.get("/v1/me").want(200)).Memberships; len(got) != 2 || got[1].Role != domain.Viewer {
+	if got := as[currentUserBody](bob.get("/v1/me").want(200)).Memberships; len(got) != 2 || got[1].Role != domain.Viewer {
 		t.Errorf("%+v", got)
 	}
 	ann.get("/v1/admin/tenant").want(200)

@@ -9,8 +9,8 @@ import (
 	"docket/projections"
 )
 
-// meBody is the caller, whatever the tenant.
-type meBody struct {
+// currentUserBody is the caller, whatever the tenant.
+type currentUserBody struct {
 	UserBody
 	Memberships []membershipBody `json:"memberships" doc:"In the order of joining, up to 1,000; all of them are in /v1/tenants."`
 }
@@ -37,7 +37,7 @@ type editMeBody struct {
 	Name edge.Patch[string] `json:"name,omitzero" minLength:"1" maxLength:"200"`
 }
 
-func (s *Server) me(ctx context.Context, u domain.UserID, _ *struct{}) (*plain[meBody], error) {
+func (s *Server) me(ctx context.Context, u domain.UserID, _ *struct{}) (*plain[currentUserBody], error) {
 	who, err := s.commands.User(ctx, u)
 	if err != nil {
 		return nil, err
@@ -46,12 +46,12 @@ func (s *Server) me(ctx context.Context, u domain.UserID, _ *struct{}) (*plain[m
 	if err != nil {
 		return nil, err
 	}
-	return &plain[meBody]{meBody{UserBody: renderUser(who), Memberships: memberships}}, nil
+	return &plain[currentUserBody]{currentUserBody{UserBody: renderUser(who), Memberships: memberships}}, nil
 }
 
 // editMe answers with the memberships as of before the command, which doesn't change
 // them, so that the idempotency record can include them.
-func (s *Server) editMe(ctx context.Context, u domain.UserID, in *struct{ Body editMeBody }) (*plain[meBody], error) {
+func (s *Server) editMe(ctx context.Context, u domain.UserID, in *struct{ Body editMeBody }) (*plain[currentUserBody], error) {
 	memberships, err := edge.Recorded(ctx, func() ([]membershipBody, error) { return s.membershipsOf(ctx, u) })
 	if err != nil {
 		return nil, err
@@ -60,7 +60,7 @@ func (s *Server) editMe(ctx context.Context, u domain.UserID, in *struct{ Body e
 	if err != nil {
 		return nil, err
 	}
-	return &plain[meBody]{meBody{UserBody: renderUser(result.State), Memberships: memberships}}, nil
+	return &plain[currentUserBody]{currentUserBody{UserBody: renderUser(result.State), Memberships: memberships}}, nil
 }
 
 func (s *Server) membershipsOf(ctx context.Context, u domain.UserID) ([]membershipBody, error) {

@@ -21,17 +21,17 @@ func TestRenamingReachesEveryTenant(t *testing.T) {
 	ann.in(left).delete("/v1/members/" + ann.id.String()).want(204)
 
 	renamed := ann.patch("/v1/me", `{"name":"Ann <Ö> Kim"}`).want(200)
-	if got := as[meBody](renamed); got.ID != ann.id || got.Name != "Ann <Ö> Kim" || got.Email != ann.email || len(got.Memberships) != 3 {
+	if got := as[currentUserBody](renamed); got.ID != ann.id || got.Name != "Ann <Ö> Kim" || got.Email != ann.email || len(got.Memberships) != 3 {
 		t.Errorf("%+v", got)
 	}
 	if got := ann.get("/v1/me").want(200); got.Body.String() != renamed.Body.String() {
 		t.Errorf("written and read differ:\n%s\n%s", renamed.Body, got.Body)
 	}
 	w.renamed()
-	for _, owner := range []person{root.in(as[meBody](root.get("/v1/me").want(200)).Memberships[0].TenantID), acme.as(domain.Owner), bolt.as(domain.Owner)} {
+	for _, owner := range []person{root.in(as[currentUserBody](root.get("/v1/me").want(200)).Memberships[0].TenantID), acme.as(domain.Owner), bolt.as(domain.Owner)} {
 		// Whoever writes after it reads it.
 		settings := owner.patch("/v1/admin/tenant", `{"name":"`+random()+`"}`).want(200)
-		w.caughtUp(as[settingsBody](settings).ID, settings.seq())
+		w.caughtUp(as[tenantSettingsBody](settings).ID, settings.seq())
 		var name string
 		for _, m := range items[memberBody](owner.get("/v1/members")) {
 			if m.UserID == ann.id {
@@ -42,7 +42,7 @@ func TestRenamingReachesEveryTenant(t *testing.T) {
 			t.Errorf("%s reads the name %q", owner.name, name)
 		}
 	}
-	for _, e := range items[EventBody](root.in(left).get("/v1/admin/events")) {
+	for _, e := range items[LogEventBody](root.in(left).get("/v1/admin/events")) {
 		if e.Type == "member.renamed" {
 			t.Errorf("one who had left was renamed: %+v", e)
 		}
@@ -54,7 +54,7 @@ func TestRenamingReachesEveryTenant(t *testing.T) {
 	}
 	// From then on the new name stands in what they do.
 	project := as[projectBody](ann.post("/v1/projects", `{"name":"Site"}`).want(201))
-	if got := items[historyBody](ann.get("/v1/projects/" + project.ID.String() + "/history")); got[0].ActorName != "Ann <Ö> Kim" {
+	if got := items[historyItemBody](ann.get("/v1/projects/" + project.ID.String() + "/history")); got[0].ActorName != "Ann <Ö> Kim" {
 		t.Errorf("acts as %q", got[0].ActorName)
 	}
 

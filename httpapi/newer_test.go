@@ -48,7 +48,7 @@ func TestWhatANewerVersionWrote(t *testing.T) {
 	}
 	member.post("/v1/projects", `{"name":"Another"}`).want(201)
 
-	history := items[historyBody](viewer.get(path + "/history"))
+	history := items[historyItemBody](viewer.get(path + "/history"))
 	if last := history[len(history)-1]; last.Type != "project.frobbed" || last.Summary != "project.frobbed" || string(last.Data) != `{"x":1}` {
 		t.Errorf("the history ends with %+v", last)
 	}
@@ -83,7 +83,7 @@ func TestRawLogOfTwoSchemaVersions(t *testing.T) {
 		`"name":{"$p":{"subject":"` + late.id.String() + `","key":"none","value":"Late"}},"role":"viewer"}`
 	w.insert(c.id, domain.Stream(domain.MemberStream, late.id), "member.joined", 1, data)
 	written := map[int]int{}
-	for _, e := range items[EventBody](c.as(domain.Owner).get("/v1/admin/events?limit=200")) {
+	for _, e := range items[LogEventBody](c.as(domain.Owner).get("/v1/admin/events?limit=200")) {
 		if e.Type != "member.joined" {
 			continue
 		}

@@ -85,7 +85,7 @@ func TestReadYourOwnWrites(t *testing.T) {
 	in := func(p person, tenant domain.TenantID, role domain.Role) func() bool {
 		return func() bool {
 			found := domain.Role("")
-			for _, m := range as[meBody](p.get("/v1/me").want(200)).Memberships {
+			for _, m := range as[currentUserBody](p.get("/v1/me").want(200)).Memberships {
 				if m.TenantID == tenant {
 					found = m.Role
 				}
@@ -107,7 +107,7 @@ func TestReadYourOwnWrites(t *testing.T) {
 		sees("a leaving", in(member, made, ""))
 	}
 	fresh := w.signUp("Fresh")
-	sees("a registration", func() bool { return len(as[meBody](fresh.get("/v1/me").want(200)).Memberships) == 1 })
+	sees("a registration", func() bool { return len(as[currentUserBody](fresh.get("/v1/me").want(200)).Memberships) == 1 })
 	owner.delete("/v1/projects/" + project).want(204)
 	sees("a project's end", func() bool { return owner.get("/v1/projects/"+project).Code == 404 })
 

@@ -71,7 +71,7 @@ func (w *world) named(name string) person {
 // login gives one who signed up a new session.
 func (p person) login() person {
 	p.w.Helper()
-	p.token = as[tokensBody](p.post("/v1/auth/login", jsonOf(map[string]any{"email": p.email, "password": password})).want(200)).AccessToken
+	p.token = as[sessionTokensBody](p.post("/v1/auth/login", jsonOf(map[string]any{"email": p.email, "password": password})).want(200)).AccessToken
 	return p
 }
 

@@ -75,8 +75,8 @@ func TestProjectsWalk(t *testing.T) {
 		t.Errorf("%+v", moved)
 	}
 	member.patch(at, `{"name":"x"}`).refused(domain.CodeInsufficientRole, "required_role", `"manager"`) // no draft any more
-	steps := items[stepBody](member.get(at + "/transitions"))
-	if len(steps) != 4 || steps[0].To != domain.Approved || steps[0].Allowed || steps[2] != (stepBody{domain.Draft, domain.Member, true}) {
+	steps := items[availableTransitionBody](member.get(at + "/transitions"))
+	if len(steps) != 4 || steps[0].To != domain.Approved || steps[0].Allowed || steps[2] != (availableTransitionBody{domain.Draft, domain.Member, true}) {
 		t.Errorf("%+v", steps)
 	}
 	move(member, "approved").refused(domain.CodeInsufficientRole)
@@ -91,7 +91,7 @@ func TestProjectsWalk(t *testing.T) {
 	move(manager, "active").refused(domain.CodeInsufficientRole)
 	move(owner, "archived").want(200)
 	move(owner, "active").refused(domain.CodeInvalidTransition, "current_status", `"archived"`, "allowed_transitions", `[]`)
-	if steps := items[stepBody](owner.get(at + "/transitions")); len(steps) != 0 {
+	if steps := items[availableTransitionBody](owner.get(at + "/transitions")); len(steps) != 0 {
 		t.Errorf("%+v", steps)
 	}
 
@@ -110,7 +110,7 @@ func TestProjectsWalk(t *testing.T) {
 	} {
 		gone.refused(domain.CodeNotFound)
 	}
-	history := items[historyBody](viewer.get(theirs + "/history"))
+	history := items[historyItemBody](viewer.get(theirs + "/history"))
 	if len(history) != 4 || history[3].Type != "project.deleted" || history[0].Version != 1 {
 		t.Errorf("%+v", history)
 	}
@@ -120,10 +120,10 @@ func TestWorkflow(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	table := as[workflowBody](w.anonymous().get("/v1/workflow").want(200))
-	if len(table.Statuses) != 9 || table.Statuses[0] != (statusBody{domain.Draft, false, false}) || table.Statuses[8] != (statusBody{domain.Archived, true, true}) {
+	if len(table.Statuses) != 9 || table.Statuses[0] != (workflowStatusBody{domain.Draft, false, false}) || table.Statuses[8] != (workflowStatusBody{domain.Archived, true, true}) {
 		t.Errorf("%+v", table.Statuses)
 	}
-	if len(table.Transitions) != 20 || table.Transitions[0] != (transitionRule{domain.Draft, domain.Submitted, domain.Member}) {
+	if len(table.Transitions) != 20 || table.Transitions[0] != (workflowTransitionBody{domain.Draft, domain.Submitted, domain.Member}) {
 		t.Errorf("%+v", table.Transitions)
 	}
 	diagram := w.anonymous().get("/v1/workflow", "Accept", "text/vnd.mermaid").want(200)
@@ -148,7 +148,7 @@ func TestCatalog(t *testing.T) {
 	gone := as[projectBody](ann.post("/v1/projects", `{"name":"gone","visibility":"public"}`).want(201))
 	last := ann.delete("/v1/projects/" + gone.ID.String()).want(204).seq()
 	w.caughtUp(acme, there.seq())
-	w.caughtUp(as[meBody](ann.get("/v1/me").want(200)).Memberships[0].TenantID, last)
+	w.caughtUp(as[currentUserBody](ann.get("/v1/me").want(200)).Memberships[0].TenantID, last)
 
 	for header, want := range map[[2]string]string{
 		{}:                                "public",

@@ -34,6 +34,7 @@ type endpoint struct {
 }
 
 type endpointParameter struct {
+	Ref      string `json:"$ref"`
 	Name, In string
 	Required bool
 	Schema   *jsonSchema
@@ -67,7 +68,10 @@ var readPublished = sync.OnceValues(func() (*published, error) {
 	}
 	var doc struct {
 		Paths      map[string]map[string]*endpoint
-		Components struct{ Schemas map[string]*jsonSchema }
+		Components struct {
+			Schemas    map[string]*jsonSchema
+			Parameters map[string]*endpointParameter
+		}
 	}
 	if err := stdjson.Unmarshal(text, &doc); err != nil {
 		return nil, err
@@ -78,6 +82,12 @@ var readPublished = sync.OnceValues(func() (*published, error) {
 		for _, method := range slices.Sorted(maps.Keys(doc.Paths[path])) {
 			e := doc.Paths[path][method]
 			e.Method, e.Path = strings.ToUpper(method), path
+			for i, p := range e.Parameters {
+				if p.Ref != "" {
+					e.Parameters[i] = doc.Components.Parameters[strings.TrimPrefix(p.Ref, "#/components/parameters/")]
+				}
+				e.Parameters[i].Schema = d.resolve(e.Parameters[i].Schema)
+			}
 			e.form = regexp.MustCompile("^" + parameter.ReplaceAllString(regexp.QuoteMeta(path), "[^/]+") + "$")
 			d.endpoints = append(d.endpoints, e)
 		}
@@ -134,9 +144,9 @@ type jsonSchema struct {
 	Minimum              *float64               `json:"minimum"`
 	Maximum              *float64               `json:"maximum"`
 	Pattern              string                 `json:"pattern"`
-	PatternDescription   string                 `json:"patternDescription"`
 	Description          string                 `json:"description"`
 	Default              any                    `json:"default"`
+	AnyOf                []*jsonSchema          `json:"anyOf"`
 	Examples             []any                  `json:"examples"`
 }
 

@@ -77,7 +77,7 @@ func TestFounder(t *testing.T) {
 	for email, role := range map[string]domain.Role{"founder@example.org": domain.Owner, "second@example.org": domain.Member, "third@example.org": domain.Member} {
 		p := w.anonymous()
 		p.email = email
-		if got := as[meBody](p.login().get("/v1/me").want(200)).Memberships; len(got) != 1 || got[0].Role != role {
+		if got := as[currentUserBody](p.login().get("/v1/me").want(200)).Memberships; len(got) != 1 || got[0].Role != role {
 			t.Errorf("%s: %+v", email, got)
 		}
 	}
@@ -204,7 +204,7 @@ func TestSessions(t *testing.T) {
 	ann := w.signUp("Ann")
 	session := func(a *answer) (person, string) {
 		t.Helper()
-		tokens := as[tokensBody](a.want(200))
+		tokens := as[sessionTokensBody](a.want(200))
 		if tokens.TokenType != "Bearer" || tokens.ExpiresIn != int(tokenLifetime.Seconds()) || tokens.RefreshToken == "" {
 			t.Errorf("%+v", tokens)
 		}

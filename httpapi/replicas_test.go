@@ -52,7 +52,7 @@ func TestRolesOnTwoReplicas(t *testing.T) {
 		for _, target := range reads {
 			there.get(target).want(200)
 		}
-		for _, step := range items[stepBody](there.get(project + "/transitions")) {
+		for _, step := range items[availableTransitionBody](there.get(project + "/transitions")) {
 			if step.Allowed {
 				t.Errorf("the API says that a viewer may move the project to %s", step.To)
 			}

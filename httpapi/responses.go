@@ -9,20 +9,20 @@ import (
 type created[T any] struct {
 	Location string `header:"Location"`
 	ETag     string `header:"ETag"`
-	Seq      int64  `header:"Docket-Seq" doc:"The tenant's sequence number of the command's last event."`
+	Seq      int64  `header:"Docket-Seq" doc:"The tenant's sequence number of the command's last event; where nothing changed, of the resource's last."`
 	Body     T
 }
 
 // updated is the response to a command that updated a resource.
 type updated[T any] struct {
 	ETag string `header:"ETag"`
-	Seq  int64  `header:"Docket-Seq" doc:"The tenant's sequence number of the command's last event; of the resource's last where nothing changed."`
+	Seq  int64  `header:"Docket-Seq" doc:"The tenant's sequence number of the command's last event; where nothing changed, of the resource's last."`
 	Body T
 }
 
 // deleted is the response to a command that deleted a resource.
 type deleted struct {
-	Seq int64 `header:"Docket-Seq" doc:"The tenant's sequence number of the command's last event."`
+	Seq int64 `header:"Docket-Seq" doc:"The tenant's sequence number of the command's last event; where nothing changed, of the resource's last."`
 }
 
 // item is one resource that has a version.

@@ -74,7 +74,7 @@ var roleRows = []roleRow{
 	}},
 	{op: "refresh", may: "anyone", call: func(s *stage, p person) (person, string, string) {
 		login := s.root.post("/v1/auth/login", jsonOf(map[string]any{"email": s.root.email, "password": password}))
-		return p, "/v1/auth/refresh", jsonOf(map[string]any{"refresh_token": as[tokensBody](login).RefreshToken})
+		return p, "/v1/auth/refresh", jsonOf(map[string]any{"refresh_token": as[sessionTokensBody](login).RefreshToken})
 	}},
 	{op: "logout", may: "users", call: func(_ *stage, p person) (person, string, string) {
 		if p.token != "" {

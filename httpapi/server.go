@@ -81,7 +81,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	s.router = edge.New(edge.Config{
 		Logger: cfg.Logger, Version: cfg.Version, Metrics: cfg.Metrics,
-		Commands: cfg.Commands, Sessions: cfg.Sessions, Tokens: s.tokens, Epochs: cfg.Epochs,
+		Commands: cfg.Commands, Sessions: cfg.Sessions, Tokens: s.tokens, Epochs: cfg.Epochs, Enums: enums(),
 	})
 	registerAuth(s)
 	registerMe(s)

@@ -16,15 +16,15 @@ func TestSettingsWalk(t *testing.T) {
 	const at, secret = "/v1/admin/tenant", "https://hooks.example.org/services/T0/B0/verysecret"
 	owner.mustNotSee = "verysecret"
 
-	config := func(body string) configBody {
+	config := func(body string) tenantConfigBody {
 		t.Helper()
 		made := owner.patch(at, body).want(200)
 		if got := owner.get(at).want(200); got.Body.String() != made.Body.String() || got.Header().Get("ETag") != made.Header().Get("ETag") {
 			t.Errorf("written and read differ:\n%s\n%s", made.Body, got.Body)
 		}
-		return as[settingsBody](made).Config
+		return as[tenantSettingsBody](made).Config
 	}
-	from := func(c configBody) string {
+	from := func(c tenantConfigBody) string {
 		if c.Email.From == nil {
 			return ""
 		}
@@ -98,7 +98,7 @@ func TestFourEyesWalk(t *testing.T) {
 	allowed := func(p person, at string) map[domain.Status]bool {
 		t.Helper()
 		out := map[domain.Status]bool{}
-		for _, step := range items[stepBody](p.get(at)) {
+		for _, step := range items[availableTransitionBody](p.get(at)) {
 			out[step.To] = step.Allowed
 		}
 		return out
@@ -154,7 +154,7 @@ func TestStatsWalk(t *testing.T) {
 	w.checkpointed()
 
 	got := owner.get("/v1/admin/stats").want(200)
-	stats := as[statsBody](got)
+	stats := as[tenantStatsBody](got)
 	if stats.Members != 5 || stats.Comments != 1 || stats.Head != last || stats.Events != last {
 		t.Errorf("%+v", stats)
 	}
@@ -173,7 +173,7 @@ func TestStatsWalk(t *testing.T) {
 	}
 	// What the owner has just done counts.
 	owner.project("New")
-	if stats := as[statsBody](owner.get("/v1/admin/stats").want(200)); stats.Projects["draft"] != 2 || stats.Head != last+1 {
+	if stats := as[tenantStatsBody](owner.get("/v1/admin/stats").want(200)); stats.Projects["draft"] != 2 || stats.Head != last+1 {
 		t.Errorf("%+v", stats)
 	}
 	c.as(domain.Auditor).get("/v1/admin/stats").refused(domain.CodeInsufficientRole, "required_role", `"owner"`, "your_role", `"auditor"`)

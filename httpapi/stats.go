@@ -9,18 +9,18 @@ import (
 	"docket/projections"
 )
 
-// statsBody are a tenant's totals.
-type statsBody struct {
-	Members       int64            `json:"members"`
-	Projects      map[string]int64 `json:"projects" doc:"By status; every status is there."`
-	Tasks         map[string]int64 `json:"tasks" doc:"By status; every status is there."`
-	Comments      int64            `json:"comments"`
-	Events        int64            `json:"events"`
-	Head          int64            `json:"head" doc:"The last seq of the tenant's log."`
-	Subscriptions []lagBody        `json:"subscriptions"`
+// tenantStatsBody are a tenant's totals.
+type tenantStatsBody struct {
+	Members       int64                 `json:"members"`
+	Projects      map[string]int64      `json:"projects" doc:"By status; every status is there."`
+	Tasks         map[string]int64      `json:"tasks" doc:"By status; every status is there."`
+	Comments      int64                 `json:"comments"`
+	Events        int64                 `json:"events"`
+	Head          int64                 `json:"head" doc:"The last seq of the tenant's log."`
+	Subscriptions []subscriptionLagBody `json:"subscriptions"`
 }
 
-type lagBody struct {
+type subscriptionLagBody struct {
 	Name string `json:"name"`
 	Lag  int64  `json:"lag" doc:"The number of events it hasn't processed."`
 }
@@ -32,16 +32,16 @@ func registerStats(s *Server) {
 	}, s.stats)
 }
 
-func (s *Server) stats(ctx context.Context, scope domain.Scope, in *struct{ edge.Positioned }) (*plain[statsBody], error) {
+func (s *Server) stats(ctx context.Context, scope domain.Scope, in *struct{ edge.Positioned }) (*plain[tenantStatsBody], error) {
 	stats, err := s.queries.Stats(ctx, scope, s.fresh(scope, in.Positioned))
 	if err != nil {
 		return nil, err
 	}
-	return &plain[statsBody]{renderStats(stats)}, nil
+	return &plain[tenantStatsBody]{renderStats(stats)}, nil
 }
 
-func renderStats(stats projections.Stats) statsBody {
-	b := statsBody{
+func renderStats(stats projections.Stats) tenantStatsBody {
+	b := tenantStatsBody{
 		Members: stats.Members, Projects: map[string]int64{}, Tasks: map[string]int64{}, Comments: stats.Comments,
 		Events: stats.Head, Head: stats.Head, // a log has no gaps
 	}
@@ -52,7 +52,7 @@ func renderStats(stats projections.Stats) statsBody {
 		b.Tasks[string(st)] = stats.Tasks[st]
 	}
 	for _, sub := range stats.Subscriptions {
-		b.Subscriptions = append(b.Subscriptions, lagBody(sub))
+		b.Subscriptions = append(b.Subscriptions, subscriptionLagBody(sub))
 	}
 	return b
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// summaryBody is a project's summary.
-type summaryBody struct {
+// projectSummaryBody is a project's summary.
+type projectSummaryBody struct {
 	ProjectID    domain.ProjectID   `json:"project_id" format:"uuid"`
 	Status       domain.Status      `json:"status" enum:"draft,submitted,rejected,approved,active,on_hold,completed,cancelled,archived"`
 	Since        time.Time          `json:"since" doc:"When the present status began."`
@@ -31,7 +31,7 @@ type lastActivityBody struct {
 	ActorID    *domain.UserID    `json:"actor_id" format:"uuid" nullable:"true" doc:"null where the system acted."`
 	ActorName  string            `json:"actor_name"`
 	Action     string            `json:"action" doc:"The type of the event."`
-	EntityType domain.StreamType `json:"entity_type" enum:"project,task,comment"`
+	EntityType domain.StreamType `json:"entity_type" enum:"tenant,member,project,task,comment,subscription"`
 	EntityID   uuid.UUID         `json:"entity_id" format:"uuid"`
 }
 
@@ -45,16 +45,16 @@ func registerSummaries(s *Server) {
 func (s *Server) projectSummary(ctx context.Context, scope domain.Scope, in *struct {
 	edge.Positioned
 	ID domain.ProjectID `path:"id" format:"uuid"`
-}) (*plain[summaryBody], error) {
+}) (*plain[projectSummaryBody], error) {
 	sum, err := s.queries.ProjectSummary(ctx, scope, in.ID, s.fresh(scope, in.Positioned))
 	if err != nil {
 		return nil, err
 	}
-	return &plain[summaryBody]{renderSummary(sum)}, nil
+	return &plain[projectSummaryBody]{renderSummary(sum)}, nil
 }
 
-func renderSummary(sum projections.ProjectSummary) summaryBody {
-	b := summaryBody{
+func renderSummary(sum projections.ProjectSummary) projectSummaryBody {
+	b := projectSummaryBody{
 		ProjectID: sum.ProjectID, Status: sum.Status, Since: sum.Since, Now: sum.Now,
 		TimeInStatus: map[string]float64{}, Tasks: map[string]int64{}, Overdue: sum.Overdue, LastActivity: lastActivityBody(sum.Last),
 	}

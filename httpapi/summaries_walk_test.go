@@ -22,7 +22,7 @@ func TestProjectSummaryWalk(t *testing.T) {
 	member.move(p.ID, domain.Submitted)
 	said := member.comment(k.ID, "So")
 	// Who wrote reads it back at once.
-	got := as[summaryBody](member.get(at + "/summary").want(200))
+	got := as[projectSummaryBody](member.get(at + "/summary").want(200))
 	if got.ProjectID != p.ID || got.Status != domain.Submitted || got.Overdue != 2 || jsonOf(got.Tasks) != `{"done":1,"in_progress":0,"todo":3}` {
 		t.Errorf("%+v", got)
 	}

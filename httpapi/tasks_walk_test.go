@@ -73,7 +73,7 @@ func TestTasksWalk(t *testing.T) {
 	member.get(at).refused(domain.CodeNotFound)
 	member.patch(at, `{"title":"x"}`).refused(domain.CodeNotFound)
 	member.delete(at).refused(domain.CodeNotFound)
-	history := items[historyBody](member.get(at + "/history"))
+	history := items[historyItemBody](member.get(at + "/history"))
 	if len(history) != 4 || history[3].Type != "task.deleted" || !strings.Contains(history[1].Summary, "title and status") {
 		t.Errorf("%d events, the second %q", len(history), history[1].Summary)
 	}

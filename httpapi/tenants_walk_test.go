@@ -15,13 +15,13 @@ func TestUsersAndTenants(t *testing.T) {
 	w := newWorld(t)
 	ann, bob, cem := w.signUp("Ann"), w.signUp("Bob"), w.signUp("Cem")
 
-	me := as[meBody](ann.get("/v1/me").want(200))
+	me := as[currentUserBody](ann.get("/v1/me").want(200))
 	if me.ID != ann.id || me.Email != ann.email || me.Name != "Ann" || me.EmailVerified ||
 		len(me.Memberships) != 1 || me.Memberships[0].Slug != "default" || me.Memberships[0].Role != domain.Owner {
 		t.Errorf("the first: %+v", me)
 	}
 	for _, p := range []person{bob, cem} {
-		if got := as[meBody](p.get("/v1/me").want(200)).Memberships; len(got) != 1 || got[0].Role != domain.Member {
+		if got := as[currentUserBody](p.get("/v1/me").want(200)).Memberships; len(got) != 1 || got[0].Role != domain.Member {
 			t.Errorf("%s: %+v", p.name, got)
 		}
 	}
@@ -44,18 +44,18 @@ func TestUsersAndTenants(t *testing.T) {
 	}
 	owner := bob.in(bobs.ID)
 	settings := owner.get("/v1/admin/tenant").want(200)
-	if s := as[settingsBody](settings); s.Registration != domain.RegistrationClosed || s.DefaultRole != domain.Member {
+	if s := as[tenantSettingsBody](settings); s.Registration != domain.RegistrationClosed || s.DefaultRole != domain.Member {
 		t.Errorf("born %+v", s)
 	}
 	cem.in(bobs.ID).post("/v1/tenants/join", "").refused(domain.CodeRegistrationClosed)
 	edited := owner.patch("/v1/admin/tenant", `{"name":"Bob & Co","registration":"open","default_role":"viewer"}`,
 		"If-Match", settings.Header().Get("ETag")).want(200)
-	if s := as[settingsBody](edited); s.Name != "Bob & Co" || s.Registration != domain.RegistrationOpen ||
+	if s := as[tenantSettingsBody](edited); s.Name != "Bob & Co" || s.Registration != domain.RegistrationOpen ||
 		s.DefaultRole != domain.Viewer || s.Version != 2 || edited.seq() != 3 {
 		t.Errorf("%+v", s)
 	}
 	owner.patch("/v1/admin/tenant", `{"name":"again"}`, "If-Match", `"1"`).refused(domain.CodeVersionConflict, "current_version", "2")
-	if again := owner.patch("/v1/admin/tenant", `{"registration":"open"}`).want(200); again.seq() != 3 || as[settingsBody](again).Version != 2 {
+	if again := owner.patch("/v1/admin/tenant", `{"registration":"open"}`).want(200); again.seq() != 3 || as[tenantSettingsBody](again).Version != 2 {
 		t.Errorf("a change of nothing: seq %d, %s", again.seq(), again.Body)
 	}
 	for _, bad := range []string{`{"default_role":"owner"}`, `{"registration":null}`, `{"slug":"other"}`, `{"name":" "}`} {
@@ -71,7 +71,7 @@ func TestUsersAndTenants(t *testing.T) {
 	dana := w.anonymous().in(bobs.ID)
 	dana.email = "dana@example.org"
 	dana.post("/v1/auth/register", `{"email":"dana@example.org","password":"`+password+`","name":"Dana"}`).want(201)
-	if got := as[meBody](dana.login().get("/v1/me").want(200)).Memberships; len(got) != 1 || got[0].Slug != "bobs-2" || got[0].Name != "Bob & Co" || got[0].Role != domain.Viewer {
+	if got := as[currentUserBody](dana.login().get("/v1/me").want(200)).Memberships; len(got) != 1 || got[0].Slug != "bobs-2" || got[0].Name != "Bob & Co" || got[0].Role != domain.Viewer {
 		t.Errorf("%+v", got)
 	}
 }

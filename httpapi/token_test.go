@@ -170,7 +170,7 @@ func TestForgedTokens(t *testing.T) {
 		}
 	}
 	login := ann.post("/v1/auth/login", jsonOf(map[string]any{"email": ann.email, "password": password})).want(200)
-	try("a refresh token", as[tokensBody](login).RefreshToken, domain.CodeUnauthenticated)
+	try("a refresh token", as[sessionTokensBody](login).RefreshToken, domain.CodeUnauthenticated)
 
 	for name, values := range map[string][]string{
 		"another scheme":   {"Basic " + whole},

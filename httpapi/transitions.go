@@ -8,13 +8,13 @@ import (
 	"docket/httpapi/edge"
 )
 
-type moveBody struct {
+type projectTransitionBody struct {
 	To      domain.Status `json:"to" enum:"draft,submitted,rejected,approved,active,on_hold,completed,cancelled,archived"`
 	Comment *string       `json:"comment,omitzero" maxLength:"4000" nullable:"true"`
 }
 
-// stepBody is a transition out of a project's present status.
-type stepBody struct {
+// availableTransitionBody is a transition out of a project's present status.
+type availableTransitionBody struct {
 	To      domain.Status `json:"to" enum:"draft,submitted,rejected,approved,active,on_hold,completed,cancelled,archived"`
 	MinRole domain.Role   `json:"min_role" enum:"owner,manager,member,viewer,auditor"`
 	Allowed bool          `json:"allowed" doc:"Whether the caller may make it."`
@@ -34,7 +34,7 @@ func registerTransitions(s *Server) {
 
 func (s *Server) moveProject(ctx context.Context, scope domain.Scope, in *struct {
 	ProjectInput
-	Body moveBody
+	Body projectTransitionBody
 }) (*updated[projectBody], error) {
 	result, err := s.commands.MoveProject(ctx, scope, edge.Origin(ctx), in.ID, domain.MoveProject{
 		IfMatch: in.IfMatch.IfMatch, To: in.Body.To, Comment: in.Body.Comment,
@@ -49,7 +49,7 @@ func (s *Server) moveProject(ctx context.Context, scope domain.Scope, in *struct
 func (s *Server) listTransitions(ctx context.Context, scope domain.Scope, in *struct {
 	edge.Positioned
 	ID domain.ProjectID `path:"id" format:"uuid"`
-}) (*plain[edge.List[stepBody]], error) {
+}) (*plain[edge.List[availableTransitionBody]], error) {
 	p, err := s.queries.Project(ctx, scope, in.ID, s.fresh(scope, in.Positioned))
 	if err != nil {
 		return nil, err
@@ -58,9 +58,9 @@ func (s *Server) listTransitions(ctx context.Context, scope domain.Scope, in *st
 	if err != nil {
 		return nil, err
 	}
-	out := &plain[edge.List[stepBody]]{Body: edge.List[stepBody]{Items: []stepBody{}}}
+	out := &plain[edge.List[availableTransitionBody]]{Body: edge.List[availableTransitionBody]{Items: []availableTransitionBody{}}}
 	for _, t := range domain.TransitionsFrom(p.Status) {
-		out.Body.Items = append(out.Body.Items, stepBody{To: t.To, MinRole: t.Least, Allowed: p.MayMove(scope.Actor(), t, settings.FourEyes)})
+		out.Body.Items = append(out.Body.Items, availableTransitionBody{To: t.To, MinRole: t.Least, Allowed: p.MayMove(scope.Actor(), t, settings.FourEyes)})
 	}
 	return out, nil
 }

@@ -17,20 +17,20 @@ const mermaidMediaType = "text/vnd.mermaid"
 
 // workflowBody is the transition table.
 type workflowBody struct {
-	Statuses    []statusBody     `json:"statuses"`
-	Transitions []transitionRule `json:"transitions"`
+	Statuses    []workflowStatusBody     `json:"statuses"`
+	Transitions []workflowTransitionBody `json:"transitions"`
 }
 
-type statusBody struct {
+type workflowStatusBody struct {
 	Name     domain.Status `json:"name" enum:"draft,submitted,rejected,approved,active,on_hold,completed,cancelled,archived"`
 	Closed   bool          `json:"closed" doc:"A closed project can be read, not written."`
 	Terminal bool          `json:"terminal"`
 }
 
-type transitionRule struct {
-	From    domain.Status `json:"from"`
-	To      domain.Status `json:"to"`
-	MinRole domain.Role   `json:"min_role"`
+type workflowTransitionBody struct {
+	From    domain.Status `json:"from" enum:"draft,submitted,rejected,approved,active,on_hold,completed,cancelled,archived"`
+	To      domain.Status `json:"to" enum:"draft,submitted,rejected,approved,active,on_hold,completed,cancelled,archived"`
+	MinRole domain.Role   `json:"min_role" enum:"owner,manager,member,viewer,auditor"`
 }
 
 func registerWorkflow(s *Server) {
@@ -52,10 +52,10 @@ func registerWorkflow(s *Server) {
 func workflowTable() workflowBody {
 	var w workflowBody
 	for _, st := range domain.Statuses() {
-		w.Statuses = append(w.Statuses, statusBody{Name: st.Name, Closed: st.Closed, Terminal: st.Terminal})
+		w.Statuses = append(w.Statuses, workflowStatusBody{Name: st.Name, Closed: st.Closed, Terminal: st.Terminal})
 	}
 	for _, t := range domain.Workflow() {
-		w.Transitions = append(w.Transitions, transitionRule{From: t.From, To: t.To, MinRole: t.Least})
+		w.Transitions = append(w.Transitions, workflowTransitionBody{From: t.From, To: t.To, MinRole: t.Least})
 	}
 	return w
 }

@@ -14,8 +14,8 @@ import (
 	"docket/domain"
 )
 
-// problemEntry is one code in GET /problems.
-type problemEntry struct {
+// problemExplanation is one code in GET /problems.
+type problemExplanation struct {
 	Type        string `json:"type" doc:"The type member of problems with this code."`
 	Code        string `json:"code"`
 	Status      int    `json:"status"`
@@ -25,18 +25,18 @@ type problemEntry struct {
 
 func problemType(code domain.Code) string { return "/problems/" + string(code) }
 
-func explain(code domain.Code) problemEntry {
+func explain(code domain.Code) problemExplanation {
 	kind := problemKinds[code]
-	return problemEntry{problemType(code), string(code), kind.Status, kind.Title, kind.Explanation}
+	return problemExplanation{problemType(code), string(code), kind.Status, kind.Title, kind.Explanation}
 }
 
 // explainAll returns every code, by status and then by name.
-func explainAll() List[problemEntry] {
-	var all List[problemEntry]
+func explainAll() List[problemExplanation] {
+	var all List[problemExplanation]
 	for code := range problemKinds {
 		all.Items = append(all.Items, explain(code))
 	}
-	slices.SortFunc(all.Items, func(a, b problemEntry) int {
+	slices.SortFunc(all.Items, func(a, b problemExplanation) int {
 		if a.Status != b.Status {
 			return a.Status - b.Status
 		}
@@ -58,7 +58,7 @@ var problemPage = template.Must(template.New("problems").Parse(`<!doctype html>
 `))
 
 // explanation renders entries as HTML if the client prefers it, else as JSON.
-func explanation(accepted Accept, value any, entries ...problemEntry) (*Raw, error) {
+func explanation(accepted Accept, value any, entries ...problemExplanation) (*Raw, error) {
 	out := &Raw{Vary: "Accept", ContentType: "application/json"}
 	var err error
 	if accepted.Prefers("text/html", JSONMediaType) {
@@ -79,7 +79,7 @@ func registerProblems(r *Router) {
 	register(r, Operation{
 		Method: http.MethodGet, Path: "/problems", ID: "list-problems", Tag: "service", access: public,
 		Summary: "All problem codes", Description: "The list has one page: next_cursor is null.",
-		Content: content(SchemaOf[List[problemEntry]](r)),
+		Content: content(SchemaOf[List[problemExplanation]](r)),
 	}, func(_ context.Context, in *struct{ Accept }) (*Raw, error) {
 		all := explainAll()
 		return explanation(in.Accept, all, all.Items...)
@@ -87,7 +87,7 @@ func registerProblems(r *Router) {
 	register(r, Operation{
 		Method: http.MethodGet, Path: "/problems/{code}", ID: "get-problem", Tag: "service", access: public,
 		Summary: "One problem code",
-		Content: content(SchemaOf[problemEntry](r)),
+		Content: content(SchemaOf[problemExplanation](r)),
 		Errors:  []domain.Code{domain.CodeNotFound},
 	}, func(_ context.Context, in *struct {
 		Accept

@@ -26,9 +26,9 @@ var tags = []*huma.Tag{
 	{Name: "tenants", Description: "Tenants and joining them."},
 	{Name: "members", Description: "The members of a tenant and their roles."},
 	{Name: "projects", Description: "Projects and their workflow."},
-	{Name: "tasks"},
-	{Name: "comments"},
-	{Name: "notifications"},
+	{Name: "tasks", Description: "The tasks of projects: who does what until when."},
+	{Name: "comments", Description: "Comments on tasks, and the members that they mention."},
+	{Name: "notifications", Description: "What concerns the caller: assignments, mentions, changes of status."},
 	{Name: "admin", Description: "Settings, activity and the raw log of a tenant."},
 	{Name: "reports", Description: "Reports on projects."},
 	{Name: "service", Description: "The server itself: health, problems, documentation."},
@@ -46,7 +46,7 @@ func contract(version string) *huma.OpenAPI {
 		Servers: []*huma.Server{{URL: "/"}},
 		Tags:    tags,
 		Components: &huma.Components{
-			Schemas: huma.NewMapRegistry("#/components/schemas/", schemaName),
+			Schemas: huma.NewMapRegistry(schemaPrefix, schemaName),
 			SecuritySchemes: map[string]*huma.SecurityScheme{bearer: {
 				Type: "http", Scheme: "bearer", BearerFormat: "JWT",
 				Description: "The access_token of POST /v1/auth/login.",
@@ -56,15 +56,20 @@ func contract(version string) *huma.OpenAPI {
 	}
 }
 
-// schemaName is Huma's name for a type without the suffix Body.
+// schemaName is Huma's name for a type without the suffix Body; a list of tasks is a
+// TaskPage.
 func schemaName(t reflect.Type, hint string) string {
-	return strings.TrimSuffix(huma.DefaultSchemaNamer(t, hint), "Body")
+	name := strings.TrimSuffix(huma.DefaultSchemaNamer(t, hint), "Body")
+	if items, list := strings.CutPrefix(name, "List"); list && strings.HasPrefix(t.Name(), "List[") {
+		return items + "Page"
+	}
+	return name
 }
 
 // document renders the OpenAPI document, indented; the same operations give the
 // same bytes.
 func (r *Router) document() ([]byte, error) {
-	body, err := json.MarshalIndent(r.api.OpenAPI(), "", "  ")
+	body, err := json.MarshalIndent(r.publish(), "", "  ")
 	if err != nil {
 		return nil, errors.Join(errors.New("openapi"), err)
 	}
@@ -84,19 +89,14 @@ func registerOpenAPI(r *Router) {
 }
 
 // completeOperation is Huma's hook that runs once an operation's parameters and body
-// are known. It adds the second media type of PATCH and the problems, and marks the
-// headers that are always sent.
+// are known. It adds the problems, and marks the headers that are always sent.
 func completeOperation(o *huma.OpenAPI, h *huma.Operation) {
 	op := h.Metadata[operationKey].(Operation)
 	for _, p := range h.Parameters {
 		requireCheckable(o.Components.Schemas, p.Schema, map[*huma.Schema]bool{})
 	}
 	if h.RequestBody != nil {
-		content := h.RequestBody.Content[JSONMediaType]
-		requireCheckable(o.Components.Schemas, content.Schema, map[*huma.Schema]bool{})
-		if h.Method == http.MethodPatch {
-			h.RequestBody.Content[patchMediaType] = content
-		}
+		requireCheckable(o.Components.Schemas, h.RequestBody.Content[JSONMediaType].Schema, map[*huma.Schema]bool{})
 	}
 	for status, response := range h.Responses {
 		if op.access != public && status < "300" {
@@ -121,14 +121,7 @@ func completeOperation(o *huma.OpenAPI, h *huma.Operation) {
 	}
 	delete(h.Responses, "default")
 	for _, status := range slices.Sorted(maps.Keys(byStatus)) {
-		names := make([]string, 0, len(byStatus[status]))
-		for _, code := range byStatus[status] {
-			names = append(names, "`"+string(code)+"`: "+problemKinds[code].Title)
-		}
-		h.Responses[strconv.Itoa(status)] = &huma.Response{
-			Description: strings.Join(names, "; "),
-			Content:     map[string]*huma.MediaType{problemMediaType: {Schema: schema}},
-		}
+		h.Responses[strconv.Itoa(status)] = refusal(schema, byStatus[status])
 	}
 }
 

@@ -138,22 +138,39 @@ func (p *problem) MarshalJSON() ([]byte, error) {
 
 // TransformSchema documents the additional members.
 func (p *problem) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
-	for name, doc := range map[string]string{
-		"required_role":   "With insufficient-role: the least role that would do.",
-		"your_role":       "With insufficient-role: the caller's role.",
-		"current_status":  "With invalid-transition.",
-		"current_version": "With version-conflict.",
-	} {
-		s.Properties[name] = &huma.Schema{Type: huma.TypeString, Description: doc}
+	member := func(name, doc string, schema huma.Schema) {
+		schema.Description = doc
+		s.Properties[name] = &schema
 	}
-	s.Properties["current_version"].Type = huma.TypeInteger
-	s.Properties["allowed_transitions"] = &huma.Schema{Type: huma.TypeArray,
-		Items: &huma.Schema{Type: huma.TypeString}, Description: "With invalid-transition: the statuses that can follow."}
-	s.AdditionalProperties = true
-	for _, code := range slices.Sorted(maps.Keys(problemKinds)) {
-		s.Properties["code"].Enum = append(s.Properties["code"].Enum, string(code))
+	words := func(enum string) huma.Schema {
+		return huma.Schema{Type: huma.TypeString, Enum: anySlice(problemEnums(nil)[enum])}
 	}
+	role, status := words("Role"), words("ProjectStatus")
+	member("required_role", "With insufficient-role: the least role that would do.", role)
+	member("your_role", "With insufficient-role: the caller's role.", role)
+	member("current_status", "With invalid-transition.", status)
+	member("current_version", "With version-conflict.", huma.Schema{Type: huma.TypeInteger, Format: "int64"})
+	member("allowed_transitions", "With invalid-transition: the statuses that can follow.", huma.Schema{Type: huma.TypeArray, Items: &status})
+	s.Properties["code"].Enum = words("ProblemCode").Enum
+	// A problem may have members that this version of the document doesn't know.
+	s.AdditionalProperties = nil
 	return s
+}
+
+// problemEnums adds the sets of words that problems use.
+func problemEnums(further Enums) Enums {
+	enums := Enums{}
+	for _, code := range slices.Sorted(maps.Keys(problemKinds)) {
+		enums["ProblemCode"] = append(enums["ProblemCode"], string(code))
+	}
+	for _, role := range domain.Roles() {
+		enums["Role"] = append(enums["Role"], string(role))
+	}
+	for _, status := range domain.Statuses() {
+		enums["ProjectStatus"] = append(enums["ProjectStatus"], string(status.Name))
+	}
+	maps.Copy(enums, further)
+	return enums
 }
 
 // writeProblem answers with the problem and ends the chain. It keeps headers that an

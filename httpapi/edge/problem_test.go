@@ -174,11 +174,11 @@ func TestExplanations(t *testing.T) {
 	t.Parallel()
 	s := newSample(t)
 	rec := s.send("GET", "/problems", "")
-	var list List[problemEntry]
+	var list List[problemExplanation]
 	if err := json.Unmarshal(rec.Body.Bytes(), &list); err != nil || len(list.Items) != len(problemKinds) {
 		t.Error(rec.Code, err, len(list.Items))
 	}
-	if !slices.IsSortedFunc(list.Items, func(a, b problemEntry) int { return a.Status - b.Status }) {
+	if !slices.IsSortedFunc(list.Items, func(a, b problemExplanation) int { return a.Status - b.Status }) {
 		t.Error("not in the order of the statuses")
 	}
 	html := s.send("GET", "/problems/not-found", "", "Accept", "text/html,application/xhtml+xml,*/*;q=0.8")

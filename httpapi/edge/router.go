@@ -36,6 +36,9 @@ type Config struct {
 	// Epochs knows the epoch of the answers; nil: none is named.
 	Epochs Epochs
 
+	// Enums name the sets of words in the document; those of problems are added.
+	Enums Enums
+
 	// Timeout bounds an operation that doesn't stream; 0 is 15 s.
 	Timeout time.Duration
 
@@ -53,6 +56,7 @@ type Router struct {
 	recall  huma.Middlewares
 	timeout time.Duration
 	openAPI func() ([]byte, error)
+	enums   Enums
 	metrics *metrics
 
 	commands *commands.Commands
@@ -83,6 +87,7 @@ func newRouter(cfg Config) *Router {
 	setGlobals()
 	r := &Router{engine: gin.New(), log: cfg.Logger, timeout: cfg.Timeout, bodyTimeout: bodyTimeout, metrics: newMetrics(cfg.Metrics),
 		commands: cfg.Commands, sessions: cfg.Sessions, tokens: cfg.Tokens, epochs: cfg.Epochs}
+	r.enums = problemEnums(cfg.Enums)
 	if r.timeout == 0 {
 		r.timeout = defaultTimeout
 	}

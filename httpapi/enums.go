@@ -1,0 +1,33 @@
+package httpapi
+
+import (
+	"docket/domain"
+	"docket/httpapi/edge"
+	"docket/notify"
+)
+
+// enums are the sets of words in the contract, by the names that clients import. Those of
+// roles, project statuses and codes of problems are the edge's own.
+func enums() edge.Enums {
+	return edge.Enums{
+		"JoinRole":           {string(domain.Manager), string(domain.Member), string(domain.Viewer), string(domain.Auditor)},
+		"TaskStatus":         words(domain.TaskStatuses()),
+		"Priority":           {string(domain.Low), string(domain.Normal), string(domain.High), string(domain.Urgent)},
+		"Visibility":         {string(domain.Private), string(domain.Public)},
+		"Registration":       {string(domain.RegistrationOpen), string(domain.RegistrationClosed)},
+		"Channel":            {string(domain.ChannelInApp), string(domain.ChannelEmail), string(domain.ChannelSlack)},
+		"NotificationKind":   {string(notify.TaskAssigned), string(notify.ProjectStatusChanged), string(notify.Mention), string(notify.TaskCommented)},
+		"NotificationReason": {string(notify.ReasonAssignee), string(notify.ReasonProjectOwner), string(notify.ReasonMentioned)},
+		"EntityType": {string(domain.TenantStream), string(domain.MemberStream), string(domain.ProjectStream), string(domain.TaskStream),
+			string(domain.CommentStream), string(domain.SubscriptionStream)},
+		"ProjectSort": {"created_at", "-created_at", "updated_at", "-updated_at", "name", "-name"},
+	}
+}
+
+func words[T ~string](values []T) []string {
+	out := make([]string, len(values))
+	for i, v := range values {
+		out[i] = string(v)
+	}
+	return out
+}
