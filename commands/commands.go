@@ -27,6 +27,8 @@ type Store interface {
 // Secrets stores tenants' secrets, sealed, under names that events may carry.
 type Secrets interface {
 	Put(ctx context.Context, t domain.TenantID, id domain.SecretID, value string) error
+	// Is reports whether the secret of a name can be read and has this value.
+	Is(ctx context.Context, t domain.TenantID, id domain.SecretID, value string) (bool, error)
 }
 
 // Passwords stores the passwords of users who register.

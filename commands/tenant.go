@@ -85,26 +85,46 @@ func (a *attempt) createTenant(ctx context.Context, id domain.TenantID, by domai
 }
 
 // EditTenant changes the settings of the scope's tenant. It stores the address in
-// slackWebhook as a secret, and sets cmd.SlackWebhook to its name. The secret is
-// stored first: one that no event names is harmless, a name without one isn't.
+// slackWebhook as a secret, and sets cmd.SlackWebhook to its name; the present address is
+// no change. The secret is stored first: one that no event names is harmless, a name
+// without one isn't.
 func (c *Commands) EditTenant(ctx context.Context, s domain.Scope, o Origin, cmd domain.EditTenant, slackWebhook domain.Edit[*string]) (Result[domain.Tenant], error) {
 	if slackWebhook.Set {
 		cmd.SlackWebhook = domain.To[*domain.SecretID](nil)
 	}
-	if slackWebhook.Value != nil && !o.Key.Replayed() {
-		id, err := newID[domain.SecretID]()
-		if err != nil {
-			return Result[domain.Tenant]{}, err
-		}
-		if err := c.secrets.Put(ctx, s.Tenant(), id, *slackWebhook.Value); err != nil {
-			return Result[domain.Tenant]{}, fmt.Errorf("store secret: %w", err)
-		}
-		cmd.SlackWebhook = domain.To(&id)
-	}
+	var stored *domain.SecretID
 	return change(ctx, c, s, o, tenants.in(s.Tenant(), s.Tenant().UUID()),
-		func(_ context.Context, _ *attempt, by domain.Actor, t domain.Tenant) ([]domain.Event, error) {
+		func(ctx context.Context, _ *attempt, by domain.Actor, t domain.Tenant) ([]domain.Event, error) {
+			if slackWebhook.Value != nil {
+				id, err := c.secretOf(ctx, s.Tenant(), t.SlackWebhook, stored, *slackWebhook.Value)
+				if err != nil {
+					return nil, err
+				}
+				stored, cmd.SlackWebhook = id, domain.To(id)
+			}
 			return domain.DecideTenant(t, by, cmd)
 		})
+}
+
+// secretOf returns the name of a secret with a value: the present one if it has it, else
+// the one that an earlier attempt has stored, else a new one.
+func (c *Commands) secretOf(ctx context.Context, t domain.TenantID, present, stored *domain.SecretID, value string) (*domain.SecretID, error) {
+	if present != nil {
+		if same, err := c.secrets.Is(ctx, t, *present, value); err != nil || same {
+			return present, err
+		}
+	}
+	if stored != nil {
+		return stored, nil
+	}
+	id, err := newID[domain.SecretID]()
+	if err != nil {
+		return nil, err
+	}
+	if err := c.secrets.Put(ctx, t, id, value); err != nil {
+		return nil, fmt.Errorf("store secret: %w", err)
+	}
+	return &id, nil
 }
 
 // TenantBySlug finds the tenant that has a slug.

@@ -65,14 +65,30 @@ func Invalid(pointer, code, format string, args ...any) *Error {
 // and tab, and not only white space if least is positive.
 func (f *findings) text(pointer, s string, least, most int) {
 	n := utf8.RuneCountInString(s)
+	forbidden := ForbiddenCharacter(s)
 	switch {
-	case !utf8.ValidString(s) || strings.ContainsFunc(s, forbiddenRune):
-		f.add(pointer, "characters", "control characters other than newline and tab aren't allowed")
+	case forbidden != "":
+		f.add(pointer, "characters", "%s", forbidden)
 	case n < least || least > 0 && strings.TrimSpace(s) == "":
 		f.add(pointer, "too_short", "at least %d characters that aren't white space are needed", least)
 	case n > most:
 		f.add(pointer, "too_long", "at most %d characters are allowed, not %d", most, n)
 	}
+}
+
+// ForbiddenCharacter says which character of a text isn't allowed, and where; empty if
+// all are. Carriage returns are forbidden too: the HTTP interface turns them into newlines
+// before it asks.
+func ForbiddenCharacter(s string) string {
+	if !utf8.ValidString(s) {
+		return "the text isn't valid UTF-8"
+	}
+	at := strings.IndexFunc(s, forbiddenRune)
+	if at < 0 {
+		return ""
+	}
+	r, _ := utf8.DecodeRuneInString(s[at:])
+	return fmt.Sprintf("character %d is the control character %U, which isn't allowed; newline and tab are", utf8.RuneCountInString(s[:at])+1, r)
 }
 
 func forbiddenRune(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' }
@@ -97,12 +113,21 @@ func (f *findings) slug(pointer, s string) {
 	}
 }
 
+var dateForm = regexp.MustCompile(`^\d{4}-\d\d-\d\d$`)
+
+// DateForm reports whether a text has the form of a Date, whether or not there is such a
+// day.
+func DateForm(s string) bool { return dateForm.MatchString(s) }
+
 func (f *findings) date(pointer string, d *Date) {
 	if d == nil {
 		return
 	}
 	day, err := time.Parse(time.DateOnly, string(*d))
-	if err != nil || day.Year() == 0 {
+	switch {
+	case err != nil && DateForm(string(*d)):
+		f.add(pointer, "format", "there is no such day in the calendar")
+	case err != nil || day.Year() == 0:
 		// RFC 3339 has a year 0000 and Postgres hasn't: a read model couldn't store
 		// the date, which would park the tenant's subscriptions.
 		f.add(pointer, "format", "a date is written YYYY-MM-DD, from the year 0001 on")

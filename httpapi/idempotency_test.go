@@ -76,7 +76,8 @@ func TestEveryCommandOnceUnderAKey(t *testing.T) {
 			}
 			who.send(e.Method, target+"?", body, idempotencyHeader, key).repeats(first)
 			if body != "" {
-				who.send(e.Method, target, body+" ", idempotencyHeader, key).refused(domain.CodeIdempotencyKeyReused)
+				who.send(e.Method, target, " "+body+"\n", idempotencyHeader, key).repeats(first)
+				who.send(e.Method, target, strings.Replace(body, "{", `{"other":1,`, 1), idempotencyHeader, key).refused(domain.CodeIdempotencyKeyReused)
 			}
 		}
 	}
@@ -165,6 +166,46 @@ func TestKeyHasAScope(t *testing.T) {
 	p.patch("/v1/projects/"+another, body, idempotencyHeader, key).repeats(edited)
 	p.patch("/v1/projects/"+another, `{"name":"Other"}`, idempotencyHeader, key).refused(domain.CodeIdempotencyKeyReused)
 	p.patch("/v1/projects/"+id, body, idempotencyHeader, key, "If-Match", `"1"`).refused(domain.CodeIdempotencyKeyReused)
+}
+
+// A request is the same however its tenant, its body and its version are spelled.
+func TestKeyKnowsASpelling(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	acme := w.company("acme", "Acme")
+	p := acme.as(domain.Owner)
+	const key = "spelled"
+	send := func(tenant map[string]string, method, target, body string, header ...string) *answer {
+		t.Helper()
+		req := p.request(method, target, body, append(header, idempotencyHeader, key)...)
+		for _, name := range []string{tenantIDHeader, tenantSlugHeader} {
+			req.Header.Del(name)
+			if v := tenant[name]; v != "" {
+				req.Header.Set(name, v)
+			}
+		}
+		return p.do(req)
+	}
+	id, slug := acme.id.String(), "acme"
+	byID := map[string]string{tenantIDHeader: id}
+	body := `{"name":"Site","description":"a\r\nb","visibility":"public"}`
+	first := send(byID, http.MethodPost, "/v1/projects", body).want(201)
+	for _, tenant := range []map[string]string{
+		byID, {tenantIDHeader: strings.ToUpper(id)}, {tenantSlugHeader: slug}, {tenantIDHeader: id, tenantSlugHeader: slug},
+	} {
+		send(tenant, http.MethodPost, "/v1/projects", body).repeats(first)
+		send(tenant, http.MethodPost, "/v1/projects", ` { "visibility":"public", "description":"a\u000d\nb", "name" : "Site" } `).repeats(first)
+	}
+	made := as[projectBody](first)
+	if made.Description == nil || *made.Description != "a\nb" {
+		t.Errorf("%+v", made)
+	}
+	at := "/v1/projects/" + made.ID.String()
+	first = send(byID, http.MethodPatch, at, `{"name":"New"}`, "If-Match", `"1"`).want(200)
+	for _, tag := range []string{`W/"1"`, `"1-gzip"`, ` "1" `} {
+		send(byID, http.MethodPatch, at, `{"name":"New"}`, "If-Match", tag).repeats(first)
+	}
+	send(byID, http.MethodPatch, at, `{"name":"New"}`, "If-Match", `"2"`).refused(domain.CodeIdempotencyKeyReused)
 }
 
 // What was answered stays answered, whatever has become of the thing since; what

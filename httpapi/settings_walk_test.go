@@ -44,7 +44,8 @@ func TestSettingsWalk(t *testing.T) {
 	}
 	// What isn't named is left alone, at any depth.
 	before := w.events()
-	for _, nothing := range []string{`{}`, `{"config":{}}`, `{"config":{"email":{},"slack":{}}}`, `{"config":{"four_eyes":true,"email":{"from":"post@acme.example"}}}`} {
+	for _, nothing := range []string{`{}`, `{"config":{}}`, `{"config":{"email":{},"slack":{}}}`, `{"config":{"four_eyes":true,"email":{"from":"post@acme.example"}}}`,
+		`{"config":{"slack":{"webhook_url":"` + secret + `"}}}`} {
 		if same := config(nothing); same.Channel != domain.ChannelSlack || !same.Slack.Set || !same.FourEyes || from(same) != "post@acme.example" {
 			t.Errorf("%s: %+v", nothing, same)
 		}

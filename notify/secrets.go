@@ -2,6 +2,7 @@ package notify
 
 import (
 	"context"
+	"crypto/subtle"
 	"errors"
 	"fmt"
 
@@ -68,6 +69,17 @@ func (s *Secrets) Get(ctx context.Context, t domain.TenantID, id domain.SecretID
 		return "", fmt.Errorf("secret %s: %w", id, err)
 	}
 	return string(value), nil
+}
+
+// Is reports whether the secret of a name has a value. It is false where the secret is
+// gone, or was stored under another master key. Error: domain.CodeOverloaded where Postgres
+// is away.
+func (s *Secrets) Is(ctx context.Context, t domain.TenantID, id domain.SecretID, value string) (bool, error) {
+	present, err := s.Get(ctx, t, id)
+	if errors.Is(err, ErrNoSecret) || errors.Is(err, seal.ErrUnreadable) {
+		return false, nil
+	}
+	return err == nil && subtle.ConstantTimeCompare([]byte(present), []byte(value)) == 1, err
 }
 
 // secretName binds a sealed secret to its row. Both ids have a fixed length.

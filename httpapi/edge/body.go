@@ -46,9 +46,6 @@ func (r *Router) readBody(ctx huma.Context, next func(huma.Context)) {
 	}
 	c := humagin.Unwrap(ctx)
 	body, err := r.receive(c)
-	if err == nil {
-		c.Set(bodyKey, body)
-	}
 	switch {
 	case err != nil:
 	case len(body) == 0 && op.RequestBody.Required:
@@ -56,15 +53,24 @@ func (r *Router) readBody(ctx huma.Context, next func(huma.Context)) {
 	case len(body) > 0:
 		err = checkMediaType(c.Request)
 	}
+	if body != nil {
+		keepBody(c, body) // it needn't be left unread
+	}
 	if err != nil {
 		r.refuse(ctx, err)
 		return
 	}
-	c.Request.Body = io.NopCloser(bytes.NewReader(body))
+	keepBody(c, body)
 	next(ctx)
 }
 
-// bodyOf returns the body as received; nil if the operation has none.
+// keepBody is the body that later middleware and Huma read.
+func keepBody(c *gin.Context, body []byte) {
+	c.Set(bodyKey, body)
+	c.Request.Body = io.NopCloser(bytes.NewReader(body))
+}
+
+// bodyOf returns the body as received, or as check has rewritten it; nil if the operation has none.
 func bodyOf(ctx huma.Context) []byte {
 	body, _ := humagin.Unwrap(ctx).Get(bodyKey)
 	bytes, _ := body.([]byte)

@@ -16,8 +16,11 @@ import (
 	"docket/domain"
 )
 
-// errNowhere answers unknown paths and ids that can't be one.
+// errNowhere answers unknown paths.
 var errNowhere = domain.Refuse(domain.CodeNotFound, "there is nothing at this address")
+
+// errNoID answers ids that can't be one. It tells nothing about what there is.
+var errNoID = domain.Refuse(domain.CodeNotFound, "the id in the path isn't a UUID, so there is nothing at this address")
 
 // check is the last middleware before Huma binds the input. It checks the request
 // against the operation's contract, in the contract's order:
@@ -28,7 +31,7 @@ var errNowhere = domain.Refuse(domain.CodeNotFound, "there is nothing at this ad
 //   - 422 validation-failed: everything wrong with query parameters and body
 //     members, together; a parameter's pointer is / and its name;
 //   - 404 not-found: a path parameter that can't be one, such as an id that is
-//     no UUID. It is answered like an unknown id.
+//     no UUID; the detail says so.
 //
 // A query parameter without a value (?status=) is refused: as a filter it would
 // match nothing or too much. So is a repeated one, since only one value could be
@@ -42,7 +45,10 @@ func (r *Router) check(ctx huma.Context, next func(huma.Context)) {
 	}
 	body := bodyOf(ctx)
 	if err == nil && len(body) > 0 {
-		err = checkJSON(body)
+		if err = checkJSON(body); err == nil {
+			body = normalTexts(body)
+			keepBody(c, body)
+		}
 	}
 	if err == nil {
 		found := checkQuery(op, query)
@@ -150,6 +156,9 @@ func checkPath(op *huma.Operation, c *gin.Context) error {
 	for p := range parametersIn(op, "path") {
 		var found findings
 		checkParameter(&found, p.Schema, "", c.Param(p.Name))
+		if len(found) > 0 && p.Schema.Format == "uuid" {
+			return errNoID
+		}
 		if len(found) > 0 {
 			return errNowhere
 		}

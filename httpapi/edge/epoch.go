@@ -79,31 +79,22 @@ func (r *Router) checkEpoch(ctx huma.Context, next func(huma.Context)) {
 // and becomes one that never matches. It leaves a malformed header to check.
 func ofEpoch(header http.Header, suffix string) {
 	value := strings.Join(header.Values(ifMatchHeader), ",")
-	if value == "" || strings.Trim(value, " \t") == "*" {
+	if anyVersion(value) {
 		return
 	}
-	var tags []string
-	for rest := strings.TrimLeft(value, " \t,"); rest != ""; rest = strings.TrimLeft(rest, " \t,") {
-		tag, weak := strings.CutPrefix(rest, "W/")
-		opaque, after, ok := cutOpaque(tag)
-		if !ok {
-			return
-		}
-		version, own := strings.CutSuffix(opaque, "."+suffix)
-		switch _, err := strconv.Atoi(opaque); {
+	tags, ok := opaqueTags(value)
+	if !ok {
+		return
+	}
+	for i, tag := range tags {
+		version, own := strings.CutSuffix(tag, "."+suffix)
+		switch _, err := strconv.Atoi(tag); {
 		case own:
-			opaque = version
+			tag = version
 		case err == nil:
-			opaque += "."
+			tag += "."
 		}
-		tag = `"` + opaque + `"`
-		if weak {
-			tag = "W/" + tag
-		}
-		tags = append(tags, tag)
-		if rest = strings.TrimLeft(after, " \t"); rest != "" && rest[0] != ',' {
-			return
-		}
+		tags[i] = `"` + tag + `"`
 	}
 	header.Set(ifMatchHeader, strings.Join(tags, ", "))
 }

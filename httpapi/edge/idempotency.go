@@ -120,12 +120,20 @@ func scopedHash(ctx huma.Context, c *Caller, op Operation, key string) [32]byte 
 	return hashOf(append(scope, key)...)
 }
 
-// fingerprint is the request fingerprint: a hash of method, query, body, tenant and
-// If-Match. The path is in the key's scope.
+// fingerprint is the request fingerprint: a hash of method, query, body and If-Match, in
+// forms that spell one request in one way. Tenant and path are in the key's scope.
 func fingerprint(ctx huma.Context) [32]byte {
 	req := humagin.Unwrap(ctx).Request
-	return hashOf(req.Method, req.URL.RawQuery,
-		strings.Join(req.Header.Values(ifMatchHeader), ","), req.Header.Get(tenantIDHeader), req.Header.Get(tenantSlugHeader), string(bodyOf(ctx)))
+	return hashOf(req.Method, req.URL.Query().Encode(), canonicalIfMatch(req.Header), string(canonicalBody(bodyOf(ctx))))
+}
+
+// canonicalIfMatch is the form of If-Match for comparisons.
+func canonicalIfMatch(header http.Header) string {
+	value := strings.Join(header.Values(ifMatchHeader), ",")
+	if tags, ok := opaqueTags(value); ok {
+		return strings.Join(tags, `"`)
+	}
+	return value
 }
 
 // hashOf is the SHA-256 of strings, each prefixed by its length.

@@ -54,7 +54,7 @@ func malformedJSON(err error) error {
 	var syntax *jsontext.SyntacticError
 	switch {
 	case errors.Is(err, jsontext.ErrDuplicateName) && errors.As(err, &syntax):
-		return domain.Refuse(domain.CodeMalformed, "the JSON has a duplicate member: %s", shortPointer(syntax.JSONPointer))
+		return domain.Refuse(domain.CodeMalformed, "the JSON has a duplicate field: %s", shortPointer(syntax.JSONPointer))
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return domain.Refuse(domain.CodeMalformed, "the JSON ends too early")
 	case errors.As(err, &syntax):

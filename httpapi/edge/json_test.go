@@ -73,6 +73,7 @@ func TestWellFormedBodies(t *testing.T) {
 		"32 levels":      `{"name":"abc","free":{"a":` + strings.Repeat("[", 30) + strings.Repeat("]", 30) + `}}`,
 		"emoji":          `{"name":"\ud83d\ude00 😀"}`,
 		"newline, tab":   `{"name":"a\nb\tc"}`,
+		"line end":       `{"name":"a\r\nb\rc"}`,
 		"largest number": `{"name":"abc","ratio":1.7976931348623157e308,"big":9223372036854775807}`,
 		"small number":   `{"name":"abc","ratio":1e-308}`,
 	} {

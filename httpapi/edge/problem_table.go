@@ -15,7 +15,7 @@ type problemKind struct {
 // place that maps domain codes to HTTP; the order is that of the statuses.
 var problemKinds = map[domain.Code]problemKind{
 	domain.CodeMalformed: {Status: 400, Title: "Malformed request",
-		Explanation: "The request can't be read: the body isn't the JSON it should be (or names a member twice, isn't valid UTF-8, nests too deep, has an absurd number, is missing), or the query string or a header is malformed. The detail says what and where. Nothing was done."},
+		Explanation: "The request can't be read: the body isn't the JSON it should be (or names a field twice, isn't valid UTF-8, nests too deep, has an absurd number, is missing), or the query string or a header is malformed. The detail says what and where. Nothing was done."},
 	domain.CodeUnknownParameter: {Status: 400, Title: "Unknown query parameter",
 		Explanation: "The operation has no query parameter of that name. Unknown parameters are refused because a filter that is silently ignored answers too much."},
 	domain.CodeCursorInvalid: {Status: 400, Title: "Invalid cursor",

@@ -17,7 +17,7 @@ import (
 // same words for its own checks.
 const (
 	FieldRequired   = "required"   // missing
-	FieldUnknown    = "unknown"    // no member or parameter of this name, in this case
+	FieldUnknown    = "unknown"    // no field or parameter of this name, in this case
 	FieldType       = "type"       // null, or of another JSON type
 	FieldCharacters = "characters" // control characters other than newline and tab
 	FieldTooShort   = "too_short"  // characters of a text, items of a list
@@ -118,7 +118,7 @@ func (c *shape) object(s *huma.Schema, at jsontext.Pointer) error {
 		seen[name] = true
 		member, known := memberSchema(s, name)
 		if !known {
-			c.found.add(at.AppendToken(name), FieldUnknown, "there is no such member")
+			c.found.add(at.AppendToken(name), FieldUnknown, "there is no such field")
 			if err := c.dec.SkipValue(); err != nil {
 				return err
 			}
@@ -131,7 +131,7 @@ func (c *shape) object(s *huma.Schema, at jsontext.Pointer) error {
 	}
 	for _, name := range s.Required {
 		if !seen[name] {
-			c.found.add(at.AppendToken(name), FieldRequired, "this member is required")
+			c.found.add(at.AppendToken(name), FieldRequired, "this field is required")
 		}
 	}
 	_, err := c.dec.ReadToken()

@@ -7,23 +7,23 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"docket/domain"
 )
 
 // The checks of single values, shared by members of a body and parameters. Each
 // reports at most one error per value.
 
 func checkCharacters(f *findings, at jsontext.Pointer, text string) bool {
-	forbidden := func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' }
-	if !utf8.ValidString(text) || strings.ContainsFunc(text, forbidden) {
-		f.add(at, FieldCharacters, "control characters other than newline and tab aren't allowed")
-		return false
+	problem := domain.ForbiddenCharacter(text)
+	if problem != "" {
+		f.add(at, FieldCharacters, "%s", problem)
 	}
-	return true
+	return problem == ""
 }
 
 func checkText(f *findings, s *huma.Schema, at jsontext.Pointer, text string) {
@@ -38,6 +38,8 @@ func checkText(f *findings, s *huma.Schema, at jsontext.Pointer, text string) {
 		f.add(at, FieldTooLong, "must have at most %d characters, has %d", *s.MaxLength, n)
 	case len(s.Enum) > 0 && !slices.Contains(s.Enum, any(text)):
 		f.add(at, FieldEnum, "must be one of %s", enumNames(s))
+	case s.Format == "date" && domain.DateForm(text) && !formatFits(s, text):
+		f.add(at, FieldFormat, "there is no such day in the calendar")
 	case !formatFits(s, text):
 		f.add(at, FieldFormat, "must be %s", formatName(s))
 	}
