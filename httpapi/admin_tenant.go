@@ -65,7 +65,7 @@ type editTenantConfigBody struct {
 // Null for the whole clears what is in it.
 type editEmailConfigBody struct {
 	_    struct{}           `nullable:"true"`
-	From edge.Patch[string] `json:"from,omitzero" format:"idn-email" maxLength:"254" nullable:"true"`
+	From edge.Patch[string] `json:"from,omitzero" format:"idn-email" maxLength:"254" nullable:"true" example:"ann@example.org"`
 }
 
 // Null for the whole clears what is in it.

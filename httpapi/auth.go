@@ -25,14 +25,14 @@ func renderUser(u domain.User) UserBody {
 }
 
 type newUserBody struct {
-	Email     string `json:"email" format:"idn-email" maxLength:"254"`
+	Email     string `json:"email" format:"idn-email" maxLength:"254" example:"ann@example.org"`
 	Password  string `json:"password" minLength:"8" maxLength:"128"`
 	Name      string `json:"name" minLength:"1" maxLength:"200"`
 	SetupCode string `json:"setup_code,omitzero" maxLength:"200" doc:"The code that serve prints. The first user of the default tenant needs it, unless the request comes directly from the same machine."`
 }
 
 type credentialsBody struct {
-	Email    string `json:"email" maxLength:"254"`
+	Email    string `json:"email" maxLength:"254" example:"ann@example.org"`
 	Password string `json:"password" maxLength:"1024"`
 }
 

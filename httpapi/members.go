@@ -25,7 +25,7 @@ func renderMember(m domain.Membership) memberBody {
 }
 
 type addMemberBody struct {
-	Email string      `json:"email" maxLength:"254" doc:"Of a registered user."`
+	Email string      `json:"email" maxLength:"254" example:"ann@example.org" doc:"Of a registered user."`
 	Role  domain.Role `json:"role" enum:"owner,manager,member,viewer,auditor"`
 }
 

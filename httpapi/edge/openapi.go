@@ -2,6 +2,7 @@ package edge
 
 import (
 	"context"
+	_ "embed"
 	"encoding/json"
 	"errors"
 	"maps"
@@ -15,6 +16,11 @@ import (
 
 	"docket/domain"
 )
+
+// about is the page that readers of the document start from, in Markdown.
+//
+//go:embed about.md
+var about string
 
 // bearer is the name of the one security scheme in OpenAPI.
 const bearer = "bearer"
@@ -40,7 +46,7 @@ func contract(version string) *huma.OpenAPI {
 		Info: &huma.Info{
 			Title:       "Docket",
 			Version:     version,
-			Description: "Projects and tasks of many tenants, and the record of every change. Errors are problem documents (RFC 9457); GET /problems explains their types.",
+			Description: about,
 			License:     &huma.License{Name: "MIT", Identifier: "MIT"},
 		},
 		Servers: []*huma.Server{{URL: "/"}},
@@ -69,7 +75,7 @@ func schemaName(t reflect.Type, hint string) string {
 // document renders the OpenAPI document, indented; the same operations give the
 // same bytes.
 func (r *Router) document() ([]byte, error) {
-	body, err := json.MarshalIndent(r.publish(), "", "  ")
+	body, err := json.MarshalIndent(r.publish(), "", " ")
 	if err != nil {
 		return nil, errors.Join(errors.New("openapi"), err)
 	}
