@@ -158,7 +158,7 @@ func TestSweepSoonDuringASweep(t *testing.T) {
 	tenanttest.Eventually(t, "no sweep follows", func() (bool, any) { return s.count("tenant_logs t") > during, during })
 }
 
-// Where the copies that wait can't be counted, none of them is told to be gone.
+// Where the copies that wait can't be counted, the server reports none as gone.
 func TestPostponedThatCannotBeCounted(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
