@@ -366,6 +366,22 @@ func TestCommandsBesideAServer(t *testing.T) {
 		t.Errorf("rebuild of all but one: %q, %q", o.stdout, o.stderr)
 	}
 
+	// An operator begins an epoch, and the server records it.
+	if o = try(t, environ, "epoch", "begin"); o.status != cli.StatusFailed || !strings.Contains(o.stderr, "reason") {
+		t.Errorf("epoch begin without a reason: status %d, %q", o.status, o.stderr)
+	}
+	o = try(t, environ, "epoch", "begin", "--reason", "a copy came back", "--json")
+	var epoch struct {
+		ID     string `json:"id"`
+		Number int    `json:"number"`
+		Reason string `json:"reason"`
+	}
+	if err := json.Unmarshal([]byte(o.stdout), &epoch); err != nil || o.status != cli.StatusDone || epoch.Number != 2 || epoch.Reason != "a copy came back" {
+		t.Errorf("epoch begin: status %d, %v, %q, %q", o.status, err, o.stdout, o.stderr)
+	}
+	awaitSQL(t, db.Engine(t), "the epoch is in the tenant's log", `select exists (select from events
+where tenant_id = $1 and type = 'tenant.epoch_begun' and data ->> 'epoch' = $2 and data ->> 'reason' = 'a copy came back')`, id.UUID(), epoch.ID)
+
 	// The platform's log has the users.
 	register(t, s.url, "Ann")
 	o = try(t, environ, "audit", "replay", "--tenant", domain.Platform.String())

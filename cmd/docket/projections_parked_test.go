@@ -190,6 +190,16 @@ on conflict on constraint checkpoints_pk do update set seq = excluded.seq`, tena
 	if o := try(t, environ, "projections", "list"); !regexp.MustCompile(`(?m)^AHEAD OF ITS LOG +TENANT .*\nmembers +default +at event 9 of a log that ends at 1$`).MatchString(o.stdout) {
 		t.Errorf("list: status %d\n%s", o.status, o.stdout)
 	}
+	// A start finds it also if the event that records a new epoch would bring the log there.
+	if _, err := pool.Exec(t.Context(), `update checkpoints set seq = 2 where tenant_id = $1 and subscription = 'members'`, tenant.UUID()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := pool.Exec(t.Context(), `update epochs set timeline = 0`); err != nil {
+		t.Fatal(err)
+	}
+	if o := try(t, environ, "serve"); o.status != cli.StatusDone || !strings.Contains(o.stderr, "a checkpoint was ahead of its log") {
+		t.Errorf("serve: status %d\n%s", o.status, o.stderr)
+	}
 }
 
 // An intervention without a parked subscription is refused with one line, and nothing is
