@@ -8,6 +8,7 @@ import (
 
 	"docket/domain"
 	"docket/eventstore"
+	"docket/internal/wait"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -39,12 +40,21 @@ type Recovery struct {
 // bringBackSQL sets a checkpoint ($1 tenant, $2 subscription, $3 generation) that is still at
 // a seq ($4) ahead of the log to the log's head ($5). The rows of a fold ($6) count as
 // outdated and incomplete from then on: no query reads them, and a build replaces them.
-// $7 says why. It leaves out a locked checkpoint: another replica brings it back.
+// $7 says why. It leaves out a locked checkpoint: a page holds it, or another replica brings
+// it back.
 const bringBackSQL = `update checkpoints set seq = $5, careful_to = 0, failures = 0, retry_at = null, failed_at = null,
   advanced_at = clock_timestamp(), error = case when $6 then $7 end,
   fold_version = case when $6 then -1 else fold_version end, complete = complete and not $6
 where ctid = any (array(select c.ctid from checkpoints c
   where c.tenant_id = $1 and c.subscription = $2 and c.generation = $3 and c.seq = $4 for no key update skip locked))`
+
+// stillAheadSQL reads whether a checkpoint ($1 tenant, $2 subscription, $3 generation) is at a
+// seq ($4), locked or not.
+const stillAheadSQL = `select exists (select from checkpoints where tenant_id = $1 and subscription = $2 and generation = $3 and seq = $4)`
+
+// bringBackTries is how often a locked checkpoint is tried, with pauses of lookAgainAfter: a
+// page holds the lock for a moment, and another replica's recovery for longer.
+const bringBackTries = 40
 
 // startBringBack runs bringBack beside the sweeps, which must not wait for it: a recovery
 // may take recoveryTimeout. It does nothing while one of the subscription runs; what that one
@@ -76,7 +86,13 @@ func (f *Feed) startBringBack(subscription string, list []ahead, done func()) {
 // events in between would be left out. What a later sweep finds is tried again.
 func (f *Feed) bringBack(subscription string, list []ahead) {
 	for _, a := range list {
-		changed, err := f.bringOneBack(subscription, a)
+		changed, locked, err := f.bringOneBack(subscription, a)
+		for range bringBackTries {
+			if !locked || err != nil || !wait.Sleep(f.ctx, lookAgainAfter) {
+				break
+			}
+			changed, locked, err = f.bringOneBack(subscription, a)
+		}
 		log := f.log.With("subscription", subscription, "tenant", a.tenant, "seq", a.seq, "head", a.head)
 		switch {
 		case f.ctx.Err() != nil:
@@ -95,14 +111,18 @@ func (f *Feed) bringBack(subscription string, list []ahead) {
 	}
 }
 
-// bringOneBack reports false where another replica has brought the checkpoint back.
-func (f *Feed) bringOneBack(subscription string, a ahead) (changed bool, err error) {
+// bringOneBack reports whether it has brought a checkpoint back, and else whether that is
+// locked. Neither is true where another replica has brought it back.
+func (f *Feed) bringOneBack(subscription string, a ahead) (changed, locked bool, err error) {
 	ctx, cancel := context.WithTimeout(f.ctx, recoveryTimeout)
 	defer cancel()
 	why := fmt.Sprintf("was at event %d of a log that ends at %d; a rebuild mends it", a.seq, a.head)
 	err = pgx.BeginFunc(ctx, f.cfg.Pool, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, bringBackSQL, a.tenant.UUID(), subscription, a.generation, a.seq, a.head, f.fold(subscription) != nil, why)
-		if changed = err == nil && tag.RowsAffected() > 0; !changed {
+		if changed = err == nil && tag.RowsAffected() > 0; !changed && err == nil {
+			return tx.QueryRow(ctx, stillAheadSQL, a.tenant.UUID(), subscription, a.generation, a.seq).Scan(&locked)
+		}
+		if err != nil {
 			return err
 		}
 		b := &pgx.Batch{}
@@ -117,7 +137,7 @@ func (f *Feed) bringOneBack(subscription string, a ahead) (changed bool, err err
 		}
 		return nil
 	})
-	return changed && err == nil, err
+	return changed && err == nil, locked, err
 }
 
 // run recovers one tenant.

@@ -166,3 +166,37 @@ func TestSweepsContinueDuringARecovery(t *testing.T) {
 		t.Errorf("the checkpoint is at %d, want %d", c.Seq, head)
 	}
 }
+
+// A page may hold the lock of a checkpoint that is ahead. It is brought back after that, and
+// a server waits for it.
+func TestAheadBehindALock(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	tenant := f.Tenant()
+	if _, err := f.Engine.Exec(t.Context(), `insert into checkpoints (tenant_id, subscription, generation, seq) values ($1, 'plain', 1, 2)`, tenant.UUID()); err != nil {
+		t.Fatal(err)
+	}
+	page, err := f.DB.Engine(t).Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = page.Rollback(context.WithoutCancel(t.Context())) }()
+	if _, err := page.Exec(t.Context(), `select from checkpoints where tenant_id = $1 for no key update`, tenant.UUID()); err != nil {
+		t.Fatal(err)
+	}
+	pool, s := f.traced()
+	r := f.replicaOn(pool, feed.Config{Sweep: never})
+	r.subscribe("plain", nothing)
+	tenanttest.Eventually(t, "nothing brings it back", func() (bool, any) { return s.count("for no key update skip locked") > 0, nil })
+	if err := page.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), tenanttest.MaxWait)
+	defer cancel()
+	if !r.feed.AwaitSweeps(ctx) {
+		t.Error("the sweeps don't end")
+	}
+	if c := f.checkpoint("plain", tenant); c.Seq != 1 {
+		t.Errorf("the checkpoint is at %d, want 1", c.Seq)
+	}
+}
