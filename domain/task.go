@@ -35,6 +35,9 @@ var (
 // TaskStatuses are all statuses of tasks, in their order.
 func TaskStatuses() []TaskStatus { return slices.Clone(taskStatuses) }
 
+// Priorities are all priorities, the least urgent first.
+func Priorities() []Priority { return slices.Clone(priorities) }
+
 // Task is the state of a task, folded from its stream.
 type Task struct {
 	ID          TaskID

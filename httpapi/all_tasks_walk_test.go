@@ -66,7 +66,7 @@ func TestAllTasksWalk(t *testing.T) {
 	if got := titles(member, "/v1/projects/"+two.ID.String()+"/tasks?assignee_id=me"); got != "2" {
 		t.Errorf("the member's in one project: %q", got)
 	}
-	member.get("/v1/projects/" + two.ID.String() + "/tasks?due_before=2027-01-01").refused(domain.CodeUnknownParameter)
+	member.get("/v1/projects/" + two.ID.String() + "/tasks?project_id=" + two.ID.String()).refused(domain.CodeUnknownParameter)
 	for _, bad := range []string{"Me", "me ", "myself", member.id.String() + "0"} {
 		member.get("/v1/tasks?assignee_id=" + url.QueryEscape(bad)).invalid("/assignee_id format")
 	}

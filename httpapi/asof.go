@@ -5,6 +5,7 @@ import (
 	"math"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
 
 	"docket/domain"
@@ -22,7 +23,11 @@ var seqForm = regexp.MustCompile(`^[0-9]+$`)
 
 // parseAsOf parses the value of as_of.
 func parseAsOf(text string) (m projections.Moment, err error) {
-	malformed := domain.Refuse(domain.CodeMalformed, "as_of must be a time as in RFC 3339 or a seq")
+	hint := ""
+	if strings.Contains(text, " ") {
+		hint = edge.PlusHint
+	}
+	malformed := domain.Refuse(domain.CodeMalformed, "as_of must be a time as in RFC 3339 or a seq%s", hint)
 	switch {
 	case seqForm.MatchString(text):
 		if m.Seq, err = strconv.ParseInt(text, 10, 64); err != nil {

@@ -171,7 +171,7 @@ func TestCursorsKeepToTheirSeq(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	begun := edge.Listing{Tenant: l.id, Route: "list-projects", Filters: ProjectFilter{}, Sort: "created_at", AsOf: at.Query().Get("as_of")}
+	begun := edge.Listing{Tenant: l.id, Route: "list-projects", Filters: ProjectFilter{}.query(domain.UserID{}), Sort: "created_at", AsOf: at.Query().Get("as_of")}
 	var place asOfPosition
 	if err := w.server.cursors.Open(begun, *as[page](first).NextCursor, &place); err != nil || place.AsOf != head {
 		t.Fatalf("the cursor is as of %d: %v", place.AsOf, err)

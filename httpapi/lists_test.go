@@ -103,9 +103,13 @@ func newListed(w *world, slug string) *listed {
 		"/v1/admin/events", "/v1/admin/events?after_seq=3",
 		"/v1/reports/cycle-time", "/v1/reports/cycle-time?from=" + time.Now().UTC().AddDate(0, 0, -20).Format(time.DateOnly),
 	}
-	for _, sort := range []string{"created_at", "updated_at", "name"} {
+	for _, sort := range []string{"created_at", "updated_at", "due_date", "name"} {
 		l.lists = append(l.lists, "/v1/projects?sort="+sort, "/v1/projects?sort=-"+sort)
 	}
+	for _, sort := range []string{"created_at", "updated_at", "due_date", "priority", "title"} {
+		l.lists = append(l.lists, "/v1/tasks?sort="+sort, "/v1/tasks?sort=-"+sort)
+	}
+	l.lists = append(l.lists, "/v1/members?role=owner,manager,member,viewer", "/v1/tasks?assignee_id=me,none,"+member.id.String()+"&sort=priority")
 	return l
 }
 

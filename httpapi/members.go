@@ -33,6 +33,15 @@ type editMemberBody struct {
 	Role edge.Patch[domain.Role] `json:"role,omitzero" enum:"owner,manager,member,viewer,auditor"`
 }
 
+type MemberFilter struct {
+	Role  edge.Values[domain.Role] `query:"role" enum:"owner,manager,member,viewer,auditor"`
+	Query edge.Filter[string]      `query:"q" minLength:"1" maxLength:"254" doc:"How the name or the address begins; case doesn't count."`
+}
+
+func (f MemberFilter) query() projections.MemberFilter {
+	return projections.MemberFilter{Roles: sortedIn(domain.Roles(), f.Role.List()), Prefix: f.Query.Ptr()}
+}
+
 type MemberInput struct {
 	UserID  domain.UserID `path:"user_id" format:"uuid"`
 	IfMatch edge.IfMatch  `header:"If-Match"`
@@ -41,7 +50,7 @@ type MemberInput struct {
 func registerMembers(s *Server) {
 	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodGet, Path: "/v1/members", ID: "list-members", Tag: "members", Action: domain.MemberRead,
-		Summary: "The tenant's members", Errors: []domain.Code{domain.CodeCursorInvalid},
+		Summary: "The tenant's members", Description: "By joined_at. Several roles are separated by commas.", Errors: []domain.Code{domain.CodeCursorInvalid},
 	}, s.listMembers)
 	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodPost, Path: "/v1/members", ID: "add-member", Tag: "members", Action: domain.MemberAdd,
@@ -66,8 +75,10 @@ func commandErrors(more ...domain.Code) []domain.Code {
 func (s *Server) listMembers(ctx context.Context, scope domain.Scope, in *struct {
 	edge.Paged
 	AsOfInput
+	MemberFilter
 }) (*asOfList[memberBody], error) {
-	l := edge.Listing{Tenant: scope.Tenant(), Route: "list-members", AsOf: in.AsOf}
+	filter := in.MemberFilter.query()
+	l := edge.Listing{Tenant: scope.Tenant(), Route: "list-members", Filters: filter, AsOf: in.AsOf}
 	page, at, err := s.asOfPage(ctx, scope, in.Paged, in.AsOfInput, l)
 	if err != nil {
 		return nil, err
@@ -77,9 +88,9 @@ func (s *Server) listMembers(ctx context.Context, scope domain.Scope, in *struct
 		next  *projections.Keyset
 	)
 	if at != nil {
-		items, next, err = s.queries.MembersAsOf(ctx, scope, page, *at)
+		items, next, err = s.queries.MembersAsOf(ctx, scope, filter, page, *at)
 	} else {
-		items, next, err = s.queries.Members(ctx, scope, page, s.fresh(scope, in.Positioned))
+		items, next, err = s.queries.Members(ctx, scope, filter, page, s.fresh(scope, in.Positioned))
 	}
 	if err != nil {
 		return nil, err

@@ -2,8 +2,8 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"net/http"
-	"strings"
 	"time"
 
 	"docket/domain"
@@ -50,10 +50,26 @@ type editProjectBody struct {
 }
 
 type ProjectFilter struct {
-	Query      edge.Filter[string]            `query:"q" minLength:"1" maxLength:"200" doc:"A search in names and descriptions." json:"q"`
-	Status     edge.Filter[domain.Status]     `query:"status" enum:"draft,submitted,rejected,approved,active,on_hold,completed,cancelled,archived" json:"status"`
-	OwnerID    edge.Filter[domain.UserID]     `query:"owner_id" format:"uuid" json:"owner_id"`
-	Visibility edge.Filter[domain.Visibility] `query:"visibility" enum:"private,public" json:"visibility"`
+	Query      edge.Filter[string]            `query:"q" minLength:"1" maxLength:"200" doc:"A search in names and descriptions."`
+	Status     edge.Values[domain.Status]     `query:"status" enum:"draft,submitted,rejected,approved,active,on_hold,completed,cancelled,archived"`
+	NotStatus  edge.Values[domain.Status]     `query:"not_status" enum:"draft,submitted,rejected,approved,active,on_hold,completed,cancelled,archived" doc:"None of these."`
+	OwnerID    edge.Values[userOrMe]          `query:"owner_id" maxItems:"100" doc:"Users' ids; me is the caller's."`
+	CreatedBy  edge.Values[userOrMe]          `query:"created_by" maxItems:"100" doc:"Users' ids; me is the caller's."`
+	Visibility edge.Values[domain.Visibility] `query:"visibility" enum:"private,public"`
+	DatedFilter
+}
+
+// query is the filter for queries and cursors.
+func (f ProjectFilter) query(caller domain.UserID) projections.ProjectFilter {
+	var all []domain.Status
+	for _, s := range domain.Statuses() {
+		all = append(all, s.Name)
+	}
+	return projections.ProjectFilter{
+		Query: f.Query.Ptr(), Statuses: without(f.Status.List(), f.NotStatus.List(), all),
+		OwnerIDs: sortedIDs(usersOf(f.OwnerID.List(), caller)), CreatedBy: sortedIDs(usersOf(f.CreatedBy.List(), caller)),
+		Visibilities: sortedIn([]domain.Visibility{domain.Private, domain.Public}, f.Visibility.List()), Due: f.due(), UpdatedSince: f.UpdatedSince.Ptr(),
+	}
 }
 
 type ProjectInput struct {
@@ -64,7 +80,7 @@ type ProjectInput struct {
 func registerProjects(s *Server) {
 	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodGet, Path: "/v1/projects", ID: "list-projects", Tag: "projects", Action: domain.ProjectRead,
-		Summary: "The tenant's projects", Description: searchDoc + " q and sort can't be combined (unsupported-combination).",
+		Summary: "The tenant's projects", Description: listDoc + searchDoc + sortedSearchDoc,
 		Errors: []domain.Code{domain.CodeCursorInvalid, domain.CodeUnsupportedCombination},
 	}, s.listProjects)
 	edge.RegisterScoped(s.router, edge.Operation{
@@ -90,27 +106,16 @@ func (s *Server) listProjects(ctx context.Context, scope domain.Scope, in *struc
 	edge.Paged
 	AsOfInput
 	ProjectFilter
-	Sort edge.Filter[string] `query:"sort" enum:"created_at,-created_at,updated_at,-updated_at,name,-name" doc:"Without it (and without q) it is created_at."`
+	Sort edge.Filter[string] `query:"sort" enum:"created_at,-created_at,updated_at,-updated_at,due_date,-due_date,name,-name" doc:"Without it (and without q) it is created_at."`
 }) (*asOfList[projectBody], error) {
-	if in.Query.Ptr() != nil && in.Sort.Ptr() != nil {
-		return nil, domain.Refuse(domain.CodeUnsupportedCombination, "q can't be combined with sort: search results are sorted by rank")
-	}
-	if err := refuseAsOfSearch(in.Query, in.AsOfInput); err != nil {
+	if err := errors.Join(refuseSortedSearch(in.Query, in.Sort), refuseAsOfSearch(in.Query, in.AsOfInput)); err != nil {
 		return nil, err
 	}
-	sort := string(projections.ByCreated)
-	if in.Sort.Ptr() != nil {
-		sort = *in.Sort.Ptr()
-	}
-	l := edge.Listing{Tenant: scope.Tenant(), Route: "list-projects", Filters: in.ProjectFilter, Sort: sort, AsOf: in.AsOf}
+	filter, order := in.ProjectFilter.query(scope.Actor().ID), orderOf(in.Sort)
+	l := edge.Listing{Tenant: scope.Tenant(), Route: "list-projects", Filters: filter, Sort: sortText(order), AsOf: in.AsOf}
 	page, at, err := s.asOfPage(ctx, scope, in.Paged, in.AsOfInput, l)
 	if err != nil {
 		return nil, err
-	}
-	by, descending := strings.CutPrefix(sort, "-")
-	order := projections.ProjectOrder{By: projections.ProjectSort(by), Descending: descending}
-	filter := projections.ProjectFilter{
-		Query: in.Query.Ptr(), Status: in.Status.Ptr(), OwnerID: in.OwnerID.Ptr(), Visibility: in.Visibility.Ptr(),
 	}
 	var (
 		items []domain.Project

@@ -2,7 +2,9 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"docket/domain"
@@ -56,17 +58,33 @@ type editTaskBody struct {
 
 type TaskFilter struct {
 	Query      edge.Filter[string]            `query:"q" minLength:"1" maxLength:"200" doc:"A search in titles, descriptions and labels."`
-	Status     edge.Filter[domain.TaskStatus] `query:"status" enum:"todo,in_progress,done"`
-	AssigneeID edge.Filter[userOrMe]          `query:"assignee_id" doc:"A user's id; me is the caller's."`
-	Priority   edge.Filter[domain.Priority]   `query:"priority" enum:"low,normal,high,urgent"`
-	Label      edge.Filter[string]            `query:"label" maxLength:"50"`
+	Status     edge.Values[domain.TaskStatus] `query:"status" enum:"todo,in_progress,done"`
+	NotStatus  edge.Values[domain.TaskStatus] `query:"not_status" enum:"todo,in_progress,done" doc:"None of these."`
+	AssigneeID edge.Values[userOrNone]        `query:"assignee_id" maxItems:"100" doc:"Users' ids; me is the caller's; none is for tasks without an assignee."`
+	CreatedBy  edge.Values[userOrMe]          `query:"created_by" maxItems:"100" doc:"Users' ids; me is the caller's."`
+	Priority   edge.Values[domain.Priority]   `query:"priority" enum:"low,normal,high,urgent"`
+	Label      edge.Values[string]            `query:"label" maxItems:"20" maxLength:"50" doc:"In a label, a comma has a backslash before it."`
+	DatedFilter
 }
 
 // query is the filter for queries and cursors.
 func (f TaskFilter) query(caller domain.UserID) projections.TaskFilter {
+	assignees, unassigned := usersOrNone(f.AssigneeID.List(), caller)
+	labels := f.Label.List()
+	slices.Sort(labels)
 	return projections.TaskFilter{
-		Query: f.Query.Ptr(), Status: f.Status.Ptr(), AssigneeID: f.AssigneeID.Ptr().of(caller), Priority: f.Priority.Ptr(), Label: f.Label.Ptr(),
+		Query: f.Query.Ptr(), Statuses: without(f.Status.List(), f.NotStatus.List(), domain.TaskStatuses()),
+		AssigneeIDs: sortedIDs(assignees), Unassigned: unassigned, CreatedBy: sortedIDs(usersOf(f.CreatedBy.List(), caller)),
+		Priorities: sortedIn(domain.Priorities(), f.Priority.List()), Labels: labels, Due: f.due(), UpdatedSince: f.UpdatedSince.Ptr(),
 	}
+}
+
+// TaskListInput is the input of both lists of tasks.
+type TaskListInput struct {
+	edge.Paged
+	AsOfInput
+	TaskFilter
+	Sort edge.Filter[string] `query:"sort" enum:"created_at,-created_at,updated_at,-updated_at,due_date,-due_date,priority,-priority,title,-title" doc:"Without it (and without q) it is created_at. priority: the least urgent first, and those of one priority by created_at."`
 }
 
 type TaskInput struct {
@@ -77,12 +95,12 @@ type TaskInput struct {
 func registerTasks(s *Server) {
 	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodGet, Path: "/v1/tasks", ID: "list-tasks", Tag: "tasks", Action: domain.TaskRead,
-		Summary: "The tasks of all projects", Description: "With assignee_id=me the caller's own. " + searchDoc,
+		Summary: "The tasks of all projects", Description: "With assignee_id=me the caller's own. " + listDoc + searchDoc + sortedSearchDoc,
 		Errors: []domain.Code{domain.CodeCursorInvalid, domain.CodeUnsupportedCombination},
 	}, s.listTasks)
 	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodGet, Path: "/v1/projects/{id}/tasks", ID: "list-project-tasks", Tag: "tasks", Action: domain.TaskRead,
-		Summary: "A project's tasks", Description: searchDoc,
+		Summary: "A project's tasks", Description: listDoc + searchDoc + sortedSearchDoc,
 		Errors: []domain.Code{domain.CodeCursorInvalid, domain.CodeUnsupportedCombination},
 	}, s.listProjectTasks)
 	edge.RegisterScoped(s.router, edge.Operation{
@@ -105,36 +123,30 @@ func registerTasks(s *Server) {
 }
 
 func (s *Server) listTasks(ctx context.Context, scope domain.Scope, in *struct {
-	edge.Paged
-	AsOfInput
-	TaskFilter
-	DueBefore edge.Filter[domain.Date] `query:"due_before" format:"date" doc:"Only what is due before this day."`
+	TaskListInput
+	ProjectID edge.Values[domain.ProjectID] `query:"project_id" format:"uuid" maxItems:"100"`
 }) (*asOfList[taskBody], error) {
 	filter := in.TaskFilter.query(scope.Actor().ID)
-	filter.DueBefore = in.DueBefore.Ptr()
-	if err := refuseAsOfSearch(in.Query, in.AsOfInput); err != nil {
-		return nil, err
-	}
-	return s.tasksResponse(ctx, scope, in.Paged, in.AsOfInput, "list-tasks", filter)
+	filter.ProjectIDs = sortedIDs(in.ProjectID.List())
+	return s.tasksResponse(ctx, scope, in.TaskListInput, "list-tasks", filter)
 }
 
 func (s *Server) listProjectTasks(ctx context.Context, scope domain.Scope, in *struct {
-	edge.Paged
-	AsOfInput
-	TaskFilter
+	TaskListInput
 	ID domain.ProjectID `path:"id" format:"uuid"`
 }) (*asOfList[taskBody], error) {
 	filter := in.TaskFilter.query(scope.Actor().ID)
 	filter.ProjectID = &in.ID
-	if err := refuseAsOfSearch(in.Query, in.AsOfInput); err != nil {
-		return nil, err
-	}
-	return s.tasksResponse(ctx, scope, in.Paged, in.AsOfInput, "list-project-tasks", filter)
+	return s.tasksResponse(ctx, scope, in.TaskListInput, "list-project-tasks", filter)
 }
 
-func (s *Server) tasksResponse(ctx context.Context, scope domain.Scope, p edge.Paged, d AsOfInput, route string, filter projections.TaskFilter) (*asOfList[taskBody], error) {
-	l := edge.Listing{Tenant: scope.Tenant(), Route: route, Filters: filter, AsOf: d.AsOf}
-	page, at, err := s.asOfPage(ctx, scope, p, d, l)
+func (s *Server) tasksResponse(ctx context.Context, scope domain.Scope, in TaskListInput, route string, filter projections.TaskFilter) (*asOfList[taskBody], error) {
+	if err := errors.Join(refuseAsOfSearch(in.Query, in.AsOfInput), refuseSortedSearch(in.Query, in.Sort)); err != nil {
+		return nil, err
+	}
+	order := orderOf(in.Sort)
+	l := edge.Listing{Tenant: scope.Tenant(), Route: route, Filters: filter, Sort: sortText(order), AsOf: in.AsOf}
+	page, at, err := s.asOfPage(ctx, scope, in.Paged, in.AsOfInput, l)
 	if err != nil {
 		return nil, err
 	}
@@ -143,9 +155,9 @@ func (s *Server) tasksResponse(ctx context.Context, scope domain.Scope, p edge.P
 		next  *projections.Keyset
 	)
 	if at != nil {
-		items, next, err = s.queries.TasksAsOf(ctx, scope, filter, page, *at)
+		items, next, err = s.queries.TasksAsOf(ctx, scope, filter, order, page, *at)
 	} else {
-		items, next, err = s.queries.Tasks(ctx, scope, filter, page, s.fresh(scope, d.Positioned))
+		items, next, err = s.queries.Tasks(ctx, scope, filter, order, page, s.fresh(scope, in.Positioned))
 	}
 	if err != nil {
 		return nil, err

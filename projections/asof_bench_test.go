@@ -57,7 +57,7 @@ func BenchmarkAsOfProjects(b *testing.B) {
 			s := c.Scope(b, ann)
 			defer inMilliseconds(b)
 			for b.Loop() {
-				got, _, err := w.queries.ProjectsAsOf(b.Context(), s, ProjectFilter{}, ProjectOrder{By: ByName}, Page{Limit: 50}, c.Head())
+				got, _, err := w.queries.ProjectsAsOf(b.Context(), s, ProjectFilter{}, Order{By: ByName}, Page{Limit: 50}, c.Head())
 				if err != nil || len(got) != 50 {
 					b.Fatal(len(got), err)
 				}
@@ -82,7 +82,7 @@ func BenchmarkAsOfMix(b *testing.B) {
 	b.Run("list=tasks", func(b *testing.B) {
 		defer inMilliseconds(b)
 		for b.Loop() {
-			got, _, err := w.queries.TasksAsOf(b.Context(), s, TaskFilter{}, Page{Limit: 50}, c.Head())
+			got, _, err := w.queries.TasksAsOf(b.Context(), s, TaskFilter{}, Order{}, Page{Limit: 50}, c.Head())
 			if err != nil || len(got) != 50 {
 				b.Fatal(len(got), err)
 			}

@@ -1,45 +1,28 @@
 package projections
 
 import (
-	"bytes"
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
-	"strings"
-	"time"
 
 	"docket/domain"
-
-	"github.com/google/uuid"
 )
 
 // ProjectsAsOf is Projects after a seq of the log: in the state, and with the
 // projects, that there were then.
-func (q *Queries) ProjectsAsOf(ctx context.Context, s domain.Scope, filter ProjectFilter, order ProjectOrder, p Page, seq int64) ([]domain.Project, *Keyset, error) {
-	if order.By == "" {
-		order.By = ByCreated
-	}
-	l, ok := projectListings[order]
+func (q *Queries) ProjectsAsOf(ctx context.Context, s domain.Scope, filter ProjectFilter, order Order, p Page, seq int64) ([]domain.Project, *Keyset, error) {
+	order = order.orDefault()
+	by, ok := projectSortings[order.By]
 	if !ok {
 		return nil, nil, fmt.Errorf("list projects: no order by %q", order.By)
 	}
-	wanted, err := newSelection(p, func(p *domain.Project) rank {
-		switch order.By {
-		case ByName:
-			return rank{text: p.Name, id: p.ID.UUID()}
-		case ByUpdated:
-			return rank{at: p.UpdatedAt, id: p.ID.UUID()}
-		default:
-			return rank{at: p.CreatedAt, id: p.ID.UUID()}
-		}
-	}, order.By == ByName, order.Descending)
+	wanted, err := newSelection(p, by, order.Descending)
 	if err != nil {
 		return nil, nil, err
 	}
-	return selected(ctx, q, s, wanted, l.key, func(ctx context.Context) error {
+	return selected(ctx, q, s, wanted, by.key, func(ctx context.Context) error {
 		return pastProjects.each(ctx, q, s, seq, nil, func(p *domain.Project) {
-			if fits(filter.Status, p.Status) && fits(filter.OwnerID, p.OwnerID) && fits(filter.Visibility, p.Visibility) {
+			if filter.fits(p) {
 				wanted.offer(p)
 			}
 		})
@@ -47,12 +30,17 @@ func (q *Queries) ProjectsAsOf(ctx context.Context, s domain.Scope, filter Proje
 }
 
 // TasksAsOf is Tasks after a seq of the log.
-func (q *Queries) TasksAsOf(ctx context.Context, s domain.Scope, filter TaskFilter, p Page, seq int64) ([]domain.Task, *Keyset, error) {
-	wanted, err := newSelection(p, func(t *domain.Task) rank { return rank{at: t.CreatedAt, id: t.ID.UUID()} }, false, false)
+func (q *Queries) TasksAsOf(ctx context.Context, s domain.Scope, filter TaskFilter, order Order, p Page, seq int64) ([]domain.Task, *Keyset, error) {
+	order = order.orDefault()
+	by, ok := taskSortings[order.By]
+	if !ok {
+		return nil, nil, fmt.Errorf("list tasks: no order by %q", order.By)
+	}
+	wanted, err := newSelection(p, by, order.Descending)
 	if err != nil {
 		return nil, nil, err
 	}
-	return selected(ctx, q, s, wanted, taskKey, func(ctx context.Context) error {
+	return selected(ctx, q, s, wanted, by.key, func(ctx context.Context) error {
 		there := map[domain.ProjectID]bool{}
 		var ours func(*domain.Task) bool
 		if filter.ProjectID != nil {
@@ -72,17 +60,22 @@ func (q *Queries) TasksAsOf(ctx context.Context, s domain.Scope, filter TaskFilt
 	})
 }
 
-// fits reports what tasksSQL asks of a task, but for its project.
+// fits reports what taskConditions ask of a task, but that its project is there.
 func (f TaskFilter) fits(t *domain.Task) bool {
-	return fits(f.Status, t.Status) && fits(f.Priority, t.Priority) &&
-		(f.AssigneeID == nil || t.AssigneeID != nil && *t.AssigneeID == *f.AssigneeID) &&
-		(f.Label == nil || slices.Contains(t.Labels, *f.Label)) &&
-		(f.DueBefore == nil || t.DueDate != nil && *t.DueDate < *f.DueBefore)
+	assigned := f.AssigneeIDs == nil && !f.Unassigned
+	if t.AssigneeID == nil {
+		assigned = assigned || f.Unassigned
+	} else {
+		assigned = assigned || slices.Contains(f.AssigneeIDs, *t.AssigneeID)
+	}
+	return assigned && among(f.ProjectIDs, t.ProjectID) && among(f.Statuses, t.Status) && among(f.Priorities, t.Priority) &&
+		among(f.CreatedBy, t.CreatedBy) && f.Due.fits(t.DueDate) && since(f.UpdatedSince, t.UpdatedAt) &&
+		(f.Labels == nil || slices.ContainsFunc(t.Labels, func(l string) bool { return slices.Contains(f.Labels, l) }))
 }
 
 // CommentsAsOf is Comments after a seq of the log.
 func (q *Queries) CommentsAsOf(ctx context.Context, s domain.Scope, task domain.TaskID, p Page, seq int64) ([]domain.Comment, *Keyset, error) {
-	wanted, err := newSelection(p, func(c *domain.Comment) rank { return rank{at: c.CreatedAt, id: c.ID.UUID()} }, false, false)
+	wanted, err := newSelection(p, sorting[domain.Comment]{of: func(c *domain.Comment) place { return place{at: c.CreatedAt, id: c.ID.UUID()} }}, false)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -96,13 +89,17 @@ func (q *Queries) CommentsAsOf(ctx context.Context, s domain.Scope, task domain.
 }
 
 // MembersAsOf is Members after a seq of the log.
-func (q *Queries) MembersAsOf(ctx context.Context, s domain.Scope, p Page, seq int64) ([]domain.Membership, *Keyset, error) {
-	wanted, err := newSelection(p, func(m *domain.Membership) rank { return rank{at: m.JoinedAt, id: m.UserID.UUID()} }, false, false)
+func (q *Queries) MembersAsOf(ctx context.Context, s domain.Scope, filter MemberFilter, p Page, seq int64) ([]domain.Membership, *Keyset, error) {
+	wanted, err := newSelection(p, sorting[domain.Membership]{of: func(m *domain.Membership) place { return place{at: m.JoinedAt, id: m.UserID.UUID()} }}, false)
 	if err != nil {
 		return nil, nil, err
 	}
 	return selected(ctx, q, s, wanted, memberKey, func(ctx context.Context) error {
-		return pastMembers.each(ctx, q, s, seq, nil, func(m *domain.Membership) { wanted.offer(m) })
+		return pastMembers.each(ctx, q, s, seq, nil, func(m *domain.Membership) {
+			if filter.fits(m) {
+				wanted.offer(m)
+			}
+		})
 	})
 }
 
@@ -115,55 +112,38 @@ func selected[R any](ctx context.Context, q *Queries, s domain.Scope, wanted *se
 	return items, next, nil
 }
 
-// fits reports whether a value is the one asked for, if one is.
-func fits[T comparable](asked *T, value T) bool { return asked == nil || *asked == value }
-
-// rank is where an item stands in a list: the sort value, a time or a text, and the
-// id. It compares as the queries order.
-type rank struct {
-	at   time.Time
-	text string
-	id   uuid.UUID
-}
-
-func (r rank) compare(other rank) int {
-	return cmp.Or(r.at.Compare(other.at), strings.Compare(r.text, other.text), bytes.Compare(r.id[:], other.id[:]))
+// among reports whether a value is one of those asked for, if any are.
+func among[T comparable](asked []T, value T) bool {
+	return asked == nil || slices.Contains(asked, value)
 }
 
 // selection picks a page of a list out of items that come in any order, and holds no
 // more of them than the page and one.
 type selection[R any] struct {
 	page       Page
-	rank       func(*R) rank
+	place      func(*R) place
 	descending bool
 
-	after *rank
-	best  []ranked[R]
+	after *place
+	best  []placed[R]
 }
 
-type ranked[R any] struct {
-	rank rank
-	item *R
+type placed[R any] struct {
+	place place
+	item  *R
 }
 
-// newSelection selects by a time, or by a text where byText says so.
-func newSelection[R any](p Page, of func(*R) rank, byText, descending bool) (*selection[R], error) {
-	s := &selection[R]{page: p, rank: of, descending: descending}
+func newSelection[R any](p Page, by sorting[R], descending bool) (*selection[R], error) {
+	s := &selection[R]{page: p, place: by.of, descending: descending}
 	if p.After == nil {
 		return s, nil
 	}
-	s.after = &rank{text: p.After.Value, id: p.After.ID}
-	if !byText {
-		at, err := time.Parse(time.RFC3339Nano, p.After.Value)
-		if err != nil {
-			return nil, fmt.Errorf("the place of a page: %w", err)
-		}
-		s.after.at, s.after.text = at, ""
-	}
-	return s, nil
+	after, err := by.values.place(*p.After)
+	s.after = &after
+	return s, err
 }
 
-func (s *selection[R]) compare(a, b rank) int {
+func (s *selection[R]) compare(a, b place) int {
 	if s.descending {
 		return b.compare(a)
 	}
@@ -172,16 +152,16 @@ func (s *selection[R]) compare(a, b rank) int {
 
 // offer takes an item into the page if it belongs there.
 func (s *selection[R]) offer(item *R) {
-	r := s.rank(item)
-	if s.after != nil && s.compare(r, *s.after) <= 0 {
+	at := s.place(item)
+	if s.after != nil && s.compare(at, *s.after) <= 0 {
 		return
 	}
-	i, _ := slices.BinarySearchFunc(s.best, r, func(b ranked[R], r rank) int { return s.compare(b.rank, r) })
+	i, _ := slices.BinarySearchFunc(s.best, at, func(b placed[R], at place) int { return s.compare(b.place, at) })
 	most := s.page.limit() + 1
 	if i == most {
 		return
 	}
-	s.best = slices.Insert(s.best, i, ranked[R]{r, item})
+	s.best = slices.Insert(s.best, i, placed[R]{at, item})
 	s.best = s.best[:min(most, len(s.best))]
 }
 

@@ -61,7 +61,7 @@ func TestAsOfHeedsSkips(t *testing.T) {
 	if _, err := w.queries.ProjectAsOf(t.Context(), s, c.ProjectIDs[0], ofProject-1); err != nil {
 		t.Errorf("before the event: %v", err)
 	}
-	if _, _, err := w.queries.TasksAsOf(t.Context(), s, TaskFilter{}, Page{}, ofTask); err == nil {
+	if _, _, err := w.queries.TasksAsOf(t.Context(), s, TaskFilter{}, Order{}, Page{}, ofTask); err == nil {
 		t.Error("tasks were folded over what makes no sense")
 	}
 	w.Skip(t, c, projects.Name)

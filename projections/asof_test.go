@@ -43,9 +43,9 @@ func (w *world) view(t tenanttest.TB, c *tenanttest.Tenant, s domain.Scope, ask 
 		wanted := TaskFilter{ProjectID: &id}
 		note2(note, "tasks of "+id.String(), func(p Page) ([]domain.Task, *Keyset, error) {
 			if seq == nil {
-				return q.Tasks(ctx, s, wanted, p, Fresh{})
+				return q.Tasks(ctx, s, wanted, Order{}, p, Fresh{})
 			}
-			return q.TasksAsOf(ctx, s, wanted, p, *seq)
+			return q.TasksAsOf(ctx, s, wanted, Order{}, p, *seq)
 		})
 	}
 	for _, id := range c.TaskIDs {
@@ -81,17 +81,19 @@ func (w *world) view(t tenanttest.TB, c *tenanttest.Tenant, s domain.Scope, ask 
 				return q.ProjectsAsOf(ctx, s, ask.projects, order, p, *seq)
 			})
 	}
-	note2(note, "tasks", func(p Page) ([]domain.Task, *Keyset, error) {
-		if seq == nil {
-			return q.Tasks(ctx, s, ask.tasks, p, Fresh{})
-		}
-		return q.TasksAsOf(ctx, s, ask.tasks, p, *seq)
-	})
+	for order := range taskOrders() {
+		note2(note, "tasks by "+string(order.By)+map[bool]string{true: " descending"}[order.Descending], func(p Page) ([]domain.Task, *Keyset, error) {
+			if seq == nil {
+				return q.Tasks(ctx, s, ask.tasks, order, p, Fresh{})
+			}
+			return q.TasksAsOf(ctx, s, ask.tasks, order, p, *seq)
+		})
+	}
 	note2(note, "members", func(p Page) ([]domain.Membership, *Keyset, error) {
 		if seq == nil {
-			return q.Members(ctx, s, p, Fresh{})
+			return q.Members(ctx, s, ask.members, p, Fresh{})
 		}
-		return q.MembersAsOf(ctx, s, p, *seq)
+		return q.MembersAsOf(ctx, s, ask.members, p, *seq)
 	})
 	return out
 }
@@ -100,6 +102,7 @@ func (w *world) view(t tenanttest.TB, c *tenanttest.Tenant, s domain.Scope, ask 
 type asked struct {
 	projects ProjectFilter
 	tasks    TaskFilter
+	members  MemberFilter
 }
 
 // note2 reads a list to its end, in pages of two, and notes where each page ends.
@@ -141,15 +144,17 @@ func TestAsOfIsWhatWasReadThen(t *testing.T) {
 			w.Caught(t, c)
 			ask := asked{}
 			if rapid.Bool().Draw(t, "filtered") {
-				ask.projects.Visibility = new(rapid.SampledFrom([]domain.Visibility{domain.Public, domain.Private}).Draw(t, "visibility"))
-				ask.tasks.Status = new(rapid.SampledFrom([]domain.TaskStatus{domain.Todo, domain.Done}).Draw(t, "status"))
+				ask.projects.Visibilities = []domain.Visibility{rapid.SampledFrom([]domain.Visibility{domain.Public, domain.Private}).Draw(t, "visibility")}
+				ask.tasks.Statuses = []domain.TaskStatus{rapid.SampledFrom([]domain.TaskStatus{domain.Todo, domain.Done}).Draw(t, "status")}
+				ask.members.Roles = []domain.Role{rapid.SampledFrom(domain.Roles()).Draw(t, "role"), domain.Owner}
 			}
 			if rapid.Bool().Draw(t, "owned") {
 				u := rapid.SampledFrom(c.UserIDs).Draw(t, "owner")
-				ask.projects.OwnerID, ask.tasks.AssigneeID = &u, &u
+				ask.projects.OwnerIDs, ask.tasks.AssigneeIDs = []domain.UserID{u}, []domain.UserID{u}
+				ask.members.Prefix = new(strings.ToUpper(c.Members[u].Name[:1]))
 			}
 			if k := anyLabel(c); k != nil && rapid.Bool().Draw(t, "labelled") {
-				ask.tasks.Label = k
+				ask.tasks.Labels = []string{*k}
 			}
 			then = append(then, moment{c.Head(), ask, w.view(t, c, c.Scope(t, ann), ask, nil)})
 		}
@@ -222,7 +227,7 @@ func TestAsOfIsBounded(t *testing.T) {
 		t.Errorf("cancelled by the caller: %v", err)
 	}
 	w.queries.pastSingles.release(c.ID)
-	if _, _, err := w.queries.ProjectsAsOf(t.Context(), s, ProjectFilter{}, ProjectOrder{}, Page{}, c.Head()); domain.CodeOf(err) != domain.CodeOverloaded {
+	if _, _, err := w.queries.ProjectsAsOf(t.Context(), s, ProjectFilter{}, Order{}, Page{}, c.Head()); domain.CodeOf(err) != domain.CodeOverloaded {
 		t.Errorf("with no time: %v", err)
 	}
 	w.queries.AsOfTime = time.Minute
@@ -252,7 +257,7 @@ func TestAsOfOfOthers(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	held, scope, head := make(chan error, 1), c.Scope(t, ann), c.Head()
 	go func() {
-		_, _, err := w.queries.ProjectsAsOf(ctx, scope, ProjectFilter{}, ProjectOrder{}, Page{Limit: 10}, head)
+		_, _, err := w.queries.ProjectsAsOf(ctx, scope, ProjectFilter{}, Order{}, Page{Limit: 10}, head)
 		held <- err
 	}()
 	tenanttest.Eventually(t, "the list beyond the tenant's share doesn't wait", func() (bool, any) {
@@ -266,7 +271,7 @@ func TestAsOfOfOthers(t *testing.T) {
 	if _, err := w.queries.ProjectAsOf(t.Context(), scope, p, head); err != nil {
 		t.Error(err)
 	}
-	got, _, err := w.queries.ProjectsAsOf(t.Context(), other.Scope(t, bob), ProjectFilter{}, ProjectOrder{}, Page{Limit: 10}, other.Head())
+	got, _, err := w.queries.ProjectsAsOf(t.Context(), other.Scope(t, bob), ProjectFilter{}, Order{}, Page{Limit: 10}, other.Head())
 	if err != nil || len(got) != 1 {
 		t.Errorf("%d of another's projects, %v", len(got), err)
 	}

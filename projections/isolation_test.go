@@ -92,7 +92,7 @@ func TestScopeReachesOneTenant(t *testing.T) {
 	isNotFound(t, err)
 	_, _, err = w.queries.Comments(t.Context(), s, two.TaskIDs[0], Page{}, Fresh{})
 	isNotFound(t, err)
-	_, _, err = w.queries.Tasks(t.Context(), s, TaskFilter{ProjectID: &two.ProjectIDs[0]}, Page{}, Fresh{})
+	_, _, err = w.queries.Tasks(t.Context(), s, TaskFilter{ProjectID: &two.ProjectIDs[0]}, Order{}, Page{}, Fresh{})
 	isNotFound(t, err)
 	_, err = w.queries.ProjectSummary(t.Context(), s, two.ProjectIDs[0], Fresh{})
 	isNotFound(t, err)
@@ -103,7 +103,7 @@ func TestScopeReachesOneTenant(t *testing.T) {
 	if err != nil || len(items) != 0 {
 		t.Errorf("activity of another tenant's project: %v, %v", items, err)
 	}
-	tasks, _, err := w.queries.Tasks(t.Context(), s, TaskFilter{AssigneeID: &two.UserIDs[0]}, Page{}, Fresh{})
+	tasks, _, err := w.queries.Tasks(t.Context(), s, TaskFilter{AssigneeIDs: two.UserIDs[:1]}, Order{}, Page{}, Fresh{})
 	if err != nil || len(tasks) != 0 {
 		t.Errorf("tasks of another tenant's member: %v, %v", tasks, err)
 	}

@@ -60,7 +60,7 @@ func TestProjectLists(t *testing.T) {
 	for i, name := range []string{"b", "a", "b", "Ä", "z", "B", "é", "b", "\U0010FFFF", "aa"} {
 		p := c.CreateProject(t, []domain.UserID{ann, bob}[i%2], name)
 		if i%3 == 0 {
-			if err := c.ChangeProject(t, ann, p, domain.EditProject{Visibility: domain.To(domain.Public)}); err != nil {
+			if err := c.ChangeProject(t, ann, p, domain.EditProject{Visibility: domain.To(domain.Public), DueDate: domain.To(new(domain.Date(fmt.Sprintf("2027-01-%02d", 10-i))))}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -82,10 +82,11 @@ func TestProjectLists(t *testing.T) {
 			all = append(all, p)
 		}
 	}
-	orders := map[ProjectSort]func(a, b domain.Project) int{
+	orders := map[Sort]func(a, b domain.Project) int{
 		ByCreated: func(a, b domain.Project) int { return a.CreatedAt.Compare(b.CreatedAt) },
 		ByUpdated: func(a, b domain.Project) int { return a.UpdatedAt.Compare(b.UpdatedAt) },
 		ByName:    func(a, b domain.Project) int { return cmp.Compare(a.Name, b.Name) },
+		ByDue:     func(a, b domain.Project) int { return cmp.Compare(dueOrLast(a.DueDate), dueOrLast(b.DueDate)) },
 	}
 	submitted, public := domain.Submitted, domain.Public
 	filters := map[string]struct {
@@ -93,10 +94,10 @@ func TestProjectLists(t *testing.T) {
 		fits   func(domain.Project) bool
 	}{
 		"all":       {ProjectFilter{}, func(domain.Project) bool { return true }},
-		"submitted": {ProjectFilter{Status: &submitted}, func(p domain.Project) bool { return p.Status == submitted }},
-		"Bob's":     {ProjectFilter{OwnerID: &bob}, func(p domain.Project) bool { return p.OwnerID == bob }},
-		"public":    {ProjectFilter{Visibility: &public}, func(p domain.Project) bool { return p.Visibility == public }},
-		"submitted, public, Ann's": {ProjectFilter{Status: &submitted, Visibility: &public, OwnerID: &ann}, func(p domain.Project) bool {
+		"submitted": {ProjectFilter{Statuses: []domain.Status{submitted}}, func(p domain.Project) bool { return p.Status == submitted }},
+		"Bob's":     {ProjectFilter{OwnerIDs: []domain.UserID{bob}}, func(p domain.Project) bool { return p.OwnerID == bob }},
+		"public":    {ProjectFilter{Visibilities: []domain.Visibility{public}}, func(p domain.Project) bool { return p.Visibility == public }},
+		"submitted, public, Ann's": {ProjectFilter{Statuses: []domain.Status{submitted}, Visibilities: []domain.Visibility{public}, OwnerIDs: []domain.UserID{ann}}, func(p domain.Project) bool {
 			return p.Status == submitted && p.Visibility == public && p.OwnerID == ann
 		}},
 	}
@@ -128,7 +129,7 @@ func TestProjectLists(t *testing.T) {
 
 	catalog := pages(t, 2, func(p Page) ([]domain.Project, *Keyset, error) { return w.queries.Catalog(t.Context(), c.ID, p) })
 	want := pages(t, 100, func(p Page) ([]domain.Project, *Keyset, error) {
-		return w.queries.Projects(t.Context(), c.Scope(t, bob), ProjectFilter{Visibility: &public}, ProjectOrder{}, p, Fresh{})
+		return w.queries.Projects(t.Context(), c.Scope(t, bob), ProjectFilter{Visibilities: []domain.Visibility{public}}, Order{}, p, Fresh{})
 	})
 	same(t, catalog, want)
 	if len(catalog) == 0 {
@@ -138,7 +139,7 @@ func TestProjectLists(t *testing.T) {
 	if err != nil || len(nowhere) != 0 {
 		t.Errorf("the catalog of no tenant: %v, %v", nowhere, err)
 	}
-	if _, _, err := w.queries.Projects(t.Context(), c.Scope(t, bob), ProjectFilter{}, ProjectOrder{By: "owner_id"}, Page{}, Fresh{}); err == nil {
+	if _, _, err := w.queries.Projects(t.Context(), c.Scope(t, bob), ProjectFilter{}, Order{By: "owner_id"}, Page{}, Fresh{}); err == nil {
 		t.Error("an order that isn't one is taken")
 	}
 }
@@ -163,7 +164,7 @@ func TestPagesHoldStill(t *testing.T) {
 	}
 	w.Caught(t, c)
 	s := c.Scope(t, ann)
-	_, next, err := w.queries.Projects(t.Context(), s, ProjectFilter{}, ProjectOrder{By: ByName}, Page{Limit: 3}, Fresh{})
+	_, next, err := w.queries.Projects(t.Context(), s, ProjectFilter{}, Order{By: ByName}, Page{Limit: 3}, Fresh{})
 	if err != nil || next == nil {
 		t.Fatal(next, err)
 	}
@@ -173,7 +174,7 @@ func TestPagesHoldStill(t *testing.T) {
 	}
 	c.CreateProject(t, ann, "0 and a half")
 	w.Caught(t, c)
-	rest, next, err := w.queries.Projects(t.Context(), s, ProjectFilter{}, ProjectOrder{By: ByName}, Page{Limit: 3, After: next}, Fresh{})
+	rest, next, err := w.queries.Projects(t.Context(), s, ProjectFilter{}, Order{By: ByName}, Page{Limit: 3, After: next}, Fresh{})
 	if err != nil || next != nil || !slices.Equal(names(rest), []string{"3", "4", "5"}) {
 		t.Fatalf("got %v, %v, %v", names(rest), next, err)
 	}
@@ -220,15 +221,15 @@ func TestTaskLists(t *testing.T) {
 	}{
 		"all":        {TaskFilter{}, func(domain.Task) bool { return true }},
 		"first's":    {TaskFilter{ProjectID: &first}, func(k domain.Task) bool { return k.ProjectID == first }},
-		"Bob's":      {TaskFilter{AssigneeID: &bob}, func(k domain.Task) bool { return k.AssigneeID != nil }},
-		"done":       {TaskFilter{Status: &done}, func(k domain.Task) bool { return k.Status == done }},
-		"urgent":     {TaskFilter{Priority: &urgent}, func(k domain.Task) bool { return k.Priority == urgent }},
-		"x":          {TaskFilter{Label: &label}, func(k domain.Task) bool { return slices.Contains(k.Labels, "x") }},
-		"due before": {TaskFilter{DueBefore: &day}, func(k domain.Task) bool { return k.DueDate != nil && *k.DueDate < day }},
-		"Bob's, due before": {TaskFilter{AssigneeID: &bob, DueBefore: &day}, func(k domain.Task) bool {
+		"Bob's":      {TaskFilter{AssigneeIDs: []domain.UserID{bob}}, func(k domain.Task) bool { return k.AssigneeID != nil }},
+		"done":       {TaskFilter{Statuses: []domain.TaskStatus{done}}, func(k domain.Task) bool { return k.Status == done }},
+		"urgent":     {TaskFilter{Priorities: []domain.Priority{urgent}}, func(k domain.Task) bool { return k.Priority == urgent }},
+		"x":          {TaskFilter{Labels: []string{label}}, func(k domain.Task) bool { return slices.Contains(k.Labels, "x") }},
+		"due before": {TaskFilter{Due: DueFilter{Before: &day}}, func(k domain.Task) bool { return k.DueDate != nil && *k.DueDate < day }},
+		"Bob's, due before": {TaskFilter{AssigneeIDs: []domain.UserID{bob}, Due: DueFilter{Before: &day}}, func(k domain.Task) bool {
 			return k.AssigneeID != nil && k.DueDate != nil && *k.DueDate < day
 		}},
-		"second's, Bob's, x": {TaskFilter{ProjectID: &second, AssigneeID: &bob, Label: &label}, func(k domain.Task) bool {
+		"second's, Bob's, x": {TaskFilter{ProjectID: &second, AssigneeIDs: []domain.UserID{bob}, Labels: []string{label}}, func(k domain.Task) bool {
 			return k.ProjectID == second && k.AssigneeID != nil && slices.Contains(k.Labels, "x")
 		}},
 	} {
@@ -243,13 +244,13 @@ func TestTaskLists(t *testing.T) {
 		}
 		for _, limit := range []int{1, 3, 50} {
 			got := pages(t, limit, func(p Page) ([]domain.Task, *Keyset, error) {
-				return w.queries.Tasks(t.Context(), c.Scope(t, bob), f.filter, p, Fresh{})
+				return w.queries.Tasks(t.Context(), c.Scope(t, bob), f.filter, Order{}, p, Fresh{})
 			})
 			same(t, got, want)
 		}
 	}
 	for name, id := range map[string]domain.ProjectID{"a deleted": gone, "no": tenanttest.NewID[domain.ProjectID](t)} {
-		if _, _, err := w.queries.Tasks(t.Context(), c.Scope(t, bob), TaskFilter{ProjectID: &id}, Page{}, Fresh{}); err == nil {
+		if _, _, err := w.queries.Tasks(t.Context(), c.Scope(t, bob), TaskFilter{ProjectID: &id}, Order{}, Page{}, Fresh{}); err == nil {
 			t.Errorf("tasks of %s project are listed", name)
 		} else {
 			isNotFound(t, err)
@@ -278,7 +279,7 @@ func TestMemberList(t *testing.T) {
 		want = append(want, c.Members[c.UserIDs[i]])
 	}
 	same(t, pages(t, 2, func(p Page) ([]domain.Membership, *Keyset, error) {
-		return w.queries.Members(t.Context(), c.Scope(t, ann), p, Fresh{})
+		return w.queries.Members(t.Context(), c.Scope(t, ann), MemberFilter{}, p, Fresh{})
 	}), want)
 }
 
@@ -292,4 +293,12 @@ func TestLimits(t *testing.T) {
 	if lastText.ID != uuid.Max || len([]rune(lastText.Value)) <= domain.MaxName {
 		t.Error("a name may stand behind the last")
 	}
+}
+
+// dueOrLast is a due date, or what sorts after all.
+func dueOrLast(d *domain.Date) string {
+	if d == nil {
+		return "9999-99-99"
+	}
+	return string(*d)
 }

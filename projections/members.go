@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"docket/domain"
@@ -34,20 +35,65 @@ var members = define(model[uuid.UUID, domain.Membership]{
 	},
 })
 
-// membersSQL lists the members of a tenant ($1) after a keyset ($2, $3), up to $4.
+// MemberFilter narrows a list of members. A nil member asks for nothing.
+type MemberFilter struct {
+	// Roles are those of which a member has one.
+	Roles []domain.Role `json:"roles,omitzero"`
+	// Prefix is how the name or the address begins, whatever the case.
+	Prefix *string `json:"q,omitzero"`
+}
+
+func (f MemberFilter) fits(m *domain.Membership) bool {
+	if !among(f.Roles, m.Role) {
+		return false
+	}
+	if f.Prefix == nil {
+		return true
+	}
+	begin := domain.FoldEmail(*f.Prefix)
+	return strings.HasPrefix(domain.FoldEmail(m.Name), begin) || strings.HasPrefix(domain.FoldEmail(m.Email), begin)
+}
+
+// membersSQL lists the members of a tenant ($1) with one of some roles ($2, any if null)
+// after a keyset ($3, $4), up to $5.
 var membersSQL = `select ` + members.columns("m.") + ` from members m
 where m.tenant_id = $1 and m.generation = ` + members.generation("$1") + `
-  and (m.joined_at, m.user_id) > ($2::timestamptz, $3::uuid)
-order by m.joined_at, m.user_id limit $4`
+  and ($2::text[] is null or m.role = any ($2::text[]))
+  and (m.joined_at, m.user_id) > ($3::timestamptz, $4::uuid)
+order by m.joined_at, m.user_id limit $5`
 
 // Members lists the members by joined_at.
-func (q *Queries) Members(ctx context.Context, s domain.Scope, p Page, f Fresh) ([]domain.Membership, *Keyset, error) {
+func (q *Queries) Members(ctx context.Context, s domain.Scope, filter MemberFilter, p Page, f Fresh) ([]domain.Membership, *Keyset, error) {
 	if err := q.await(ctx, s, f, members.Name); err != nil {
 		return nil, nil, err
 	}
-	after := p.after(firstTime)
-	return list(ctx, q, s, "members", p, members.scan(s.Tenant()), memberKey, nil, membersSQL,
-		s.Tenant().UUID(), after.Value, after.ID, p.limit()+1)
+	read := func(p Page) ([]domain.Membership, *Keyset, error) {
+		after := p.after(firstTime)
+		return list(ctx, q, s, "members", p, members.scan(s.Tenant()), memberKey, nil, membersSQL,
+			s.Tenant().UUID(), filter.Roles, after.Value, after.ID, p.limit()+1)
+	}
+	if filter.Prefix == nil {
+		return read(p)
+	}
+	// The folding of a text is Go's, here and as of a seq: Postgres' depends on its
+	// version and locale. A tenant has few enough members to be gone through.
+	found, limit := []domain.Membership{}, p.limit()
+	for through := (Page{Limit: MaxLimit, After: p.After}); ; {
+		items, next, err := read(through)
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, m := range items {
+			if filter.fits(&m) {
+				found = append(found, m)
+			}
+		}
+		if next == nil || len(found) > limit {
+			page, after := paged(found, limit, memberKey)
+			return page, after, nil
+		}
+		through.After = next
+	}
 }
 
 func memberKey(m domain.Membership) Keyset {

@@ -20,7 +20,7 @@ func TestReadsWhilePostgresIsAway(t *testing.T) {
 	defer nowhere.Close()
 	q, s := NewQueries(nowhere, nil), domain.Operate(tenanttest.NewID[domain.TenantID](t))
 	_, one := q.Project(t.Context(), s, tenanttest.NewID[domain.ProjectID](t), Fresh{})
-	_, _, list := q.Members(t.Context(), s, Page{}, Fresh{})
+	_, _, list := q.Members(t.Context(), s, MemberFilter{}, Page{}, Fresh{})
 	_, _, own := q.Memberships(t.Context(), tenanttest.NewID[domain.UserID](t), Page{}, nil)
 	for what, err := range map[string]error{"one": one, "list": list, "own": own} {
 		if domain.CodeOf(err) != domain.CodeOverloaded {

@@ -50,108 +50,110 @@ func (q *Queries) Project(ctx context.Context, s domain.Scope, id domain.Project
 	return one(ctx, q, s, "project", projects.scan(s.Tenant()), projectSQL, s.Tenant().UUID(), id.UUID())
 }
 
-// ProjectFilter narrows a list of projects; a nil member asks for nothing.
+// ProjectFilter narrows a list of projects, as TaskFilter does.
 type ProjectFilter struct {
 	// Query is a search (fulltext.Query).
-	Query      *string
-	Status     *domain.Status
-	OwnerID    *domain.UserID
-	Visibility *domain.Visibility
+	Query        *string             `json:"q,omitzero"`
+	Statuses     []domain.Status     `json:"statuses,omitzero"`
+	OwnerIDs     []domain.UserID     `json:"owners,omitzero"`
+	CreatedBy    []domain.UserID     `json:"created_by,omitzero"`
+	Visibilities []domain.Visibility `json:"visibilities,omitzero"`
+	Due          DueFilter           `json:"due,omitzero"`
+	// UpdatedSince leaves out what hasn't changed since.
+	UpdatedSince *time.Time `json:"updated_since,omitzero"`
 }
 
-// ProjectSort is what projects are ordered by.
-type ProjectSort string
-
-// The orders of projects. The id decides between equals. Names sort by code point.
-const (
-	ByCreated ProjectSort = "created_at"
-	ByUpdated ProjectSort = "updated_at"
-	ByName    ProjectSort = "name"
-)
-
-// ProjectOrder is an order and its direction. The zero value is ByCreated, ascending.
-type ProjectOrder struct {
-	By         ProjectSort
-	Descending bool
+// args are the arguments of projectConditions, the tenant first.
+func (f ProjectFilter) args(t domain.TenantID) []any {
+	var after, before, since *string
+	if f.Due.asked() {
+		from, to := f.Due.bounds()
+		after, before = &from, &to
+	}
+	if f.UpdatedSince != nil {
+		since = new(timeKey(*f.UpdatedSince))
+	}
+	return []any{t.UUID(), f.Statuses, uuids(f.OwnerIDs), uuids(f.CreatedBy), f.Visibilities, after, before, since}
 }
 
-// projectConditions are those of a status ($2), an owner ($3) and a visibility ($4),
-// each any if null.
-const projectConditions = `($2::text is null or t.status = $2)
-  and ($3::uuid is null or t.owner_id = $3)
-  and ($4::text is null or t.visibility = $4)`
+func (f ProjectFilter) fits(p *domain.Project) bool {
+	return among(f.Statuses, p.Status) && among(f.OwnerIDs, p.OwnerID) && among(f.CreatedBy, p.CreatedBy) &&
+		among(f.Visibilities, p.Visibility) && f.Due.fits(p.DueDate) && since(f.UpdatedSince, p.UpdatedAt)
+}
+
+var projectSortings = map[Sort]sorting[domain.Project]{
+	ByCreated: {times, []string{"t.created_at"}, func(p *domain.Project) place { return place{at: p.CreatedAt, id: p.ID.UUID()} }},
+	ByUpdated: {times, []string{"t.updated_at"}, func(p *domain.Project) place { return place{at: p.UpdatedAt, id: p.ID.UUID()} }},
+	ByDue:     {texts, []string{dueKey}, func(p *domain.Project) place { return place{text: dueValue(p.DueDate), id: p.ID.UUID()} }},
+	ByName:    {texts, []string{"t.name"}, func(p *domain.Project) place { return place{text: p.Name, id: p.ID.UUID()} }},
+}
+
+// projectConditions are those of statuses ($2), owners ($3), creators ($4) and visibilities
+// ($5), of a due date between two sort values ($6, $7), and of a time that the project has
+// changed since ($8); each any if null.
+const projectConditions = `($2::text[] is null or t.status = any ($2::text[]))
+  and ($3::uuid[] is null or t.owner_id = any ($3::uuid[]))
+  and ($4::uuid[] is null or t.created_by = any ($4::uuid[]))
+  and ($5::text[] is null or t.visibility = any ($5::text[]))
+  and ($6::text is null or ` + dueKey + ` > $6::text)
+  and ($7::text is null or ` + dueKey + ` < $7::text)
+  and ($8::timestamptz is null or t.updated_at >= $8::timestamptz)`
 
 // projectsSQL lists the projects of a tenant ($1) under projectConditions after a
-// keyset ($5, $6), up to $7. It is made for one column, its type, and one direction.
-func projectsSQL(column, typ, beyond, direction string) string {
+// keyset ($9, $10), up to $11, in an order.
+func projectsSQL(o Order) string {
+	s := projectSortings[o.By]
 	return `select ` + projects.columns("t.") + ` from projects t
 where t.tenant_id = $1 and t.generation = ` + projects.generation("$1") + ` and ` + projectConditions + `
-  and (t.` + column + `, t.id) ` + beyond + ` ($5::` + typ + `, $6::uuid)
-order by t.` + column + ` ` + direction + `, t.id ` + direction + ` limit $7`
+  and ` + s.after(o, "$9", "$10") + `
+order by ` + s.orderBy(o) + ` limit $11`
 }
 
 var (
 	// newestProjectsSQL is projectsSQL of those that match docket.search, the newest first.
 	newestProjectsSQL = `select ` + projects.columns("t.") + ` from projects t
 where t.tenant_id = $1 and t.generation = ` + projects.generation("$1") + ` and ` + projectConditions + `
-  and (t.created_at, t.id) < ($5::timestamptz, $6::uuid) and ` + matches + `
-order by t.created_at desc, t.id desc limit $7`
-	rankedProjectsSQL = foundSQL(projects, projectConditions, byRank, 5)
+  and (t.created_at, t.id) < ($9::timestamptz, $10::uuid) and ` + matches + `
+order by t.created_at desc, t.id desc limit $11`
+	rankedProjectsSQL = foundSQL(projects, projectConditions, byRank, 9)
 	sampleProjectsSQL = sampleSQL(projects)
 )
 
-// listing is one order of a list: its statement, where it begins, and the place of an item.
-type listing[R any] struct {
-	sql   string
-	start Keyset
-	key   func(R) Keyset
-}
-
-func projectCreatedKey(p domain.Project) Keyset {
-	return Keyset{Value: timeKey(p.CreatedAt), ID: p.ID.UUID()}
-}
-
-func projectUpdatedKey(p domain.Project) Keyset {
-	return Keyset{Value: timeKey(p.UpdatedAt), ID: p.ID.UUID()}
-}
-
-func projectNameKey(p domain.Project) Keyset { return Keyset{Value: p.Name, ID: p.ID.UUID()} }
-
-var projectListings = map[ProjectOrder]listing[domain.Project]{
-	{By: ByCreated}:                   {projectsSQL("created_at", "timestamptz", ">", "asc"), firstTime, projectCreatedKey},
-	{By: ByCreated, Descending: true}: {projectsSQL("created_at", "timestamptz", "<", "desc"), lastTime, projectCreatedKey},
-	{By: ByUpdated}:                   {projectsSQL("updated_at", "timestamptz", ">", "asc"), firstTime, projectUpdatedKey},
-	{By: ByUpdated, Descending: true}: {projectsSQL("updated_at", "timestamptz", "<", "desc"), lastTime, projectUpdatedKey},
-	{By: ByName}:                      {projectsSQL("name", "text", ">", "asc"), firstText, projectNameKey},
-	{By: ByName, Descending: true}:    {projectsSQL("name", "text", "<", "desc"), lastText, projectNameKey},
-}
-
-// Projects lists the projects that weren't deleted; those that match a search as
-// search_rank.go says, and then order says nothing.
-func (q *Queries) Projects(ctx context.Context, s domain.Scope, filter ProjectFilter, order ProjectOrder, p Page, f Fresh) ([]domain.Project, *Keyset, error) {
-	if order.By == "" {
-		order.By = ByCreated
+// projectListings are the statements by their orders.
+var projectListings = func() map[Order]string {
+	list := map[Order]string{}
+	for by := range projectSortings {
+		for _, descending := range []bool{false, true} {
+			o := Order{By: by, Descending: descending}
+			list[o] = projectsSQL(o)
+		}
 	}
-	l, ok := projectListings[order]
+	return list
+}()
+
+// Projects lists the projects that weren't deleted, in an order; those that match a search
+// as search_rank.go says, and then order says nothing.
+func (q *Queries) Projects(ctx context.Context, s domain.Scope, filter ProjectFilter, order Order, p Page, f Fresh) ([]domain.Project, *Keyset, error) {
+	order = order.orDefault()
+	by, ok := projectSortings[order.By]
 	if !ok {
 		return nil, nil, fmt.Errorf("list projects: no order by %q", order.By)
 	}
-	args := []any{s.Tenant().UUID(), optional(filter.Status), optionalUUID(filter.OwnerID), optional(filter.Visibility)}
+	look := searching[domain.Project]{
+		what: "projects", kind: fulltext.Projects, model: projects, sample: sampleProjectsSQL,
+		ranked: rankedProjectsSQL, newest: newestProjectsSQL, key: by.key, args: filter.args(s.Tenant()),
+	}
 	if filter.Query != nil {
 		if err := q.await(ctx, s, f, projects.Name, search.Name); err != nil {
 			return nil, nil, err
 		}
-		return searching[domain.Project]{
-			what: "projects", kind: fulltext.Projects, model: projects, sample: sampleProjectsSQL,
-			ranked: rankedProjectsSQL, newest: newestProjectsSQL, key: projectCreatedKey, args: args,
-		}.answer(ctx, q, s, fulltext.Parse(*filter.Query), p)
+		look.key = projectSortings[ByCreated].key
+		return look.answer(ctx, q, s, fulltext.Parse(*filter.Query), p)
 	}
 	if err := q.await(ctx, s, f, projects.Name); err != nil {
 		return nil, nil, err
 	}
-	after := p.after(l.start)
-	return list(ctx, q, s, "projects", p, projects.scan(s.Tenant()), l.key, nil, l.sql,
-		append(args, after.Value, after.ID, p.limit()+1)...)
+	return look.list(ctx, q, s, p, by.from(p, order), projectListings[order])
 }
 
 // catalogSQL lists the public projects of a tenant ($1) after a keyset ($2, $3), up to $4.
@@ -172,6 +174,6 @@ func (q *Queries) Catalog(ctx context.Context, t domain.TenantID, p Page) ([]dom
 	if err != nil {
 		return nil, nil, fmt.Errorf("list catalog: %w", err)
 	}
-	items, next := rows.page(p.limit(), projectCreatedKey)
+	items, next := rows.page(p.limit(), projectSortings[ByCreated].key)
 	return items, next, nil
 }

@@ -125,7 +125,7 @@ func (w world) answers(t tenanttest.TB, c *tenanttest.Tenant) string {
 		b.Write(append(text, '\n'))
 	}
 	ctx, s := context.Background(), domain.Operate(c.ID)
-	for _, order := range []projections.ProjectOrder{{projections.ByCreated, false}, {projections.ByCreated, true}, {projections.ByUpdated, false}, {projections.ByUpdated, true}, {projections.ByName, false}, {projections.ByName, true}} {
+	for _, order := range []projections.Order{{projections.ByCreated, false}, {projections.ByCreated, true}, {projections.ByUpdated, false}, {projections.ByUpdated, true}, {projections.ByName, false}, {projections.ByName, true}} {
 		for p := (projections.Page{Limit: 3}); ; {
 			items, next, err := w.Queries().Projects(ctx, s, projections.ProjectFilter{}, order, p, projections.Fresh{})
 			say(items, err)
@@ -136,7 +136,7 @@ func (w world) answers(t tenanttest.TB, c *tenanttest.Tenant) string {
 		}
 	}
 	for p := (projections.Page{Limit: 3}); ; {
-		items, next, err := w.Queries().Tasks(ctx, s, projections.TaskFilter{}, p, projections.Fresh{})
+		items, next, err := w.Queries().Tasks(ctx, s, projections.TaskFilter{}, projections.Order{}, p, projections.Fresh{})
 		say(items, err)
 		if next == nil {
 			break
@@ -145,14 +145,14 @@ func (w world) answers(t tenanttest.TB, c *tenanttest.Tenant) string {
 	}
 	for _, text := range []string{"web", "zoë or x", "a -b", `"x 🎄"`} {
 		for p := (projections.Page{Limit: 3}); ; {
-			items, next, err := w.Queries().Tasks(ctx, s, projections.TaskFilter{Query: &text}, p, projections.Fresh{})
+			items, next, err := w.Queries().Tasks(ctx, s, projections.TaskFilter{Query: &text}, projections.Order{}, p, projections.Fresh{})
 			say(items, err)
 			if next == nil {
 				break
 			}
 			p.After = next
 		}
-		items, _, err := w.Queries().Projects(ctx, s, projections.ProjectFilter{Query: &text}, projections.ProjectOrder{}, projections.Page{}, projections.Fresh{})
+		items, _, err := w.Queries().Projects(ctx, s, projections.ProjectFilter{Query: &text}, projections.Order{}, projections.Page{}, projections.Fresh{})
 		say(items, err)
 	}
 	for _, id := range c.TaskIDs {
@@ -176,7 +176,7 @@ func (w world) answers(t tenanttest.TB, c *tenanttest.Tenant) string {
 	say(cycled, err)
 	stats, err := w.Queries().Stats(ctx, s, projections.Fresh{})
 	say(stats, err)
-	items, _, err := w.Queries().Members(ctx, s, projections.Page{}, projections.Fresh{})
+	items, _, err := w.Queries().Members(ctx, s, projections.MemberFilter{}, projections.Page{}, projections.Fresh{})
 	say(items, err)
 	tenant, err := w.Queries().Tenant(ctx, s, projections.Fresh{})
 	say(tenant, err)

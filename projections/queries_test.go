@@ -62,7 +62,7 @@ func TestOneOfEach(t *testing.T) {
 	s, f := c.Scope(t, ann), Fresh{}
 	member := func(u domain.UserID) *domain.Membership {
 		t.Helper()
-		all, _, err := w.queries.Members(t.Context(), s, Page{}, f)
+		all, _, err := w.queries.Members(t.Context(), s, MemberFilter{}, Page{}, f)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -210,15 +210,15 @@ func TestScope(t *testing.T) {
 	for name, ask := range map[string]func(domain.Scope) error{
 		"project": func(s domain.Scope) error { _, err := w.queries.Project(t.Context(), s, p, Fresh{}); return err },
 		"projects": func(s domain.Scope) error {
-			_, _, err := w.queries.Projects(t.Context(), s, ProjectFilter{}, ProjectOrder{}, Page{}, Fresh{})
+			_, _, err := w.queries.Projects(t.Context(), s, ProjectFilter{}, Order{}, Page{}, Fresh{})
 			return err
 		},
 		"tasks": func(s domain.Scope) error {
-			_, _, err := w.queries.Tasks(t.Context(), s, TaskFilter{}, Page{}, Fresh{})
+			_, _, err := w.queries.Tasks(t.Context(), s, TaskFilter{}, Order{}, Page{}, Fresh{})
 			return err
 		},
 		"members": func(s domain.Scope) error {
-			_, _, err := w.queries.Members(t.Context(), s, Page{}, Fresh{})
+			_, _, err := w.queries.Members(t.Context(), s, MemberFilter{}, Page{}, Fresh{})
 			return err
 		},
 		"tenant": func(s domain.Scope) error { _, err := w.queries.Tenant(t.Context(), s, Fresh{}); return err },

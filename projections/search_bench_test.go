@@ -155,21 +155,21 @@ func BenchmarkSearch(b *testing.B) {
 		{"not, or", each(20, func(i int) string { return word(500+i) + " or " + word(900+i) + " -" + word(i) })},
 		{"only not", each(5, func(i int) string { return "-" + word(i) })},
 		{"nothing", one("nothinglikethat")},
-		{"common word, rare status", []TaskFilter{{Query: new(word(1)), Status: &status}}},
-		{"rare word, rare status", []TaskFilter{{Query: new(word(3_000)), Status: &status}}},
-		{"common word, rare priority", []TaskFilter{{Query: new(word(1)), Priority: &priority}}},
-		{"common word, rare label", []TaskFilter{{Query: new(word(1)), Label: &rare}}},
+		{"common word, rare status", []TaskFilter{{Query: new(word(1)), Statuses: []domain.TaskStatus{status}}}},
+		{"rare word, rare status", []TaskFilter{{Query: new(word(3_000)), Statuses: []domain.TaskStatus{status}}}},
+		{"common word, rare priority", []TaskFilter{{Query: new(word(1)), Priorities: []domain.Priority{priority}}}},
+		{"common word, rare label", []TaskFilter{{Query: new(word(1)), Labels: []string{rare}}}},
 		{"prefix of 1, rare project", []TaskFilter{{Query: new(word(1)[:1]), ProjectID: &l.ProjectIDs[1]}}},
-		{"no search, rare label", []TaskFilter{{Label: &rare}}},
-		{"no search, common label", []TaskFilter{{Label: &common}}},
-		{"no search, no such label", []TaskFilter{{Label: new("none")}}},
-		{"no search, rare status", []TaskFilter{{Status: &status}}},
-		{"no search, rare priority", []TaskFilter{{Priority: &priority}}},
+		{"no search, rare label", []TaskFilter{{Labels: []string{rare}}}},
+		{"no search, common label", []TaskFilter{{Labels: []string{common}}}},
+		{"no search, no such label", []TaskFilter{{Labels: []string{"none"}}}},
+		{"no search, rare status", []TaskFilter{{Statuses: []domain.TaskStatus{status}}}},
+		{"no search, rare priority", []TaskFilter{{Priorities: []domain.Priority{priority}}}},
 	}
 	for _, c := range cases {
 		b.Run(strings.ReplaceAll(c.name, " ", "_"), func(b *testing.B) {
 			for _, f := range c.filters { // into memory
-				if _, _, err := w.queries.Tasks(b.Context(), s, f, Page{Limit: 50}, Fresh{}); err != nil {
+				if _, _, err := w.queries.Tasks(b.Context(), s, f, Order{}, Page{Limit: 50}, Fresh{}); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -180,7 +180,7 @@ func BenchmarkSearch(b *testing.B) {
 			)
 			for i := 0; b.Loop(); i++ {
 				begin := time.Now()
-				got, _, err := w.queries.Tasks(b.Context(), s, c.filters[i%len(c.filters)], Page{Limit: 50}, Fresh{})
+				got, _, err := w.queries.Tasks(b.Context(), s, c.filters[i%len(c.filters)], Order{}, Page{Limit: 50}, Fresh{})
 				if err != nil {
 					b.Fatal(err)
 				}

@@ -96,14 +96,6 @@ func byRank(things, conditions string, arg func(int) string) string {
   order by f.rank desc, f.id desc limit ` + arg(2)
 }
 
-// byCreated is the order of lists.
-func byCreated(things, conditions string, arg func(int) string) string {
-	return `  select t.*, f.rank, row_number() over (order by t.created_at, t.id) as place from found f, ` + things + `
-  where ` + conditions + `
-    and (t.created_at, t.id) > (` + arg(0) + `::timestamptz, ` + arg(1) + `::uuid)
-  order by t.created_at, t.id limit ` + arg(2)
-}
-
 // searching is a kind of thing that is searched.
 type searching[R any] struct {
 	what  string
@@ -115,7 +107,7 @@ type searching[R any] struct {
 	// their parameters are args and then a keyset and a limit.
 	ranked, newest string
 	args           []any
-	// facets are lexemes that a document must have.
+	// facets are tsqueries that a document must match.
 	facets []string
 	// also queues further queries beside; it may be nil.
 	also func(*pgx.Batch)
@@ -221,22 +213,32 @@ func (s searching[R]) fromNewest(ctx context.Context, q *Queries, scope domain.S
 	}, also, s.newest, append(s.args, after.Value, after.ID, p.limit()+1)...)
 }
 
+// listScopeSQL has the lists planned for any tenant and any filter, until the end of the
+// batch: of a tenant's own values the planner would make another plan for each, which reads
+// the tenant as a whole where it is small, and is kept when it has grown.
+const listScopeSQL = `select set_config('plan_cache_mode', 'force_generic_plan', true), set_config('enable_seqscan', 'off', true)`
+
 // list is the list of those that match no search in particular.
-func (s searching[R]) list(ctx context.Context, q *Queries, scope domain.Scope, p Page, sql string) ([]R, *Keyset, error) {
-	after := p.after(firstTime)
-	return list(ctx, q, scope, s.what, p, s.model.scan(scope.Tenant()), s.key, s.also, sql,
+func (s searching[R]) list(ctx context.Context, q *Queries, scope domain.Scope, p Page, after Keyset, sql string) ([]R, *Keyset, error) {
+	also := func(b *pgx.Batch) {
+		b.Queue(listScopeSQL)
+		if s.also != nil {
+			s.also(b)
+		}
+	}
+	return list(ctx, q, scope, s.what, p, s.model.scan(scope.Tenant()), s.key, also, sql,
 		append(s.args, after.Value, after.ID, p.limit()+1)...)
 }
 
-// labelled is the list of those that have all the facets, by created_at: from the
-// index where they are few, by found, else by going through all.
-func (s searching[R]) labelled(ctx context.Context, q *Queries, scope domain.Scope, p Page, found, sql string) ([]R, *Keyset, error) {
+// labelled is the list of those that have all the facets, in an order: from the index where
+// they are few, by found, else by going through all.
+func (s searching[R]) labelled(ctx context.Context, q *Queries, scope domain.Scope, p Page, after Keyset, found, sql string) ([]R, *Keyset, error) {
 	how, err := s.weigh(ctx, q, scope, fulltext.Query{})
 	if err != nil {
 		return nil, nil, err
 	}
 	if !how.common {
-		hits, n, err := s.find(ctx, q, scope, found, how, how.look, maxRanked, p, p.after(firstTime))
+		hits, n, err := s.find(ctx, q, scope, found, how, how.look, maxRanked, p, after)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -245,7 +247,7 @@ func (s searching[R]) labelled(ctx context.Context, q *Queries, scope domain.Sco
 			return items(hits), next, nil
 		}
 	}
-	return s.list(ctx, q, scope, p, sql)
+	return s.list(ctx, q, scope, p, after, sql)
 }
 
 // hit is a thing that was found.

@@ -43,7 +43,7 @@ func TestAnyTextIsSearched(t *testing.T) {
 			}
 			return found
 		}
-		find(fulltext.Within(fulltext.Parse(some.Draw(t, "query")).TSQuery(in), []string{in.Label(clean(some.Draw(t, "label")))}))
+		find(fulltext.Within(fulltext.Parse(some.Draw(t, "query")).TSQuery(in), []string{in.Labels([]string{clean(some.Draw(t, "label"))})}))
 		titled := fulltext.NewDocument(in)
 		titled.SetTitle(clean(title))
 		for _, lexeme := range titled.TSVector().Lexemes {
@@ -60,7 +60,7 @@ func TestAnyTextIsSearched(t *testing.T) {
 			}
 		}
 		for _, label := range labels {
-			if !find(fulltext.Within("", []string{in.Label(label)})) {
+			if !find(fulltext.Within("", []string{in.Labels([]string{label})})) {
 				t.Fatalf("not found by the label %q", label)
 			}
 		}
@@ -75,7 +75,7 @@ func (w *world) searchTasks(t *testing.T, s domain.Scope, f TaskFilter, limit in
 	t.Helper()
 	found := []string{}
 	for _, k := range pages(t, limit, func(p Page) ([]domain.Task, *Keyset, error) {
-		return w.queries.Tasks(t.Context(), s, f, p, Fresh{})
+		return w.queries.Tasks(t.Context(), s, f, Order{}, p, Fresh{})
 	}) {
 		found = append(found, k.Title)
 	}
@@ -134,11 +134,11 @@ func TestSearchTasks(t *testing.T) {
 		{q("another"), ""},
 		{q("-"), ""},
 		{TaskFilter{Query: new("red"), ProjectID: &second}, "Red two|blue"},
-		{TaskFilter{Query: new("red"), Label: new("Red")}, "Red two"},
-		{TaskFilter{Query: new("red"), Label: new("big deal"), ProjectID: &second}, "Red two"},
-		{TaskFilter{Query: new("red"), Status: &done}, ""},
-		{TaskFilter{Label: new("red")}, "blue"},
-		{TaskFilter{Label: new("re")}, ""},
+		{TaskFilter{Query: new("red"), Labels: []string{"Red"}}, "Red two"},
+		{TaskFilter{Query: new("red"), Labels: []string{"big deal"}, ProjectID: &second}, "Red two"},
+		{TaskFilter{Query: new("red"), Statuses: []domain.TaskStatus{done}}, ""},
+		{TaskFilter{Labels: []string{"red"}}, "blue"},
+		{TaskFilter{Labels: []string{"re"}}, ""},
 	} {
 		for _, limit := range []int{1, 2, 50} {
 			if got := strings.Join(w.searchTasks(t, s, x.filter, limit), "|"); got != x.want {
@@ -146,13 +146,13 @@ func TestSearchTasks(t *testing.T) {
 			}
 		}
 	}
-	red, _, err := w.queries.Projects(t.Context(), s, ProjectFilter{Query: new("red")}, ProjectOrder{}, Page{}, Fresh{})
+	red, _, err := w.queries.Projects(t.Context(), s, ProjectFilter{Query: new("red")}, Order{}, Page{}, Fresh{})
 	if err != nil || !slices.Equal(names(red), []string{"Red project"}) {
 		t.Errorf("projects: got %v, %v", names(red), err)
 	}
 	for _, id := range []domain.ProjectID{gone, tenanttest.NewID[domain.ProjectID](t), other.ProjectIDs[0]} {
 		for _, text := range []string{"red", "!"} {
-			_, _, err := w.queries.Tasks(t.Context(), s, TaskFilter{Query: &text, ProjectID: &id}, Page{}, Fresh{})
+			_, _, err := w.queries.Tasks(t.Context(), s, TaskFilter{Query: &text, ProjectID: &id}, Order{}, Page{}, Fresh{})
 			isNotFound(t, err)
 		}
 	}
@@ -172,8 +172,8 @@ func TestCommonSearch(t *testing.T) {
 	w.Caught(t, c)
 	s, web := c.Scope(t, ann), fulltext.Parse("red")
 	look := searching[domain.Task]{
-		what: "tasks", kind: fulltext.Tasks, model: tasks, sample: sampleTasksSQL, ranked: rankedTasksSQL, newest: newestAllTasksSQL, key: taskKey,
-		args: []any{c.ID.UUID(), nil, nil, nil, nil, nil, nil},
+		what: "tasks", kind: fulltext.Tasks, model: tasks, sample: sampleTasksSQL, ranked: rankedTasksSQL, newest: newestTasks(TaskFilter{}).sql(), key: taskSortings[ByCreated].key,
+		args: TaskFilter{}.args(c.ID),
 	}
 	how, err := look.weigh(t.Context(), w.queries, s, web)
 	if err != nil || how.common {

@@ -41,7 +41,7 @@ func TestLogsOfTwoSchemaVersions(t *testing.T) {
 		}
 		w.Caught(t, c)
 		got := map[domain.UserID]called{}
-		list, _, err := w.Queries().Members(context.Background(), domain.Operate(c.ID), projections.Page{}, projections.Fresh{})
+		list, _, err := w.Queries().Members(context.Background(), domain.Operate(c.ID), projections.MemberFilter{}, projections.Page{}, projections.Fresh{})
 		if err != nil {
 			t.Fatal(err)
 		}

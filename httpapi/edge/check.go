@@ -192,14 +192,21 @@ func checkParameter(f *findings, s *huma.Schema, at jsontext.Pointer, text strin
 			f.add(at, FieldType, "must be true or false")
 		}
 	case huma.TypeArray:
-		items := strings.Split(text, ",")
+		items := splitValues(text)
 		checkCount(f, s, at, len(items))
 		for i, item := range items {
 			if s.UniqueItems && slices.Contains(items[:i], item) {
 				f.add(at, FieldDuplicate, "a value is duplicated")
 				return
 			}
-			checkParameter(f, s.Items, at, item)
+			if item == "" {
+				f.add(at, FieldTooShort, "a value between the commas is empty")
+				return
+			}
+			before := len(*f)
+			if checkParameter(f, s.Items, at, item); len(*f) > before {
+				return
+			}
 		}
 	default:
 		checkText(f, s, at, text)

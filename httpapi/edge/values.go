@@ -41,7 +41,7 @@ func checkText(f *findings, s *huma.Schema, at jsontext.Pointer, text string) {
 	case s.Format == "date" && domain.DateForm(text) && !formatFits(s, text):
 		f.add(at, FieldFormat, "there is no such day in the calendar")
 	case !formatFits(s, text):
-		f.add(at, FieldFormat, "must be %s", formatName(s))
+		f.add(at, FieldFormat, "%s", formatDetail(s, text))
 	}
 }
 
@@ -97,6 +97,22 @@ func formatName(s *huma.Schema) string {
 	}
 	return "the pattern " + s.Pattern
 }
+
+var dateForm = regexp.MustCompile(`^\d{4}-\d\d-\d\d$`)
+
+// formatDetail says what is wrong with a text that doesn't fit a format.
+func formatDetail(s *huma.Schema, text string) string {
+	switch {
+	case s.Format == "date" && dateForm.MatchString(text):
+		return text + " is no such date"
+	case s.Format == "date-time" && strings.Contains(text, " "):
+		return "must be " + formatName(s) + PlusHint
+	}
+	return "must be " + formatName(s)
+}
+
+// PlusHint ends the detail on a time that came with a space: an unescaped + is one in a query.
+const PlusHint = "; in a query string the + of an offset is written %2B"
 
 func checkCount(f *findings, s *huma.Schema, at jsontext.Pointer, n int) {
 	switch {

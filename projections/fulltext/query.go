@@ -136,15 +136,14 @@ func (w Query) Split() (prefix, rest Query, ok bool) {
 	return Query{any: [][]term{{last}}}, Query{any: [][]term{all[:len(all)-1]}}, true
 }
 
-// Within narrows a tsquery, which may be empty, to documents that have all of some
-// lexemes.
-func Within(tsquery string, lexemes []string) string {
+// Within narrows a tsquery, which may be empty, to documents that match all of some others.
+func Within(tsquery string, others []string) string {
 	var all []string
 	if tsquery != "" {
 		all = append(all, "("+tsquery+")")
 	}
-	for _, l := range lexemes {
-		all = append(all, quote(l))
+	for _, o := range others {
+		all = append(all, "("+o+")")
 	}
 	return strings.Join(all, " & ")
 }

@@ -50,6 +50,25 @@ func (s Scope) Label(label string) string { return string(s) + labelSign + label
 // Project is the lexeme of a task's project.
 func (s Scope) Project(id domain.ProjectID) string { return string(s) + projectSign + id.String() }
 
+// Labels is the tsquery that matches documents with one of some labels, of which there is one
+// at least.
+func (s Scope) Labels(labels []string) string {
+	var list []string
+	for _, l := range labels {
+		list = append(list, quote(s.Label(l)))
+	}
+	return strings.Join(list, " | ")
+}
+
+// Projects is Labels for the projects of tasks.
+func (s Scope) Projects(ids []domain.ProjectID) string {
+	var list []string
+	for _, id := range ids {
+		list = append(list, quote(s.Project(id)))
+	}
+	return strings.Join(list, " | ")
+}
+
 // All is the tsquery that matches every document of the scope.
 func (s Scope) All() string { return quote(string(s)) }
 

@@ -63,7 +63,7 @@ func TestNewModelOverOldLogs(t *testing.T) {
 	b := w.start(t, slow, 500, true)
 	lagging := func() {
 		t.Helper()
-		_, _, err := b.queries.Projects(t.Context(), long.Scope(t, ann), projections.ProjectFilter{}, projections.ProjectOrder{}, projections.Page{}, projections.Fresh{})
+		_, _, err := b.queries.Projects(t.Context(), long.Scope(t, ann), projections.ProjectFilter{}, projections.Order{}, projections.Page{}, projections.Fresh{})
 		var refused *domain.Error
 		if !errors.As(err, &refused) || refused.Code != domain.CodeReadModelLagging {
 			t.Fatalf("a half is answered: %v; want %s", err, domain.CodeReadModelLagging)
@@ -76,7 +76,7 @@ func TestNewModelOverOldLogs(t *testing.T) {
 	young.CreateProject(t, cem, "At once")
 	for _, s := range []domain.Scope{young.Scope(t, cem)} {
 		// Even with nothing folded yet, as ever.
-		if _, _, err := b.queries.Projects(t.Context(), s, projections.ProjectFilter{}, projections.ProjectOrder{}, projections.Page{}, projections.Fresh{}); err != nil {
+		if _, _, err := b.queries.Projects(t.Context(), s, projections.ProjectFilter{}, projections.Order{}, projections.Page{}, projections.Fresh{}); err != nil {
 			t.Errorf("a tenant that began after the model: %v", err)
 		}
 	}
@@ -89,14 +89,14 @@ func TestNewModelOverOldLogs(t *testing.T) {
 		}
 	}
 	tenanttest.Eventually(t, "the short log's 5 projects aren't answered", func() (bool, any) {
-		items, _, err := b.queries.Projects(t.Context(), short.Scope(t, bea), projections.ProjectFilter{}, projections.ProjectOrder{}, projections.Page{}, projections.Fresh{Min: short.Head()})
+		items, _, err := b.queries.Projects(t.Context(), short.Scope(t, bea), projections.ProjectFilter{}, projections.Order{}, projections.Page{}, projections.Fresh{Min: short.Head()})
 		return err == nil && len(items) == 5, fmt.Sprintf("%d projects, %v", len(items), err)
 	})
 	lagging()
 	goOn()
 	w.becomes(t, long, "projects", 1)
 	w.projectNames(t, long, 1)
-	items, _, err := b.queries.Projects(t.Context(), long.Scope(t, ann), projections.ProjectFilter{}, projections.ProjectOrder{}, projections.Page{}, projections.Fresh{Min: long.Head()})
+	items, _, err := b.queries.Projects(t.Context(), long.Scope(t, ann), projections.ProjectFilter{}, projections.Order{}, projections.Page{}, projections.Fresh{Min: long.Head()})
 	if err != nil || len(items) != 6 {
 		t.Errorf("%d projects of the long log, want 6 (%v)", len(items), err)
 	}
@@ -143,7 +143,7 @@ func TestNewModelWithoutABuild(t *testing.T) {
 				w.projectNames(t, c, 1)
 			}
 			tenanttest.Eventually(t, "the projects aren't answered", func() (bool, any) {
-				_, _, err := b.queries.Projects(t.Context(), c.Scope(t, ann), projections.ProjectFilter{}, projections.ProjectOrder{}, projections.Page{}, projections.Fresh{})
+				_, _, err := b.queries.Projects(t.Context(), c.Scope(t, ann), projections.ProjectFilter{}, projections.Order{}, projections.Page{}, projections.Fresh{})
 				return err == nil, err
 			})
 		})

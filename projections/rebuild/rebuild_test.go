@@ -36,7 +36,7 @@ func TestRebuildWhileAppendsAndReadsGoOn(t *testing.T) {
 	others.Go(func() {
 		seen := map[domain.ProjectID]int{}
 		for {
-			items, _, err := w.queries.Projects(t.Context(), s, projections.ProjectFilter{}, projections.ProjectOrder{}, projections.Page{Limit: 2 * n}, projections.Fresh{})
+			items, _, err := w.queries.Projects(t.Context(), s, projections.ProjectFilter{}, projections.Order{}, projections.Page{Limit: 2 * n}, projections.Fresh{})
 			if err != nil {
 				t.Error(err)
 				return
@@ -280,7 +280,7 @@ func TestPoison(t *testing.T) {
 	well.CreateProject(t, bea, "Another")
 	w.Caught(t, well, "projects")
 	w.isFoldOfLog(t, well, "projects")
-	items, _, err := w.queries.Projects(t.Context(), domain.Operate(ill.ID), projections.ProjectFilter{}, projections.ProjectOrder{}, projections.Page{}, projections.Fresh{})
+	items, _, err := w.queries.Projects(t.Context(), domain.Operate(ill.ID), projections.ProjectFilter{}, projections.Order{}, projections.Page{}, projections.Fresh{})
 	if err != nil || len(items) != 2 {
 		t.Fatalf("%d projects before the poison, want 2 (%v)", len(items), err)
 	}
