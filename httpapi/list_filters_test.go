@@ -195,7 +195,7 @@ func TestBadListFilters(t *testing.T) {
 	ann.get("/v1/tasks?q=x&sort=title").refused(domain.CodeUnsupportedCombination)
 	ann.get("/v1/projects?q=x&sort=name").refused(domain.CodeUnsupportedCombination)
 	for target, want := range map[string]string{
-		"/v1/tasks?due_before=2027-02-30":                         "2027-02-30 is no such date",
+		"/v1/tasks?due_before=2027-02-30":                         "there is no such day",
 		"/v1/tasks?updated_since=2027-01-01T00:00:00+02:00":       "%2B",
 		"/v1/tasks?as_of=2026-01-01T00:00:00+02:00":               "%2B",
 		"/v1/projects?as_of=2026-01-01T00:00:00+02:00&sort=-name": "%2B",

@@ -98,14 +98,9 @@ func formatName(s *huma.Schema) string {
 	return "the pattern " + s.Pattern
 }
 
-var dateForm = regexp.MustCompile(`^\d{4}-\d\d-\d\d$`)
-
 // formatDetail says what is wrong with a text that doesn't fit a format.
 func formatDetail(s *huma.Schema, text string) string {
-	switch {
-	case s.Format == "date" && dateForm.MatchString(text):
-		return text + " is no such date"
-	case s.Format == "date-time" && strings.Contains(text, " "):
+	if s.Format == "date-time" && strings.Contains(text, " ") {
 		return "must be " + formatName(s) + PlusHint
 	}
 	return "must be " + formatName(s)
