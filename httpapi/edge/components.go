@@ -97,10 +97,11 @@ var refusalGroups = []struct {
 	codes []domain.Code
 }{
 	{"BadRequest", []domain.Code{domain.CodeMalformed, domain.CodeUnknownParameter}},
+	{"BadEpoch", []domain.Code{domain.CodeEpochChanged}},
 	{"BadTenant", []domain.Code{domain.CodeTenantInvalid, domain.CodeTenantMismatch}},
 	{"NoAccess", []domain.Code{domain.CodeUnauthenticated, domain.CodeTokenExpired}},
 	{"Forbidden", []domain.Code{domain.CodeTenantAccessDenied, domain.CodeInsufficientRole}},
-	{"Conflict", []domain.Code{domain.CodeConcurrentUpdate, domain.CodeEpochChanged}},
+	{"Conflict", []domain.Code{domain.CodeConcurrentUpdate}},
 	{"Unprocessable", []domain.Code{domain.CodeValidationFailed, domain.CodeIdempotencyKeyReused}},
 	{"CommandUnavailable", []domain.Code{domain.CodeOverloaded, domain.CodeOutcomeUnknown}},
 	{"ReadUnavailable", []domain.Code{domain.CodeOverloaded, domain.CodeReadModelLagging}},

@@ -58,7 +58,7 @@ var problemKinds = map[domain.Code]problemKind{
 		Explanation: "The project is completed, cancelled or archived: it, its tasks and their comments can be read, not written."},
 	domain.CodeConcurrentUpdate: {Status: 409, Title: "Concurrent update",
 		Explanation: "Concurrent requests kept changing the same resource. Nothing was done; try again."},
-	domain.CodeEpochChanged: {Status: 409, Title: "Epoch changed",
+	domain.CodeEpochChanged: {Status: 400, Title: "Epoch changed",
 		Explanation: "The database was restored, or another server took over, since the Docket-Epoch of the request: events may be lost. Forget positions, versions and cursors of before, and read again."},
 	domain.CodeVersionConflict: {Status: 412, Title: "Version conflict",
 		Explanation: "If-Match doesn't match the present version, which is current_version. Read the resource again before you retry."},
