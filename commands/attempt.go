@@ -164,7 +164,7 @@ func withCode(err error) error {
 	case errors.Is(err, eventstore.ErrOutcomeUnknown):
 		return fmt.Errorf("%w: %w", domain.Refuse(domain.CodeOutcomeUnknown, "the connection to the store broke; the command may have been carried out"), err)
 	case errors.Is(err, eventstore.ErrUnavailable):
-		return fmt.Errorf("%w: %w", domain.Refuse(domain.CodeOverloaded, "the store can't be reached; nothing was done"), err)
+		return fmt.Errorf("%w: %w", domain.Refuse(domain.CodeOverloaded, "%s", eventstore.OutageDetail(err)), err)
 	case errors.As(err, &size):
 		return fmt.Errorf("%w: %w", domain.Invalid("", "too_long", "the texts are too long together"), err)
 	}

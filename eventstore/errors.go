@@ -15,8 +15,8 @@ import (
 // may or may not have been written.
 var ErrOutcomeUnknown = errors.New("outcome of the append unknown")
 
-// ErrUnavailable says that Postgres could not be reached or was too busy. Nothing
-// was written.
+// ErrUnavailable says that Postgres could not be reached, refused the login or a right,
+// or was too busy. Nothing was written.
 var ErrUnavailable = errors.New("event store unavailable")
 
 // ErrOverloaded says that too many Commits wait, of all tenants or of this one. It
@@ -73,10 +73,10 @@ func (e *SizeError) Error() string {
 
 // busy are SQLSTATEs, or classes of them, of errors that a later attempt may not have.
 var busy = []string{
-	"40",    // rolled back: deadlock, serialization
-	"53",    // out of connections, memory or disk
-	"57",    // cancelled, shutting down, starting up
-	"25006", // read-only: a standby
+	"40",         // rolled back: deadlock, serialization
+	"53",         // out of connections, memory or disk
+	"57",         // cancelled, shutting down, starting up
+	codeReadOnly, // read-only: a standby, or set so
 	codeLockNotAvailable,
 }
 
@@ -85,6 +85,9 @@ const (
 	codeLockNotAvailable = "55P03"
 	codeDeadlock         = "40P01"
 	tenantLogsKey        = "tenant_logs_pk"
+
+	codeInsufficientPrivilege = "42501"
+	codeReadOnly              = "25006"
 )
 
 // outcome wraps the error of a call with what it means for the Commits.
@@ -100,7 +103,7 @@ func outcome(err error) error {
 		return fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)
 	}
 	// The server answered, so the statement was rolled back.
-	if slices.ContainsFunc(busy, func(code string) bool { return strings.HasPrefix(pg.Code, code) }) {
+	if lacksGrant(pg) || slices.ContainsFunc(busy, func(code string) bool { return strings.HasPrefix(pg.Code, code) }) {
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	return fmt.Errorf("append: %w", err)

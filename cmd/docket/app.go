@@ -34,7 +34,7 @@ func newApp(p *pools, s settings, sec secrets, durable func() error, metrics pro
 	positions := feed.NewPositions(p.API)
 	builds := newBackgroundBuilds(p.Feed, metrics, log)
 	a := &app{builds: builds, feed: newFeed(p.Feed, positions, builds, metrics, log)}
-	a.ready = newReadiness(p.API, durable, a.feed.SinceSweep, log)
+	a.ready = newReadiness(p.API, p.Login, durable, a.feed.SinceSweep, log)
 	a.store = eventstore.New(p.Engine, p.API, a.feed)
 	a.store.Register(metrics)
 	a.ready.register(metrics)

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"docket/internal/postgres"
 	"docket/migrations"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -36,11 +37,14 @@ var (
 	errFeedStands  = errors.New("the read models may stand still: they have not been compared with the logs for a while")
 )
 
+// notReadyEvery is the pause between two lines with the same reason: /readyz is asked often.
+const notReadyEvery = time.Minute
+
 // readiness answers /readyz.
 type readiness struct {
-	pool    *pgxpool.Pool
-	log     *slog.Logger
-	serving atomic.Bool
+	api, engine *pgxpool.Pool
+	log         *slog.Logger
+	serving     atomic.Bool
 	// durable returns why Postgres is not durable, or nil.
 	durable func() error
 	// sinceSweep is the time since all subscriptions were last swept.
@@ -49,10 +53,13 @@ type readiness struct {
 	mu      sync.Mutex
 	askedAt time.Time
 	answer  error
+	// logged is the last reason in the log, and loggedAt its time.
+	logged   error
+	loggedAt time.Time
 }
 
-func newReadiness(api *pgxpool.Pool, durable func() error, sinceSweep func() time.Duration, log *slog.Logger) *readiness {
-	return &readiness{pool: api, durable: durable, sinceSweep: sinceSweep, log: log}
+func newReadiness(api, engine *pgxpool.Pool, durable func() error, sinceSweep func() time.Duration, log *slog.Logger) *readiness {
+	return &readiness{api: api, engine: engine, durable: durable, sinceSweep: sinceSweep, log: log}
 }
 
 func (r *readiness) setServing(is bool) { r.serving.Store(is) }
@@ -75,6 +82,7 @@ func (r *readiness) check(ctx context.Context) error {
 	r.askedAt = time.Now()
 	if r.answer == nil && before != nil {
 		r.log.InfoContext(ctx, "ready again")
+		r.logged = nil
 	}
 	return r.answer
 }
@@ -87,17 +95,47 @@ func (r *readiness) ask(ctx context.Context) error {
 		return err
 	}
 	var current int64
-	if err := r.pool.QueryRow(ctx, sqlSchema).Scan(&current); err != nil {
-		r.log.WarnContext(ctx, "not ready", "error", err)
-		return errNoDatabase
+	if err := r.api.QueryRow(ctx, sqlSchema).Scan(&current); err != nil {
+		return r.refuse(ctx, refusal(err), err)
 	}
 	if current < target {
-		r.log.WarnContext(ctx, "not ready", "error", fmt.Errorf("schema at version %d, %d is needed", current, target))
-		return errSchemaMoved
+		return r.refuse(ctx, errSchemaMoved, fmt.Errorf("schema at version %d, %d is needed", current, target))
+	}
+	if err := r.access(ctx); err != nil {
+		return r.refuse(ctx, refusal(err), err)
 	}
 	if since := r.sinceSweep(); since > sweepOverdue {
-		r.log.WarnContext(ctx, "not ready", "error", errFeedStands, "last_sweep", since.Round(time.Second))
-		return errFeedStands
+		return r.refuse(ctx, errFeedStands, fmt.Errorf("%w (%s)", errFeedStands, since.Round(time.Second)))
 	}
 	return r.durable()
+}
+
+// access asks whether the logins can do what they have to: it reads what the catalog says
+// of their rights, and whether a transaction could write, and writes nothing.
+func (r *readiness) access(ctx context.Context) error {
+	grants, err := migrations.Grants()
+	if err != nil {
+		return err
+	}
+	if err := postgres.CheckAccess(ctx, r.engine, postgres.EngineRole, grants); err != nil {
+		return err
+	}
+	return postgres.CheckAccess(ctx, r.api, postgres.APIRole, grants)
+}
+
+// refusal is what the public may know of why the database doesn't serve this program.
+func refusal(err error) error {
+	if reason := postgres.Refusal(err); reason != "" {
+		return errors.New(reason)
+	}
+	return errNoDatabase
+}
+
+// refuse logs a reason with its cause, unless it did so lately, and returns the reason.
+func (r *readiness) refuse(ctx context.Context, reason, cause error) error {
+	if r.logged == nil || r.logged.Error() != reason.Error() || time.Since(r.loggedAt) >= notReadyEvery {
+		r.log.WarnContext(ctx, "not ready", "reason", reason.Error(), "error", cause)
+		r.logged, r.loggedAt = reason, time.Now()
+	}
+	return reason
 }

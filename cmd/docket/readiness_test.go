@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,9 +13,9 @@ import (
 func TestReadiness(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
-	api := db.API(t)
+	api, engine := db.API(t), db.Engine(t)
 	durable, stands := error(nil), time.Duration(0)
-	r := newReadiness(api, func() error { return durable }, func() time.Duration { return stands }, slog.New(slog.DiscardHandler))
+	r := newReadiness(api, engine, func() error { return durable }, func() time.Duration { return stands }, slog.New(slog.DiscardHandler))
 	expect := func(want error, when string) {
 		t.Helper()
 		r.askedAt = time.Time{}
@@ -35,6 +36,28 @@ func TestReadiness(t *testing.T) {
 	expect(errFeedStands, "while sweeps fail")
 	stands = sweepOverdue
 	expect(nil, "after a sweep")
+	because := func(want, when string) {
+		t.Helper()
+		r.askedAt = time.Time{}
+		if got := r.check(t.Context()); got == nil || !strings.Contains(got.Error(), want) {
+			t.Errorf("%s: %v, want %q", when, got, want)
+		}
+	}
+	for _, missing := range []string{"insert on deliveries from docket_engine", "select on comments from docket_api", "execute on function append_batch from docket_engine"} {
+		execute(t, db.OwnerURL, "revoke "+missing)
+		because("too few rights", missing)
+		execute(t, db.OwnerURL, "grant "+strings.Replace(missing, " from ", " to ", 1))
+		expect(nil, "with "+missing)
+	}
+	// For new sessions only.
+	execute(t, db.OwnerURL, "alter database "+db.Name+" set default_transaction_read_only = on")
+	api.Reset()
+	engine.Reset()
+	because("read-only", "on a read-only database")
+	execute(t, db.OwnerURL, "set default_transaction_read_only = off; alter database "+db.Name+" reset default_transaction_read_only")
+	api.Reset()
+	engine.Reset()
+	expect(nil, "writable again")
 	execute(t, db.OwnerURL, `delete from goose_db_version where version_id > 5`)
 	r.askedAt = time.Now().Add(time.Hour) // however long this test takes
 	if err := r.check(t.Context()); err != nil {

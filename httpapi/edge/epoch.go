@@ -43,7 +43,7 @@ func (r *Router) inEpoch(ctx huma.Context, op Operation, caller *Caller) error {
 	}
 	epoch, err := r.epochs.Current(ctx.Context())
 	if err != nil {
-		return fmt.Errorf("%w: %w", domain.Refuse(domain.CodeOverloaded, "the store can't be reached; nothing was done"), err)
+		return fmt.Errorf("%w: %w", domain.Refuse(domain.CodeOverloaded, "the database can't be reached, or refuses this server; nothing was done"), err)
 	}
 	caller.epoch = epoch
 	c := humagin.Unwrap(ctx)
