@@ -14,9 +14,6 @@ import (
 // RecordLifetime is how long an idempotency record is kept.
 const RecordLifetime = 30 * 24 * time.Hour
 
-// deleteBatch is how many records one statement deletes, so that none takes long.
-const deleteBatch = 1_000
-
 // Key is the Idempotency-Key of one request, and the record of its command: the
 // one that it finds or the one that it stores. It isn't safe for use by several
 // goroutines.
@@ -146,17 +143,4 @@ func replay[S sized](ctx context.Context, c *Commands, kind kind[S], k *Key) (Re
 		return Result[S]{}, fmt.Errorf("stream %s ends at version %d, before %d", e.Answer.Stream, f.version, e.Answer.Version)
 	}
 	return Result[S]{State: f.state.(S), Seq: *e.Seq}, nil
-}
-
-// DeleteExpiredRecords deletes the idempotency records that are older than
-// RecordLifetime, and returns how many.
-func (c *Commands) DeleteExpiredRecords(ctx context.Context) (int, error) {
-	total := 0
-	for {
-		n, err := c.store.Forget(ctx, RecordLifetime, deleteBatch)
-		total += n
-		if err != nil || n < deleteBatch {
-			return total, err
-		}
-	}
 }

@@ -52,7 +52,7 @@ from commands where tenant_id = $1 and key_hash = $2`
 // forgetSQL deletes up to $2 idempotency records that are older than $1 seconds by
 // Postgres' clock, which is also that of their times: a replica's may be wrong.
 const forgetSQL = `delete from commands where (tenant_id, key_hash) in
-(select tenant_id, key_hash from commands where at < now() - make_interval(secs => $1) limit $2)`
+(select tenant_id, key_hash from commands where at < now() - make_interval(secs => $1) order by at limit $2)`
 
 // ForgetLostSQL deletes the idempotency records of commands whose events a tenant's ($1) log
 // has lost: they may be sent again. The log ended at a seq ($2) after the loss. It may have

@@ -13,6 +13,7 @@ import (
 	"docket/internal/postgres"
 	"docket/migrations"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
@@ -25,11 +26,14 @@ func (c *configCheck) database(ctx context.Context, d *database) {
 	if !c.schema(ctx, d) {
 		return
 	}
+	c.owner(ctx, d)
 	c.role(ctx, "DATABASE_URL", d.Engine, postgres.EngineRole, func(pool *pgxpool.Pool) {
+		c.access(ctx, "DATABASE_URL", pool, postgres.EngineRole)
 		c.durability(ctx, pool)
 		c.slots(ctx, pool)
 	})
 	c.role(ctx, "DOCKET_API_DATABASE_URL", d.API, postgres.APIRole, func(pool *pgxpool.Pool) {
+		c.access(ctx, "DOCKET_API_DATABASE_URL", pool, postgres.APIRole)
 		beyond, err := postgres.Beyond(ctx, pool, postgres.APIRole)
 		switch {
 		case err != nil:
@@ -134,6 +138,64 @@ func (c *configCheck) role(ctx context.Context, variable, url string, role postg
 	if more != nil {
 		more(pool)
 	}
+}
+
+// access checks that a login can do what its role does.
+func (c *configCheck) access(ctx context.Context, variable string, pool *pgxpool.Pool, role postgres.Role) {
+	if current, target, err := migrations.Pending(ctx, c.settings.DatabaseURL); err != nil || current != target {
+		return // serve migrates first; the schema's check says so
+	}
+	grants, err := migrations.Grants()
+	if err == nil {
+		err = postgres.CheckAccess(ctx, pool, role, grants)
+	}
+	var lacks *postgres.AccessError
+	switch {
+	case errors.As(err, &lacks):
+		c.add("rights "+string(role), resultProblem, "%s: %v", variable, err)
+	case err != nil:
+		c.add("rights "+string(role), resultUnknown, "%s: %v", variable, err)
+	default:
+		c.add("rights "+string(role), resultOK, "the login can read and write what it has to")
+	}
+}
+
+// sqlOwner reads the owner of docket's tables, the login, and whether the login can migrate.
+const sqlOwner = `SELECT pg_get_userbyid(c.relowner), current_user, pg_has_role(current_user, c.relowner, 'MEMBER')
+FROM pg_class c WHERE c.oid = to_regclass('public.tenant_logs')`
+
+// owner checks that the login that migrates owns the tables, and no other of several does.
+func (c *configCheck) owner(ctx context.Context, d *database) {
+	if d.Owner == d.Engine {
+		return
+	}
+	owner, login, may, err := askOwner(ctx, d.Owner)
+	if err != nil {
+		return // the schema's check says what is missing
+	}
+	if may {
+		if _, engine, owns, err := askOwner(ctx, d.Engine); err == nil && owns && engine != login {
+			c.add("DATABASE_URL", resultWarning, "its login %s owns the tables: is it the one for DOCKET_OWNER_DATABASE_URL?", engine)
+		}
+		return
+	}
+	hint := "docket migrate needs that login"
+	for _, other := range []struct{ variable, url string }{{"DATABASE_URL", d.Engine}, {"DOCKET_API_DATABASE_URL", d.API}} {
+		if _, _, owns, err := askOwner(ctx, other.url); err == nil && owns {
+			hint = "is it swapped with " + other.variable + "?"
+		}
+	}
+	c.add("DOCKET_OWNER_DATABASE_URL", resultProblem, "its login %s doesn't own the tables, %s does: %s", login, owner, hint)
+}
+
+func askOwner(ctx context.Context, url string) (owner, login string, may bool, err error) {
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return "", "", false, err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	err = conn.QueryRow(ctx, sqlOwner).Scan(&owner, &login, &may)
+	return owner, login, may, err
 }
 
 // durability checks that the server keeps acknowledged commits.

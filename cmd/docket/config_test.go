@@ -60,6 +60,8 @@ func TestConfigCheck(t *testing.T) {
 	db, other, empty, newer, foreign := pgtest.New(t), pgtest.New(t), pgtest.Empty(t), pgtest.New(t), pgtest.Empty(t)
 	execute(t, newer.OwnerURL, `insert into goose_db_version (version_id, is_applied) values (999, true)`)
 	execute(t, foreign.OwnerURL, `create table orders (id int)`)
+	revoked := pgtest.New(t)
+	execute(t, revoked.OwnerURL, `revoke select on comments from docket_api`)
 	noServer := "postgres://docket:s3cret@127.0.0.1:1/docket"
 	for name, tc := range map[string]struct {
 		environ map[string]string
@@ -78,11 +80,19 @@ func TestConfigCheck(t *testing.T) {
 		"no schema": {given(empty, nil), nil, cli.StatusNo, "schema", resultProblem, "run docket migrate"},
 		"no schema, to be migrated": {given(empty, nil), []string{"--migrate"},
 			cli.StatusDone, "schema", resultOK, "serve brings it to"},
-		"a newer schema":          {given(newer, nil), nil, cli.StatusNo, "schema", resultProblem, "of a newer docket"},
-		"another program's":       {given(foreign, nil), nil, cli.StatusNo, "DATABASE_URL", resultProblem, "another program's tables"},
-		"two databases":           {given(db, map[string]string{"DOCKET_API_DATABASE_URL": other.APIURL}), nil, cli.StatusNo, "DOCKET_API_DATABASE_URL", resultProblem, "names another database"},
-		"no such database":        {given(db, map[string]string{"DATABASE_URL": strings.Replace(db.EngineURL, db.Name, "nonesuch", 1)}), nil, cli.StatusNo, "DATABASE_URL", resultProblem, "does not exist"},
-		"not the engine":          {given(db, map[string]string{"DATABASE_URL": db.APIURL}), nil, cli.StatusNo, "role docket_engine", resultProblem, "may not become docket_engine"},
+		"a newer schema":    {given(newer, nil), nil, cli.StatusNo, "schema", resultProblem, "of a newer docket"},
+		"another program's": {given(foreign, nil), nil, cli.StatusNo, "DATABASE_URL", resultProblem, "another program's tables"},
+		"two databases":     {given(db, map[string]string{"DOCKET_API_DATABASE_URL": other.APIURL}), nil, cli.StatusNo, "DOCKET_API_DATABASE_URL", resultProblem, "names another database"},
+		"no such database":  {given(db, map[string]string{"DATABASE_URL": strings.Replace(db.EngineURL, db.Name, "nonesuch", 1)}), nil, cli.StatusNo, "DATABASE_URL", resultProblem, "does not exist"},
+		"not the engine":    {given(db, map[string]string{"DATABASE_URL": db.APIURL}), nil, cli.StatusNo, "role docket_engine", resultProblem, "may not become docket_engine"},
+		"swapped: the engine's and the API's": {given(db, map[string]string{"DATABASE_URL": db.APIURL, "DOCKET_API_DATABASE_URL": db.EngineURL}), nil,
+			cli.StatusNo, "role docket_engine", resultProblem, "are DATABASE_URL and DOCKET_API_DATABASE_URL swapped?"},
+		"swapped: the owner's and the engine's": {given(db, map[string]string{"DATABASE_URL": db.OwnerURL, "DOCKET_OWNER_DATABASE_URL": db.EngineURL}), nil,
+			cli.StatusNo, "DOCKET_OWNER_DATABASE_URL", resultProblem, "is it swapped with DATABASE_URL?"},
+		"swapped: the owner's and the API's": {given(db, map[string]string{"DOCKET_API_DATABASE_URL": db.OwnerURL, "DOCKET_OWNER_DATABASE_URL": db.APIURL}), nil,
+			cli.StatusNo, "DOCKET_OWNER_DATABASE_URL", resultProblem, "is it swapped with DOCKET_API_DATABASE_URL?"},
+		"the rights":              {given(db, nil), nil, cli.StatusDone, "rights docket_engine", resultOK, ""},
+		"rights that are missing": {given(revoked, nil), nil, cli.StatusNo, "rights docket_api", resultProblem, "SELECT on comments"},
 		"no server answers":       {given(db, map[string]string{"DATABASE_URL": noServer}), nil, cli.StatusFailed, "DATABASE_URL", resultUnknown, "can't be reached"},
 		"no server, a problem":    {given(db, map[string]string{"DATABASE_URL": noServer, "DOCKET_JWT_KEYS": ""}), nil, cli.StatusNo, "DOCKET_JWT_KEYS", resultProblem, "is needed with DATABASE_URL"},
 		"a short key":             {given(db, map[string]string{"DOCKET_MASTER_KEY": key31}), nil, cli.StatusNo, "DOCKET_MASTER_KEY", resultProblem, "has 31 bytes"},

@@ -142,7 +142,7 @@ func (p *program) withDatabaseConns(c *cobra.Command, conns int32, do func(conte
 	if err != nil {
 		return err
 	}
-	log := newLogger(p.stderr, s.LogFormat)
+	log := newLogger(p.stderr, s)
 	var started closers
 	defer func() { err = errors.Join(err, started.close(p.cutOff)) }()
 	d, err := borrowDatabase(ctx, s, log)

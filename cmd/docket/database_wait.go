@@ -28,7 +28,7 @@ func awaitDatabase(ctx context.Context, d *database, bound time.Duration, log *s
 				break
 			}
 			if !waiting {
-				log.WarnContext(ctx, "waiting for Postgres", "at_most", bound.String(), "error", err)
+				log.WarnContext(ctx, "waiting for Postgres", "at_most", bound, "error", err)
 				waiting = true
 			}
 			select {

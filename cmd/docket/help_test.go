@@ -89,6 +89,8 @@ func TestUnknownCommands(t *testing.T) {
 		"completion":              "a command is needed",
 		"completion csh":          `unknown command "csh" for "docket completion"`,
 		"tenants list acme":       `unknown command "acme"`,
+		"audit reply --tenant x":  `unknown command "reply" for "docket audit" (did you mean replay?)`,
+		"audit reply -t x":        `unknown command "reply" for "docket audit" (did you mean replay?)`,
 		"version --yaml":          "unknown flag: --yaml",
 		"config check --tenant x": "unknown flag: --tenant",
 	} {

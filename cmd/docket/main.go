@@ -65,8 +65,10 @@ Exit status: 0 done, 1 the answer is no, 2 could not.`,
 		p.configCommand(), p.openAPICommand(), p.healthCommand(), p.versionCommand())
 	root.PersistentFlags().String("data-dir", "", "the `directory` of keys and the private Postgres (DOCKET_DATA_DIR)")
 	root.PersistentFlags().String("log-format", "", "the log's `format`: text, on a terminal the default, or json (DOCKET_LOG_FORMAT)")
+	root.PersistentFlags().String("log-level", "", "the least `level` of lines in the log: debug, info, warn or error (DOCKET_LOG_LEVEL)")
 	cli.CompleteDirectory(root, "data-dir")
 	cli.CompleteWith(root, "log-format", "text", "json")
+	cli.CompleteWith(root, "log-level", "debug", "info", "warn", "error")
 	cli.Setup(root, p.screen(), p.stderr, aboutCompletion)
 	return root
 }

@@ -70,7 +70,7 @@ func (p *program) migrate(c *cobra.Command, m migration) (err error) {
 	if m.back && !m.yes {
 		return errors.New("going back drops tables and all data in them: add --yes")
 	}
-	log := newLogger(p.stderr, s.LogFormat)
+	log := newLogger(p.stderr, s)
 	d, err := m.open(ctx, s, log)
 	if err != nil {
 		return err

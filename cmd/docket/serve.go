@@ -55,8 +55,19 @@ Environment:
   DOCKET_SMTP_FROM_DOMAINS   domains of tenants' addresses that e-mail may come from (default: none; a tenant's address is where replies go)
   DOCKET_DELIVERIES_PER_HOUR how many messages of a channel a tenant may send to one recipient (default 30; 0: any number)
   DOCKET_DELIVERIES_PER_DAY  the same in 24 hours (default 200; 0: any number)
+  DOCKET_KEEP_SESSIONS       how long a session that has ended is kept (default 168h; 0s: for ever; so are the next four)
+  DOCKET_KEEP_REFRESH_TOKENS how long a used refresh token is kept: so long its reuse ends the session (default 168h)
+  DOCKET_KEEP_DELIVERIES     how long a finished delivery is kept (default 720h)
+  DOCKET_KEEP_NOTIFICATIONS  how long a notification is kept after it was read (default 2160h)
+  DOCKET_KEEP_SECRETS        how long a replaced secret is kept (default 168h)
   DOCKET_EGRESS_ALLOW        networks that webhooks may reach beside public ones, by http too
-  DOCKET_LOG_FORMAT          text or json (default: text on a terminal)`,
+  DOCKET_LOG_FORMAT          text or json (default: text on a terminal)
+  DOCKET_LOG_LEVEL           debug, info, warn or error (default info); requests are lines at info
+
+Examples of the three logins, which docs/operations.md creates:
+  DATABASE_URL=postgres://docket_engine_login:change-me-2@db:5432/docket?sslmode=require
+  DOCKET_API_DATABASE_URL=postgres://docket_api_login:change-me-3@db:5432/docket?sslmode=require
+  DOCKET_OWNER_DATABASE_URL=postgres://docket_owner:change-me-1@db:5432/docket?sslmode=require`,
 		Example: `  docket serve
   docket serve --addr 127.0.0.1:9000
   DATABASE_URL=postgres://docket@db/docket DOCKET_MIGRATE=true docket serve`,
@@ -66,7 +77,7 @@ Environment:
 			if err != nil {
 				return err
 			}
-			return p.serve(c.Context(), s, newLogger(p.stderr, s.LogFormat))
+			return p.serve(c.Context(), s, newLogger(p.stderr, s))
 		},
 	}
 	serveFlags(c)
@@ -83,6 +94,11 @@ func serveFlags(c *cobra.Command) {
 	c.Flags().String("smtp-from-domains", "", "`domains` of tenants' addresses that e-mail may come from (DOCKET_SMTP_FROM_DOMAINS)")
 	c.Flags().String("deliveries-per-hour", "", "the most messages of a channel from a tenant to one recipient, a `number` (DOCKET_DELIVERIES_PER_HOUR)")
 	c.Flags().String("deliveries-per-day", "", "the same in 24 hours, a `number` (DOCKET_DELIVERIES_PER_DAY)")
+	c.Flags().String("keep-sessions", "", "how long sessions are kept that have ended, a `duration` (DOCKET_KEEP_SESSIONS)")
+	c.Flags().String("keep-refresh-tokens", "", "how long used refresh tokens are kept, a `duration` (DOCKET_KEEP_REFRESH_TOKENS)")
+	c.Flags().String("keep-deliveries", "", "how long finished deliveries are kept, a `duration` (DOCKET_KEEP_DELIVERIES)")
+	c.Flags().String("keep-notifications", "", "how long notifications are kept after they were read, a `duration` (DOCKET_KEEP_NOTIFICATIONS)")
+	c.Flags().String("keep-secrets", "", "how long replaced secrets are kept, a `duration` (DOCKET_KEEP_SECRETS)")
 	c.Flags().String("egress-allow", "", "`networks` that webhooks may reach beside public ones (DOCKET_EGRESS_ALLOW)")
 }
 
@@ -105,6 +121,7 @@ func (p *program) serve(ctx context.Context, s settings, log *slog.Logger) (err 
 	if err := s.requireSecrets(); err != nil {
 		return err
 	}
+	log, outage := newOutages(log)
 	var started closers
 	defer func() {
 		if ctx.Err() != nil {
@@ -161,6 +178,8 @@ func (p *program) serve(ctx context.Context, s settings, log *slog.Logger) (err 
 	if err != nil {
 		return err
 	}
+	outage.watch(ctx, app.ready.access)
+	started.add(outage.stop)
 	operators := startOperations(operatorsListener, operations(app.handler, metrics, log), log)
 	started.add(operators.stop)
 	// Before the first tenant is created: its subscriptions then begin at its first event.
@@ -186,7 +205,7 @@ func (p *program) serve(ctx context.Context, s settings, log *slog.Logger) (err 
 	started.add(router.stop)
 	awaitSweeps(ctx, app.feed, log)
 	app.epochs.StartRecording() // it appends to the tenants' logs
-	started.add(startHousekeeping(app.commands, log).stop)
+	started.add(newHousekeeping(pools.Engine, chores(s, pools.Engine, app.store), metrics, log).start().stop)
 	started.add(startRenames(pools.Engine, app.commands, metrics, log).stop)
 	server := startHTTP(listener, app.handler, log)
 	started.add(server.stop)

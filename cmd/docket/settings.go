@@ -25,6 +25,9 @@ import (
 // maxDeliveries is the highest limit of messages that can be set.
 const maxDeliveries = 1_000_000
 
+// minKeep is the least time that rows can be kept.
+const minKeep = time.Hour
+
 // minKey is the least length of a secret key, in bytes.
 const minKey = 32
 
@@ -47,6 +50,7 @@ type settings struct {
 	OpsAddr   string `env:"DOCKET_OPS_ADDR"`
 	Issuer    string `env:"DOCKET_ISSUER" envDefault:"docket"`
 	LogFormat string `env:"DOCKET_LOG_FORMAT"`
+	LogLevel  string `env:"DOCKET_LOG_LEVEL" envDefault:"info"`
 
 	// The mail server; empty: e-mail is written to the log.
 	SMTPURL string `env:"DOCKET_SMTP_URL"`
@@ -57,6 +61,13 @@ type settings struct {
 	DeliveriesPerDay  int `env:"DOCKET_DELIVERIES_PER_DAY" envDefault:"200"`
 	// Networks that tenants' webhooks may reach beside the public ones.
 	EgressAllow []string `env:"DOCKET_EGRESS_ALLOW"`
+
+	// How long rows are kept that are no longer needed; 0: for ever.
+	KeepSessions      time.Duration `env:"DOCKET_KEEP_SESSIONS" envDefault:"168h"`
+	KeepRefreshTokens time.Duration `env:"DOCKET_KEEP_REFRESH_TOKENS" envDefault:"168h"`
+	KeepDeliveries    time.Duration `env:"DOCKET_KEEP_DELIVERIES" envDefault:"720h"`
+	KeepNotifications time.Duration `env:"DOCKET_KEEP_NOTIFICATIONS" envDefault:"2160h"`
+	KeepSecrets       time.Duration `env:"DOCKET_KEEP_SECRETS" envDefault:"168h"`
 
 	// The secrets as written; secrets.go completes and parses them.
 	JWTKeys   string `env:"DOCKET_JWT_KEYS"`
@@ -155,6 +166,9 @@ func (s *settings) check(wrong func(name, problem string, args ...any)) {
 	if s.LogFormat != "" && s.LogFormat != "text" && s.LogFormat != "json" {
 		wrong("DOCKET_LOG_FORMAT", "must be text or json, not %q", s.LogFormat)
 	}
+	if _, known := logLevels[s.LogLevel]; !known {
+		wrong("DOCKET_LOG_LEVEL", "must be debug, info, warn or error, not %q", s.LogLevel)
+	}
 	if s.SMTPURL != "" {
 		if _, err := notify.ParseSMTP(s.SMTPURL); err != nil {
 			wrong("DOCKET_SMTP_URL", "%v", err)
@@ -168,6 +182,18 @@ func (s *settings) check(wrong func(name, problem string, args ...any)) {
 	}
 	if s.DeliveriesPerDay < 0 || s.DeliveriesPerDay > maxDeliveries {
 		wrong("DOCKET_DELIVERIES_PER_DAY", "must be 0 (no limit) to %d", maxDeliveries)
+	}
+	for _, keep := range []struct {
+		name string
+		time time.Duration
+	}{
+		{"DOCKET_KEEP_SESSIONS", s.KeepSessions}, {"DOCKET_KEEP_REFRESH_TOKENS", s.KeepRefreshTokens},
+		{"DOCKET_KEEP_DELIVERIES", s.KeepDeliveries}, {"DOCKET_KEEP_NOTIFICATIONS", s.KeepNotifications},
+		{"DOCKET_KEEP_SECRETS", s.KeepSecrets},
+	} {
+		if keep.time != 0 && keep.time < minKeep {
+			wrong(keep.name, "must be 0s (for ever) or at least %s, such as 168h", "1h")
+		}
 	}
 	if _, err := parseNetworks(s.EgressAllow); err != nil {
 		wrong("DOCKET_EGRESS_ALLOW", "%v", err)

@@ -23,6 +23,7 @@ var variables = func() []string {
 var flagFor = map[string]string{
 	"DOCKET_DATA_DIR":      "--data-dir",
 	"DOCKET_LOG_FORMAT":    "--log-format",
+	"DOCKET_LOG_LEVEL":     "--log-level",
 	"DOCKET_ADDR":          "--addr",
 	"DOCKET_OPS_ADDR":      "--ops-addr",
 	"DOCKET_MIGRATE":       "--migrate",
@@ -33,6 +34,12 @@ var flagFor = map[string]string{
 	"DOCKET_SMTP_FROM_DOMAINS":   "--smtp-from-domains",
 	"DOCKET_DELIVERIES_PER_HOUR": "--deliveries-per-hour",
 	"DOCKET_DELIVERIES_PER_DAY":  "--deliveries-per-day",
+
+	"DOCKET_KEEP_SESSIONS":       "--keep-sessions",
+	"DOCKET_KEEP_REFRESH_TOKENS": "--keep-refresh-tokens",
+	"DOCKET_KEEP_DELIVERIES":     "--keep-deliveries",
+	"DOCKET_KEEP_NOTIFICATIONS":  "--keep-notifications",
+	"DOCKET_KEEP_SECRETS":        "--keep-secrets",
 }
 
 // serviceLink are the variables that Kubernetes sets in every pod of a

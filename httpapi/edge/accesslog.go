@@ -20,8 +20,9 @@ import (
 const statusClientGone = 499
 
 // accessLog counts each request and logs one line: method, route pattern, status,
-// bytes, duration and request id. It never logs the path, a header or a body, which
-// may hold secrets. An unknown path has the route "none".
+// bytes, duration, request id, the address of the connection (a proxy's, where there is
+// one) and, once they are verified, tenant and user. It never logs the path, a header or
+// a body, which may hold secrets. An unknown path has the route "none".
 func accessLog(log *slog.Logger, m *metrics) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		start := time.Now()
@@ -49,13 +50,32 @@ func accessLog(log *slog.Logger, m *metrics) gin.HandlerFunc {
 				slog.String("route", route),
 				slog.Int("status", status),
 				slog.Int("bytes", max(c.Writer.Size(), 0)),
-				slog.Duration("duration", took),
+				slog.Float64("duration_ms", float64(took.Microseconds())/1000),
 				slog.Bool("aborted", !completed),
-				slog.String("request_id", requestIDFrom(c.Request.Context())))
+				slog.String("request_id", requestIDFrom(c.Request.Context())),
+				slog.String("address", c.RemoteIP()),
+				slog.Attr{Value: slog.GroupValue(callerLine(c)...)})
 		}()
 		c.Next()
 		completed = true
 	}
+}
+
+// callerLine is the tenant and the user of a request, as far as they are verified. Its group
+// has no name, so that they stand beside the other attributes.
+func callerLine(c *gin.Context) (attrs []slog.Attr) {
+	kept, _ := c.Get(callerKey)
+	caller, ok := kept.(*Caller)
+	if !ok {
+		return nil
+	}
+	if !caller.Tenant.IsZero() {
+		attrs = append(attrs, slog.String("tenant", caller.Tenant.String()))
+	}
+	if !caller.Identity.User.IsZero() {
+		attrs = append(attrs, slog.String("user", caller.Identity.User.String()))
+	}
+	return attrs
 }
 
 // loggedMethod replaces methods that a client invents by "other".

@@ -16,7 +16,7 @@ import (
 
 // problemExplanation is one code in GET /problems.
 type problemExplanation struct {
-	Type        string `json:"type" doc:"The type member of problems with this code."`
+	Type        string `json:"type" doc:"The field type of problems with this code."`
 	Code        string `json:"code"`
 	Status      int    `json:"status"`
 	Title       string `json:"title"`

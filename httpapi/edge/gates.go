@@ -23,6 +23,8 @@ const scopeAttempts = 3
 
 type gateKey struct{}
 
+const callerKey = "docket.caller"
+
 // Caller is what the gates have verified about the sender of a request. It travels in
 // the request's context to the handler.
 type Caller struct {
@@ -46,7 +48,9 @@ func (r *Router) standardGates() huma.Middlewares {
 		}
 	}
 	begin := func(ctx huma.Context, next func(huma.Context)) {
-		next(huma.WithValue(ctx, gateKey{}, &Caller{}))
+		caller := &Caller{}
+		humagin.Unwrap(ctx).Set(callerKey, caller) // for the access log
+		next(huma.WithValue(ctx, gateKey{}, caller))
 	}
 	return huma.Middlewares{begin, gate(r.authenticate), gate(r.inEpoch), gate(r.resolveTenant), gate(r.admit)}
 }

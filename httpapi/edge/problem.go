@@ -185,8 +185,12 @@ func writeProblem(c *gin.Context, p *problem) {
 	if err != nil { // a member that can't be JSON
 		panic(err)
 	}
-	leaveBody(c)
+	unread := leaveBody(c)
+	c.Header("Content-Length", strconv.Itoa(len(body)))
 	c.Data(p.Status, problemMediaType, body)
+	if unread {
+		drainBody(c)
+	}
 	c.Abort()
 }
 

@@ -74,8 +74,8 @@ var problemKinds = map[domain.Code]problemKind{
 		Explanation: "The server failed; the cause is in its log under the request_id."},
 	domain.CodeReadModelLagging: {Status: 503, Title: "Read model lagging", RetryAfter: 1,
 		Explanation: "The read model hasn't processed the log up to the requested position yet. Try again after Retry-After seconds."},
-	domain.CodeOverloaded: {Status: 503, Title: "Overloaded", RetryAfter: 1,
-		Explanation: "The server is overloaded and did nothing, or a read took too long, or, during an upgrade of Docket, this replica can't read an event of a newer one. Try again after Retry-After seconds."},
+	domain.CodeOverloaded: {Status: 503, Title: "Unavailable at the moment", RetryAfter: 1,
+		Explanation: "The server could not do this now, and did nothing: it has too much to do, the database can't be reached, is read-only or refuses the server, a read took too long, or, during an upgrade of Docket, this replica can't read an event of a newer one. The detail says which. Try again after Retry-After seconds."},
 	domain.CodeOutcomeUnknown: {Status: 503, Title: "Outcome unknown", RetryAfter: 1,
 		Explanation: "The connection to the database failed before the commit was confirmed: the change may or may not have been made. Read before you repeat it."},
 }

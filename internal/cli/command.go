@@ -31,6 +31,13 @@ func Group(c *cobra.Command, commands ...*cobra.Command) *cobra.Command {
 		return nil
 	}
 	c.SuggestionsMinimumDistance = 2
+	c.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		// The flag is one of the command that was meant: its name is what is wrong.
+		if names := c.Flags().Args(); c.HasSubCommands() && len(names) > 0 {
+			return unknownCommand(c, names[0])
+		}
+		return err
+	})
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		return fmt.Errorf("%s: a command is needed (see %s --help)", c.CommandPath(), c.CommandPath())
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -11,13 +12,23 @@ import (
 // Widths on a line with a progress bar, in columns.
 const (
 	barLabel   = 16 // the label
-	barFigures = 58 // everything but label and bar
+	barLeft    = 12 // the time left
+	barFigures = 46 // everything but label, time left and bar
 	minBar     = 4
 )
 
-// ProgressBar shows on a terminal how much of a task is done, its rate and the time
-// left. A nil ProgressBar does nothing.
-type ProgressBar struct{ bar *progressbar.ProgressBar }
+// estimateAfter is how long a bar shows no time left: the first units of a task say little
+// about the others.
+const estimateAfter = 5 * time.Second
+
+// ProgressBar shows on a terminal how much of a task is done, its rate and, from
+// estimateAfter on, the time left. A nil ProgressBar does nothing.
+type ProgressBar struct {
+	bar *progressbar.ProgressBar
+	// began is the time of the first Set, which may resume at from units.
+	began time.Time
+	from  int64
+}
 
 // NewProgressBar draws an empty bar for a total of so many units, such as "events".
 // It is nil where the screen is no terminal.
@@ -25,14 +36,15 @@ func NewProgressBar(s Screen, total int64, unit string) *ProgressBar {
 	if s.Width == 0 {
 		return nil
 	}
-	return &ProgressBar{progressbar.NewOptions64(max(1, total),
+	return &ProgressBar{bar: progressbar.NewOptions64(max(1, total),
 		progressbar.OptionSetWriter(s.Writer),
-		progressbar.OptionSetDescription(fixedWidth("")),
-		progressbar.OptionSetWidth(max(minBar, s.Width-barLabel-barFigures)),
+		progressbar.OptionSetDescription(fixedWidth("", barLabel+barLeft)),
+		progressbar.OptionSetWidth(max(minBar, s.Width-barLabel-barLeft-barFigures)),
 		progressbar.OptionShowCount(),
 		progressbar.OptionShowIts(),
 		progressbar.OptionSetItsString(unit),
-		progressbar.OptionSetPredictTime(true),
+		progressbar.OptionSetPredictTime(false),
+		progressbar.OptionSetElapsedTime(false),
 		progressbar.OptionThrottle(100*time.Millisecond),
 		progressbar.OptionSetTheme(progressbar.Theme{Saucer: "=", SaucerHead: ">", SaucerPadding: " ", BarStart: "[", BarEnd: "]"}),
 	)}
@@ -44,7 +56,11 @@ func (b *ProgressBar) Set(label string, done int64) {
 	if b == nil {
 		return
 	}
-	b.bar.Describe(fixedWidth(label))
+	if b.began.IsZero() {
+		b.began, b.from = time.Now(), done
+	}
+	left := timeLeft(done-b.from, b.bar.GetMax64()-b.from, time.Since(b.began))
+	b.bar.Describe(fixedWidth(label, barLabel) + fixedWidth(left, barLeft))
 	_ = b.bar.Set64(min(done, b.bar.GetMax64()))
 }
 
@@ -64,8 +80,21 @@ func (b *ProgressBar) Close() {
 	_ = b.bar.Exit()
 }
 
-// fixedWidth is a label of barLabel columns.
-func fixedWidth(label string) string {
-	label = Truncate(Printable(label), barLabel)
-	return label + strings.Repeat(" ", max(0, barLabel-runewidth.StringWidth(label)))
+// timeLeft is how long a task takes yet of which done of total units took so long; "" while
+// that is a guess.
+func timeLeft(done, total int64, took time.Duration) string {
+	if took < estimateAfter || done <= 0 || done >= total {
+		return ""
+	}
+	left := time.Duration(float64(took) / float64(done) * float64(total-done))
+	if left >= time.Hour {
+		return fmt.Sprintf("%dh%dm left", left/time.Hour, left%time.Hour/time.Minute)
+	}
+	return left.Round(time.Second).String() + " left"
+}
+
+// fixedWidth is a text of so many columns.
+func fixedWidth(text string, columns int) string {
+	text = Truncate(Printable(text), columns)
+	return text + strings.Repeat(" ", max(0, columns-runewidth.StringWidth(text)))
 }

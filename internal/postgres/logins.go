@@ -26,6 +26,9 @@ const (
 // Database is the name of Docket's database in the private Postgres.
 const Database = "docket"
 
+// sqlDatabaseExists reports whether there is a database of the name $1.
+const sqlDatabaseExists = `SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)`
+
 func (s *Server) bootstrap(ctx context.Context) error {
 	if err := EnsureLogins(ctx, s.URL(Superuser, "postgres"), ""); err != nil {
 		return err
@@ -35,8 +38,16 @@ func (s *Server) bootstrap(ctx context.Context) error {
 		return fmt.Errorf("postgres: %w", err)
 	}
 	defer c.Close(context.WithoutCancel(ctx))
-	if _, err := c.Exec(ctx, "CREATE DATABASE "+Database+" OWNER "+string(OwnerLogin)); err != nil && !hasCode(err, codeDuplicateDatabase) {
+	// CREATE DATABASE has no IF NOT EXISTS, and its refusal would be a line in the server's
+	// log at each start. No other docket has this data directory.
+	var exists bool
+	if err := c.QueryRow(ctx, sqlDatabaseExists, Database).Scan(&exists); err != nil {
 		return fmt.Errorf("postgres: %w", err)
+	}
+	if !exists {
+		if _, err := c.Exec(ctx, "CREATE DATABASE "+Database+" OWNER "+string(OwnerLogin)); err != nil {
+			return fmt.Errorf("postgres: %w", err)
+		}
 	}
 	return OwnSchema(ctx, s.URL(Superuser, Database))
 }

@@ -95,7 +95,7 @@ func Pool(ctx context.Context, url string, cfg PoolConfig) (*pgxpool.Pool, error
 	}
 	if err := pool.Ping(ctx); err != nil {
 		pool.Close()
-		return nil, explain(err, cfg.Role, pc.ConnConfig.User)
+		return nil, explain(ctx, err, cfg.Role, url, pc.ConnConfig.User)
 	}
 	return pool, nil
 }
@@ -113,8 +113,11 @@ func silence(role Role) time.Duration {
 }
 
 // explain says what to do where a session could not take on its role.
-func explain(err error, role Role, login string) error {
-	switch {
+func explain(ctx context.Context, err error, role Role, url, login string) error {
+	switch other := otherRole(role); {
+	case role != "" && hasCode(err, codeInsufficientPrivilege) && mayBecome(ctx, url, other):
+		// With the grant that it lacks it would be both, and the wall between them gone.
+		return fmt.Errorf("postgres: login %s may not become %s, but %s: are DATABASE_URL and DOCKET_API_DATABASE_URL swapped? %w", login, role, other, err)
 	case role != "" && hasCode(err, codeInsufficientPrivilege):
 		return fmt.Errorf("postgres: login %s may not become %s: have a superuser run GRANT %s TO %s: %w", login, role, role, login, err)
 	case role != "" && hasCode(err, codeInvalidParameter, codeUndefinedObject):
@@ -122,6 +125,24 @@ func explain(err error, role Role, login string) error {
 	default:
 		return fmt.Errorf("postgres: %w", err)
 	}
+}
+
+func otherRole(role Role) Role {
+	if role == EngineRole {
+		return APIRole
+	}
+	return EngineRole
+}
+
+// mayBecome reports whether the login of url may take on a role; false where it can't tell.
+func mayBecome(ctx context.Context, url string, role Role) (may bool) {
+	c, err := connect(ctx, url)
+	if err != nil {
+		return false
+	}
+	defer c.Close(context.WithoutCancel(ctx))
+	err = c.QueryRow(ctx, `SELECT pg_has_role(current_user, $1, 'MEMBER')`, role).Scan(&may)
+	return may && err == nil
 }
 
 // sessionParams are the settings every session starts with.

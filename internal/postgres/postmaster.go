@@ -15,6 +15,7 @@ type postmaster struct {
 	pid       int
 	startedAt string // epoch seconds; tells a reused pid from the server
 	socketDir string
+	status    string // what it is doing: starting, stopping, ready or standby
 }
 
 // readPostmaster reads the pid file of a cluster. The error wraps
@@ -30,8 +31,15 @@ func readPostmaster(cluster string) (postmaster, error) {
 	if l.pid <= 1 {
 		return postmaster{}, fmt.Errorf("%s: bad pid %q", l.path, l.lines[0])
 	}
-	return postmaster{pid: l.pid, startedAt: l.line(2), socketDir: l.line(4)}, nil
+	return postmaster{pid: l.pid, startedAt: l.line(2), socketDir: l.line(4), status: l.line(7)}, nil
 }
+
+// accepts tells whether a server says that sessions may connect. Until then a session would
+// be refused, with a line in the server's log.
+func (p postmaster) accepts() bool { return p.status == "ready" || p.status == "standby" }
+
+// busy tells whether a server says that it is starting or stopping.
+func (p postmaster) busy() bool { return p.status == "starting" || p.status == "stopping" }
 
 // alive tells whether the postmaster still is the server of the cluster. Both
 // tests are needed: a crash leaves the file, and a server that stops removes it

@@ -27,7 +27,6 @@ var allRoles = []Role{EngineRole, APIRole}
 // SQLSTATEs that decide what to do next.
 const (
 	codeCannotConnectNow      = "57P03"
-	codeDuplicateDatabase     = "42P04"
 	codeUndefinedObject       = "42704"
 	codeDuplicateObject       = "42710"
 	codeUniqueViolation       = "23505"

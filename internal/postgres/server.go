@@ -226,13 +226,19 @@ var errExited = errors.New("postgres: the server exited")
 
 // awaitAnswer returns nil when the server accepts connections, errExited when it
 // is gone. A server that says it is starting up or shutting down is waited for
-// without bound, one that says nothing for silenceBound.
+// without bound, one that says nothing for silenceBound. Its pid file says so, so that it
+// isn't asked before it answers.
 func (s *Server) awaitAnswer(ctx context.Context) error {
 	deadline := time.Now().Add(silenceBound)
 	for {
-		c, err := pgconn.Connect(ctx, s.URL(Superuser, "postgres"))
-		if err == nil {
-			return c.Close(ctx)
+		p, err := readPostmaster(s.cluster)
+		if err == nil && p.accepts() {
+			var c *pgconn.PgConn
+			if c, err = pgconn.Connect(ctx, s.URL(Superuser, "postgres")); err == nil {
+				return c.Close(ctx)
+			}
+		} else if err == nil && p.busy() {
+			deadline = time.Now().Add(silenceBound)
 		}
 		if hasCode(err, codeCannotConnectNow) {
 			deadline = time.Now().Add(silenceBound)
