@@ -98,7 +98,7 @@ func Unacknowledged(err error) error {
 }
 
 // Outage reports whether an error means that Postgres couldn't be reached, or serves
-// nobody, or not this program.
+// no login, or not this one.
 func Outage(err error) bool {
 	var (
 		answered *pgconn.PgError

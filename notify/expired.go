@@ -21,7 +21,7 @@ const deleteReadSQL = `delete from notifications where (tenant_id, id) in (
   select tenant_id, id from notifications where read_at < now() - make_interval(secs => $1)
   order by read_at limit $2)`
 
-// DeleteFinishedDeliveries deletes up to limit deliveries that were sent, given up, withdrawn
+// DeleteFinishedDeliveries deletes up to limit deliveries that were sent, dead, withdrawn
 // or capped longer than age ago, and returns how many. pool is of the engine role.
 func DeleteFinishedDeliveries(ctx context.Context, pool *pgxpool.Pool, age time.Duration, limit int) (int, error) {
 	return deleteOlder(ctx, pool, "finished deliveries", deleteFinishedSQL, age, limit)
