@@ -175,7 +175,7 @@ func (c *configCheck) owner(ctx context.Context, d *database) {
 	}
 	if may {
 		if _, engine, owns, err := askOwner(ctx, d.Engine); err == nil && owns && engine != login {
-			c.add("DATABASE_URL", resultWarning, "its login %s owns the tables: is it the one for DOCKET_OWNER_DATABASE_URL?", engine)
+			c.add("owner", resultWarning, "the login %s of DATABASE_URL owns the tables: is it the one for DOCKET_OWNER_DATABASE_URL?", engine)
 		}
 		return
 	}
@@ -185,7 +185,7 @@ func (c *configCheck) owner(ctx context.Context, d *database) {
 			hint = "is it swapped with " + other.variable + "?"
 		}
 	}
-	c.add("DOCKET_OWNER_DATABASE_URL", resultProblem, "its login %s doesn't own the tables, %s does: %s", login, owner, hint)
+	c.add("owner", resultProblem, "the login %s of DOCKET_OWNER_DATABASE_URL doesn't own the tables, %s does: %s", login, owner, hint)
 }
 
 func askOwner(ctx context.Context, url string) (owner, login string, may bool, err error) {

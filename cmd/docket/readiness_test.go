@@ -54,7 +54,7 @@ func TestReadiness(t *testing.T) {
 	api.Reset()
 	engine.Reset()
 	because("read-only", "on a read-only database")
-	execute(t, db.OwnerURL, "set default_transaction_read_only = off; alter database "+db.Name+" reset default_transaction_read_only")
+	execute(t, db.OwnerURL, "set transaction read write; alter database "+db.Name+" reset default_transaction_read_only")
 	api.Reset()
 	engine.Reset()
 	expect(nil, "writable again")
