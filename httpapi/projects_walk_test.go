@@ -46,11 +46,14 @@ func TestProjectsWalk(t *testing.T) {
 			t.Errorf("%s: %+v", nothing, p)
 		}
 	}
+	if p := edit(`{}`, `W/"3"`); p.Version != 3 {
+		t.Errorf("with the tag in the weak form: %+v", p)
+	}
 	if w.events() != before {
 		t.Error("a change of nothing is an event")
 	}
 	member.patch(at, `{"name":"x"}`, "If-Match", `"2"`).refused(domain.CodeVersionConflict, "current_version", "3")
-	member.patch(at, `{"name":"x"}`, "If-Match", `W/"3"`).refused(domain.CodeVersionConflict)
+	member.patch(at, `{"name":"x"}`, "If-Match", `W/"2"`).refused(domain.CodeVersionConflict, "current_version", "3")
 	member.patch(at, `{"name":"x"}`, "If-Match", `3`).refused(domain.CodeMalformed)
 	member.patch(at, `{"name":null}`).invalid("/name type")
 	member.patch(at, `{"status":"active"}`).invalid("/status unknown")
