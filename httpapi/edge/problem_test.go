@@ -201,8 +201,8 @@ func TestLogHoldsNoSecrets(t *testing.T) {
 	var line struct {
 		Method, Route, Msg string
 		Status             int
-		RequestID          string `json:"request_id"`
-		Duration           int64
+		RequestID          string  `json:"request_id"`
+		Duration           float64 `json:"duration_ms"`
 	}
 	first, _, _ := strings.Cut(s.log.String(), "\n")
 	if err := json.Unmarshal([]byte(first), &line); err != nil {
