@@ -18,9 +18,9 @@ import (
 // is recorded as capped and isn't sent; the inbox has it.
 type Limits struct{ Hour, Day int }
 
-// countSQL counts a message to each user of $3 who has room below the limits ($4 in this
-// hour, $5 in 24) of a tenant ($1) and channel ($2). It returns them and the hour. The
-// row's lock makes it exact over all replicas. It deletes what no limit reads any more.
+// countSQL counts a message to each user of $3 below the limits ($4 in this hour, $5 in
+// 24) of a tenant ($1) and channel ($2). It returns these users and the hour. The row's
+// lock makes it exact over all replicas. It deletes what no limit reads any more.
 const countSQL = `with this as (select date_trunc('hour', statement_timestamp(), 'UTC') as hour
 ), old as (
   delete from delivery_counts c using this

@@ -128,7 +128,7 @@ func (w *world) crowd(address string, n int) (domain.TenantID, []domain.UserID) 
 	return tenant, users
 }
 
-// One comment is one post, which names all whom it notifies. One of them who has left is
+// One comment is one post, which names all recipients. A recipient that has left is
 // not named, and has a record of their own.
 func TestOneCommentIsOnePost(t *testing.T) {
 	t.Parallel()
