@@ -1,13 +1,11 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
-	"sync"
 	"testing"
 
 	"docket/internal/tenanttest"
@@ -19,11 +17,11 @@ import (
 // many lines are logged meanwhile.
 func TestOutageLines(t *testing.T) {
 	t.Parallel()
-	var out lockedBuffer
+	var out tenanttest.Log
 	log, state := newOutages(slog.New(slog.NewTextHandler(&out, nil)))
 	gone := &pgconn.PgError{Code: "57P01", Message: "terminating connection"}
 	log.Warn("sweep failed", "error", gone)
-	if lines := out.count("sweep failed"); lines != 1 {
+	if lines := out.Count("sweep failed"); lines != 1 {
 		t.Fatalf("%d lines before it watches", lines)
 	}
 	asked, answers := make(chan struct{}), make(chan error)
@@ -41,7 +39,7 @@ func TestOutageLines(t *testing.T) {
 
 	log.With("subscription", "tasks").Warn("page not handled", "error", fmt.Errorf("read: %w", gone))
 	answer(nil) // one connection has broken
-	tenanttest.Eventually(t, "the line of a broken connection", func() (bool, any) { return out.count("page not handled") == 1, out.String() })
+	tenanttest.Eventually(t, "the line of a broken connection", func() (bool, any) { return out.Count("page not handled") == 1, out.String() })
 
 	for range 500 {
 		log.Warn("claim failed", "error", gone)
@@ -49,14 +47,14 @@ func TestOutageLines(t *testing.T) {
 	for range outageTries {
 		answer(errors.New("connection refused"))
 	}
-	tenanttest.Eventually(t, "the line that the outage begins", func() (bool, any) { return out.count("the database is out") == 1, out.String() })
+	tenanttest.Eventually(t, "the line that the outage begins", func() (bool, any) { return out.Count("the database is out") == 1, out.String() })
 	log.Warn("claim failed", "error", context.DeadlineExceeded)
 	log.Warn("disk is slow", "error", errors.New("another matter"))
 	answer(errors.New("connection refused"))
-	tenanttest.Eventually(t, "the line that the outage lasts", func() (bool, any) { return out.count("the database is still out") == 1, out.String() })
+	tenanttest.Eventually(t, "the line that the outage lasts", func() (bool, any) { return out.Count("the database is still out") == 1, out.String() })
 	answer(nil)
-	tenanttest.Eventually(t, "the line that the outage ends", func() (bool, any) { return out.count("the database answers again") == 1, out.String() })
-	if out.count("claim failed") != 0 || out.count("lines_left_out=501") != 2 || out.count("another matter") != 1 {
+	tenanttest.Eventually(t, "the line that the outage ends", func() (bool, any) { return out.Count("the database answers again") == 1, out.String() })
+	if out.Count("claim failed") != 0 || out.Count("lines_left_out=501") != 2 || out.Count("another matter") != 1 {
 		t.Errorf("it wrote\n%s", out.String())
 	}
 }
@@ -64,29 +62,10 @@ func TestOutageLines(t *testing.T) {
 // A duration's key says its unit.
 func TestLoggedDurations(t *testing.T) {
 	t.Parallel()
-	var out lockedBuffer
+	var out tenanttest.Log
 	newLogger(&out, settings{LogFormat: "json", LogLevel: "warn"}).Warn("x", "took", outageTimeout)
 	newLogger(&out, settings{LogFormat: "json", LogLevel: "warn"}).Info("left out")
 	if got := out.String(); !strings.Contains(got, `"took_ms":3000`) || strings.Contains(got, "left out") {
 		t.Errorf("got %s", got)
 	}
 }
-
-type lockedBuffer struct {
-	mu sync.Mutex
-	bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.Buffer.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.Buffer.String()
-}
-
-func (b *lockedBuffer) count(text string) int { return strings.Count(b.String(), text) }

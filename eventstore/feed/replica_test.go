@@ -35,26 +35,9 @@ type replica struct {
 	store     *eventstore.Store
 	feed      *feed.Feed
 	positions *feed.Positions
-	warnings  warnings
-	handling  sync.WaitGroup
-}
-
-// warnings is the log, from level warning on.
-type warnings struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (w *warnings) Write(line []byte) (int, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.text.Write(line)
-}
-
-func (w *warnings) String() string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.text.String()
+	// warnings is the log, from level warning on.
+	warnings tenanttest.Log
+	handling sync.WaitGroup
 }
 
 // wantsSaid waits until the log has a text at least so many times, and returns how often

@@ -130,3 +130,15 @@ func text(t testing.TB, values map[string]ast.Expr, known map[string]string, e a
 	t.Fatalf("a constant of %T can't be read", e)
 	return ""
 }
+
+// WantIndexes checks that the plan of each statement uses an index and scans no table: the
+// map's keys are statements, its values the indexes' names or what they begin with.
+func WantIndexes(t testing.TB, pool *pgxpool.Pool, statements map[string]string) {
+	t.Helper()
+	for sql, index := range statements {
+		plan, err := GenericPlan(t, pool, sql)
+		if err != nil || strings.Contains(plan, "Seq Scan") || !strings.Contains(plan, index) {
+			t.Errorf("%s, %v:\n%s", index, err, plan)
+		}
+	}
+}
