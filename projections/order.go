@@ -59,10 +59,12 @@ func (o Order) direction() string {
 }
 
 // noDue is the sort value of what has no due date: it sorts after every day. dueKey is that
-// value in SQL.
+// value in SQL. It is a case, since PostgreSQL takes no coalesce for a condition of an index
+// under row-level security: it doesn't count it among the expressions that tell nothing of
+// a row, such as a case.
 const (
 	noDue  = "~"
-	dueKey = `coalesce(t.due_date, '` + noDue + `')`
+	dueKey = `(case when t.due_date is null then '` + noDue + `' else t.due_date end)`
 )
 
 func dueValue(d *domain.Date) string {

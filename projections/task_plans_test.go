@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"iter"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -143,6 +144,13 @@ func (n *planNode) has(prefix string) bool {
 	return found
 }
 
+// filters says whether the rows of a scan are looked through for something.
+func (n *planNode) filters(text string) bool {
+	return slices.ContainsFunc(n.below, func(b *planNode) bool {
+		return strings.HasPrefix(b.text, "Filter: ") && strings.Contains(b.text, text)
+	})
+}
+
 // All combinations of filters and orders: the walk goes through its order's index, what a
 // filter lets pass is read by the filter's, and only that is sorted, or what has a limit.
 func TestPlansOfTaskLists(t *testing.T) {
@@ -184,10 +192,29 @@ func TestPlansOfTaskLists(t *testing.T) {
 				fail("there is a sequential scan")
 			case strings.HasPrefix(n.text, "Sort  ") && !n.has("Limit  "):
 				fail("an unbounded sort") // few, and what each walk gives, have a limit
+			case strings.HasPrefix(n.text, "Index Scan using ") && n.filters("ROW("):
+				fail("the keyset is no condition of the index")
 			}
 		})
 		if t.Failed() {
 			break
 		}
+	}
+}
+
+// A page of projects begins at its place in its order's index.
+func TestPlansOfProjectLists(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for o, sql := range projectListings {
+		text := plan(t, w.API, sql, byKey)
+		if !strings.Contains(text, orderIndex("projects", o)) {
+			t.Errorf("%+v: the plan doesn't use its index\n%s", o, text)
+		}
+		parsePlan(text).each(func(n *planNode) {
+			if n.filters("ROW(") {
+				t.Errorf("%+v: the keyset is no condition of the index\n%s", o, text)
+			}
+		})
 	}
 }
