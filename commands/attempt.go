@@ -87,7 +87,7 @@ func (a *attempt) append(ctx context.Context, o Origin, by domain.Actor) error {
 	if len(a.commit.Parts) == 0 && o.Key == nil {
 		return nil
 	}
-	a.commit.Command, a.commit.Actor, a.commit.Meta = o.Command, by.ID, domain.Meta{RequestID: o.RequestID}
+	a.commit.Command, a.commit.Actor, a.commit.Meta = o.Command, by.ID, domain.Meta{RequestID: o.RequestID, Bulk: o.Bulk}
 	if !by.ID.IsZero() {
 		name := domain.About(by.ID, by.Name)
 		a.commit.Meta.ActorName = &name

@@ -18,6 +18,8 @@ type Origin struct {
 	Command domain.CommandID
 	// Key is the request's idempotency key; nil if it has none.
 	Key *Key
+	// Bulk is the id of the bulk of which the command is an item; nil if it is none.
+	Bulk *domain.CommandID
 }
 
 // Result is the outcome of an accepted command.

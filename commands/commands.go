@@ -20,6 +20,7 @@ type Store interface {
 	Claimant(ctx context.Context, t domain.TenantID, kind eventstore.ClaimKind, value string) (uuid.UUID, bool, error)
 	ClaimantsBut(ctx context.Context, t domain.TenantID, kind eventstore.ClaimKind, but uuid.UUID, limit int) ([]uuid.UUID, error)
 	Remembered(ctx context.Context, t domain.TenantID, key eventstore.Hash) (eventstore.Entry, bool, error)
+	RememberedAll(ctx context.Context, t domain.TenantID, keys []eventstore.Hash) (map[eventstore.Hash]eventstore.Entry, error)
 	Forget(ctx context.Context, age time.Duration, limit int) (int, error)
 	ServerNumber() eventstore.ServerNumber
 }
@@ -66,6 +67,7 @@ type Commands struct {
 	slugs     *slugs
 	passwords Passwords
 	secrets   Secrets
+	bulks     *bulkShares
 	setupCode string
 	log       *slog.Logger
 	metrics   *metrics
@@ -88,7 +90,7 @@ func New(cfg Config) (*Commands, error) {
 		return nil, fmt.Errorf("slug cache: %w", err)
 	}
 	return &Commands{
-		store: cfg.Store, folds: folds, slugs: slugs, passwords: cfg.Passwords, secrets: cfg.Secrets,
+		store: cfg.Store, folds: folds, slugs: slugs, bulks: newBulkShares(), passwords: cfg.Passwords, secrets: cfg.Secrets,
 		setupCode: cfg.SetupCode, log: cfg.Logger, metrics: newMetrics(cfg.Metrics, folds),
 	}, nil
 }

@@ -34,6 +34,7 @@ type Key struct {
 
 	entry    *eventstore.Entry
 	recorded bool
+	begun    *eventstore.Entry
 }
 
 // Replayed reports whether the command already has a record.
@@ -53,7 +54,7 @@ func (k *Key) Refusal() json.RawMessage {
 // Bodyless reports whether the record is of an accepted command whose response
 // has no body, so that there is nothing to fold.
 func (k *Key) Bodyless() bool {
-	return k.Replayed() && k.entry.Refusal == nil && k.entry.Answer == nil
+	return k.Replayed() && k.entry.Refusal == nil && k.entry.Answer == nil && k.entry.Aside == nil
 }
 
 // ErrAlreadyRefused says that a concurrent request with the same key was refused:
@@ -78,17 +79,22 @@ func (c *Commands) FindRecord(ctx context.Context, k *Key) error {
 }
 
 // Record stores the record of a command that appended nothing: a refusal by its
-// body, or (nil) an accepted command whose response has no body. If a concurrent
-// request has stored one, k becomes a replay.
+// body, or (nil) an accepted command whose response has no body, or only k.Aside. If a
+// concurrent request has stored one, k becomes a replay.
 func (c *Commands) Record(ctx context.Context, k *Key, refusal json.RawMessage) error {
 	command, err := newID[domain.CommandID]()
 	if err != nil {
 		return err
 	}
+	return c.recordAs(ctx, k, command, refusal)
+}
+
+// recordAs is Record for a command with an id.
+func (c *Commands) recordAs(ctx context.Context, k *Key, command domain.CommandID, refusal json.RawMessage) error {
 	e := k.record(nil, nil)
 	e.Refusal = refusal
 	for range maxAttempts {
-		_, err = c.store.Append(ctx, eventstore.Commit{Command: command, Entry: e})
+		_, err := c.store.Append(ctx, eventstore.Commit{Command: command, Entry: e})
 		switch {
 		case errors.As(err, new(*eventstore.RememberedError)):
 			if err := c.FindRecord(ctx, k); err != nil || k.Replayed() {
@@ -135,12 +141,17 @@ func replay[S sized](ctx context.Context, c *Commands, kind kind[S], k *Key) (Re
 	if e.Answer == nil || e.Answer.Stream.Type != kind.stream || e.Seq == nil {
 		return Result[S]{}, fmt.Errorf("the idempotency record isn't of a %s", kind.stream)
 	}
-	f, err := readAt(ctx, c, kind.in(e.Answer.Tenant, e.Answer.Stream.ID), e.Answer.Version)
+	return replayAt(ctx, c, kind, *e.Answer, *e.Seq)
+}
+
+// replayAt is the result of a command that gave a stream its version.
+func replayAt[S sized](ctx context.Context, c *Commands, kind kind[S], answer eventstore.Version, seq int64) (Result[S], error) {
+	f, err := readAt(ctx, c, kind.in(answer.Tenant, answer.Stream.ID), answer.Version)
 	if err != nil {
 		return Result[S]{}, err
 	}
-	if f.version != e.Answer.Version {
-		return Result[S]{}, fmt.Errorf("stream %s ends at version %d, before %d", e.Answer.Stream, f.version, e.Answer.Version)
+	if f.version != answer.Version {
+		return Result[S]{}, fmt.Errorf("stream %s ends at version %d, before %d", answer.Stream, f.version, answer.Version)
 	}
-	return Result[S]{State: f.state.(S), Seq: *e.Seq}, nil
+	return Result[S]{State: f.state.(S), Seq: seq}, nil
 }

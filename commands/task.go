@@ -6,15 +6,20 @@ import (
 	"docket/domain"
 )
 
-// CreateTask adds a task to a project; it sets cmd.ID, cmd.Project and
-// cmd.Assignee. Errors: those of domain.DecideTask and of every command.
-func (c *Commands) CreateTask(ctx context.Context, s domain.Scope, o Origin, project domain.ProjectID, cmd domain.CreateTask) (Result[domain.Task], error) {
+// TaskItem is what a command does to one task, alone or as an item of a bulk.
+type TaskItem struct {
+	target aggregate[domain.Task]
+	decide decision[domain.Task]
+}
+
+// NewTask adds a task to a project; it sets cmd.ID, cmd.Project and cmd.Assignee.
+func NewTask(s domain.Scope, project domain.ProjectID, cmd domain.CreateTask) (TaskItem, error) {
 	id, err := newID[domain.TaskID]()
 	if err != nil {
-		return Result[domain.Task]{}, err
+		return TaskItem{}, err
 	}
 	cmd.ID = id
-	return change(ctx, c, s, o, tasks.newStream(s.Tenant(), id.UUID()),
+	return TaskItem{tasks.newStream(s.Tenant(), id.UUID()),
 		func(ctx context.Context, a *attempt, by domain.Actor, t domain.Task) ([]domain.Event, error) {
 			var err error
 			if cmd.Project, err = load(ctx, a, projects.in(s.Tenant(), project.UUID())); err != nil {
@@ -24,12 +29,12 @@ func (c *Commands) CreateTask(ctx context.Context, s domain.Scope, o Origin, pro
 				return nil, err
 			}
 			return domain.DecideTask(t, by, cmd)
-		})
+		}}, nil
 }
 
-// EditTask changes a task's fields; it sets cmd.Project and cmd.Assignee.
-func (c *Commands) EditTask(ctx context.Context, s domain.Scope, o Origin, id domain.TaskID, cmd domain.EditTask) (Result[domain.Task], error) {
-	return change(ctx, c, s, o, tasks.in(s.Tenant(), id.UUID()),
+// TaskEdit changes a task's fields; it sets cmd.Project and cmd.Assignee.
+func TaskEdit(s domain.Scope, id domain.TaskID, cmd domain.EditTask) TaskItem {
+	return TaskItem{tasks.in(s.Tenant(), id.UUID()),
 		func(ctx context.Context, a *attempt, by domain.Actor, t domain.Task) ([]domain.Event, error) {
 			var err error
 			if cmd.Project, err = loadProject(ctx, a, s.Tenant(), t); err != nil {
@@ -41,7 +46,22 @@ func (c *Commands) EditTask(ctx context.Context, s domain.Scope, o Origin, id do
 				}
 			}
 			return domain.DecideTask(t, by, cmd)
-		})
+		}}
+}
+
+// CreateTask is NewTask alone. Errors: those of domain.DecideTask and of every command.
+func (c *Commands) CreateTask(ctx context.Context, s domain.Scope, o Origin, project domain.ProjectID, cmd domain.CreateTask) (Result[domain.Task], error) {
+	item, err := NewTask(s, project, cmd)
+	if err != nil {
+		return Result[domain.Task]{}, err
+	}
+	return change(ctx, c, s, o, item.target, item.decide)
+}
+
+// EditTask is TaskEdit alone.
+func (c *Commands) EditTask(ctx context.Context, s domain.Scope, o Origin, id domain.TaskID, cmd domain.EditTask) (Result[domain.Task], error) {
+	item := TaskEdit(s, id, cmd)
+	return change(ctx, c, s, o, item.target, item.decide)
 }
 
 // DeleteTask deletes a task; it sets cmd.Project.

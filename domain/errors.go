@@ -39,6 +39,7 @@ const (
 	CodeUnsupportedMediaType   Code = "unsupported-media-type"
 	CodeValidationFailed       Code = "validation-failed"
 	CodeIdempotencyKeyReused   Code = "idempotency-key-reused"
+	CodeOtherItemRefused       Code = "other-item-refused"
 	CodeInternal               Code = "internal"
 	CodeReadModelLagging       Code = "read-model-lagging"
 	CodeOverloaded             Code = "overloaded"

@@ -51,6 +51,9 @@ type Meta struct {
 	RequestID string `json:"request_id,omitempty"`
 	// ActorName is the actor's name at the time; absent for the system.
 	ActorName *Personal `json:"actor_name,omitempty"`
+	// Bulk is the same in all events of one bulk request, however many Commits it took; nil
+	// for other requests.
+	Bulk *CommandID `json:"bulk,omitempty"`
 }
 
 // Recorded is an event with its position in the log.

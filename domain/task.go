@@ -120,12 +120,24 @@ func (t Task) Exists(p Project) bool {
 	return t.Version > 0 && !t.Deleted && p.ID == t.ProjectID && p.Exists()
 }
 
+// Check returns CodeValidationFailed for what is wrong with the command in every state.
+func (c CreateTask) Check() error {
+	return Task{
+		Title: c.Title, Description: c.Description, Status: Todo, Priority: c.Priority, Labels: c.Labels, DueDate: c.DueDate,
+	}.check()
+}
+
+// Check returns CodeValidationFailed for what is wrong with the command in every state.
+// Absent fields count as valid.
+func (c EditTask) Check() error {
+	return Task{
+		Title: c.Title.Or("-"), Description: c.Description.Or(nil), Status: c.Status.Or(Todo),
+		Priority: c.Priority.Or(Normal), Labels: c.Labels.Or(nil), DueDate: c.DueDate.Or(nil),
+	}.check()
+}
+
 func (t Task) create(by Actor, c CreateTask) ([]Event, error) {
-	next := Task{
-		ID: c.ID, ProjectID: c.Project.ID, Title: c.Title, Description: c.Description, Status: Todo,
-		Priority: c.Priority, AssigneeID: c.AssigneeID, Labels: c.Labels, DueDate: c.DueDate,
-	}
-	if err := next.check(); err != nil {
+	if err := c.Check(); err != nil {
 		return nil, err
 	}
 	if !c.Project.Exists() {
@@ -151,12 +163,7 @@ func (t Task) create(by Actor, c CreateTask) ([]Event, error) {
 }
 
 func (t Task) edit(by Actor, c EditTask) ([]Event, error) {
-	// Absent members count as valid: this checks the request alone.
-	requested := Task{
-		Title: c.Title.Or("-"), Description: c.Description.Or(nil), Status: c.Status.Or(Todo),
-		Priority: c.Priority.Or(Normal), Labels: c.Labels.Or(nil), DueDate: c.DueDate.Or(nil),
-	}
-	if err := requested.check(); err != nil {
+	if err := c.Check(); err != nil {
 		return nil, err
 	}
 	if !t.Exists(c.Project) {

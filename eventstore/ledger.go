@@ -80,6 +80,47 @@ func (s *Store) Remembered(ctx context.Context, t domain.TenantID, key Hash) (e 
 	return e, !lost && err == nil, err
 }
 
+// rememberedAllSQL reads idempotency records ($1 tenant, $2 hashes of the keys), and leaves
+// out those whose stream ends before the version that was answered (dropLost).
+const rememberedAllSQL = `select key_hash, fingerprint, command_id, seq, stream_tenant, stream_type, stream_id, version, aside, refusal
+from commands k where tenant_id = $1 and key_hash = any($2::bytea[]) and (stream_id is null
+  or exists (select from events e where e.tenant_id = k.stream_tenant and e.stream_id = k.stream_id and e.version = k.version))`
+
+// RememberedAll reads the idempotency records of several keys of a tenant.
+func (s *Store) RememberedAll(ctx context.Context, t domain.TenantID, keys []Hash) (map[Hash]Entry, error) {
+	hashes := make([][]byte, len(keys))
+	for i := range keys {
+		hashes[i] = keys[i][:]
+	}
+	all := map[Hash]Entry{}
+	err := s.scoped(ctx, t, rememberedAllSQL, []any{t.UUID(), hashes}, func(rows pgx.Rows) error {
+		for rows.Next() {
+			var key []byte
+			e, err := scanEntry(keyed{rows, &key})
+			if err != nil {
+				return err
+			}
+			copy(e.Key[:], key)
+			e.Tenant = t
+			all[e.Key] = e
+		}
+		return rows.Err()
+	})
+	if err != nil {
+		return nil, fmt.Errorf("idempotency records of tenant %s: %w", t, err)
+	}
+	return all, nil
+}
+
+// keyed scans a row whose first column is the key.
+type keyed struct {
+	pgx.Rows
+	key *[]byte
+}
+
+// Scan reads the key and the other columns.
+func (k keyed) Scan(to ...any) error { return k.Rows.Scan(append([]any{k.key}, to...)...) }
+
 func scanEntry(row pgx.CollectableRow) (Entry, error) {
 	var (
 		e              Entry

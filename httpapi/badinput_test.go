@@ -124,6 +124,12 @@ func (d *published) badMember(s *jsonSchema, id, at, name string, within func(st
 				bad = append(bad, badBody{pointer + " with a long one", with(`["` + strings.Repeat("ä", *item.MaxLength+1) + `"]`), domain.CodeValidationFailed, pointer + "/0"})
 			}
 		}
+		if item := d.resolve(member.Items); slices.Contains(item.Type, "object") {
+			bad = append(bad, d.badObject(item, id, pointer+"/0", func(object string) string { return with("[" + object + "]") })...)
+		}
+		if member.MinItems != nil {
+			add("empty", "[]")
+		}
 		if member.MaxItems != nil {
 			var many []string
 			for i := range *member.MaxItems + 1 {

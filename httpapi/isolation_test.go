@@ -107,7 +107,12 @@ func (a attack) alike(e *endpoint, by person, refuse bool, target func(id string
 		if got.Code != want.Code || got.anonymous() != want.anonymous() {
 			a.w.Errorf("%s, with a foreign %s:\n%d %s\nwith an unknown one:\n%d %s", got.call, kind, got.Code, got.Body, want.Code, want.Body)
 		}
-		if refuse && !slices.Contains([]int{403, 404, 422}, got.Code) {
+		refused := func(status int) bool { return slices.Contains([]int{403, 404, 422}, status) }
+		if got.Code == 200 && strings.HasSuffix(e.Path, "/bulk") { // each item has its own status
+			taken := func(r taskResultBody) bool { return !refused(r.Status) }
+			refuse = refuse && slices.ContainsFunc(as[taskResultsBody](got).Items, taken)
+		}
+		if refuse && !refused(got.Code) {
 			a.w.Errorf("%s, with a foreign %s: %d %s", got.call, kind, got.Code, got.Body)
 		}
 	}

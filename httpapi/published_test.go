@@ -139,6 +139,7 @@ type jsonSchema struct {
 	Items                *jsonSchema            `json:"items"`
 	MinLength            *int                   `json:"minLength"`
 	MaxLength            *int                   `json:"maxLength"`
+	MinItems             *int                   `json:"minItems"`
 	MaxItems             *int                   `json:"maxItems"`
 	UniqueItems          bool                   `json:"uniqueItems"`
 	Minimum              *float64               `json:"minimum"`

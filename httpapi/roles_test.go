@@ -154,6 +154,19 @@ var roleRows = []roleRow{
 	{op: "get-task", may: allRoles, call: onTask("", "")},
 	{op: "list-task-history", may: allRoles, call: onTask("/history", "")},
 	{op: "edit-task", may: "owner manager member", least: domain.Member, call: onTask("", `{"title":"Changed"}`)},
+	{op: "create-tasks", may: "owner manager member", least: domain.Member, call: func(s *stage, p person) (person, string, string) {
+		return p, "/v1/tasks/bulk", `{"items":[{"project_id":"` + s.project(s.owning(p)) + `","title":"New"},{"project_id":"` + random() + `","title":"Lost"}]}`
+	}},
+	{op: "create-tasks", variant: "atomic", may: "owner manager member", least: domain.Member, call: func(s *stage, p person) (person, string, string) {
+		id := s.project(s.owning(p))
+		return p, "/v1/tasks/bulk", `{"atomic":true,"items":[{"project_id":"` + id + `","title":"1"},{"project_id":"` + id + `","title":"2"}]}`
+	}},
+	{op: "edit-tasks", may: "owner manager member", least: domain.Member, call: func(s *stage, p person) (person, string, string) {
+		return p, "/v1/tasks/bulk", `{"items":[{"id":"` + s.task(s.owning(p)) + `","title":"Changed"}]}`
+	}},
+	{op: "edit-tasks", variant: "atomic, refused", may: "owner manager member", least: domain.Member, call: func(s *stage, p person) (person, string, string) {
+		return p, "/v1/tasks/bulk", `{"atomic":true,"items":[{"id":"` + s.task(s.owning(p)) + `","title":"Changed"},{"id":"` + random() + `","title":"x"}]}`
+	}},
 	{op: "delete-task", variant: "own", may: "owner manager member", least: domain.Member, call: onTask("", "")},
 	{op: "delete-task", variant: "another's", may: "owner manager", least: domain.Member, other: map[domain.Role]string{domain.Member: "not-yours"},
 		call: func(s *stage, p person) (person, string, string) {

@@ -92,6 +92,7 @@ func New(cfg Config) (*Server, error) {
 	registerProjects(s)
 	registerTransitions(s)
 	registerTasks(s)
+	registerTasksBulk(s)
 	registerComments(s)
 	registerSummaries(s)
 	registerCycles(s)

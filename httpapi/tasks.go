@@ -46,6 +46,12 @@ type newTaskBody struct {
 	DueDate     *domain.Date    `json:"due_date,omitzero" format:"date" nullable:"true"`
 }
 
+func (b newTaskBody) command() domain.CreateTask {
+	return domain.CreateTask{
+		Title: b.Title, Description: b.Description, Priority: b.Priority, AssigneeID: b.AssigneeID, Labels: b.Labels, DueDate: b.DueDate,
+	}
+}
+
 type editTaskBody struct {
 	Title       edge.Patch[string]            `json:"title,omitzero" minLength:"1" maxLength:"200"`
 	Description edge.Patch[string]            `json:"description,omitzero" maxLength:"4000" nullable:"true"`
@@ -54,6 +60,13 @@ type editTaskBody struct {
 	AssigneeID  edge.Patch[domain.UserID]     `json:"assignee_id,omitzero" format:"uuid" nullable:"true"`
 	Labels      edge.Patch[[]string]          `json:"labels,omitzero" maxItems:"20" uniqueItems:"true" maxLength:"50" nullable:"true"`
 	DueDate     edge.Patch[domain.Date]       `json:"due_date,omitzero" format:"date" nullable:"true"`
+}
+
+func (b editTaskBody) command() domain.EditTask {
+	return domain.EditTask{
+		Title: b.Title.Edit(), Description: b.Description.Nullable(), Status: b.Status.Edit(), Priority: b.Priority.Edit(),
+		AssigneeID: b.AssigneeID.Nullable(), Labels: b.Labels.Edit(), DueDate: b.DueDate.Nullable(),
+	}
 }
 
 type TaskFilter struct {
@@ -169,10 +182,7 @@ func (s *Server) createTask(ctx context.Context, scope domain.Scope, in *struct 
 	ID   domain.ProjectID `path:"id" format:"uuid"`
 	Body newTaskBody
 }) (*created[taskBody], error) {
-	result, err := s.commands.CreateTask(ctx, scope, edge.Origin(ctx), in.ID, domain.CreateTask{
-		Title: in.Body.Title, Description: in.Body.Description, Priority: in.Body.Priority,
-		AssigneeID: in.Body.AssigneeID, Labels: in.Body.Labels, DueDate: in.Body.DueDate,
-	})
+	result, err := s.commands.CreateTask(ctx, scope, edge.Origin(ctx), in.ID, in.Body.command())
 	if err != nil {
 		return nil, err
 	}
@@ -206,11 +216,9 @@ func (s *Server) editTask(ctx context.Context, scope domain.Scope, in *struct {
 	TaskInput
 	Body editTaskBody
 }) (*updated[taskBody], error) {
-	result, err := s.commands.EditTask(ctx, scope, edge.Origin(ctx), in.ID, domain.EditTask{
-		IfMatch: in.IfMatch.IfMatch, Title: in.Body.Title.Edit(), Description: in.Body.Description.Nullable(),
-		Status: in.Body.Status.Edit(), Priority: in.Body.Priority.Edit(), AssigneeID: in.Body.AssigneeID.Nullable(),
-		Labels: in.Body.Labels.Edit(), DueDate: in.Body.DueDate.Nullable(),
-	})
+	cmd := in.Body.command()
+	cmd.IfMatch = in.IfMatch.IfMatch
+	result, err := s.commands.EditTask(ctx, scope, edge.Origin(ctx), in.ID, cmd)
 	if err != nil {
 		return nil, err
 	}

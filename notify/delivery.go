@@ -13,12 +13,14 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// insertDeliveriesSQL enqueues messages for a channel ($1), leaving out those that
-// are there: $2 tenants, $3 ids, $4 users, $5 actors, $6 seqs, $7 messages.
-const insertDeliveriesSQL = `insert into deliveries (tenant_id, id, channel, user_id, actor_id, seq, message)
-select d.tenant_id, d.id, $1, d.user_id, d.actor_id, d.seq, d.message
-from unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::bigint[], $7::json[]) as d (tenant_id, id, user_id, actor_id, seq, message)
-on conflict on constraint deliveries_pk do nothing`
+// insertDeliveriesSQL enqueues messages for a channel ($1): $2 tenants, $3 ids, $4 users,
+// $5 actors, $6 seqs, $7 messages, $8 seconds until they are due. One that is there gets the
+// message that a bulk request has now, unless an attempt has begun.
+const insertDeliveriesSQL = `insert into deliveries as had (tenant_id, id, channel, user_id, actor_id, seq, message, due_at)
+select d.tenant_id, d.id, $1, d.user_id, d.actor_id, d.seq, d.message, now() + make_interval(secs => d.delay)
+from unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::bigint[], $7::json[], $8::float8[]) as d (tenant_id, id, user_id, actor_id, seq, message, delay)
+on conflict on constraint deliveries_pk do update set message = excluded.message
+where had.finished_at is null and had.attempts = 0 and had.message::text <> excluded.message::text`
 
 // outgoing is a delivery that is about to be enqueued. It travels to the adapter in
 // the Watermill message's context.
@@ -65,5 +67,11 @@ func (schema) InsertQuery(p sql.InsertQueryParams) (sql.Query, error) {
 		column(list, func(o outgoing) *uuid.UUID { return nullable(o.Actor) }),
 		column(list, func(o outgoing) int64 { return o.Seq }),
 		column(list, func(o outgoing) string { return o.payload }),
+		column(list, func(o outgoing) float64 {
+			if o.bulk != nil {
+				return bulkDelay.Seconds()
+			}
+			return 0
+		}),
 	}}, nil
 }

@@ -61,6 +61,9 @@ type Notification struct {
 	CreatedAt time.Time `json:"created_at"`
 	// ReadAt is when the user marked it as read; nil while unread.
 	ReadAt *time.Time `json:"-"`
+
+	// bulk is set for what is joined with other events of a bulk request.
+	bulk *bulkPart
 }
 
 // notificationID derives a notification's id from the event, the recipient and the

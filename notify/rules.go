@@ -99,8 +99,12 @@ func Of(e domain.Recorded) ([]Notification, error) {
 			return nil, fmt.Errorf("event %d: %w", e.Seq, err)
 		}
 		for _, to := range users {
+			id, bulk := notificationID(e, to, r.kind), bulkOf(e, r.kind, actor)
+			if bulk != nil {
+				id = bulkID(e, to, r.kind)
+			}
 			out = append(out, Notification{
-				ID: notificationID(e, to, r.kind), Tenant: e.Tenant, User: to, Actor: e.Actor,
+				ID: id, bulk: bulk, Tenant: e.Tenant, User: to, Actor: e.Actor,
 				Kind: r.kind, Reason: r.reason, Seq: e.Seq,
 				EntityType: e.Stream.Type, EntityID: e.Stream.ID, ProjectID: &t.project,
 				Title: t.title, Body: t.body, CreatedAt: e.At,

@@ -59,6 +59,9 @@ func handle(ctx context.Context, page *feed.Page) error {
 			users = append(users, e.Stream.ID)
 		}
 	}
+	if err := joinBulks(ctx, page, perEvent); err != nil {
+		return err
+	}
 	settings, members, err := loadFolded(ctx, page, users)
 	if err != nil {
 		return err
@@ -81,7 +84,7 @@ func handle(ctx context.Context, page *feed.Page) error {
 		}
 	}
 	for _, c := range slices.Sorted(maps.Keys(messages)) {
-		if err := publish(ctx, page.Tx, c, messages[c]); err != nil {
+		if err := publish(ctx, page.Tx, c, lastOf(messages[c], func(m Message) Notification { return m.Notification })); err != nil {
 			return err
 		}
 	}

@@ -29,7 +29,8 @@ func (p *program) httpCommand() *cobra.Command {
 		`A docket serve runs in a process of its own, with its subscriptions. Each connection works
 in one tenant (connection modulo tenants), as its owner; a tenant has 50 projects and, in
 one of them, 50 tasks. Operations are `+strings.Join(operationNames(), ", ")+`
-and mix, of which 80 percent are reads. Lists are pages of 50.
+and mix, of which 80 percent are reads. Lists are pages of 50. A bulk-create makes 100 tasks; with create-task
+before it, tasks per second are compared.
 
 postgres_ms is the processor time of all processes of the private Postgres per request,
 until the subscriptions have caught up; transactions are those committed per request.
@@ -109,6 +110,12 @@ func (p *program) http(ctx context.Context, h httpPlan) (err error) {
 			if err := p.measure(ctx, benches, l); err != nil {
 				return err
 			}
+		}
+	}
+	for _, n := range h.Connections {
+		single, bulk := r.rate("create-task", n), bulkItems*r.rate(opBulk, n)
+		if single > 0 && bulk > 0 {
+			r.add("bulk", fmt.Sprintf("%d connections", n), figure{"single_tasks_per_s", single, 0}, figure{"bulk_tasks_per_s", bulk, 0}, figure{"ratio", ratio(bulk, single), 2})
 		}
 	}
 	return p.print(r)

@@ -38,7 +38,7 @@ func TestHTTP(t *testing.T) {
 				continue
 			}
 			subscriptions++
-			if writing := slices.Contains([]string{"create-task", "transition", opMix}, op); lag["writes"] > 0 != writing {
+			if writing := slices.Contains([]string{"create-task", opBulk, "transition", opMix}, op); lag["writes"] > 0 != writing {
 				t.Errorf("%s: lag %v", of, lag)
 			}
 		}
@@ -46,6 +46,7 @@ func TestHTTP(t *testing.T) {
 			t.Errorf("%s: %d subscriptions", what, subscriptions)
 		}
 	}
+	positive(t, tables["bulk"]["3 connections"], "single tasks per s", "bulk tasks per s", "ratio")
 	if !strings.Contains(r.stderr, "fsync on") {
 		t.Errorf("Postgres: %s", r.stderr)
 	}

@@ -54,6 +54,16 @@ func (r *report) add(table, what string, figures ...figure) {
 	r.tables[table] = append(r.tables[table], row{what, figures})
 }
 
+// rate is the requests a second of an operation at a number of connections; 0: not measured.
+func (r *report) rate(op string, connections int) float64 {
+	for _, line := range r.tables["http"] {
+		if line.what == fmt.Sprintf("%s, %d connections", op, connections) {
+			return line.value("requests_per_s")
+		}
+	}
+	return 0
+}
+
 // errFailures is the error of a benchmark that was carried out, but in which operations
 // failed. Its figures are printed, and can't be relied on.
 var errFailures = errors.New("some operations failed; see errors and failures in the report")

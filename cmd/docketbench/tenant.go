@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"slices"
+	"strings"
 
 	"docket/domain"
 
@@ -117,6 +118,7 @@ var mix = []struct {
 // one connection.
 var operations = map[string]func(*desk) request{
 	"create-task":   (*desk).createTask,
+	opBulk:          (*desk).createTasks,
 	"transition":    (*desk).transition,
 	"get-project":   func(d *desk) request { return get("/v1/projects/" + d.any(d.tenant.projects)) },
 	"get-task":      func(d *desk) request { return get("/v1/tasks/" + d.any(d.tenant.tasks)) },
@@ -144,6 +146,18 @@ const taskBody = `{"title":"Survey the foundations %d","description":"By boat, b
 func (d *desk) createTask() request {
 	d.created++
 	return post("/v1/projects/"+d.project.id+"/tasks", fmt.Sprintf(taskBody, d.created), http.StatusCreated)
+}
+
+// opBulk creates bulkItems tasks with one request.
+const opBulk, bulkItems = "bulk-create", 100
+
+func (d *desk) createTasks() request {
+	items := make([]string, bulkItems)
+	for i := range items {
+		d.created++
+		items[i] = `{"project_id":"` + d.project.id + `",` + fmt.Sprintf(taskBody, d.created)[1:]
+	}
+	return post("/v1/tasks/bulk", `{"items":[`+strings.Join(items, ",")+`]}`, http.StatusOK)
 }
 
 func (d *desk) transition() request {

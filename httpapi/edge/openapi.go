@@ -113,7 +113,7 @@ func completeOperation(o *huma.OpenAPI, h *huma.Operation) {
 				Description: "The epoch of the database. Another one than before: positions, versions and cursors of before say nothing any more."}
 		}
 		for name, header := range response.Headers {
-			header.Required = name != asOfHeaderName && name != epochHeader
+			header.Required = name != asOfHeaderName && name != epochHeader && !(op.NoSeqIfRefused && name == seqHeader)
 		}
 	}
 	schema := o.Components.Schemas.Schema(typeOf[problem](), true, "")

@@ -43,6 +43,8 @@ type Operation struct {
 	Params []*huma.Param
 	// Content documents an answer that isn't the JSON of the output's Body.
 	Content map[string]*huma.MediaType
+	// NoSeqIfRefused says that an answer with success may be of refusals alone, without Docket-Seq.
+	NoSeqIfRefused bool
 	// Streams marks an endless answer: no deadline and no HEAD.
 	Streams bool
 }

@@ -70,6 +70,8 @@ var problemKinds = map[domain.Code]problemKind{
 		Explanation: "The request can be read, but something in it isn't allowed. Each of errors has a pointer (a JSON pointer into the body, or / and the name of a query parameter), a stable code and a detail for people."},
 	domain.CodeIdempotencyKeyReused: {Status: 422, Title: "Idempotency key reused",
 		Explanation: "The Idempotency-Key was used before with another request. A new request needs a new key."},
+	domain.CodeOtherItemRefused: {Status: 424, Title: "Other item refused",
+		Explanation: "Another item of an atomic bulk was refused, so this one wasn't done either. Only items of bulks have this status; the bulk itself is answered with 200."},
 	domain.CodeInternal: {Status: 500, Title: "Internal error",
 		Explanation: "The server failed; the cause is in its log under the request_id."},
 	domain.CodeReadModelLagging: {Status: 503, Title: "Read model lagging", RetryAfter: 1,

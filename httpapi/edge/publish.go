@@ -65,7 +65,11 @@ func (c *components) operation(schemas publishedSchemas, o *huma.Operation) *hum
 		for _, name := range slices.Sorted(maps.Keys(o.Responses[status].Headers)) {
 			header := publishedParameter(schemas, o.Responses[status].Headers[name])
 			response.Headers[name] = &header
-			c.headers.use(&header, pascal(name), op.Tag)
+			use := pascal(name)
+			if op.NoSeqIfRefused && name == seqHeader {
+				use = "Optional" + use
+			}
+			c.headers.use(&header, use, op.Tag)
 		}
 		published.Responses[status] = &response
 		if codes := o.Responses[status].Extensions[refusalsKey]; codes != nil {

@@ -142,9 +142,15 @@ func (c *shape) array(s *huma.Schema, at jsontext.Pointer) error {
 	if _, err := c.dec.ReadToken(); err != nil {
 		return err
 	}
-	n := 0
+	n, before := 0, len(c.found)
 	seen := map[string]bool{}
 	for ; c.dec.PeekKind() != ']'; n++ {
+		if s.MaxItems != nil && n >= *s.MaxItems {
+			if err := c.dec.SkipValue(); err != nil {
+				return err
+			}
+			continue
+		}
 		item := at.AppendToken(strconv.Itoa(n))
 		if c.dec.PeekKind() == '"' && s.UniqueItems {
 			value, err := c.dec.ReadValue()
@@ -166,7 +172,11 @@ func (c *shape) array(s *huma.Schema, at jsontext.Pointer) error {
 			return err
 		}
 	}
-	checkCount(&c.found, s, at, n)
+	// Before what is wrong with the items, which may fill the answer.
+	var count findings
+	checkCount(&count, s, at, n)
+	c.found = slices.Insert(c.found, before, count...)
+	c.found = c.found[:min(len(c.found), maxFindings)]
 	_, err := c.dec.ReadToken()
 	return err
 }
