@@ -11,7 +11,7 @@ import (
 
 const (
 	asOfParameter = "as_of"
-	seqHeader = "Docket-Seq"
+	seqHeader     = "Docket-Seq"
 	// asOfHeaderName is sent if and only if the request has asOfParameter.
 	asOfHeaderName = "Docket-As-Of"
 )
