@@ -215,5 +215,5 @@ func ratioSingle(s, raw sample, r *report) []figure {
 		return nil
 	}
 	raw.figures("", r) // counts the failures
-	return []figure{{"raw_single_per_s", raw.perSecond(), 0}, {"ratio_single", ratio(s.perSecond(), raw.perSecond()), 2}}
+	return []figure{{"raw_single_per_s", raw.perSecond(), 0}, {"ratio_single", ratio(s.perSecond(), raw.perSecond()), 4}}
 }
