@@ -55,6 +55,9 @@ var commentFields = fields[Comment]{
 	"body": field(func(c *Comment) *string { return &c.Body }),
 }
 
+// CommentFields are the names of the fields that CommentUpdated may change, sorted.
+func CommentFields() []string { return commentFields.names() }
+
 // Evolve folds one event of the comment's stream.
 func (s Comment) Evolve(r Recorded) (Comment, error) {
 	next := s

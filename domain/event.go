@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -132,6 +134,9 @@ func field[S, T any](of func(*S) *T) func(*S, []byte) error {
 		return read.unmarshal(to, v)
 	}
 }
+
+// names are the names of the fields, sorted.
+func (f fields[S]) names() []string { return slices.Sorted(maps.Keys(f)) }
 
 // apply returns the state with the changes made. A newer version wrote a change of
 // an unknown field, so that is ErrUnknownEvent. On an error the state is unchanged.

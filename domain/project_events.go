@@ -71,6 +71,9 @@ var projectFields = fields[Project]{
 	"owner_id":    field(func(p *Project) *UserID { return &p.OwnerID }),
 }
 
+// ProjectFields are the names of the fields that ProjectUpdated may change, sorted.
+func ProjectFields() []string { return projectFields.names() }
+
 // Evolve folds one event of the project's stream.
 func (p Project) Evolve(r Recorded) (Project, error) {
 	switch e := r.Event.(type) {

@@ -106,7 +106,7 @@ var rules = map[Action][]Grant{
 	TenantEdit:        {{Least: Owner}},
 	ActivityRead:      {{Least: Owner, Auditor: true}},
 	EventRead:         {{Least: Owner, Auditor: true}},
-	StatsRead:         {{Least: Owner}},
+	StatsRead:         {{Least: Owner, Auditor: true}},
 	ReportRead:        {{Least: Viewer, Auditor: true}},
 }
 

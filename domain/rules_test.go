@@ -36,7 +36,7 @@ tenant.read        | always | never                         | never             
 tenant.edit        | always | never                         | never                 | never  | never
 activity.read      | always | never                         | never                 | never  | always
 event.read         | always | never                         | never                 | never  | always
-stats.read         | always | never                         | never                 | never  | never
+stats.read         | always | never                         | never                 | never  | always
 report.read        | always | always                        | always                | always | always
 `
 

@@ -55,6 +55,9 @@ var taskFields = fields[Task]{
 	"due_date":    field(func(t *Task) **Date { return &t.DueDate }),
 }
 
+// TaskFields are the names of the fields that TaskUpdated may change, sorted.
+func TaskFields() []string { return taskFields.names() }
+
 // Evolve folds one event of the task's stream.
 func (t Task) Evolve(r Recorded) (Task, error) {
 	switch e := r.Event.(type) {

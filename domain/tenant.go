@@ -210,6 +210,9 @@ var tenantFields = fields[Tenant]{
 	"four_eyes":     field(func(t *Tenant) *bool { return &t.FourEyes }),
 }
 
+// TenantFields are the names of the fields that TenantUpdated may change, sorted.
+func TenantFields() []string { return tenantFields.names() }
+
 // Evolve folds one event of the tenant's own stream.
 func (t Tenant) Evolve(r Recorded) (Tenant, error) {
 	switch e := r.Event.(type) {

@@ -3,12 +3,15 @@ package httpapi
 import (
 	"context"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"docket/domain"
 	"docket/httpapi/edge"
 	"docket/projections"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 )
 
@@ -51,19 +54,81 @@ func renderActivity(a projections.Activity) activityBody {
 }
 
 type ActivityFilter struct {
-	ActorID    edge.Filter[domain.UserID]     `query:"actor_id" format:"uuid" json:"actor_id"`
-	EntityType edge.Filter[domain.StreamType] `query:"entity_type" enum:"tenant,member,project,task,comment,subscription" json:"entity_type"`
-	EntityID   edge.Filter[uuid.UUID]         `query:"entity_id" format:"uuid" json:"entity_id"`
-	Action     edge.Filter[string]            `query:"action" maxLength:"100" json:"action" doc:"An event type, such as task.created."`
-	From       edge.Filter[time.Time]         `query:"from" format:"date-time" json:"from" doc:"The earliest time, itself included."`
-	To         edge.Filter[time.Time]         `query:"to" format:"date-time" json:"to" doc:"The first time left out."`
-	AfterSeq   int64                          `query:"after_seq" minimum:"0" json:"after_seq" doc:"Only what comes after this seq."`
+	ActorID    edge.Filter[userOrMe]          `query:"actor_id" doc:"A user's id, or me."`
+	EntityType edge.Filter[domain.StreamType] `query:"entity_type" enum:"tenant,member,project,task,comment,subscription"`
+	EntityID   edge.Filter[uuid.UUID]         `query:"entity_id" format:"uuid" doc:"Of a task or comment also the deletion of what it belonged to, which was its end."`
+	ProjectID  edge.Filter[domain.ProjectID]  `query:"project_id" format:"uuid" doc:"A project and all that belongs to it."`
+	Action     edge.Filter[activityActions]   `query:"action" doc:"Types of events, separated by commas, such as task.created; an item has one of them."`
+	Field      edge.Filter[changedField]      `query:"field" doc:"Only what has a change of this field."`
+	From       edge.Filter[time.Time]         `query:"from" format:"date-time" doc:"The earliest time, itself included."`
+	To         edge.Filter[time.Time]         `query:"to" format:"date-time" doc:"The first time left out."`
+	AfterSeq   int64                          `query:"after_seq" minimum:"0" doc:"Only what comes after this seq. Above the log's head: refused."`
+	Ordered
+}
+
+// Ordered is the input of lists that are ordered by seq.
+type Ordered struct {
+	Order edge.Filter[string] `query:"order" enum:"asc,desc" doc:"desc: newest first; else oldest first."`
+}
+
+func (o Ordered) descending() bool { return o.Order.Ptr() != nil && *o.Order.Ptr() == "desc" }
+
+// span is the part of the log that a list begins with.
+func (o Ordered) span(afterSeq int64) projections.Span {
+	return projections.Span{AfterSeq: afterSeq, Descending: o.descending()}
+}
+
+// activityActions are types of events, separated by commas.
+type activityActions struct{ list []string }
+
+// UnmarshalText splits the parameter, whose values were checked.
+func (a *activityActions) UnmarshalText(text []byte) error {
+	a.list = strings.Split(string(text), ",")
+	slices.Sort(a.list)
+	a.list = slices.Compact(a.list)
+	return nil
+}
+
+// Schema describes the parameter in OpenAPI.
+func (activityActions) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeArray, Items: wordSchema(projections.Actions())}
+}
+
+// changedField is the name of a field in changes.
+type changedField string
+
+// Schema describes the parameter in OpenAPI.
+func (changedField) Schema(huma.Registry) *huma.Schema {
+	return wordSchema(projections.ChangedFields())
+}
+
+func wordSchema(words []string) *huma.Schema {
+	s := &huma.Schema{Type: huma.TypeString}
+	for _, word := range words {
+		s.Enum = append(s.Enum, word)
+	}
+	return s
+}
+
+// filter is the beginning of the list for a caller.
+func (f ActivityFilter) filter(caller domain.UserID) projections.ActivityFilter {
+	out := projections.ActivityFilter{
+		ActorID: f.ActorID.Ptr().of(caller), EntityType: f.EntityType.Ptr(), EntityID: f.EntityID.Ptr(), ProjectID: f.ProjectID.Ptr(),
+		Field: (*string)(f.Field.Ptr()), From: f.From.Ptr(), To: f.To.Ptr(), Span: f.span(f.AfterSeq),
+	}
+	if actions := f.Action.Ptr(); actions != nil {
+		out.Actions = actions.list
+	}
+	return out
 }
 
 func registerActivity(s *Server) {
 	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodGet, Path: "/v1/admin/activity", ID: "list-activity", Tag: "admin", Action: domain.ActivityRead,
-		Summary: "The activity log", Description: "Oldest first.", Errors: []domain.Code{domain.CodeCursorInvalid},
+		Summary: "The activity log",
+		Description: "Oldest first, or newest first with order=desc. Different filters must all fit. The changes of a creation are the fields " +
+			"that it set beyond the name or title to other values than the usual ones, such as a due date.",
+		Errors: []domain.Code{domain.CodeCursorInvalid, domain.CodeUnsupportedCombination},
 	}, s.listActivity)
 }
 
@@ -72,17 +137,14 @@ func (s *Server) listActivity(ctx context.Context, scope domain.Scope, in *struc
 	edge.Positioned
 	ActivityFilter
 }) (*plain[edge.List[activityBody]], error) {
-	l := edge.Listing{Tenant: scope.Tenant(), Route: "list-activity", Filters: in.ActivityFilter}
-	after, err := edge.OpenCursor[int64](s.cursors, in.Paged, l)
+	filter := in.filter(scope.Actor().ID)
+	l := edge.Listing{Tenant: scope.Tenant(), Route: "list-activity", Filters: filter}
+	last, err := edge.OpenCursor[int64](s.cursors, in.Paged, l)
 	if err != nil {
 		return nil, err
 	}
-	filter := projections.ActivityFilter{
-		ActorID: in.ActorID.Ptr(), EntityType: in.EntityType.Ptr(), EntityID: in.EntityID.Ptr(),
-		Action: in.Action.Ptr(), From: in.From.Ptr(), To: in.To.Ptr(), AfterSeq: in.AfterSeq,
-	}
-	if after != nil {
-		filter.AfterSeq = *after
+	if last != nil {
+		filter.Span = filter.Next(*last)
 	}
 	items, more, err := s.queries.Activity(ctx, scope, filter, in.Limit, s.fresh(scope, in.Positioned))
 	if err != nil {

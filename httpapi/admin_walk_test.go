@@ -3,7 +3,10 @@ package httpapi
 import (
 	"bufio"
 	"encoding/json"
+	"fmt"
 	"net/url"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -62,10 +65,15 @@ func TestActivityAndEvents(t *testing.T) {
 		"entity_id=00000000-0000-0000-0000-000000000000":                   nil,
 		"entity_id=" + task.ID.String() + "&actor_id=" + owner.id.String(): nil,
 		"action=project.created":                                           {last - 3},
-		"action=nonsense":                                                  nil,
+		"action=project.created,project.updated&entity_type=project":       {last - 3, last - 2},
+		"field=due_date":                                                   {last - 2},
+		"field=due_date&order=desc&limit=1":                                {last - 2},
+		"project_id=" + project.ID.String():                                {last - 3, last - 2, last - 1, last},
+		"project_id=" + project.ID.String() + "&order=desc":                {last, last - 1, last - 2, last - 3},
+		"project_id=" + project.ID.String() + "&actor_id=me":               nil,
+		"after_seq=" + jsonOf(last-2) + "&order=desc":                      {last, last - 1},
 		"after_seq=" + jsonOf(last-1):                                      {last},
 		"after_seq=" + jsonOf(last):                                        nil,
-		"after_seq=9223372036854775807":                                    nil,
 		"from=" + times(moved):                                             {last},
 		"from=" + times(edited) + "&to=" + times(moved):                    {last - 2, last - 1},
 		"to=" + times(all[1]):                                              {1},
@@ -77,8 +85,26 @@ func TestActivityAndEvents(t *testing.T) {
 			t.Errorf("%s: got %v, want %v", query, got, want)
 		}
 	}
-	for _, bad := range []string{"from=yesterday", "from=2026-01-01", "from=2026-01-01T00:00:60Z", "from=2026-02-30T00:00:00Z", "from=2026-01-01T9:00:00Z", "to=2026-01-01T09:00:00-23:60", "to=1", "after_seq=-1", "after_seq=x", "actor_id=me", "entity_type=nothing"} {
+	for _, bad := range []string{"from=yesterday", "from=2026-01-01", "from=2026-01-01T00:00:60Z", "from=2026-02-30T00:00:00Z", "from=2026-01-01T9:00:00Z", "to=2026-01-01T09:00:00-23:60", "to=1", "after_seq=-1", "after_seq=x", "actor_id=mine", "entity_type=nothing", "action=nonsense", "action=task.created,nonsense", "action=,", "action=user.renamed", "field=nonsense", "project_id=x", "order=up"} {
 		auditor.get("/v1/admin/activity?" + bad).refused(domain.CodeValidationFailed)
+	}
+	if got := items[activityBody](owner.get("/v1/admin/activity?actor_id=me")); len(got) == 0 || *got[0].ActorID != owner.id {
+		t.Errorf("%+v", got)
+	}
+	for _, list := range []string{"/v1/admin/activity", "/v1/admin/events"} {
+		auditor.get(fmt.Sprint(list, "?after_seq=", last+1)).refused(domain.CodeUnsupportedCombination)
+		auditor.get(list + "?after_seq=9223372036854775807&order=desc").refused(domain.CodeUnsupportedCombination)
+		auditor.get(list + "?order=ascending").refused(domain.CodeValidationFailed)
+	}
+	if newest := items[LogEventBody](auditor.get("/v1/admin/events?order=desc&after_seq=" + jsonOf(last-2))); len(newest) != 2 || newest[0].Seq != last {
+		t.Errorf("%+v", newest)
+	}
+
+	width := regexp.MustCompile(`"at":"[^"]*"`)
+	for _, at := range width.FindAllString(auditor.get("/v1/admin/activity").Body.String(), -1) {
+		if len(at) != len(`"at":"2027-01-01T00:00:00.193630Z"`) {
+			t.Errorf("a time of another width: %s", at)
+		}
 	}
 
 	// The raw log: as a list and by lines, the same events with the same bytes.
@@ -111,5 +137,33 @@ func TestActivityAndEvents(t *testing.T) {
 	}
 	if got := member.get(at + "/history").Body.String(); !strings.Contains(got, `"data":`+string(events[last-4].Data)) {
 		t.Errorf("the history has other bytes than the log: %s", got)
+	}
+	if newest := items[historyItemBody](member.get(at + "/history?order=desc")); len(newest) != 3 || newest[0].Seq != last {
+		t.Errorf("%+v", newest)
+	}
+	member.get(at + "/history?order=up").refused(domain.CodeValidationFailed)
+
+	// What ends with its project shows that.
+	dated := as[taskBody](owner.post("/v1/projects/"+member.project("Short").ID.String()+"/tasks", `{"title":"Dated","due_date":"2027-03-01","priority":"high"}`).want(201))
+	said := owner.comment(dated.ID, "Said")
+	deletion := owner.delete("/v1/projects/" + dated.ProjectID.String()).want(204).seq()
+	w.caughtUp(c.id, deletion)
+	for _, order := range []string{"asc", "desc"} {
+		ends := readAll(member, "/v1/tasks/"+dated.ID.String()+"/history?order="+order, 1, nil)
+		if order == "desc" {
+			slices.Reverse(ends)
+		}
+		if len(ends) != 2 || !strings.Contains(ends[1], `"type":"project.deleted"`) ||
+			!strings.Contains(ends[0], `"changes":[{"field":"priority","from":"normal","to":"high"},{"field":"due_date","from":null,"to":"2027-03-01"}]`) {
+			t.Errorf("%s: %v", order, ends)
+		}
+	}
+	for _, entity := range []string{dated.ID.String(), said.ID.String()} {
+		if got := seqs("entity_id=" + entity); len(got) != 2 || got[1] != deletion {
+			t.Errorf("%s: %v", entity, got)
+		}
+	}
+	if got := seqs("field=due_date&action=task.created"); len(got) != 1 {
+		t.Errorf("%v", got)
 	}
 }

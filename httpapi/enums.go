@@ -4,12 +4,16 @@ import (
 	"docket/domain"
 	"docket/httpapi/edge"
 	"docket/notify"
+	"docket/projections"
 )
 
 // enums are the sets of words in the contract, by the names that clients import. Those of
 // roles, project statuses and codes of problems are the edge's own.
 func enums() edge.Enums {
 	return edge.Enums{
+		"ActivityAction":     projections.Actions(),
+		"ChangedField":       projections.ChangedFields(),
+		"Direction":          {"asc", "desc"},
 		"JoinRole":           {string(domain.Manager), string(domain.Member), string(domain.Viewer), string(domain.Auditor)},
 		"TaskStatus":         words(domain.TaskStatuses()),
 		"Priority":           {string(domain.Low), string(domain.Normal), string(domain.High), string(domain.Urgent)},

@@ -54,8 +54,8 @@ func renderHistory(h projections.HistoryItem) historyItemBody {
 func registerEvents(s *Server) {
 	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodGet, Path: "/v1/admin/events", ID: "list-events", Tag: "admin", Action: domain.EventRead,
-		Summary: "The raw log", Description: "Oldest first. With Accept: " + ndjsonMediaType + " one event a line, and after_seq to go on until an answer has no line.",
-		Errors: []domain.Code{domain.CodeCursorInvalid},
+		Summary: "The raw log", Description: "Oldest first, or newest first with order=desc. With Accept: " + ndjsonMediaType + " one event a line, and after_seq to go on until an answer has no line.",
+		Errors: []domain.Code{domain.CodeCursorInvalid, domain.CodeUnsupportedCombination},
 		Content: map[string]*huma.MediaType{
 			edge.JSONMediaType: {Schema: edge.SchemaOf[edge.List[LogEventBody]](s.router)},
 			ndjsonMediaType:    {Schema: edge.SchemaOf[LogEventBody](s.router)},
@@ -63,41 +63,44 @@ func registerEvents(s *Server) {
 	}, s.listEvents)
 	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodGet, Path: "/v1/projects/{id}/history", ID: "list-project-history", Tag: "projects", Action: domain.ProjectRead,
-		Summary: "A project's events, oldest first", Description: "Also of a project that was deleted.",
+		Summary: "A project's events", Description: "Oldest first, or newest first with order=desc; also of a project that was deleted.",
 		Errors: []domain.Code{domain.CodeCursorInvalid},
 	}, func(ctx context.Context, scope domain.Scope, in *struct {
 		edge.Paged
+		Ordered
 		ID domain.ProjectID `path:"id" format:"uuid"`
 	}) (*plain[edge.List[historyItemBody]], error) {
-		return s.history(ctx, scope, domain.Stream(domain.ProjectStream, in.ID), in.Paged)
+		return s.history(ctx, scope, domain.Stream(domain.ProjectStream, in.ID), in.Paged, in.Ordered)
 	})
 	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodGet, Path: "/v1/tasks/{id}/history", ID: "list-task-history", Tag: "tasks", Action: domain.TaskRead,
-		Summary: "A task's events, oldest first", Description: "Also of a task that was deleted.",
+		Summary: "A task's events", Description: "Oldest first, or newest first with order=desc; also of a task that was deleted. The deletion of its project is the last of them.",
 		Errors: []domain.Code{domain.CodeCursorInvalid},
 	}, func(ctx context.Context, scope domain.Scope, in *struct {
 		edge.Paged
+		Ordered
 		ID domain.TaskID `path:"id" format:"uuid"`
 	}) (*plain[edge.List[historyItemBody]], error) {
-		return s.history(ctx, scope, domain.Stream(domain.TaskStream, in.ID), in.Paged)
+		return s.history(ctx, scope, domain.Stream(domain.TaskStream, in.ID), in.Paged, in.Ordered)
 	})
 }
 
 func (s *Server) listEvents(ctx context.Context, scope domain.Scope, in *struct {
 	edge.Paged
 	edge.Accept
-	AfterSeq int64 `query:"after_seq" minimum:"0" doc:"Only what comes after this seq."`
+	Ordered
+	AfterSeq int64 `query:"after_seq" minimum:"0" doc:"Only what comes after this seq. Above the log's head: refused."`
 }) (*edge.Raw, error) {
-	l := edge.Listing{Tenant: scope.Tenant(), Route: "list-events", Filters: in.AfterSeq}
-	position, err := edge.OpenCursor[int64](s.cursors, in.Paged, l)
+	span := in.span(in.AfterSeq)
+	l := edge.Listing{Tenant: scope.Tenant(), Route: "list-events", Filters: span}
+	last, err := edge.OpenCursor[int64](s.cursors, in.Paged, l)
 	if err != nil {
 		return nil, err
 	}
-	after := in.AfterSeq
-	if position != nil {
-		after = *position
+	if last != nil {
+		span = span.Next(*last)
 	}
-	events, more, err := s.queries.Events(ctx, scope, after, in.Limit)
+	events, more, err := s.queries.Events(ctx, scope, span, in.Limit)
 	if err != nil {
 		return nil, err
 	}
@@ -122,19 +125,26 @@ func eventLines(events []projections.Event) *edge.Raw {
 	return &edge.Raw{ContentType: ndjsonMediaType, Vary: "Accept", Body: lines.Bytes()}
 }
 
+// historyPosition is where a page of a history ended. It is no bare number: cursors of
+// earlier versions are versions of the stream.
+type historyPosition struct {
+	Seq int64 `json:"seq"`
+}
+
 // history lists the events of one stream with their summaries.
-func (s *Server) history(ctx context.Context, scope domain.Scope, stream domain.StreamID, p edge.Paged) (*plain[edge.List[historyItemBody]], error) {
-	l := edge.Listing{Tenant: scope.Tenant(), Route: "history/" + stream.String()}
-	after, err := edge.OpenCursor[int](s.cursors, p, l)
+func (s *Server) history(ctx context.Context, scope domain.Scope, stream domain.StreamID, p edge.Paged, o Ordered) (*plain[edge.List[historyItemBody]], error) {
+	span := o.span(0)
+	l := edge.Listing{Tenant: scope.Tenant(), Route: "history/" + stream.String(), Filters: span}
+	last, err := edge.OpenCursor[historyPosition](s.cursors, p, l)
 	if err != nil {
 		return nil, err
 	}
-	if after == nil {
-		after = new(int)
+	if last != nil {
+		span = span.Next(last.Seq)
 	}
-	items, more, err := s.queries.History(ctx, scope, stream, *after, p.Limit)
+	items, more, err := s.queries.History(ctx, scope, stream, span, p.Limit)
 	if err != nil {
 		return nil, err
 	}
-	return listResponse(s, l, items, lastOf(items, more, func(h projections.HistoryItem) int { return h.Version }), renderHistory)
+	return listResponse(s, l, items, lastOf(items, more, func(h projections.HistoryItem) historyPosition { return historyPosition{h.Seq} }), renderHistory)
 }

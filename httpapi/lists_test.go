@@ -97,7 +97,7 @@ func newListed(w *world, slug string) *listed {
 		"/v1/projects?q=" + slug, "/v1/tasks?q=" + slug, project + "/tasks?q=" + slug, project + "/tasks?q=x&label=x&status=todo", "/v1/tasks?q=x",
 		project + "/history", task + "/history", task + "/comments",
 		"/v1/notifications", "/v1/notifications?unread=true",
-		"/v1/admin/activity", "/v1/admin/activity?after_seq=3", "/v1/admin/activity?entity_type=project", "/v1/admin/activity?actor_id=" + owner.id.String(),
+		"/v1/admin/activity", "/v1/admin/activity?order=desc", "/v1/admin/activity?action=project.created,task.created&order=desc", "/v1/admin/events?order=desc", "/v1/admin/activity?after_seq=3", "/v1/admin/activity?entity_type=project", "/v1/admin/activity?actor_id=" + owner.id.String(),
 		"/v1/admin/activity?entity_id=" + l.task.ID.String(), "/v1/admin/activity?action=task.updated",
 		"/v1/admin/activity?from=2026-01-01T00:00:00Z&to=2099-01-01T00:00:00Z",
 		"/v1/admin/events", "/v1/admin/events?after_seq=3",

@@ -96,7 +96,7 @@ var roleRows = []roleRow{
 	{op: "edit-tenant", may: "owner", least: domain.Owner, call: func(s *stage, p person) (person, string, string) {
 		return p, "/v1/admin/tenant", `{"name":"` + s.fresh() + `"}`
 	}},
-	{op: "get-stats", may: "owner", least: domain.Owner, call: get("/v1/admin/stats")},
+	{op: "get-stats", may: "owner auditor", least: domain.Owner, call: get("/v1/admin/stats")},
 	{op: "list-activity", may: "owner auditor", least: domain.Owner, call: get("/v1/admin/activity")},
 	{op: "list-events", may: "owner auditor", least: domain.Owner, call: get("/v1/admin/events")},
 

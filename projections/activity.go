@@ -1,8 +1,8 @@
 package projections
 
 import (
-	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"docket/domain"
@@ -40,11 +40,15 @@ type logged struct {
 	ActorID    *domain.UserID
 	Action     string
 	EntityType domain.StreamType
+	// ProjectID is that of Line.
+	ProjectID *domain.ProjectID
+	// Fields are the names of the changed fields, separated by commas; nil for no change.
+	Fields *string
 }
 
 // activity is the activity log: a row for each event, and none is ever changed.
 var activity = define(model[int64, logged]{
-	Name: "activity", FoldVersion: 1, Table: "activity",
+	Name: "activity", FoldVersion: 2, Table: "activity",
 	Keys: activityKeys(),
 	Fold: foldActivity,
 	Key:  "seq", KeyOf: func(l *logged) int64 { return l.Seq },
@@ -53,6 +57,8 @@ var activity = define(model[int64, logged]{
 		optionalID("actor_id", func(l *logged) **domain.UserID { return &l.ActorID }),
 		text("action", func(l *logged) *string { return &l.Action }),
 		text("entity_type", func(l *logged) *domain.StreamType { return &l.EntityType }),
+		optionalID("project_id", func(l *logged) **domain.ProjectID { return &l.ProjectID }),
+		optionalText("fields", func(l *logged) **string { return &l.Fields }),
 	},
 })
 
@@ -66,78 +72,27 @@ func activityKeys() map[string]func(domain.Recorded) int64 {
 }
 
 func foldActivity(_ *logged, e domain.Recorded) (*logged, error) {
-	return &logged{Seq: e.Seq, ActorID: actorOf(e), Action: e.Event.EventType(), EntityType: e.Stream.Type}, nil
-}
-
-// ActivityFilter narrows the activity log; a nil member asks for nothing.
-type ActivityFilter struct {
-	ActorID    *domain.UserID
-	EntityType *domain.StreamType
-	EntityID   *uuid.UUID
-	Action     *string
-	// From is the earliest time, itself included; To the first one left out.
-	From, To *time.Time
-	// AfterSeq leaves out all up to this seq: where the page before ended.
-	AfterSeq int64
-}
-
-// loggedSQL finds the activity log of a tenant ($1) and an actor ($3), with a type of
-// entity ($4) and an action ($5), after a seq ($6), from a time ($7) to before another
-// ($8), each any if null, up to $9, and reads the events. The condition on $3 is given
-// apart: it decides by which index the log is read. The limit of 1 keeps the planner
-// from any other way than one look-up for each line.
-func loggedSQL(by string) string {
-	return `select e.* from (select a.seq from activity a
-  where a.tenant_id = $1 and a.generation = ` + activity.generation("$1") + `
-    and $2::uuid is null and ` + by + `
-    and ($4::text is null or a.entity_type = $4)
-    and ($5::text is null or a.action = $5)
-    and ` + seqsWithin("a.seq") + `
-  order by a.seq limit $9) as l, lateral (
-  select ` + eventstore.Columns + ` from events where tenant_id = $1 and seq = l.seq limit 1) as e
-order by l.seq`
-}
-
-// seqsWithin are the conditions on a seq: after another ($6), and by the times $7 and $8.
-func seqsWithin(seq string) string {
-	return seq + ` > greatest($6::bigint, case when $7::timestamptz is not null then seq_at($1, $7 - interval '1 microsecond') end)
-    and ` + seq + ` <= least(9223372036854775807, case when $8::timestamptz is not null then seq_at($1, $8 - interval '1 microsecond') end)`
-}
-
-var (
-	allActivitySQL   = loggedSQL(`$3::uuid is null`)
-	actorActivitySQL = loggedSQL(`a.actor_id = $3`)
-	// entityActivitySQL is loggedSQL of an entity ($2): of a stream, whose events have an
-	// index of their own. The page before ended with one of them, so none before that is read.
-	entityActivitySQL = `select ` + eventstore.Columns + ` from events e
-where e.tenant_id = $1 and e.stream_id = $2
-  and e.version > coalesce((select p.version from events p where p.tenant_id = $1 and p.seq = $6 and p.stream_id = $2), 0)
-  and ($3::uuid is null or e.actor_id = $3)
-  and ($4::text is null or e.stream_type = $4)
-  and ($5::text is null or e.type = $5)
-  and ` + seqsWithin("e.seq") + `
-  and (select true from activity a where a.tenant_id = $1 and a.generation = ` + activity.generation("$1") + ` and a.seq = e.seq limit 1)
-order by e.version limit $9`
-)
-
-// Activity lists the activity log, oldest first, up to limit items (DefaultLimit
-// if 0). more says whether there are others after the last.
-func (q *Queries) Activity(ctx context.Context, s domain.Scope, filter ActivityFilter, limit int, f Fresh) (items []Activity, more bool, err error) {
-	if err := q.await(ctx, s, f, activity.Name); err != nil {
-		return nil, false, err
+	s, err := say(e)
+	if err != nil {
+		return nil, err
 	}
-	sql := allActivitySQL
-	switch {
-	case filter.EntityID != nil:
-		sql = entityActivitySQL
-	case filter.ActorID != nil:
-		sql = actorActivitySQL
+	l := &logged{Seq: e.Seq, ActorID: actorOf(e), Action: e.Event.EventType(), EntityType: e.Stream.Type}
+	if !s.project.IsZero() {
+		l.ProjectID = &s.project
 	}
-	p := Page{Limit: limit}
-	items, next, err := list(ctx, q, s, "activity", p, scanActivity, func(Activity) Keyset { return Keyset{} }, nil, sql,
-		s.Tenant().UUID(), filter.EntityID, optionalUUID(filter.ActorID), optional(filter.EntityType), filter.Action,
-		filter.AfterSeq, filter.From, filter.To, p.limit()+1)
-	return items, next != nil, err
+	if names := fieldNames(s.changes); names != "" {
+		l.Fields = &names
+	}
+	return l, nil
+}
+
+// fieldNames are the names of changed fields, separated by commas.
+func fieldNames(changes []domain.Change) string {
+	names := make([]string, len(changes))
+	for i, c := range changes {
+		names[i] = c.Field
+	}
+	return strings.Join(names, ",")
 }
 
 // scanActivity reads a row of a query that selects eventstore.Columns. It renders an

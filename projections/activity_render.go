@@ -1,9 +1,8 @@
 package projections
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -17,8 +16,9 @@ type Line struct {
 	ProjectID *domain.ProjectID
 	// Summary is one line of English: who did what.
 	Summary string
-	// Changes are the fields that changed; never nil. What begins or ends a thing
-	// changes none.
+	// Changes are the fields that changed; never nil. What begins a project or task changes
+	// the fields that it set to other values than those of a creation without them; what
+	// begins something else, or ends a thing, changes none.
 	Changes []domain.Change
 }
 
@@ -75,7 +75,9 @@ var lines = map[string]func(domain.Recorded) (said, error){
 	}),
 
 	"project.created": renderOf(func(_ domain.Recorded, e domain.ProjectCreated) said {
-		return said{project: e.ProjectID, deed: "created project " + quoted(e.Name)}
+		return said{project: e.ProjectID, deed: "created project " + quoted(e.Name), changes: slices.Concat(
+			set("description", e.Description, nil), set("visibility", &e.Visibility, defaultVisibility), set("due_date", e.DueDate, nil),
+		)}
 	}),
 	"project.updated": renderOf(func(_ domain.Recorded, e domain.ProjectUpdated) said {
 		deed := "changed " + fields(e.Changes) + " of project " + quoted(e.Name)
@@ -100,7 +102,18 @@ var lines = map[string]func(domain.Recorded) (said, error){
 	}),
 
 	"task.created": renderOf(func(_ domain.Recorded, e domain.TaskCreated) said {
-		return said{project: e.ProjectID, deed: "created task " + quoted(e.Title) + " in project " + quoted(e.ProjectName)}
+		changes := slices.Concat(set("description", e.Description, nil), set("priority", &e.Priority, defaultPriority))
+		if e.AssigneeID != nil {
+			changes = append(changes, domain.Change{Field: "assignee_id", From: null, To: word(e.AssigneeID.String())})
+		}
+		if len(e.Labels) > 0 {
+			changes = append(changes, domain.Change{Field: "labels", From: noItems, To: encoded(e.Labels)})
+		}
+		return said{
+			project: e.ProjectID,
+			deed:    "created task " + quoted(e.Title) + " in project " + quoted(e.ProjectName),
+			changes: slices.Concat(changes, set("due_date", e.DueDate, nil)),
+		}
 	}),
 	"task.updated": renderOf(func(_ domain.Recorded, e domain.TaskUpdated) said {
 		return said{
@@ -138,11 +151,7 @@ var lines = map[string]func(domain.Recorded) (said, error){
 // Describe renders an event. It returns domain.ErrUnknownEvent for a type that has
 // no line.
 func Describe(r domain.Recorded) (Line, error) {
-	line, ok := lines[r.Event.EventType()]
-	if !ok {
-		return Line{}, fmt.Errorf("%w: no line tells %s", domain.ErrUnknownEvent, r.Event.EventType())
-	}
-	s, err := line(r)
+	s, err := say(r)
 	if err != nil {
 		return Line{}, err
 	}
@@ -154,6 +163,15 @@ func Describe(r domain.Recorded) (Line, error) {
 		l.Changes = []domain.Change{}
 	}
 	return l, nil
+}
+
+// say renders an event without its actor, who stands in Meta.
+func say(r domain.Recorded) (said, error) {
+	line, ok := lines[r.Event.EventType()]
+	if !ok {
+		return said{}, fmt.Errorf("%w: no line tells %s", domain.ErrUnknownEvent, r.Event.EventType())
+	}
+	return line(r)
 }
 
 // renderOf makes a line of the table out of a function of one Go type of event.
@@ -201,28 +219,4 @@ func fields(list []domain.Change) string {
 	default:
 		return "the " + strings.Join(names[:n-1], ", ") + " and " + names[n-1]
 	}
-}
-
-// renamed describes a change of name from the side of the person who made it.
-func renamed(from, to domain.Personal) said {
-	return said{
-		deed:    "changed their name from " + quoted(from.Value) + " to " + quoted(to.Value),
-		changes: change("name", from.Value, to.Value),
-	}
-}
-
-// change is the one Change of an event that has its old and new value as members.
-func change[T ~string](field string, from, to T) []domain.Change {
-	return []domain.Change{{Field: field, From: word(from), To: word(to)}}
-}
-
-// word is a text as JSON, without HTML escapes, as the events' data is written.
-func word[T ~string](v T) json.RawMessage {
-	var b bytes.Buffer
-	to := json.NewEncoder(&b)
-	to.SetEscapeHTML(false)
-	if err := to.Encode(string(v)); err != nil {
-		panic("projections: a text doesn't marshal: " + err.Error()) // none can fail
-	}
-	return bytes.TrimSuffix(b.Bytes(), []byte{'\n'})
 }

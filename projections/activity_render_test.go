@@ -2,6 +2,7 @@ package projections
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
@@ -29,6 +30,7 @@ func TestLines(t *testing.T) {
 	projectStream, taskStream := domain.Stream(domain.ProjectStream, project), domain.Stream(domain.TaskStream, task)
 	commentStream := domain.Stream(domain.CommentStream, comment)
 	subscriptionStream := domain.Stream(domain.SubscriptionStream, comment)
+	due, text := domain.Date("2026-12-24"), "a"
 	cases := []struct {
 		actor   domain.UserID
 		stream  domain.StreamID
@@ -52,6 +54,14 @@ func TestLines(t *testing.T) {
 		{ann, memberStream, domain.MemberLeft{UserID: bob, Name: about(bob)}, `Ann removed Bob B`, false, nil},
 		{ann, memberStream, domain.MemberLeft{UserID: bob}, `Ann removed somebody`, false, nil},
 		{ann, projectStream, domain.ProjectCreated{ProjectID: project, Name: "Website"}, `Ann created project "Website"`, true, nil},
+		{ann, projectStream, domain.ProjectCreated{ProjectID: project, Name: "Website", Visibility: domain.Public, DueDate: &due}, `Ann created project "Website"`, true, []domain.Change{
+			{Field: "visibility", From: json.RawMessage(`"private"`), To: json.RawMessage(`"public"`)}, {Field: "due_date", From: json.RawMessage(`null`), To: json.RawMessage(`"2026-12-24"`)},
+		}},
+		{ann, taskStream, domain.TaskCreated{TaskID: task, ProjectID: project, ProjectName: "Website", Title: "Draw", Description: &text, Priority: domain.Normal, AssigneeID: &bob, Labels: []string{"<a>"}},
+			`Ann created task "Draw" in project "Website"`, true, []domain.Change{
+				{Field: "description", From: json.RawMessage(`null`), To: json.RawMessage(`"a"`)}, {Field: "assignee_id", From: json.RawMessage(`null`), To: json.RawMessage(`"` + bob.String() + `"`)},
+				{Field: "labels", From: json.RawMessage(`[]`), To: json.RawMessage(`["<a>"]`)},
+			}},
 		{ann, projectStream, domain.ProjectUpdated{ProjectID: project, Name: `The "site"`, Changes: edits}, `Ann changed the name, due date and owner of project "The \"site\""`, true, edits},
 		{ann, projectStream, domain.ProjectStatusChanged{ProjectID: project, Name: "Website", From: domain.Draft, To: domain.Submitted}, `Ann moved project "Website" from draft to submitted`, true, status},
 		{ann, projectStream, domain.ProjectDeleted{ProjectID: project, Name: "Website"}, `Ann deleted project "Website"`, true, nil},
@@ -73,6 +83,11 @@ func TestLines(t *testing.T) {
 		if err != nil {
 			t.Errorf("%s: %v", c.event.EventType(), err)
 			continue
+		}
+		for _, change := range got.Changes {
+			if change.Field != "owner_id" && !slices.Contains(changing[c.event.EventType()], change.Field) {
+				t.Errorf("%s changes %s, which isn't among those that it may", c.event.EventType(), change.Field)
+			}
 		}
 		want := Line{Summary: c.summary, Changes: c.changes}
 		if c.changes == nil {

@@ -40,12 +40,12 @@ func TestActivity(t *testing.T) {
 		t.Errorf("got %+v", last)
 	}
 
-	project, task := domain.ProjectStream, "task.created"
+	project := domain.ProjectStream
 	entity := c.ProjectIDs[0].UUID()
 	from, to := want[5].At, want[8].At
 	before, after := want[0].At.Add(-time.Hour), want[len(want)-1].At.Add(time.Hour)
 	between := want[5].At.Add(-time.Nanosecond)
-	stranger := uuid.New()
+	stranger, ended, status := uuid.New(), c.TaskIDs[1].UUID(), "status"
 	for name, f := range map[string]struct {
 		filter ActivityFilter
 		fits   func(Activity) bool
@@ -54,35 +54,57 @@ func TestActivity(t *testing.T) {
 		"Bob":             {ActivityFilter{ActorID: &bob}, func(a Activity) bool { return *a.ActorID == bob }},
 		"projects":        {ActivityFilter{EntityType: &project}, func(a Activity) bool { return a.EntityType == project }},
 		"one project":     {ActivityFilter{EntityID: &entity}, func(a Activity) bool { return a.EntityID == entity }},
-		"its moves":       {ActivityFilter{EntityID: &entity, ActorID: &ann, AfterSeq: 6}, func(a Activity) bool { return a.EntityID == entity && a.Seq > 6 }},
-		"new tasks":       {ActivityFilter{Action: &task}, func(a Activity) bool { return a.Action == task }},
-		"after 3":         {ActivityFilter{AfterSeq: 3}, func(a Activity) bool { return a.Seq > 3 }},
+		"its moves":       {ActivityFilter{EntityID: &entity, ActorID: &ann, Span: Span{AfterSeq: 6}}, func(a Activity) bool { return a.EntityID == entity && a.Seq > 6 }},
+		"new tasks":       {ActivityFilter{Actions: []string{"task.created"}}, func(a Activity) bool { return a.Action == "task.created" }},
+		"after 3":         {ActivityFilter{Span: Span{AfterSeq: 3}}, func(a Activity) bool { return a.Seq > 3 }},
 		"from":            {ActivityFilter{From: &from}, func(a Activity) bool { return a.Seq >= 6 }},
 		"from between":    {ActivityFilter{From: &between}, func(a Activity) bool { return a.Seq >= 6 }},
 		"to":              {ActivityFilter{To: &to}, func(a Activity) bool { return a.Seq < 9 }},
-		"from to after 6": {ActivityFilter{From: &from, To: &to, AfterSeq: 6}, func(a Activity) bool { return a.Seq == 7 || a.Seq == 8 }},
+		"from to after 6": {ActivityFilter{From: &from, To: &to, Span: Span{AfterSeq: 6}}, func(a Activity) bool { return a.Seq == 7 || a.Seq == 8 }},
 		"from before":     {ActivityFilter{From: &before, To: &after}, func(Activity) bool { return true }},
 		"to before":       {ActivityFilter{To: &before}, func(Activity) bool { return false }},
 		"from after":      {ActivityFilter{From: &after}, func(Activity) bool { return false }},
-		"nothing":         {ActivityFilter{EntityID: &stranger}, func(Activity) bool { return false }},
+		"two actions":     {ActivityFilter{Actions: []string{"comment.created", "task.created"}}, func(a Activity) bool { return a.Action == "task.created" || a.Action == "comment.created" }},
+		"a field":         {ActivityFilter{Field: &status}, func(a Activity) bool { return hasField(a, status) }},
+		"a field, never":  {ActivityFilter{Field: &status, Actions: []string{"task.created"}}, func(Activity) bool { return false }},
+		"by Ann in one project": {ActivityFilter{ProjectID: &c.ProjectIDs[0], ActorID: &ann}, func(a Activity) bool {
+			return a.ProjectID != nil && *a.ProjectID == c.ProjectIDs[0] && *a.ActorID == ann
+		}},
+		"all of a project": {ActivityFilter{ProjectID: &c.ProjectIDs[1]}, func(a Activity) bool { return a.ProjectID != nil && *a.ProjectID == c.ProjectIDs[1] }},
+		"a task whose project was deleted": {ActivityFilter{EntityID: &ended}, func(a Activity) bool {
+			return a.EntityID == ended || a.Action == "project.deleted"
+		}},
+		"its deletion":      {ActivityFilter{EntityID: &ended, Actions: []string{"project.deleted"}}, func(a Activity) bool { return a.Action == "project.deleted" }},
+		"its other changes": {ActivityFilter{EntityID: &ended, Field: &status}, func(Activity) bool { return false }},
+		"nothing":           {ActivityFilter{EntityID: &stranger}, func(Activity) bool { return false }},
 	} {
 		expected := slices.DeleteFunc(slices.Clone(want), func(a Activity) bool { return !f.fits(a) })
-		got := []Activity{}
-		for filter, more := f.filter, true; more; {
-			items, m, err := w.queries.Activity(t.Context(), s, filter, 2, Fresh{})
-			if err != nil {
-				t.Fatalf("%s: %v", name, err)
+		for _, descending := range []bool{false, true} {
+			if descending {
+				slices.Reverse(expected)
+				f.filter.Descending = true
 			}
-			got, more = append(got, items...), m
-			if more {
-				filter.AfterSeq = items[len(items)-1].Seq
+			got := []Activity{}
+			for filter, more := f.filter, true; more; {
+				items, m, err := w.queries.Activity(t.Context(), s, filter, 2, Fresh{})
+				if err != nil {
+					t.Fatalf("%s: %v", name, err)
+				}
+				got, more = append(got, items...), m
+				if more {
+					filter.Span = filter.Next(items[len(items)-1].Seq)
+				}
 			}
+			if !slices.EqualFunc(got, expected, func(a, b Activity) bool { return a.Seq == b.Seq }) {
+				t.Errorf("%s: got %d items, want %d", name, len(got), len(expected))
+			}
+			same(t, got, expected)
 		}
-		if !slices.EqualFunc(got, expected, func(a, b Activity) bool { return a.Seq == b.Seq }) {
-			t.Errorf("%s: got %d items, want %d", name, len(got), len(expected))
-		}
-		same(t, got, expected)
 	}
+}
+
+func hasField(a Activity, name string) bool {
+	return slices.ContainsFunc(a.Changes, func(c domain.Change) bool { return c.Field == name })
 }
 
 // A replica that doesn't know a newer one's event shows that it is there.
@@ -98,7 +120,7 @@ values ($1, $2, $3, 'tenant.moved', 'tenant')`, c.ID.UUID(), w.Generation(t, c, 
 		t.Fatal(err)
 	}
 	entity := c.ID.UUID()
-	for name, filter := range map[string]ActivityFilter{"all": {AfterSeq: seq - 1}, "entity": {AfterSeq: seq - 1, EntityID: &entity}} {
+	for name, filter := range map[string]ActivityFilter{"all": {Span: Span{AfterSeq: seq - 1}}, "entity": {Span: Span{AfterSeq: seq - 1}, EntityID: &entity}} {
 		items, more, err := w.queries.Activity(t.Context(), c.Scope(t, ann), filter, 0, Fresh{})
 		if err != nil || more || len(items) != 1 {
 			t.Fatalf("%s: %+v, %v, %v", name, items, more, err)

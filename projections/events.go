@@ -33,16 +33,33 @@ type Event struct {
 const eventsSQL = `select ` + eventstore.Columns + ` from events
 where tenant_id = $1 and seq > $2 order by seq limit $3`
 
-// Events lists a tenant's log, oldest first, after a seq, up to limit events
-// (DefaultLimit if 0). more says whether there are others after the last. It reads
-// the log itself, so there is nothing to wait for.
-func (q *Queries) Events(ctx context.Context, s domain.Scope, after int64, limit int) (events []Event, more bool, err error) {
-	var rows pageRows[Event]
+// newestEventsSQL reads up to $4 events of a tenant ($1) after a seq ($2) and before another
+// ($3), newest first.
+const newestEventsSQL = `select ` + eventstore.Columns + ` from events
+where tenant_id = $1 and seq > $2 and seq < $3 order by seq desc limit $4`
+
+// Events lists a tenant's log within a span, up to limit events (DefaultLimit if 0). more
+// says whether there are others after the last. It reads the log itself, so there is nothing
+// to wait for. An AfterSeq above the log's head is domain.CodeUnsupportedCombination.
+func (q *Queries) Events(ctx context.Context, s domain.Scope, span Span, limit int) (events []Event, more bool, err error) {
+	var (
+		rows pageRows[Event]
+		head int64
+	)
 	err = q.scoped(ctx, s, func(b *pgx.Batch) {
-		b.Queue(eventsSQL, s.Tenant().UUID(), after, limited(limit)+1).Query(rows.into(scanEvent))
+		span.checked(b, s.Tenant(), &head)
+		t, most := s.Tenant().UUID(), limited(limit)+1
+		if span.Descending {
+			b.Queue(newestEventsSQL, t, span.AfterSeq, span.before(), most).Query(rows.into(scanEvent))
+			return
+		}
+		b.Queue(eventsSQL, t, span.AfterSeq, most).Query(rows.into(scanEvent))
 	})
 	if err != nil {
 		return nil, false, fmt.Errorf("list events: %w", err)
+	}
+	if err := span.aboveHead(head); err != nil {
+		return nil, false, err
 	}
 	events, more = rows.cut(limit)
 	return events, more, nil

@@ -18,20 +18,27 @@ type HistoryItem struct {
 	Line
 }
 
-// historySQL reads up to $5 events of a stream ($2 id, $3 type) of a tenant ($1)
-// after a version ($4).
-const historySQL = `select ` + eventstore.Columns + ` from events
-where tenant_id = $1 and stream_id = $2 and stream_type = $3 and version > $4 order by version limit $5`
+// historySQL reads up to $5 events of a stream ($2) of a tenant ($1), and what ended it, after
+// a seq ($3) and before another ($4), oldest first; newestHistorySQL newest first.
+var (
+	historySQL       = streamSQL("$2", "$3", "$4", "$5", direction(false), "")
+	newestHistorySQL = streamSQL("$2", "$3", "$4", "$5", direction(true), "")
+)
 
 // streamThereSQL says whether a tenant ($1) has a stream ($2 id, $3 type).
 const streamThereSQL = `select exists (select from events e
 where e.tenant_id = $1 and e.stream_id = $2 and e.version = 1 and e.stream_type = $3)`
 
-// History lists the events of one stream, oldest first, after a version, up to
-// limit items (DefaultLimit if 0), also when what it is about was deleted. more
-// says whether there are others after the last. It reads the log itself, so
-// there is nothing to wait for. A stream that was never begun is domain.NotFound.
-func (q *Queries) History(ctx context.Context, s domain.Scope, stream domain.StreamID, after, limit int) (items []HistoryItem, more bool, err error) {
+// History lists the events of one stream within a span, up to limit items (DefaultLimit if
+// 0), also when what it is about was deleted. The deletion of what a task or comment belonged
+// to is the last of its events. The span's ends are those of pages: seqs of the history. more
+// says whether there are others after the last. It reads the log itself, so there is nothing
+// to wait for. A stream that was never begun is domain.NotFound.
+func (q *Queries) History(ctx context.Context, s domain.Scope, stream domain.StreamID, span Span, limit int) (items []HistoryItem, more bool, err error) {
+	sql := historySQL
+	if span.Descending {
+		sql = newestHistorySQL
+	}
 	var (
 		there bool
 		rows  pageRows[HistoryItem]
@@ -39,7 +46,7 @@ func (q *Queries) History(ctx context.Context, s domain.Scope, stream domain.Str
 	err = q.scoped(ctx, s, func(b *pgx.Batch) {
 		t := s.Tenant().UUID()
 		b.Queue(streamThereSQL, t, stream.ID, string(stream.Type)).QueryRow(func(row pgx.Row) error { return row.Scan(&there) })
-		b.Queue(historySQL, t, stream.ID, string(stream.Type), after, limited(limit)+1).Query(rows.into(scanHistory))
+		b.Queue(sql, t, stream.ID, span.AfterSeq, span.before(), limited(limit)+1).Query(rows.into(scanHistory))
 	})
 	switch {
 	case err != nil:

@@ -18,13 +18,13 @@ func TestEventsAreTheBytesOfTheLog(t *testing.T) {
 	c, ann := w.Company(t, 3)
 	s := c.Scope(t, ann)
 	var got []Event
-	for after, more := int64(0), true; more; {
-		events, m, err := w.queries.Events(t.Context(), s, after, 2)
+	for span, more := (Span{}), true; more; {
+		events, m, err := w.queries.Events(t.Context(), s, span, 2)
 		if err != nil {
 			t.Fatal(err)
 		}
 		got, more = append(got, events...), m
-		after = got[len(got)-1].Seq
+		span = span.Next(got[len(got)-1].Seq)
 	}
 	if len(got) != len(c.Log) {
 		t.Fatalf("%d events of %d", len(got), len(c.Log))
@@ -65,13 +65,13 @@ func TestHistory(t *testing.T) {
 	}
 	s, stream := c.Scope(t, ann), domain.Stream(domain.ProjectStream, p)
 	var got []HistoryItem
-	for after, more := 0, true; more; {
-		items, m, err := w.queries.History(t.Context(), s, stream, after, 2)
+	for span, more := (Span{}), true; more; {
+		items, m, err := w.queries.History(t.Context(), s, stream, span, 2)
 		if err != nil {
 			t.Fatal(err)
 		}
 		got, more = append(got, items...), m
-		after = got[len(got)-1].Version
+		span = span.Next(got[len(got)-1].Seq)
 	}
 	var summaries []string
 	for _, item := range got {
@@ -87,7 +87,7 @@ func TestHistory(t *testing.T) {
 	}; !slices.Equal(summaries, want) {
 		t.Errorf("got %q", summaries)
 	}
-	beyond, more, err := w.queries.History(t.Context(), s, stream, 5, 2)
+	beyond, more, err := w.queries.History(t.Context(), s, stream, Span{AfterSeq: got[len(got)-1].Seq}, 2)
 	if err != nil || more || len(beyond) != 0 {
 		t.Errorf("after the last: %v, %v, %v", beyond, more, err)
 	}
@@ -95,7 +95,7 @@ func TestHistory(t *testing.T) {
 		"no project":          domain.Stream(domain.ProjectStream, tenanttest.NewID[domain.ProjectID](t)),
 		"a task as a project": {Type: domain.ProjectStream, ID: c.TaskIDs[0].UUID()},
 	} {
-		if _, _, err := w.queries.History(t.Context(), s, strange, 0, 0); err == nil {
+		if _, _, err := w.queries.History(t.Context(), s, strange, Span{}, 0); err == nil {
 			t.Errorf("%s has a history", name)
 		} else {
 			isNotFound(t, err)
@@ -173,7 +173,7 @@ func TestHistoryOfDamagedEvents(t *testing.T) {
 			t.Errorf("after it: %+v", is)
 		}
 	}
-	items, _, err := w.queries.History(t.Context(), c.Scope(t, ann), stream, 0, 0)
+	items, _, err := w.queries.History(t.Context(), c.Scope(t, ann), stream, Span{}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

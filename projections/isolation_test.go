@@ -96,7 +96,7 @@ func TestScopeReachesOneTenant(t *testing.T) {
 	isNotFound(t, err)
 	_, err = w.queries.ProjectSummary(t.Context(), s, two.ProjectIDs[0], Fresh{})
 	isNotFound(t, err)
-	_, _, err = w.queries.History(t.Context(), s, domain.Stream(domain.ProjectStream, two.ProjectIDs[0]), 0, 0)
+	_, _, err = w.queries.History(t.Context(), s, domain.Stream(domain.ProjectStream, two.ProjectIDs[0]), Span{}, 0)
 	isNotFound(t, err)
 	entity := two.ProjectIDs[0].UUID()
 	items, _, err := w.queries.Activity(t.Context(), s, ActivityFilter{EntityID: &entity}, 0, Fresh{})

@@ -226,11 +226,11 @@ func TestScope(t *testing.T) {
 			_, _, err := w.queries.Activity(t.Context(), s, ActivityFilter{}, 0, Fresh{})
 			return err
 		},
-		"events": func(s domain.Scope) error { _, _, err := w.queries.Events(t.Context(), s, 0, 0); return err },
+		"events": func(s domain.Scope) error { _, _, err := w.queries.Events(t.Context(), s, Span{}, 0); return err },
 		"head":   func(s domain.Scope) error { _, err := w.queries.SeqHead(t.Context(), s); return err },
 		"seq at": func(s domain.Scope) error { _, err := w.queries.SeqAt(t.Context(), s, time.Now()); return err },
 		"history": func(s domain.Scope) error {
-			_, _, err := w.queries.History(t.Context(), s, domain.Stream(domain.ProjectStream, p), 0, 0)
+			_, _, err := w.queries.History(t.Context(), s, domain.Stream(domain.ProjectStream, p), Span{}, 0)
 			return err
 		},
 		"missing": func(s domain.Scope) error {

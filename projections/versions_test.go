@@ -144,7 +144,7 @@ from events e where e.tenant_id = $1 and e.seq = $2::bigint - 1`,
 func (m *mixed) shown(t tenanttest.TB) {
 	t.Helper()
 	ctx, s := context.Background(), domain.Operate(m.ID)
-	events, _, err := m.queries.Events(ctx, s, 0, projections.MaxLimit)
+	events, _, err := m.queries.Events(ctx, s, projections.Span{}, projections.MaxLimit)
 	if err != nil || int64(len(events)) != m.Head() {
 		t.Fatalf("%d events of %d, %v", len(events), m.Head(), err)
 	}
@@ -163,7 +163,7 @@ func (m *mixed) shown(t tenanttest.TB) {
 	}
 	for _, u := range m.UserIDs {
 		stream := domain.Stream(domain.MemberStream, u)
-		items, _, err := m.queries.History(ctx, s, stream, 0, projections.MaxLimit)
+		items, _, err := m.queries.History(ctx, s, stream, projections.Span{}, projections.MaxLimit)
 		if domain.CodeOf(err) == domain.CodeNotFound && m.Version(stream) == 0 {
 			continue
 		}

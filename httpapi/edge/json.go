@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/go-json-experiment/json"
@@ -93,16 +94,23 @@ func (jsonAPI) Marshal(w io.Writer, _ string, v any) error {
 }
 
 // WriteJSON writes v with the members of maps in order, so that the same state
-// always gives the same bytes; nil slices as []; and strings of raw JSON unchanged,
-// so that an event has the bytes that are in the log. It panics, before it writes a
+// always gives the same bytes; nil slices as []; times in UTC with six digits of
+// microseconds, so that texts of times have one width and sort as times; and strings of raw
+// JSON unchanged, so that an event has the bytes that are in the log. It panics, before it writes a
 // byte, for a value that has no JSON form: that is a mistake in the program.
 func WriteJSON(w io.Writer, v any) {
-	body, err := json.Marshal(v, json.Deterministic(true), jsontext.PreserveRawStrings(true))
+	body, err := json.Marshal(v, json.Deterministic(true), jsontext.PreserveRawStrings(true), json.WithMarshalers(timesInOneWidth))
 	if err != nil {
 		panic(err)
 	}
 	_, _ = w.Write(body) // fails only where the client has gone
 }
+
+const timeForm6 = "2006-01-02T15:04:05.000000Z"
+
+var timesInOneWidth = json.MarshalToFunc(func(enc *jsontext.Encoder, at time.Time) error {
+	return enc.WriteToken(jsontext.String(at.UTC().Format(timeForm6)))
+})
 
 // Unmarshal parses a body that check has accepted. It also refuses unknown, repeated
 // and differently cased members.

@@ -321,3 +321,16 @@ func FuzzBody(f *testing.F) {
 		}
 	})
 }
+
+// Times have one width, wherever they stand; those in raw JSON are the log's.
+func TestTimesHaveOneWidth(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2027, 3, 1, 2, 3, 4, 193_630_000, time.FixedZone("", 2*60*60))
+	whole := time.Date(2027, 3, 1, 0, 0, 0, 0, time.UTC)
+	var out strings.Builder
+	WriteJSON(&out, map[string]any{"a": at, "b": &whole, "c": []time.Time{at.Add(370 * time.Microsecond)}, "d": (*time.Time)(nil), "e": stdjson.RawMessage(`"2027-03-01T00:00:00.5Z"`)})
+	want := `{"a":"2027-03-01T00:03:04.193630Z","b":"2027-03-01T00:00:00.000000Z","c":["2027-03-01T00:03:04.194000Z"],"d":null,"e":"2027-03-01T00:00:00.5Z"}`
+	if out.String() != want {
+		t.Errorf("got %s, want %s", out.String(), want)
+	}
+}

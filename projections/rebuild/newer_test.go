@@ -84,7 +84,7 @@ func (w *world) shows(t *testing.T, c *tenanttest.Tenant, ann domain.UserID, str
 	if err := w.queries.Replay(t.Context(), s, projections.Until{}, func(item projections.HistoryItem) error { last = item; return nil }); err != nil {
 		t.Error(err)
 	}
-	history, _, err := w.queries.History(t.Context(), s, stream, 1, 0)
+	history, _, err := w.queries.History(t.Context(), s, stream, projections.Span{AfterSeq: seq - 1}, 0)
 	if err != nil || len(history) != 1 {
 		t.Fatalf("history: %+v, %v; want one item", history, err)
 	}
@@ -93,7 +93,7 @@ func (w *world) shows(t *testing.T, c *tenanttest.Tenant, ann domain.UserID, str
 			t.Errorf("%s: it is rendered as %+v, want a summary and changes", how, item.Line)
 		}
 	}
-	events, _, err := w.queries.Events(t.Context(), s, seq-1, 0)
+	events, _, err := w.queries.Events(t.Context(), s, projections.Span{AfterSeq: seq - 1}, 0)
 	if err != nil || len(events) != 1 {
 		t.Fatalf("log: %+v, %v; want one event", events, err)
 	}
