@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"reflect"
 	"slices"
 	"time"
@@ -136,7 +135,14 @@ func field[S, T any](of func(*S) *T) func(*S, []byte) error {
 }
 
 // names are the names of the fields, sorted.
-func (f fields[S]) names() []string { return slices.Sorted(maps.Keys(f)) }
+func (f fields[S]) names() []string {
+	names := make([]string, 0, len(f))
+	for name := range f {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
 
 // apply returns the state with the changes made. A newer version wrote a change of
 // an unknown field, so that is ErrUnknownEvent. On an error the state is unchanged.
