@@ -113,8 +113,13 @@ func wordSchema(words []string) *huma.Schema {
 // filter is the beginning of the list for a caller.
 func (f ActivityFilter) filter(caller domain.UserID) projections.ActivityFilter {
 	out := projections.ActivityFilter{
-		ActorID: f.ActorID.Ptr().of(caller), EntityType: f.EntityType.Ptr(), EntityID: f.EntityID.Ptr(), ProjectID: f.ProjectID.Ptr(),
+		EntityType: f.EntityType.Ptr(), EntityID: f.EntityID.Ptr(), ProjectID: f.ProjectID.Ptr(),
 		Field: (*string)(f.Field.Ptr()), From: f.From.Ptr(), To: f.To.Ptr(), Span: f.span(f.AfterSeq),
+	}
+	if actor := f.ActorID.Ptr(); actor != nil {
+		if out.ActorID = &actor.id; actor.me {
+			out.ActorID = &caller
+		}
 	}
 	if actions := f.Action.Ptr(); actions != nil {
 		out.Actions = actions.list
