@@ -93,7 +93,7 @@ func (c editTenantConfigBody) slackWebhook() domain.Edit[*string] {
 func registerAdminTenant(s *Server) {
 	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodGet, Path: "/v1/admin/tenant", ID: "get-tenant", Tag: "admin", Action: domain.TenantRead,
-		Summary: "The tenant's settings", Errors: []domain.Code{domain.CodeReadModelLagging},
+		Summary: "The tenant's settings", Errors: []domain.Code{domain.CodeReadModelLagging, domain.CodeNotFound},
 	}, s.getTenant)
 	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodPatch, Path: "/v1/admin/tenant", ID: "edit-tenant", Tag: "admin", Action: domain.TenantEdit,
@@ -101,12 +101,21 @@ func registerAdminTenant(s *Server) {
 	}, s.editTenant)
 }
 
-func (s *Server) getTenant(ctx context.Context, scope domain.Scope, in *struct{ edge.Positioned }) (*item[tenantSettingsBody], error) {
-	t, err := s.queries.Tenant(ctx, scope, s.fresh(scope, in.Positioned))
+func (s *Server) getTenant(ctx context.Context, scope domain.Scope, in *struct{ AsOfInput }) (*asOfItem[tenantSettingsBody], error) {
+	at, err := s.asOf(ctx, scope, in.AsOfInput)
 	if err != nil {
 		return nil, err
 	}
-	return &item[tenantSettingsBody]{ETag: edge.ETag(t.Version), Body: renderSettings(t)}, nil
+	var t domain.Tenant
+	if at != nil {
+		t, err = s.queries.TenantAsOf(ctx, scope, *at)
+	} else {
+		t, err = s.queries.Tenant(ctx, scope, s.fresh(scope, in.Positioned))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &asOfItem[tenantSettingsBody]{ETag: edge.ETag(t.Version), AsOf: asOfHeader(at), Body: renderSettings(t)}, nil
 }
 
 func (s *Server) editTenant(ctx context.Context, scope domain.Scope, in *struct {

@@ -13,7 +13,8 @@ import (
 	"docket/projections"
 )
 
-// AsOfInput is the input of every read of projects, tasks, comments and members.
+// AsOfInput is the input of every read of projects, tasks, comments, members, settings, counts
+// and reports.
 type AsOfInput struct {
 	edge.Positioned
 	AsOf string `query:"as_of" doc:"A time (RFC 3339) or a seq: the state at that position, including what was deleted since. Not in the future and not with min_seq. For a time within the last second the answer may still change; the seq in Docket-As-Of never does. Send it unchanged with a cursor. If an as-of read takes longer than 5 s, as a list of a very long log may, the answer is 503 overloaded."`
@@ -95,9 +96,25 @@ func (s *Server) asOf(ctx context.Context, scope domain.Scope, d AsOfInput) (*in
 	return &seq, nil
 }
 
+// asOfTime returns the time of a read's as_of, which is as of a seq: the time that it names,
+// or that of the seq's event.
+func (s *Server) asOfTime(ctx context.Context, scope domain.Scope, d AsOfInput, at int64) (time.Time, error) {
+	m, err := parseAsOf(d.AsOf)
+	if err != nil || !m.Time.IsZero() {
+		return m.Time, err
+	}
+	return s.queries.TimeOf(ctx, scope, at)
+}
+
 // asOfItem is one resource that has a version, now or as of a seq.
 type asOfItem[T any] struct {
 	ETag string `header:"ETag"`
+	AsOf string `header:"Docket-As-Of" doc:"With as_of: the last seq that the answer includes."`
+	Body T
+}
+
+// asOfPlain is a response without a version, now or as of a seq.
+type asOfPlain[T any] struct {
 	AsOf string `header:"Docket-As-Of" doc:"With as_of: the last seq that the answer includes."`
 	Body T
 }

@@ -59,13 +59,14 @@ type projectWeekCycleTimesBody struct {
 // CycleFilter selects the weeks and the project of a report.
 type CycleFilter struct {
 	From      edge.Filter[domain.Date]      `query:"from" format:"date" json:"from" doc:"A day of the first week. Alone: 12 weeks from it on."`
-	To        edge.Filter[domain.Date]      `query:"to" format:"date" json:"to" doc:"A day of the last week, 53 weeks with the first at most. Alone: 12 weeks up to it. Without both: the last 12 weeks."`
+	To        edge.Filter[domain.Date]      `query:"to" format:"date" json:"to" doc:"A day of the last week, 53 weeks with the first at most. Alone: 12 weeks up to it. Without both: the last 12 weeks, up to as_of."`
 	ProjectID edge.Filter[domain.ProjectID] `query:"project_id" format:"uuid" json:"project_id" doc:"One project's cycles only, in overall and weeks too."`
 }
 
 // cyclePosition is where a page of a report ended. It contains the weeks, so that a list
 // whose first page was read on Sunday continues with the same weeks on Monday.
 type cyclePosition struct {
+	AsOf  int64              `json:"as_of,omitzero"`
 	Weeks projections.Weeks  `json:"weeks"`
 	After projections.Keyset `json:"after"`
 }
@@ -82,31 +83,58 @@ func registerCycles(s *Server) {
 
 func (s *Server) cycleTimes(ctx context.Context, scope domain.Scope, in *struct {
 	edge.Paged
-	edge.Positioned
+	AsOfInput
 	CycleFilter
-}) (*plain[cycleTimeReportBody], error) {
-	weeks, err := in.weeks(s.now())
+}) (*asOfPlain[cycleTimeReportBody], error) {
+	if _, err := in.weeks(s.now()); err != nil {
+		return nil, err
+	}
+	l := edge.Listing{Tenant: scope.Tenant(), Route: "get-cycle-time", Filters: in.CycleFilter, AsOf: in.AsOf}
+	page := projections.Page{Limit: in.Limit}
+	place, err := edge.OpenCursor[cyclePosition](s.cursors, in.Paged, l)
 	if err != nil {
 		return nil, err
 	}
-	l := edge.Listing{Tenant: scope.Tenant(), Route: "get-cycle-time", Filters: in.CycleFilter}
-	page := projections.Page{Limit: in.Limit}
-	place, err := edge.OpenCursor[cyclePosition](s.cursors, in.Paged, l)
+	at, err := s.asOf(ctx, scope, in.AsOfInput)
+	if err != nil {
+		return nil, err
+	}
+	now := s.now()
+	if at != nil {
+		if now, err = s.asOfTime(ctx, scope, in.AsOfInput, *at); err != nil {
+			return nil, err
+		}
+	}
+	weeks, err := in.weeks(now)
 	if err != nil {
 		return nil, err
 	}
 	if place != nil {
 		weeks, page.After = place.Weeks, &place.After
 	}
-	times, next, err := s.queries.CycleTimes(ctx, scope, weeks, in.ProjectID.Ptr(), page, s.fresh(scope, in.Positioned))
+	if place != nil && at != nil {
+		at = &place.AsOf
+	}
+	var (
+		times projections.CycleTimes
+		next  *projections.Keyset
+	)
+	if at != nil {
+		times, next, err = s.queries.CycleTimesAsOf(ctx, scope, weeks, in.ProjectID.Ptr(), page, *at)
+	} else {
+		times, next, err = s.queries.CycleTimes(ctx, scope, weeks, in.ProjectID.Ptr(), page, s.fresh(scope, in.Positioned))
+	}
 	if err != nil {
 		return nil, err
 	}
-	var at *cyclePosition
+	var end *cyclePosition
 	if next != nil {
-		at = &cyclePosition{Weeks: weeks, After: *next}
+		end = &cyclePosition{Weeks: weeks, After: *next}
+		if at != nil {
+			end.AsOf = *at
+		}
 	}
-	items, err := listResponse(s, l, times.Items, at, renderProjectWeek)
+	items, err := listResponse(s, l, times.Items, end, renderProjectWeek)
 	if err != nil {
 		return nil, err
 	}
@@ -117,7 +145,7 @@ func (s *Server) cycleTimes(ctx context.Context, scope domain.Scope, in *struct 
 	for _, w := range times.Weeks {
 		b.Weeks = append(b.Weeks, weekCycleTimesBody{Week: dateOf(w.Week), Cycles: renderCycles(w.ByKind)})
 	}
-	return &plain[cycleTimeReportBody]{b}, nil
+	return &asOfPlain[cycleTimeReportBody]{AsOf: asOfHeader(at), Body: b}, nil
 }
 
 // weeks returns the requested weeks.

@@ -17,7 +17,7 @@ type tenantStatsBody struct {
 	Comments      int64                 `json:"comments"`
 	Events        int64                 `json:"events"`
 	Head          int64                 `json:"head" doc:"The last seq of the tenant's log."`
-	Subscriptions []subscriptionLagBody `json:"subscriptions"`
+	Subscriptions []subscriptionLagBody `json:"subscriptions" doc:"None with as_of."`
 }
 
 type subscriptionLagBody struct {
@@ -32,12 +32,21 @@ func registerStats(s *Server) {
 	}, s.stats)
 }
 
-func (s *Server) stats(ctx context.Context, scope domain.Scope, in *struct{ edge.Positioned }) (*plain[tenantStatsBody], error) {
-	stats, err := s.queries.Stats(ctx, scope, s.fresh(scope, in.Positioned))
+func (s *Server) stats(ctx context.Context, scope domain.Scope, in *struct{ AsOfInput }) (*asOfPlain[tenantStatsBody], error) {
+	at, err := s.asOf(ctx, scope, in.AsOfInput)
 	if err != nil {
 		return nil, err
 	}
-	return &plain[tenantStatsBody]{renderStats(stats)}, nil
+	var stats projections.Stats
+	if at != nil {
+		stats, err = s.queries.StatsAsOf(ctx, scope, *at)
+	} else {
+		stats, err = s.queries.Stats(ctx, scope, s.fresh(scope, in.Positioned))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &asOfPlain[tenantStatsBody]{AsOf: asOfHeader(at), Body: renderStats(stats)}, nil
 }
 
 func renderStats(stats projections.Stats) tenantStatsBody {

@@ -17,7 +17,7 @@ type projectSummaryBody struct {
 	ProjectID    domain.ProjectID   `json:"project_id" format:"uuid"`
 	Status       domain.Status      `json:"status" enum:"draft,submitted,rejected,approved,active,on_hold,completed,cancelled,archived"`
 	Since        time.Time          `json:"since" doc:"When the present status began."`
-	Now          time.Time          `json:"now" doc:"The time up to which the present status is counted, by whose day in UTC tasks are overdue."`
+	Now          time.Time          `json:"now" doc:"The time up to which the present status is counted, by whose day in UTC tasks are overdue; with as_of that time, or the time of that event."`
 	TimeInStatus map[string]float64 `json:"time_in_status" doc:"Seconds in each status, all stays together, the present one up to now; every status is there."`
 	Tasks        map[string]int64   `json:"tasks" doc:"By status; every status is there."`
 	Overdue      int64              `json:"overdue" doc:"Tasks that were due before today and aren't done."`
@@ -43,14 +43,26 @@ func registerSummaries(s *Server) {
 }
 
 func (s *Server) projectSummary(ctx context.Context, scope domain.Scope, in *struct {
-	edge.Positioned
+	AsOfInput
 	ID domain.ProjectID `path:"id" format:"uuid"`
-}) (*plain[projectSummaryBody], error) {
-	sum, err := s.queries.ProjectSummary(ctx, scope, in.ID, s.fresh(scope, in.Positioned))
+}) (*asOfPlain[projectSummaryBody], error) {
+	at, err := s.asOf(ctx, scope, in.AsOfInput)
 	if err != nil {
 		return nil, err
 	}
-	return &plain[projectSummaryBody]{renderSummary(sum)}, nil
+	var sum projections.ProjectSummary
+	if at == nil {
+		sum, err = s.queries.ProjectSummary(ctx, scope, in.ID, s.fresh(scope, in.Positioned))
+	} else {
+		var then time.Time
+		if then, err = s.asOfTime(ctx, scope, in.AsOfInput, *at); err == nil {
+			sum, err = s.queries.ProjectSummaryAsOf(ctx, scope, in.ID, *at, then)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &asOfPlain[projectSummaryBody]{AsOf: asOfHeader(at), Body: renderSummary(sum)}, nil
 }
 
 func renderSummary(sum projections.ProjectSummary) projectSummaryBody {

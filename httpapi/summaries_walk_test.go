@@ -33,7 +33,7 @@ func TestProjectSummaryWalk(t *testing.T) {
 	if len(spent) != len(domain.Statuses()) || spent["draft"] != got.Since.Sub(p.CreatedAt).Seconds() || spent["submitted"] <= 0 || spent["active"] != 0 {
 		t.Errorf("time in status: %v", spent)
 	}
-	viewer.get(at + "/summary?as_of=1").refused(domain.CodeUnknownParameter)
+	viewer.get(at + "/summary?as_of=1").refused(domain.CodeNotFound)
 	viewer.get("/v1/projects/" + random() + "/summary").refused(domain.CodeNotFound)
 	viewer.get("/v1/projects/x/summary").refused(domain.CodeNotFound)
 	seq := owner.delete(at).want(204).seq()

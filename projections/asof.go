@@ -42,6 +42,10 @@ var (
 	pastProjects = past[domain.Project]{projects, domain.ProjectStream}
 	pastTasks    = past[domain.Task]{tasks, domain.TaskStream}
 	pastComments = past[domain.Comment]{comments, domain.CommentStream}
+	pastTenants  = past[domain.Tenant]{tenants, domain.TenantStream}
+	// These two fold nothing of tasks and comments.
+	pastSummaries = past[Summary]{summaries, domain.ProjectStream}
+	pastCycles    = past[projectCycles]{cycles, domain.ProjectStream}
 )
 
 // notSkipped leaves out what an operator had the subscription ($2) leave out, as the

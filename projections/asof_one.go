@@ -34,6 +34,21 @@ func (q *Queries) CommentAsOf(ctx context.Context, s domain.Scope, id domain.Com
 	})
 }
 
+// TenantAsOf is Tenant after a seq of the log. Before its first event the error is
+// domain.NotFound.
+func (q *Queries) TenantAsOf(ctx context.Context, s domain.Scope, seq int64) (domain.Tenant, error) {
+	return inPast(ctx, q, q.pastSingles, s.Tenant(), func(ctx context.Context) (domain.Tenant, error) {
+		t, err := pastTenants.row(ctx, q, s, s.Tenant().UUID(), seq)
+		if err == nil && t == nil {
+			err = domain.NotFound("tenant")
+		}
+		if err != nil {
+			return domain.Tenant{}, err
+		}
+		return *t, nil
+	})
+}
+
 func (q *Queries) projectAsOf(ctx context.Context, s domain.Scope, id domain.ProjectID, seq int64) (domain.Project, error) {
 	p, err := pastProjects.row(ctx, q, s, id.UUID(), seq)
 	if err == nil && p == nil {

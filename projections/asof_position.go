@@ -50,3 +50,22 @@ func (q *Queries) SeqOf(ctx context.Context, s domain.Scope, m Moment) (int64, e
 	}
 	return seq, nil
 }
+
+// eventTimeSQL is when an event ($2) of a tenant ($1) happened.
+const eventTimeSQL = `select e.occurred_at from events e where e.tenant_id = $1 and e.seq = $2`
+
+// TimeOf is when the event with a seq happened; the beginning of 1970 for seq 0, which no
+// event has.
+func (q *Queries) TimeOf(ctx context.Context, s domain.Scope, seq int64) (time.Time, error) {
+	at := time.Unix(0, 0).UTC()
+	if seq == 0 {
+		return at, nil
+	}
+	err := q.scoped(ctx, s, func(b *pgx.Batch) {
+		b.Queue(eventTimeSQL, s.Tenant().UUID(), seq).QueryRow(func(row pgx.Row) error { return row.Scan(instantTarget{&at}) })
+	})
+	if err != nil {
+		return at, fmt.Errorf("read time of %d: %w", seq, err)
+	}
+	return at, nil
+}

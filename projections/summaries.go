@@ -182,14 +182,23 @@ func (q *Queries) ProjectSummary(ctx context.Context, s domain.Scope, id domain.
 // scan reads a row of summarySQL.
 func (s *ProjectSummary) scan(row pgx.Row) error {
 	var meta json.RawMessage
-	l := &s.Last
-	targets := []any{instantTarget{&s.Now}, &l.Seq, instantTarget{&l.At}, toOptionalID(&l.ActorID), &meta, &l.Action, textTarget[domain.StreamType]{&l.EntityType}, &l.EntityID}
+	targets := append([]any{instantTarget{&s.Now}}, s.Last.targets(&meta)...)
 	for _, c := range summaries.Columns {
 		targets = append(targets, c.target(&s.Summary))
 	}
 	if err := row.Scan(targets...); err != nil {
 		return err
 	}
+	return s.Last.named(meta)
+}
+
+// targets are for an event's seq, time, actor, meta, type and stream.
+func (l *LastActivity) targets(meta *json.RawMessage) []any {
+	return []any{&l.Seq, instantTarget{&l.At}, toOptionalID(&l.ActorID), meta, &l.Action, textTarget[domain.StreamType]{&l.EntityType}, &l.EntityID}
+}
+
+// named reads the actor's name.
+func (l *LastActivity) named(meta json.RawMessage) error {
 	m, err := domain.DecodeMeta(meta)
 	l.ActorName = domain.Recorded{Meta: m}.ActorName()
 	if errors.Is(err, domain.ErrUnknownEvent) {
