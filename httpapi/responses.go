@@ -25,12 +25,6 @@ type deleted struct {
 	Seq int64 `header:"Docket-Seq" doc:"The tenant's sequence number of the command's last event; where nothing changed, of the resource's last."`
 }
 
-// item is one resource that has a version.
-type item[T any] struct {
-	ETag string `header:"ETag"`
-	Body T
-}
-
 // plain is a response without a version.
 type plain[T any] struct {
 	Body T
