@@ -1,21 +1,22 @@
-// Package accounts stores what proves who a user is: passwords, sessions and
-// refresh tokens.
+// Package accounts has what proves who a user is: passwords, sessions, refresh
+// tokens, and the access tokens with the keys that sign them.
 //
 //	login ──▶ Passwords.Verify ──▶ session + first refresh token
 //	refresh ──▶ next refresh token; a token used again after RefreshGrace revokes the session
-//	request ──▶ Sessions.Check, cached for one second
+//	request ──▶ Tokens.Verify ──▶ Sessions.Check, cached for one second
 //
 // It promises:
 //
 //   - no secret is stored: of a password the argon2id hash, of a refresh token
-//     the SHA-256;
+//     the SHA-256, of a signing key its private half sealed under the master key;
 //   - a wrong password and an unknown address take the same time and get the
 //     same answer;
 //   - a refresh token has one successor, on any replica: every use within
-//     RefreshGrace gets the same one.
+//     RefreshGrace gets the same one;
+//   - a key is published before it signs, and no token of it is refused until it
+//     expires or an operator retires the key.
 //
 // These are rows, not events: an event log is no place for secrets. A user is an
 // event stream, so commands registers users and stores their passwords here
-// through an interface of its own. Access tokens are signed, not stored: see
-// httpapi.
+// through an interface of its own. Access tokens are signed, not stored.
 package accounts

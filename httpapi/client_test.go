@@ -34,7 +34,7 @@ const (
 
 // problemStatuses are the statuses of the codes, as GET /problems lists them.
 var problemStatuses = sync.OnceValue(func() map[domain.Code]int {
-	s, err := New(Config{Keys: []edge.SigningKey{testKey}, MasterKey: make([]byte, 32)})
+	s, err := New(Config{MasterKey: make([]byte, 32)})
 	if err != nil {
 		panic(err)
 	}

@@ -5,17 +5,12 @@ import (
 	"encoding/json"
 	"os"
 	"testing"
-
-	"docket/httpapi/edge"
 )
 
 // newContract is a Server that knows its routes and has nothing behind them.
 func newContract(t testing.TB, version string) *Server {
 	t.Helper()
-	s, err := New(Config{
-		Keys:      []edge.SigningKey{{ID: "k", Secret: bytes.Repeat([]byte("k"), 32)}},
-		MasterKey: bytes.Repeat([]byte("m"), 32), Issuer: "docket", Version: version,
-	})
+	s, err := New(Config{MasterKey: bytes.Repeat([]byte("m"), 32), Version: version})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -44,7 +44,7 @@ type mediaType struct{ Schema *jsonSchema }
 
 // publishedText is the document that every server of a world publishes.
 var publishedText = sync.OnceValues(func() ([]byte, error) {
-	s, err := New(Config{Keys: []edge.SigningKey{testKey}, MasterKey: make([]byte, 32), Version: "test"})
+	s, err := New(Config{MasterKey: make([]byte, 32), Version: "test"})
 	if err != nil {
 		return nil, err
 	}

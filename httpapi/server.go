@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net/http"
 	"time"
@@ -18,7 +17,7 @@ import (
 )
 
 // Config configures a Server. Serving needs everything but Logger, Metrics and Now;
-// the contract alone (OpenAPI) needs only the keys.
+// the contract alone (OpenAPI) needs only the master key.
 type Config struct {
 	Commands *commands.Commands
 	Sessions *accounts.Sessions
@@ -27,21 +26,19 @@ type Config struct {
 	// Egress checks the addresses that tenants configure.
 	Egress *notify.Egress
 
-	// Keys are the keys of the access tokens; the first signs.
-	Keys []edge.SigningKey
+	// Tokens issues and verifies access tokens.
+	Tokens *accounts.Tokens
 	// Epochs knows the epoch of the answers; nil: none is named.
 	Epochs edge.Epochs
 	// MasterKey has at least 32 bytes; the key of the cursors is derived from it.
 	MasterKey []byte
-	// Issuer is the issuer of access tokens, the same on all replicas.
-	Issuer  string
-	Version string
-	Logger  *slog.Logger
+	Version   string
+	Logger    *slog.Logger
 	// Metrics is the registry of the Server's metrics; nil registers none.
 	Metrics prometheus.Registerer
 	// Ready returns why the server can't serve, or nil.
 	Ready func(context.Context) error
-	// Now is the clock of tokens; time.Now if nil.
+	// Now is the clock of sessions; time.Now if nil.
 	Now func() time.Time
 }
 
@@ -53,15 +50,14 @@ type Server struct {
 	queries   *projections.Queries
 	inbox     *notify.Inbox
 	egress    *notify.Egress
-	tokens    *edge.Tokens
+	tokens    *accounts.Tokens
 	cursors   *edge.Cursors
 	positions *edge.Positions
 	ready     func(context.Context) error
 	now       func() time.Time
 }
 
-// New returns a Server, or an error for keys that are too short or whose id is not
-// unique.
+// New returns a Server, or an error for a master key that is too short.
 func New(cfg Config) (*Server, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
@@ -71,12 +67,10 @@ func New(cfg Config) (*Server, error) {
 	}
 	s := &Server{
 		commands: cfg.Commands, sessions: cfg.Sessions, queries: cfg.Queries, inbox: cfg.Inbox, egress: cfg.Egress,
-		positions: edge.NewPositions(), ready: cfg.Ready, now: cfg.Now,
+		tokens: cfg.Tokens, positions: edge.NewPositions(), ready: cfg.Ready, now: cfg.Now,
 	}
-	var err, keyErr error
-	s.tokens, err = edge.NewTokens(cfg.Keys, cfg.Issuer, cfg.Now)
-	s.cursors, keyErr = edge.NewCursors(cfg.MasterKey, cfg.Epochs)
-	if err := errors.Join(err, keyErr); err != nil {
+	var err error
+	if s.cursors, err = edge.NewCursors(cfg.MasterKey, cfg.Epochs); err != nil {
 		return nil, err
 	}
 	s.router = edge.New(edge.Config{
@@ -102,6 +96,7 @@ func New(cfg Config) (*Server, error) {
 	registerActivity(s)
 	registerEvents(s)
 	registerHealth(s)
+	registerKeys(s)
 	return s, nil
 }
 

@@ -21,7 +21,6 @@ import (
 	"docket/domain"
 	"docket/eventstore"
 	"docket/eventstore/feed"
-	"docket/httpapi/edge"
 	"docket/internal/apitest"
 	"docket/internal/pgtest"
 	"docket/internal/postgres"
@@ -126,7 +125,7 @@ func newWorld(t testing.TB) *world {
 			Commands: cmds, Sessions: accounts.NewSessions(engine, passwords, cmds, master),
 			Queries: queries, Inbox: inbox, Epochs: eventstore.NewEpochs(engine, store, nil, log),
 			Egress: notify.NewEgress(nil),
-			Keys:   []edge.SigningKey{testKey}, MasterKey: master, Issuer: "docket", Version: "test",
+			Tokens: testTokens(t), MasterKey: master, Version: "test",
 			Ready: func(context.Context) error { return nil }, Logger: log,
 		})
 		if err != nil {
@@ -284,7 +283,7 @@ left join checkpoints c on c.tenant_id = t.tenant_id and c.subscription = s.name
 where coalesce(c.seq, 0) < (select coalesce(max(e.seq), 0) from events e where e.tenant_id = t.tenant_id)`
 
 // testKey signs the access tokens of every world.
-var testKey = edge.SigningKey{ID: "k", Secret: bytes.Repeat([]byte("k"), 32)}
+var testKey = accounts.SigningKey{ID: "k", Secret: bytes.Repeat([]byte("k"), 32)}
 
 // runSubscriptions runs them until stop, at the latest until the test ends.
 func runSubscriptions(t testing.TB, events *feed.Feed, handlers map[string]message.NoPublishHandlerFunc, log *slog.Logger) (stop func()) {
@@ -312,4 +311,14 @@ func runSubscriptions(t testing.TB, events *feed.Feed, handlers map[string]messa
 	})
 	t.Cleanup(stop)
 	return stop
+}
+
+// testTokens are access tokens of testKey.
+func testTokens(t testing.TB) *accounts.Tokens {
+	t.Helper()
+	tokens, err := accounts.NewTokens(accounts.TokenConfig{Configured: []accounts.SigningKey{testKey}, ConfiguredSigns: true, Issuer: "docket"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tokens
 }

@@ -26,6 +26,7 @@ type app struct {
 	feed     *feed.Feed
 	builds   *rebuild.Background
 	delivery *delivery
+	tokens   *accounts.Tokens
 	ready    *readiness
 	handler  *httpapi.Server
 }
@@ -57,10 +58,20 @@ func newApp(p *pools, s settings, sec secrets, durable func() error, metrics pro
 	a.epochs = eventstore.NewEpochs(p.Engine, a.store, func(ctx context.Context, e domain.Epoch) error {
 		return recordEpoch(ctx, p.Engine, a.commands, e, log)
 	}, log)
+	keys, err := accounts.NewKeyStore(p.Login, sec.MasterKey)
+	if err != nil {
+		return nil, err
+	}
+	a.tokens, err = accounts.NewTokens(accounts.TokenConfig{
+		Configured: sec.SigningKeys, ConfiguredSigns: sec.SharedSecretSigns, Managed: keys, Issuer: s.Issuer, Logger: log,
+	})
+	if err != nil {
+		return nil, err
+	}
 	a.handler, err = httpapi.New(httpapi.Config{
 		Epochs: a.epochs, Commands: a.commands, Sessions: accounts.NewSessions(p.Login, passwords, a.commands, sec.MasterKey),
 		Queries: projections.NewQueries(p.API, positions), Inbox: notify.NewInbox(p.API, positions), Egress: a.delivery.egress,
-		Keys: sec.SigningKeys, MasterKey: sec.MasterKey, Issuer: s.Issuer, Version: apiVersion,
+		Tokens: a.tokens, MasterKey: sec.MasterKey, Version: apiVersion,
 		Logger: log, Ready: a.ready.check, Metrics: metrics,
 	})
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"docket/accounts"
 	"docket/internal/cli"
 
 	"github.com/spf13/cobra"
@@ -78,13 +79,19 @@ func (c *configCheck) keys(broken map[string]bool) {
 			continue
 		case *secret.value != "":
 		case s.DatabaseURL != "" || s.DataDir == "":
-			if secret.variable == "DOCKET_SETUP_CODE" {
+			switch secret.variable {
+			case "DOCKET_SETUP_CODE":
 				c.add(secret.variable, resultOK, "not set: the first owner has to register from the server's own machine")
+			case "DOCKET_JWT_KEYS":
+				c.signing(nil)
 			}
 			continue
 		default:
 			value, err := readSecret(filepath.Join(s.DataDir, keysDir), secret)
 			switch {
+			case errors.Is(err, fs.ErrNotExist) && secret.create == nil:
+				c.signing(nil)
+				continue
 			case errors.Is(err, fs.ErrNotExist):
 				c.add(secret.variable, resultOK, "serve creates one at its first start, in %s", filepath.Join(s.DataDir, keysDir))
 				continue
@@ -110,11 +117,7 @@ func (c *configCheck) key(variable, value string) {
 			c.add(variable, resultProblem, "%v", err)
 			return
 		}
-		detail := fmt.Sprintf("key %q signs", keys[0].ID)
-		for _, k := range keys[1:] {
-			detail += fmt.Sprintf(", %q verifies", k.ID)
-		}
-		c.add(variable, resultOK, "%s", detail)
+		c.signing(keys)
 	case "DOCKET_MASTER_KEY":
 		key, err := parseMasterKey(value)
 		if err != nil {
@@ -125,6 +128,20 @@ func (c *configCheck) key(variable, value string) {
 	default:
 		c.add(variable, resultOK, "it is set")
 	}
+}
+
+// signing says which keys sign access tokens, and which of the configured ones verify.
+func (c *configCheck) signing(configured []accounts.SigningKey) {
+	details := []string{"a managed key signs (docket keys list)"}
+	// The settings as given: a key of an earlier release, in its file, verifies only.
+	if c.settings.sharedSecretSigns() && len(configured) > 0 {
+		details = []string{fmt.Sprintf("key %q signs", configured[0].ID)}
+		configured = configured[1:]
+	}
+	for _, k := range configured {
+		details = append(details, fmt.Sprintf("%q verifies", k.ID))
+	}
+	c.add("DOCKET_JWT_KEYS", resultOK, "%s", strings.Join(details, ", "))
 }
 
 // delivery says where messages are sent.

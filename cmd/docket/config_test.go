@@ -75,6 +75,9 @@ func TestConfigCheck(t *testing.T) {
 		"a strong wall":   {given(db, nil), nil, cli.StatusDone, "wall", resultOK, ""},
 		"the engine":      {given(db, nil), nil, cli.StatusDone, "role docket_engine", resultOK, ""},
 		"the signing key": {given(db, nil), nil, cli.StatusDone, "DOCKET_JWT_KEYS", resultOK, `key "k" signs`},
+		"a secret beside managed keys": {given(db, nil), []string{"--jwt-algorithm", "EdDSA"}, cli.StatusDone, "DOCKET_JWT_KEYS", resultOK,
+			`a managed key signs (docket keys list), "k" verifies`},
+		"managed keys": {given(db, map[string]string{"DOCKET_JWT_KEYS": ""}), nil, cli.StatusDone, "DOCKET_JWT_KEYS", resultOK, "a managed key signs"},
 		"a weak wall": {given(db, map[string]string{"DOCKET_API_DATABASE_URL": db.OwnerURL}), nil,
 			cli.StatusDone, "wall", resultWarning, "a login that is a member of docket_api"},
 		"no schema": {given(empty, nil), nil, cli.StatusNo, "schema", resultProblem, "run docket migrate"},
@@ -94,7 +97,7 @@ func TestConfigCheck(t *testing.T) {
 		"the rights":              {given(db, nil), nil, cli.StatusDone, "rights docket_engine", resultOK, ""},
 		"rights that are missing": {given(revoked, nil), nil, cli.StatusNo, "rights docket_api", resultProblem, "SELECT on comments"},
 		"no server answers":       {given(db, map[string]string{"DATABASE_URL": noServer}), nil, cli.StatusFailed, "DATABASE_URL", resultUnknown, "can't be reached"},
-		"no server, a problem":    {given(db, map[string]string{"DATABASE_URL": noServer, "DOCKET_JWT_KEYS": ""}), nil, cli.StatusNo, "DOCKET_JWT_KEYS", resultProblem, "is needed with DATABASE_URL"},
+		"no server, a problem":    {given(db, map[string]string{"DATABASE_URL": noServer, "DOCKET_MASTER_KEY": ""}), nil, cli.StatusNo, "DOCKET_MASTER_KEY", resultProblem, "is needed with DATABASE_URL"},
 		"a short key":             {given(db, map[string]string{"DOCKET_MASTER_KEY": key31}), nil, cli.StatusNo, "DOCKET_MASTER_KEY", resultProblem, "has 31 bytes"},
 		"a misspelt setting":      {given(db, map[string]string{"DOCKET_ISUER": "x"}), nil, cli.StatusNo, "DOCKET_ISUER", resultProblem, "did you mean DOCKET_ISSUER?"},
 		"a network":               {given(db, nil), []string{"--egress-allow", "10.1.0.0/16,127.0.0.1"}, cli.StatusDone, "DOCKET_EGRESS_ALLOW", resultOK, "10.1.0.0/16, 127.0.0.1/32"},
@@ -205,8 +208,13 @@ func TestConfigCheckOfADataDirectory(t *testing.T) {
 	}
 	p.stopped(p.stop(syscall.SIGTERM, false))
 	check(cli.StatusDone, "which isn't running")
-	check(cli.StatusDone, `" signs`)
+	check(cli.StatusDone, `a managed key signs`)
 	keys := filepath.Join(in.data, keysDir, "jwt-keys")
+	// A release before the managed keys has left its own.
+	if err := os.WriteFile(keys, []byte("k:"+key32), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	check(cli.StatusDone, `a managed key signs (docket keys list), "k" verifies`)
 	if err := os.WriteFile(keys, []byte("k:"+key31), 0o600); err != nil {
 		t.Fatal(err)
 	}

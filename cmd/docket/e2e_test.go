@@ -26,6 +26,7 @@ func TestTheWholeWay(t *testing.T) {
 			w.notifications()
 			w.comments()
 			w.sessions()
+			w.keys()
 			w.audit()
 			w.rebuild()
 			w.replay()

@@ -25,6 +25,8 @@ const (
 	// pause after it, so that no request waits for long.
 	housekeepingBatch = 1_000
 	housekeepingPause = 50 * time.Millisecond
+	// keepEndedKeys is how long a signing key is kept whose tokens have expired.
+	keepEndedKeys = 30 * 24 * time.Hour
 	// batchTimeout bounds one statement.
 	batchTimeout = 30 * time.Second
 )
@@ -53,6 +55,7 @@ func chores(s settings, engine *pgxpool.Pool, store *eventstore.Store) []chore {
 	return []chore{
 		{"idempotency_records", commands.RecordLifetime, store.Forget},
 		{"sessions", s.KeepSessions, on(accounts.DeleteEndedSessions)},
+		{"signing_keys", keepEndedKeys, on(accounts.DeleteEndedKeys)},
 		{"refresh_tokens", s.KeepRefreshTokens, on(accounts.DeleteUsedTokens)},
 		{"deliveries", s.KeepDeliveries, on(notify.DeleteFinishedDeliveries)},
 		{"notifications", s.KeepNotifications, on(notify.DeleteReadNotifications)},

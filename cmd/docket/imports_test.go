@@ -22,14 +22,14 @@ var arrows = map[string][]string{
 	"domain":               {},
 	"eventstore":           {"domain", "internal/wait"},
 	"eventstore/feed":      {"domain", "eventstore", "internal/wait"},
-	"accounts":             {"domain", "eventstore"},
+	"accounts":             {"domain", "eventstore", "internal/seal"},
 	"commands":             {"domain", "eventstore", "eventstore/feed"},
 	"projections":          {"domain", "eventstore", "eventstore/feed", "projections/fulltext"},
 	"projections/fulltext": {"domain"},
 	"projections/rebuild":  {"domain", "eventstore", "eventstore/feed", "projections", "internal/wait"},
 	"notify":               {"domain", "eventstore", "eventstore/feed", "internal/seal"},
 	"httpapi":              {"domain", "accounts", "commands", "projections", "notify", "httpapi/edge"},
-	"httpapi/edge":         {"domain", "commands"},
+	"httpapi/edge":         {"domain", "accounts", "commands"},
 	"internal/apitest":     {},
 	"internal/cli":         {},
 	"internal/postgres":    {},
@@ -52,8 +52,7 @@ var arrows = map[string][]string{
 var testArrows = map[string][]string{
 	"*": {"internal/apitest", "internal/pgtest", "internal/postgres", "internal/tenanttest"},
 	// Its tests go through the real router down to Postgres, so they wire it all.
-	"httpapi":      {"eventstore", "eventstore/feed", "projections/rebuild"},
-	"httpapi/edge": {"accounts"},
+	"httpapi": {"eventstore", "eventstore/feed", "projections/rebuild"},
 	// Its tests register users and log them in.
 	"commands": {"accounts"},
 	// Its tests compare the live rows with those of a rebuild.
@@ -67,7 +66,7 @@ var testArrows = map[string][]string{
 var confined = map[string][]string{
 	"github.com/gin-gonic/gin":      {"httpapi/edge"},
 	"github.com/danielgtaylor/huma": {"httpapi", "httpapi/edge"},
-	"github.com/golang-jwt/jwt":     {"httpapi/edge"},
+	"github.com/golang-jwt/jwt":     {"accounts"},
 	"github.com/jackc/pgx": {"eventstore", "eventstore/feed", "accounts", "projections", "projections/fulltext", "projections/rebuild",
 		"notify", "migrations", "internal/postgres", "internal/pgtest", "internal/tenanttest", "cmd/docket", "cmd/docketbench"},
 	"github.com/ThreeDotsLabs/watermill":     {"eventstore/feed", "projections", "notify", "internal/tenanttest", "cmd/docket"},

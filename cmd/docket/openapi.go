@@ -2,7 +2,6 @@ package main
 
 import (
 	"docket/httpapi"
-	"docket/httpapi/edge"
 
 	"github.com/spf13/cobra"
 )
@@ -16,11 +15,8 @@ func (p *program) openAPICommand() *cobra.Command {
 		Hidden: true,
 		Args:   cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			// Nothing is served, so any keys do.
-			key := make([]byte, minKey)
-			server, err := httpapi.New(httpapi.Config{
-				Keys: []edge.SigningKey{{ID: "none", Secret: key}}, MasterKey: key, Issuer: "docket", Version: apiVersion,
-			})
+			// Nothing is served, so any key does.
+			server, err := httpapi.New(httpapi.Config{MasterKey: make([]byte, minKey), Version: apiVersion})
 			if err != nil {
 				return err
 			}

@@ -143,7 +143,7 @@ func TestServeRefuses(t *testing.T) {
 		environ map[string]string
 		want    string
 	}{
-		"without keys":             {given(db, map[string]string{"DOCKET_JWT_KEYS": ""}), "DOCKET_JWT_KEYS is needed"},
+		"without keys":             {given(db, map[string]string{"DOCKET_MASTER_KEY": ""}), "DOCKET_MASTER_KEY is needed"},
 		"a misspelt setting":       {given(db, map[string]string{"DOCKET_ISUER": "x"}), "did you mean DOCKET_ISSUER?"},
 		"a port in use":            {given(db, map[string]string{"DOCKET_ADDR": taken.Addr().String()}), "another program does"},
 		"a foreign address":        {given(db, map[string]string{"DOCKET_ADDR": "192.0.2.1:80"}), "can't listen on 192.0.2.1:80"},

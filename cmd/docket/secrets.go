@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"encoding/base32"
 	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,7 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"docket/httpapi/edge"
+	"docket/accounts"
 )
 
 // keysDir is the directory, in the data directory, of the secrets that serve creates.
@@ -20,8 +19,10 @@ const keysDir = "keys"
 
 // secrets are the secrets of a server.
 type secrets struct {
-	SigningKeys []edge.SigningKey
-	MasterKey   []byte
+	// SigningKeys are those that are configured; SharedSecretSigns: the first of them signs.
+	SigningKeys       []accounts.SigningKey
+	SharedSecretSigns bool
+	MasterKey         []byte
 	// SetupCode founds the default tenant from another machine; empty: none can.
 	SetupCode string
 }
@@ -31,12 +32,14 @@ type secret struct {
 	variable string
 	file     string
 	value    *string
-	create   func() string
+	// create makes a secret; nil: it may be absent.
+	create func() string
 }
 
 func (s *settings) secrets() []secret {
 	return []secret{
-		{"DOCKET_JWT_KEYS", "jwt-keys", &s.JWTKeys, newSigningKey},
+		// Earlier releases signed with the keys in this file; their tokens are valid until they expire.
+		{"DOCKET_JWT_KEYS", "jwt-keys", &s.JWTKeys, nil},
 		{"DOCKET_MASTER_KEY", "master-key", &s.MasterKey, newMasterKey},
 		{"DOCKET_SETUP_CODE", "setup-code", &s.SetupCode, newSetupCode},
 	}
@@ -56,9 +59,6 @@ func (s settings) missingSecrets() (missing []error) {
 	if s.DatabaseURL == "" {
 		return nil
 	}
-	if s.JWTKeys == "" {
-		missing = append(missing, &settingError{"DOCKET_JWT_KEYS", "is needed with DATABASE_URL: kid:base64 of at least 32 bytes (echo k1:$(openssl rand -base64 32))"})
-	}
 	if s.MasterKey == "" {
 		missing = append(missing, &settingError{"DOCKET_MASTER_KEY", "is needed with DATABASE_URL: base64 of at least 32 bytes (openssl rand -base64 32)"})
 	}
@@ -69,6 +69,7 @@ func (s settings) missingSecrets() (missing []error) {
 // Postgres is the private one, and creates them at the first start. The caller holds the
 // lock on the data directory.
 func (s settings) readSecrets() (secrets, error) {
+	sharedSecretSigns := s.sharedSecretSigns() // before a key of an earlier release is found
 	if s.DatabaseURL == "" {
 		for _, secret := range s.secrets() {
 			if *secret.value != "" {
@@ -81,13 +82,19 @@ func (s settings) readSecrets() (secrets, error) {
 			*secret.value = value
 		}
 	}
-	return s.parseSecrets()
+	parsed, err := s.parseSecrets()
+	parsed.SharedSecretSigns = sharedSecretSigns
+	return parsed, err
 }
 
 // parseSecrets parses the secrets. A malformed one comes from a file: those of the
 // settings were checked.
 func (s settings) parseSecrets() (secrets, error) {
-	keys, err := parseSigningKeys(s.JWTKeys)
+	var keys []accounts.SigningKey
+	var err error
+	if s.JWTKeys != "" {
+		keys, err = parseSigningKeys(s.JWTKeys)
+	}
 	if err != nil {
 		return secrets{}, fmt.Errorf("signing keys kept in %s: the file %w", filepath.Join(s.DataDir, keysDir, "jwt-keys"), err)
 	}
@@ -101,8 +108,11 @@ func (s settings) parseSecrets() (secrets, error) {
 // readOrCreateSecret reads a secret from its file, and creates the file if there is none.
 func readOrCreateSecret(dir string, s secret) (string, error) {
 	value, err := readSecret(dir, s)
-	if !errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case !errors.Is(err, fs.ErrNotExist):
 		return value, err
+	case s.create == nil:
+		return "", nil
 	}
 	value = s.create()
 	return value, writeSecret(dir, s.file, value+"\n")
@@ -148,10 +158,6 @@ func writeSecret(dir, name, content string) (err error) {
 		return err
 	}
 	return errors.Join(d.Sync(), d.Close())
-}
-
-func newSigningKey() string {
-	return hex.EncodeToString(random(4)) + ":" + newMasterKey()
 }
 
 func newMasterKey() string { return base64.StdEncoding.EncodeToString(random(minKey)) }

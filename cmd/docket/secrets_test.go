@@ -19,11 +19,11 @@ func TestSecretsAreCreatedOnce(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(first, again) {
 		t.Errorf("read again: %v; the same: %t", err, reflect.DeepEqual(first, again))
 	}
-	if len(first.SigningKeys) != 1 || len(first.SigningKeys[0].Secret) != minKey || len(first.MasterKey) != minKey || len(first.SetupCode) != 19 {
-		t.Errorf("created %d keys, a master key of %d bytes and the code %q", len(first.SigningKeys), len(first.MasterKey), first.SetupCode)
+	if len(first.SigningKeys) != 0 || first.SharedSecretSigns || len(first.MasterKey) != minKey || len(first.SetupCode) != 19 {
+		t.Errorf("created %d signing keys, a master key of %d bytes and the code %q", len(first.SigningKeys), len(first.MasterKey), first.SetupCode)
 	}
 	entries, err := os.ReadDir(filepath.Join(s.DataDir, keysDir))
-	if err != nil || len(entries) != 3 {
+	if err != nil || len(entries) != 2 {
 		t.Fatalf("kept %v, %v", entries, err)
 	}
 	for _, e := range entries {
@@ -42,7 +42,7 @@ func TestSettingsTakePrecedenceOverSecretFiles(t *testing.T) {
 	t.Parallel()
 	s := settings{DataDir: t.TempDir(), SetupCode: "open sesame", JWTKeys: "mine:" + key32}
 	got, err := s.readSecrets()
-	if err != nil || got.SetupCode != "open sesame" || got.SigningKeys[0].ID != "mine" {
+	if err != nil || got.SetupCode != "open sesame" || got.SigningKeys[0].ID != "mine" || !got.SharedSecretSigns {
 		t.Errorf("%+v, %v", got, err)
 	}
 	entries, err := os.ReadDir(filepath.Join(s.DataDir, keysDir))
@@ -89,5 +89,18 @@ func TestDamagedSecrets(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), tc.want) || !strings.Contains(err.Error(), path) {
 			t.Errorf("%s: %v", file, err)
 		}
+	}
+}
+
+// The tokens of a release before the managed keys are valid until they expire.
+func TestKeysOfAnEarlierReleaseVerify(t *testing.T) {
+	t.Parallel()
+	s := settings{DataDir: t.TempDir()}
+	if err := writeSecret(filepath.Join(s.DataDir, keysDir), "jwt-keys", "old:"+key32+"\n"); err != nil {
+		t.Fatal(err)
+	}
+	got, err := s.readSecrets()
+	if err != nil || len(got.SigningKeys) != 1 || got.SigningKeys[0].ID != "old" || got.SharedSecretSigns {
+		t.Errorf("%+v, %v", got, err)
 	}
 }

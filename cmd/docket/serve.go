@@ -32,8 +32,8 @@ func (p *program) serveCommand() *cobra.Command {
 		Long: `Run the API and keep the read models and notifications up to date.
 
 Without DATABASE_URL it starts a private Postgres in the data directory and keeps its
-keys there. With DATABASE_URL it needs DOCKET_JWT_KEYS, DOCKET_MASTER_KEY and the
-schema: run docket migrate first, or set DOCKET_MIGRATE=true.
+keys there. With DATABASE_URL it needs DOCKET_MASTER_KEY and the schema: run docket
+migrate first, or set DOCKET_MIGRATE=true.
 
 SIGINT (Ctrl-C) or SIGTERM stops it after the requests under way; a second signal cuts
 them off.
@@ -47,7 +47,8 @@ Environment:
   DOCKET_ADDR                where to listen (default 127.0.0.1:8000; port 0: any)
   DOCKET_OPS_ADDR            the address of /metrics and /debug/pprof, without a password (default: none)
   DOCKET_DATA_DIR            default $XDG_DATA_HOME/docket; for root /var/lib/docket
-  DOCKET_JWT_KEYS            kid:base64 of at least 32 bytes, separated by commas; the first signs
+  DOCKET_JWT_ALGORITHM       EdDSA: managed keys sign access tokens (docket keys); HS256: the first of DOCKET_JWT_KEYS (default: HS256 where that is set)
+  DOCKET_JWT_KEYS            shared secrets, kid:base64 of at least 32 bytes, separated by commas; all verify (default: none)
   DOCKET_MASTER_KEY          base64 of at least 32 bytes
   DOCKET_SETUP_CODE          the code that founds the default tenant from another machine
   DOCKET_ISSUER              the issuer in access tokens (default docket)
@@ -90,6 +91,7 @@ func serveFlags(c *cobra.Command) {
 	c.Flags().String("ops-addr", "", "the address of metrics and profiles, `host:port` (DOCKET_OPS_ADDR)")
 	c.Flags().Bool("migrate", false, "migrate before serving (DOCKET_MIGRATE)")
 	c.Flags().String("database-wait", "", "how long to wait for a Postgres that isn't there yet, a `duration` (DOCKET_DATABASE_WAIT)")
+	c.Flags().String("jwt-algorithm", "", "what signs access tokens, `EdDSA` or HS256 (DOCKET_JWT_ALGORITHM)")
 	c.Flags().String("issuer", "", "the issuer in access tokens, a `word` (DOCKET_ISSUER)")
 	c.Flags().String("smtp-from-domains", "", "`domains` of tenants' addresses that e-mail may come from (DOCKET_SMTP_FROM_DOMAINS)")
 	c.Flags().String("deliveries-per-hour", "", "the most messages of a channel from a tenant to one recipient, a `number` (DOCKET_DELIVERIES_PER_HOUR)")
@@ -178,6 +180,10 @@ func (p *program) serve(ctx context.Context, s settings, log *slog.Logger) (err 
 	if err != nil {
 		return err
 	}
+	if err := app.tokens.Start(ctx); err != nil {
+		return err
+	}
+	started.add(func(context.Context) error { app.tokens.Stop(); return nil })
 	outage.watch(ctx, app.ready.access)
 	started.add(outage.stop)
 	operators := startOperations(operatorsListener, operations(app.handler, metrics, log), log)

@@ -14,7 +14,7 @@ import (
 	"time"
 	"unicode"
 
-	"docket/httpapi/edge"
+	"docket/accounts"
 	"docket/internal/postgres"
 	"docket/notify"
 
@@ -27,6 +27,12 @@ const maxDeliveries = 1_000_000
 
 // minKeep is the least time that rows can be kept.
 const minKeep = time.Hour
+
+// The algorithms of access tokens.
+const (
+	algEdDSA = "EdDSA"
+	algHS256 = "HS256"
+)
 
 // minKey is the least length of a secret key, in bytes.
 const minKey = 32
@@ -47,10 +53,13 @@ type settings struct {
 
 	Addr string `env:"DOCKET_ADDR" envDefault:"127.0.0.1:8000"`
 	// The address of metrics and profiles; empty: none.
-	OpsAddr   string `env:"DOCKET_OPS_ADDR"`
-	Issuer    string `env:"DOCKET_ISSUER" envDefault:"docket"`
-	LogFormat string `env:"DOCKET_LOG_FORMAT"`
-	LogLevel  string `env:"DOCKET_LOG_LEVEL" envDefault:"info"`
+	OpsAddr string `env:"DOCKET_OPS_ADDR"`
+	Issuer  string `env:"DOCKET_ISSUER" envDefault:"docket"`
+	// JWTAlgorithm signs access tokens: EdDSA with the managed keys, or HS256 with the first
+	// of JWTKeys; empty: HS256 where JWTKeys is set.
+	JWTAlgorithm string `env:"DOCKET_JWT_ALGORITHM"`
+	LogFormat    string `env:"DOCKET_LOG_FORMAT"`
+	LogLevel     string `env:"DOCKET_LOG_LEVEL" envDefault:"info"`
 
 	// The mail server; empty: e-mail is written to the log.
 	SMTPURL string `env:"DOCKET_SMTP_URL"`
@@ -198,6 +207,12 @@ func (s *settings) check(wrong func(name, problem string, args ...any)) {
 	if _, err := parseNetworks(s.EgressAllow); err != nil {
 		wrong("DOCKET_EGRESS_ALLOW", "%v", err)
 	}
+	switch {
+	case s.JWTAlgorithm != "" && s.JWTAlgorithm != algEdDSA && s.JWTAlgorithm != algHS256:
+		wrong("DOCKET_JWT_ALGORITHM", "must be EdDSA or HS256, not %q", s.JWTAlgorithm)
+	case s.JWTAlgorithm == algHS256 && s.JWTKeys == "":
+		wrong("DOCKET_JWT_ALGORITHM", "is HS256, but DOCKET_JWT_KEYS isn't set")
+	}
 	if s.JWTKeys != "" {
 		if _, err := parseSigningKeys(s.JWTKeys); err != nil {
 			wrong("DOCKET_JWT_KEYS", "%v", err)
@@ -225,12 +240,18 @@ func checkAddr(addr string) error {
 	return nil
 }
 
+// sharedSecretSigns reports whether the first of JWTKeys signs access tokens, not a managed
+// key.
+func (s settings) sharedSecretSigns() bool {
+	return s.JWTAlgorithm == algHS256 || s.JWTAlgorithm == "" && s.JWTKeys != ""
+}
+
 // parseSigningKeys reads DOCKET_JWT_KEYS: "kid:base64" of at least 32 bytes,
-// separated by commas. The first signs.
-func parseSigningKeys(s string) ([]edge.SigningKey, error) {
-	var keys []edge.SigningKey
+// separated by commas.
+func parseSigningKeys(s string) ([]accounts.SigningKey, error) {
+	var keys []accounts.SigningKey
 	for part := range strings.SplitSeq(s, ",") {
-		key, err := edge.ParseSigningKey(strings.TrimSpace(part))
+		key, err := accounts.ParseSigningKey(strings.TrimSpace(part))
 		switch {
 		case err != nil:
 			return nil, fmt.Errorf("must be kid:base64, separated by commas: %w", err)
@@ -238,7 +259,7 @@ func parseSigningKeys(s string) ([]edge.SigningKey, error) {
 			return nil, errors.New("has a key without an id: a key is written kid:base64")
 		case len(key.Secret) < minKey:
 			return nil, fmt.Errorf("has a key %q of %d bytes; at least %d are needed (openssl rand -base64 32)", key.ID, len(key.Secret), minKey)
-		case slices.ContainsFunc(keys, func(k edge.SigningKey) bool { return k.ID == key.ID }):
+		case slices.ContainsFunc(keys, func(k accounts.SigningKey) bool { return k.ID == key.ID }):
 			return nil, fmt.Errorf("has two keys with the id %q", key.ID)
 		}
 		keys = append(keys, key)

@@ -91,6 +91,14 @@ func TestSettingsRefused(t *testing.T) {
 			env:  map[string]string{"DOCKET_JWT_KEYS": "k1:" + key32 + ", k1:" + key32},
 			want: `DOCKET_JWT_KEYS has two keys with the id "k1"`,
 		},
+		"an algorithm that is none": {
+			env:  map[string]string{"DOCKET_JWT_ALGORITHM": "RS256"},
+			want: `DOCKET_JWT_ALGORITHM must be EdDSA or HS256, not "RS256"`,
+		},
+		"HS256 without a secret": {
+			env:  map[string]string{"DOCKET_JWT_ALGORITHM": "HS256"},
+			want: "DOCKET_JWT_ALGORITHM is HS256, but DOCKET_JWT_KEYS isn't set",
+		},
 		"a comma too many": {
 			env:  map[string]string{"DOCKET_JWT_KEYS": "k1:" + key32 + ","},
 			want: "DOCKET_JWT_KEYS must be kid:base64…",
@@ -244,14 +252,12 @@ func TestSecretsAreNeededWithADatabase(t *testing.T) {
 	if err := full.requireSecrets(); err != nil {
 		t.Error(err)
 	}
-	for name, s := range map[string]settings{
-		"DOCKET_JWT_KEYS":   {DatabaseURL: someURL, MasterKey: key32},
-		"DOCKET_MASTER_KEY": {DatabaseURL: someURL, JWTKeys: "k:" + key32},
-	} {
-		var setting *settingError
-		if err := s.requireSecrets(); !errors.As(err, &setting) || setting.Name != name {
-			t.Errorf("without %s: %v", name, err)
-		}
+	if err := (settings{DatabaseURL: someURL, MasterKey: key32}).requireSecrets(); err != nil {
+		t.Errorf("without shared secrets: %v", err)
+	}
+	var setting *settingError
+	if err := (settings{DatabaseURL: someURL, JWTKeys: "k:" + key32}).requireSecrets(); !errors.As(err, &setting) || setting.Name != "DOCKET_MASTER_KEY" {
+		t.Errorf("without a master key: %v", err)
 	}
 	if err := (settings{}).requireSecrets(); err != nil {
 		t.Errorf("without a database: %v", err)

@@ -29,6 +29,7 @@ var flagFor = map[string]string{
 	"DOCKET_MIGRATE":       "--migrate",
 	"DOCKET_DATABASE_WAIT": "--database-wait",
 	"DOCKET_ISSUER":        "--issuer",
+	"DOCKET_JWT_ALGORITHM": "--jwt-algorithm",
 	"DOCKET_EGRESS_ALLOW":  "--egress-allow",
 
 	"DOCKET_SMTP_FROM_DOMAINS":   "--smtp-from-domains",

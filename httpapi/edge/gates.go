@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"docket/accounts"
 	"docket/domain"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -28,7 +29,7 @@ const callerKey = "docket.caller"
 // Caller is what the gates have verified about the sender of a request. It travels in
 // the request's context to the handler.
 type Caller struct {
-	Identity Identity
+	Identity accounts.Identity
 	Tenant   domain.TenantID // zero if the headers name no existing tenant
 	Scope    domain.Scope
 	epoch    domain.Epoch // the zero value where none is named
@@ -68,7 +69,7 @@ func (r *Router) authenticate(ctx huma.Context, op Operation, c *Caller) (err er
 	if !strings.EqualFold(scheme, "Bearer") {
 		return domain.Refuse(domain.CodeUnauthenticated, "the Authorization header isn't of the scheme Bearer")
 	}
-	if c.Identity, err = r.tokens.Verify(token); err != nil {
+	if c.Identity, err = r.tokens.Verify(ctx.Context(), token); err != nil {
 		return err
 	}
 	return r.sessions.Check(ctx.Context(), c.Identity.Session, c.Identity.User)

@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"docket/accounts"
 	"docket/commands"
 	"docket/domain"
 )
@@ -31,7 +32,7 @@ type Config struct {
 	// Sessions checks that a token's session still exists.
 	Sessions Sessions
 	// Tokens verifies access tokens.
-	Tokens *Tokens
+	Tokens Tokens
 
 	// Epochs knows the epoch of the answers; nil: none is named.
 	Epochs Epochs
@@ -61,10 +62,16 @@ type Router struct {
 
 	commands *commands.Commands
 	sessions Sessions
-	tokens   *Tokens
+	tokens   Tokens
 	epochs   Epochs
 
 	bodyTimeout time.Duration
+}
+
+// Tokens verifies access tokens.
+type Tokens interface {
+	// Verify returns the identity of a token, or CodeTokenExpired or CodeUnauthenticated.
+	Verify(ctx context.Context, token string) (accounts.Identity, error)
 }
 
 // Sessions checks the sessions of access tokens.
