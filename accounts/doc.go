@@ -8,7 +8,7 @@
 // It promises:
 //
 //   - no secret is stored: of a password the argon2id hash, of a refresh token
-//     the SHA-256, of a signing key its private half sealed under the master key;
+//     the SHA-256, of a signing key its private key sealed under the master key;
 //   - a wrong password and an unknown address take the same time and get the
 //     same answer;
 //   - a refresh token has one successor, on any replica: every use within

@@ -29,7 +29,7 @@ const keysSQL = `select kid, sealed, created_at, signs_from, retired_at, now() f
 // addKeySQL adds a key ($1 kid, $2 sealed) that signs in $3 seconds.
 const addKeySQL = `insert into signing_keys (kid, sealed, signs_from) values ($1, $2, now() + make_interval(secs => $3)) returning signs_from`
 
-// retireKeySQL retires a key ($1) and forgets its private half.
+// retireKeySQL retires a key ($1) and forgets its private key.
 const retireKeySQL = `update signing_keys set retired_at = now(), sealed = '' where kid = $1 and retired_at is null`
 
 // deleteKeysSQL deletes up to $2 keys that were retired, or verify no more, for longer than
@@ -66,7 +66,7 @@ type ManagedKey struct {
 }
 
 // KeyStore has the managed keys of access tokens: pairs of Ed25519 keys in the database, the
-// private halves sealed under the master key. Its methods may be called from any goroutine.
+// private keys sealed under the master key. Its methods may be called from any goroutine.
 type KeyStore struct {
 	pool *pgxpool.Pool
 	box  *seal.Box

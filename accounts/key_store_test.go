@@ -190,7 +190,7 @@ func TestKeysRetire(t *testing.T) {
 	w.taken(replica, w.issue(replica), true)
 	var kept int
 	if err := w.pool.QueryRow(t.Context(), `select length(sealed) from signing_keys where kid = $1`, leaked).Scan(&kept); err != nil || kept != 0 {
-		t.Errorf("%d bytes of the private half are kept, %v", kept, err)
+		t.Errorf("%d bytes of the private key are kept, %v", kept, err)
 	}
 }
 

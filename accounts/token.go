@@ -194,7 +194,7 @@ func (t *Tokens) reload(ctx context.Context) error {
 	return nil
 }
 
-// PublicKeys are the public halves of the managed keys.
+// PublicKeys are the public keys of the managed keys.
 func (t *Tokens) PublicKeys() []PublicKey { return t.ring.Load().public(t.cfg.Now()) }
 
 // Issue returns a new access token and its lifetime.

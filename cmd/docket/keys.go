@@ -21,8 +21,8 @@ func (p *program) keysCommand() *cobra.Command {
 	return cli.Group(&cobra.Command{
 		Use: "keys", Short: "The keys that sign access tokens",
 		Long: `The managed keys of access tokens: pairs of Ed25519 keys, kept in the database with
-their private halves sealed under DOCKET_MASTER_KEY. Other services read the public
-halves at /.well-known/jwks.json. serve creates the first one.
+their private keys sealed under DOCKET_MASTER_KEY. Other services read the public
+keys at /.well-known/jwks.json. serve creates the first one.
 
 Running servers follow a change within 5 seconds; none has to be restarted.`,
 		Example: `  docket keys list
@@ -134,7 +134,7 @@ func (p *program) keysRetireCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "retire KID",
 		Short: "End a key at once",
-		Long: `End a key: within 5 seconds no server takes its tokens, and its private half is deleted.
+		Long: `End a key: within 5 seconds no server takes its tokens, and its private key is deleted.
 It is for a key that has leaked; one that was rotated out ends by itself.
 
 Whoever holds a token of it refreshes it, and notices nothing else.

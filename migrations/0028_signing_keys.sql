@@ -1,6 +1,6 @@
 -- +goose Up
 
--- The keys of access tokens: pairs of Ed25519 keys whose private halves are sealed under
+-- The keys of access tokens: pairs of Ed25519 keys whose private keys are sealed under
 -- the master key, which isn't in the database. A retired key has none any more. They belong
 -- to no tenant; only the engine role sees them.
 create table signing_keys (
