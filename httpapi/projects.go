@@ -108,7 +108,7 @@ func (s *Server) listProjects(ctx context.Context, scope domain.Scope, in *struc
 	ProjectFilter
 	Sort edge.Filter[string] `query:"sort" enum:"created_at,-created_at,updated_at,-updated_at,due_date,-due_date,name,-name" doc:"Without it (and without q) it is created_at."`
 }) (*asOfList[projectBody], error) {
-	if err := errors.Join(refuseSortedSearch(in.Query, in.Sort), refuseAsOfSearch(in.Query, in.AsOfInput)); err != nil {
+	if err := errors.Join(refuseSortedSearch(in.Query, in.Sort), checkSearch(in.Query, in.AsOfInput)); err != nil {
 		return nil, err
 	}
 	filter, order := in.ProjectFilter.query(scope.Actor().ID), orderOf(in.Sort)

@@ -70,7 +70,7 @@ func (b editTaskBody) command() domain.EditTask {
 }
 
 type TaskFilter struct {
-	Query      edge.Filter[string]            `query:"q" minLength:"1" maxLength:"200" doc:"A search in titles, descriptions and labels."`
+	Query      edge.Filter[string]            `query:"q" minLength:"1" maxLength:"200" doc:"A search in titles, descriptions, labels and comments."`
 	Status     edge.Values[domain.TaskStatus] `query:"status" enum:"todo,in_progress,done"`
 	NotStatus  edge.Values[domain.TaskStatus] `query:"not_status" enum:"todo,in_progress,done" doc:"None of these."`
 	AssigneeID edge.Values[userOrNone]        `query:"assignee_id" maxItems:"100" doc:"Users' ids; me is the caller's; none is for tasks without an assignee."`
@@ -154,7 +154,7 @@ func (s *Server) listProjectTasks(ctx context.Context, scope domain.Scope, in *s
 }
 
 func (s *Server) tasksResponse(ctx context.Context, scope domain.Scope, in TaskListInput, route string, filter projections.TaskFilter) (*asOfList[taskBody], error) {
-	if err := errors.Join(refuseAsOfSearch(in.Query, in.AsOfInput), refuseSortedSearch(in.Query, in.Sort)); err != nil {
+	if err := errors.Join(checkSearch(in.Query, in.AsOfInput), refuseSortedSearch(in.Query, in.Sort)); err != nil {
 		return nil, err
 	}
 	order := orderOf(in.Sort)

@@ -184,7 +184,7 @@ func (s searching[R]) answer(ctx context.Context, q *Queries, scope domain.Scope
 		most = maxRankedOn
 	}
 	if p.After != nil || !how.common {
-		hits, n, err := s.find(ctx, q, scope, s.ranked, how, fulltext.Within(w.TSQuery(fulltext.ScopeOf(scope.Tenant(), s.kind)), nil), most, p, ranked)
+		hits, n, err := s.find(ctx, q, scope, s.ranked, how, fulltext.Within(w.Sought().TSQuery(fulltext.ScopeOf(scope.Tenant(), s.kind)), nil), most, p, ranked)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -27,7 +27,12 @@ var (
 	titleSection       = section{pgtype.TSVectorWeightA, 0, 1_000, 80}
 	descriptionSection = section{pgtype.TSVectorWeightB, 1_000, 6_000, 120}
 	labelSection       = section{pgtype.TSVectorWeightC, 6_000, 8_000, 40}
+	commentSection     = section{pgtype.TSVectorWeightD, 8_000, 16_000, 16}
 )
+
+// MaxComments is how many characters of a task's comments are searched: the longest
+// comment. A document is written as a whole, so its size bounds what a comment costs.
+const MaxComments = domain.MaxDescription
 
 // labelRange is how many positions a label has: more than it has words.
 const labelRange = domain.MaxLabel + 1
@@ -146,17 +151,35 @@ func (d *Document) SetLabels(labels []string) {
 	}
 }
 
-func (d *Document) clear(sec section) {
-	d.list = slices.DeleteFunc(d.list, func(x lexeme) bool { return x.at.Weight == sec.weight })
+// SetComments replaces the words of the comments. What is beyond MaxComments should not
+// be given.
+func (d *Document) SetComments(texts []string) {
+	d.clear(commentSection)
+	offset := 0
+	for _, text := range texts {
+		offset += d.add(commentSection, offset, text) + 1 // no phrase reaches into the next
+	}
 }
 
-// add adds the words of a text, from an offset in the section on.
-func (d *Document) add(sec section, offset int, text string) {
-	for i, w := range words(text) {
-		at := sec.base + offset + i + 1
-		if at > sec.end {
-			return
+func (d *Document) clear(sec section) {
+	d.list = slices.DeleteFunc(d.list, func(x lexeme) bool { return x.at.Position != 0 && x.at.Weight == sec.weight })
+}
+
+// add adds the words of a text, from an offset in the section on, and returns how many
+// places they take. What stands for several words has the places of the first and the
+// last, so that it can be part of a phrase on either side.
+func (d *Document) add(sec section, offset int, text string) (places int) {
+	insert := func(text string, place int) {
+		if at := sec.base + offset + place + 1; at <= sec.end {
+			d.list = append(d.list, lexeme{text: text, at: pgtype.TSVectorPosition{Position: uint16(at), Weight: sec.weight}, most: sec.most})
 		}
-		d.list = append(d.list, lexeme{text: w, at: pgtype.TSVectorPosition{Position: uint16(at), Weight: sec.weight}, most: sec.most})
 	}
+	for _, w := range words(text) {
+		insert(w.text, w.from)
+		if w.to != w.from {
+			insert(w.text, w.to)
+		}
+		places = max(places, w.to+1)
+	}
+	return places
 }

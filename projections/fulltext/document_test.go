@@ -19,21 +19,37 @@ import (
 type plainDocument map[string][]pgtype.TSVectorPosition
 
 func (d plainDocument) add(s Scope, sec section, offset int, text string) {
-	for i, w := range words(text) {
-		p := pgtype.TSVectorPosition{Position: uint16(sec.base + offset + i + 1), Weight: sec.weight}
-		if int(p.Position) > sec.end {
-			return
-		}
-		all, mine := d[s.word(w)], 0
-		for _, other := range all {
-			if other.Weight == sec.weight {
-				mine++
+	for _, w := range words(text) {
+		for _, place := range slices.Compact([]int{w.from, w.to}) {
+			p := pgtype.TSVectorPosition{Position: uint16(sec.base + offset + place + 1), Weight: sec.weight}
+			if int(p.Position) > sec.end {
+				continue
+			}
+			all, mine := d[s.word(w.text)], 0
+			for _, other := range all {
+				if other.Weight == sec.weight {
+					mine++
+				}
+			}
+			if mine < sec.most && !slices.Contains(all, p) {
+				d[s.word(w.text)] = slices.SortedFunc(slices.Values(append(slices.Clone(all), p)),
+					func(a, b pgtype.TSVectorPosition) int { return cmp.Compare(a.Position, b.Position) })
 			}
 		}
-		if mine < sec.most && !slices.Contains(all, p) {
-			d[s.word(w)] = slices.SortedFunc(slices.Values(append(slices.Clone(all), p)),
-				func(a, b pgtype.TSVectorPosition) int { return cmp.Compare(a.Position, b.Position) })
+	}
+}
+
+func (d plainDocument) comments(s Scope, texts []string) {
+	d.clear(commentSection)
+	offset := 0
+	for _, text := range texts {
+		d.add(s, commentSection, offset, text)
+		for _, w := range words(text) {
+			if w.from == w.to && !w.only {
+				offset++
+			}
 		}
+		offset++
 	}
 }
 
@@ -60,7 +76,7 @@ func TestDocumentsEqualThePlainOnes(t *testing.T) {
 	t.Parallel()
 	some := rapid.OneOf(
 		rapid.String(),
-		rapid.StringOf(rapid.SampledFrom([]rune("aabcé東ﷺ #@ \t"))),
+		rapid.StringOf(rapid.SampledFrom([]rune("aabcé東ﷺ #@ \tAB12.-+_'"))),
 		rapid.StringOfN(rapid.SampledFrom([]rune("ab ")), 500, 3_000, -1), // more positions of a word than are kept
 		rapid.StringOfN(rapid.SampledFrom([]rune("ﷺ東 ")), 40, 50, -1),     // more words than characters
 	)
@@ -70,11 +86,15 @@ func TestDocumentsEqualThePlainOnes(t *testing.T) {
 		got, plain := NewDocument(in), plainDocument{string(in): nil, in.Project(project): nil}
 		got.SetProject(project)
 		for range rapid.IntRange(1, 6).Draw(t, "changes") {
-			switch kind := rapid.SampledFrom([]section{titleSection, descriptionSection, labelSection}).Draw(t, "section"); kind {
+			switch kind := rapid.SampledFrom([]section{titleSection, descriptionSection, labelSection, commentSection}).Draw(t, "section"); kind {
 			case labelSection:
 				labels := rapid.SliceOfN(some, 0, 5).Draw(t, "labels")
 				got.SetLabels(labels)
 				plain.labels(in, labels)
+			case commentSection:
+				texts := rapid.SliceOfN(some, 0, 5).Draw(t, "comments")
+				got.SetComments(texts)
+				plain.comments(in, texts)
 			default:
 				text := some.Draw(t, "text")
 				got.setText(kind, text)

@@ -14,10 +14,10 @@ import (
 //	this or that    either
 //	-word           not this one
 //
-// The last word is a prefix if it is bare and nothing follows it; a * at its end, which
-// other programs need for that, changes nothing. An "or" that nothing follows is left
-// out: another word may still be typed. Any text is a search; one without words finds
-// nothing.
+// A hyphen excludes only where another word of the same alternative is looked for; two
+// hyphens never do. The last word is a prefix if it is bare and nothing follows it; a * at its end, which other
+// programs need for that, changes nothing. An "or" that nothing follows is left out:
+// another word may still be typed. Any text is a search; one without words finds nothing.
 type Query struct {
 	// any are the alternatives, each of terms that must all hold.
 	any [][]term
@@ -25,10 +25,44 @@ type Query struct {
 
 // term is a phrase: words that follow each other.
 type term struct {
-	words  []string
+	words []string
+	// joined are the words with those that are one compound as one: a search for apiKey
+	// finds "apikey" too. It is nil where there are none.
+	joined []string
 	not    bool
 	prefix bool // the last word is the beginning of a word
 }
+
+// newTerm is the term of a text.
+func newTerm(text string) (t term) {
+	all := words(text)
+	longest := map[int]word{} // by the place of the first word
+	for _, w := range all {
+		switch {
+		case w.only:
+		case w.from == w.to:
+			t.words = append(t.words, w.text)
+		case longest[w.from].to < w.to:
+			longest[w.from] = w
+		}
+	}
+	if len(longest) == 0 {
+		return t
+	}
+	for i := 0; i < len(t.words); i++ {
+		w, ok := longest[i]
+		if !ok {
+			t.joined = append(t.joined, t.words[i])
+			continue
+		}
+		t.joined = append(t.joined, w.text)
+		i = w.to
+	}
+	return t
+}
+
+// quotes are the marks that enclose phrases, besides ".
+var quotes = strings.NewReplacer("“", `"`, "”", `"`, "„", `"`, "‟", `"`, "«", `"`, "»", `"`, "＂", `"`)
 
 // Parse reads a search.
 func Parse(q string) Query {
@@ -46,14 +80,16 @@ func Parse(q string) Query {
 		}
 		all = append(all, t)
 	}
+	q = quotes.Replace(q)
 	for rest := strings.TrimLeftFunc(q, unicode.IsSpace); rest != ""; rest = strings.TrimLeftFunc(rest, unicode.IsSpace) {
-		var t term
-		if t.not = rest[0] == '-'; t.not {
+		not := rest[0] == '-' && !strings.HasPrefix(rest, "--")
+		if not {
 			rest = rest[1:]
 		}
 		if strings.HasPrefix(rest, `"`) {
 			phrase, after, _ := strings.Cut(rest[1:], `"`)
-			t.words, rest = words(phrase), after
+			t := newTerm(phrase)
+			t.not, rest = not, after
 			add(t)
 			continue
 		}
@@ -64,16 +100,24 @@ func Parse(q string) Query {
 		}
 		bare := rest[:end]
 		rest = rest[end:]
-		if strings.EqualFold(bare, "or") && !t.not && len(all) > 0 {
+		if strings.EqualFold(bare, "or") && !not && len(all) > 0 {
 			pending = true
 			continue
 		}
-		t.words = words(bare)
-		t.prefix = last && !t.not && endsInWord(strings.TrimRight(bare, "*"))
+		t := newTerm(bare)
+		t.not, t.prefix = not, last && endsInWord(strings.TrimRight(bare, "*"))
 		add(t)
 	}
 	if len(all) > 0 {
 		w.any = append(w.any, all)
+	}
+	for _, all := range w.any {
+		// Without a word to look for, a hyphen excludes nothing: -123 is a number.
+		if !slices.ContainsFunc(all, func(t term) bool { return !t.not }) {
+			for i := range all {
+				all[i].not = false
+			}
+		}
 	}
 	return w
 }
@@ -86,6 +130,16 @@ func endsInWord(text string) bool {
 
 // Empty reports whether the search has no words.
 func (w Query) Empty() bool { return len(w.any) == 0 }
+
+// Sought is the search without the words that it excludes. A rank is about these: an
+// excluded word would lower it.
+func (w Query) Sought() Query {
+	var sought Query
+	for _, all := range w.any {
+		sought.any = append(sought.any, slices.DeleteFunc(slices.Clone(all), func(t term) bool { return t.not }))
+	}
+	return sought
+}
 
 // TSQuery is the search among the documents of a scope, in the syntax of tsquery.
 func (w Query) TSQuery(s Scope) string {
@@ -105,20 +159,27 @@ func join(s Scope, all []term) string {
 }
 
 func (t term) tsquery(s Scope) string {
+	phrase := "(" + t.phrase(s, t.words)
+	if t.joined != nil {
+		phrase += " | " + t.phrase(s, t.joined)
+	}
+	phrase += ")"
+	if t.not {
+		return "!" + phrase
+	}
+	return phrase
+}
+
+func (t term) phrase(s Scope, words []string) string {
 	var follow []string
-	for i, w := range t.words {
+	for i, w := range words {
 		lexeme := quote(s.word(w))
-		if t.prefix && i == len(t.words)-1 {
+		if t.prefix && !t.not && i == len(words)-1 {
 			lexeme += ":*"
 		}
 		follow = append(follow, lexeme)
 	}
-	phrase := "(" + strings.Join(follow, " <-> ") + ")"
-	if t.not {
-		// An index only finds lexemes that are present: all documents but those.
-		return "(" + s.All() + " & !" + phrase + ")"
-	}
-	return phrase
+	return strings.Join(follow, " <-> ")
 }
 
 // Split separates the prefix at the end of a search from the other terms. ok is false
@@ -129,10 +190,10 @@ func (w Query) Split() (prefix, rest Query, ok bool) {
 	}
 	all := w.any[0]
 	last := all[len(all)-1]
-	if !last.prefix || !slices.ContainsFunc(all[:len(all)-1], func(t term) bool { return !t.not }) {
+	if last.not || !last.prefix || !slices.ContainsFunc(all[:len(all)-1], func(t term) bool { return !t.not }) {
 		return prefix, rest, false
 	}
-	last.words = last.words[len(last.words)-1:]
+	last.words, last.joined = last.words[len(last.words)-1:], nil
 	return Query{any: [][]term{{last}}}, Query{any: [][]term{all[:len(all)-1]}}, true
 }
 
