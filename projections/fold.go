@@ -101,15 +101,6 @@ func (m *model[K, R]) foldAll(w *work[K, R], events []domain.Recorded) error {
 		}
 		touched.row, touched.seq = row, e.Seq
 	}
-	if m.Finish == nil {
-		return nil
-	}
-	for i := range w.rows {
-		if row := w.rows[i].row; row != nil {
-			finished := m.Finish(*row, events[0].Tenant)
-			w.rows[i].row = &finished
-		}
-	}
 	return nil
 }
 

@@ -33,10 +33,6 @@ type model[K comparable, R any] struct {
 	// Fold is pure: the row after an event, or nil if there is none. row is nil if there
 	// was none. The event has no Meta: a build doesn't read it.
 	Fold func(row *R, e domain.Recorded) (*R, error)
-	// Finish completes a row after the last event of a page, with what would be computed
-	// in vain for each. It is pure, and what it returns is the row, however the events
-	// are split into pages. It may be nil.
-	Finish func(R, domain.TenantID) R
 	// Key is the name of the key's column, and KeyOf its value.
 	Key   string
 	KeyOf func(*R) K

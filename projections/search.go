@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"unicode/utf8"
 
 	"docket/domain"
 	"docket/projections/fulltext"
@@ -13,67 +12,36 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// searched is what is searched of a project or task.
+// searched is what is searched of a project or task, or of a comment on a task.
 type searched struct {
 	ID       uuid.UUID
 	Document pgtype.TSVector
-	// Comments are those of a task whose words are in the document: the newest, of
-	// fulltext.MaxComments characters together. Their texts stand here, as a document
-	// doesn't say which of its words are whose.
-	Comments []searchedComment
-	// Stale says that Document has the words of other comments. No stored row is stale.
-	Stale bool
+	// TaskID is the task of a comment; nil for what is none.
+	TaskID *domain.TaskID
 }
 
-// searchedComment is a comment whose words are searched.
-type searchedComment struct {
-	ID   domain.CommentID `json:"id"`
-	Body string           `json:"body"`
-}
-
-// search is the read model of the documents of projects and tasks that weren't
-// deleted. An event that changes no words, such as a new status, touches no document;
-// one of a comment touches the document of its task. Documents of a deleted project's
-// tasks stay; the queries leave them out.
+// search is the read model of the documents of projects, tasks and comments that weren't
+// deleted. An event that changes no words, such as a new status, touches no document.
+// Documents of a deleted project's tasks, and of a deleted task's comments, stay; the
+// queries leave them out.
 var search = define(model[uuid.UUID, searched]{
 	Name: "search", FoldVersion: 3, Table: "search",
-	Keys:    searchKeys(),
-	Creates: []string{"project.created", "task.created"},
+	Keys: streamKeys([]string{
+		"project.created", "project.updated", "project.deleted",
+		"task.created", "task.updated", "task.deleted",
+		"comment.created", "comment.updated", "comment.deleted",
+	}),
+	Creates: []string{"project.created", "task.created", "comment.created", "comment.updated"},
 	Touches: touchesWords,
 	Ignores: slices.Concat(tenantEvents, userEvents, memberEvents, subscriptionEvents, []string{"project.status_changed"}),
 	Fold:    foldSearch,
-	Finish:  finishSearch,
 	Key:     "id", KeyOf: func(s *searched) uuid.UUID { return s.ID },
 	Columns: []column[searched]{
 		plain("id", "uuid", func(s *searched) *uuid.UUID { return &s.ID }),
 		plain("document", "tsvector", func(s *searched) *pgtype.TSVector { return &s.Document }),
-		document("comments", func(s *searched) *[]searchedComment { return &s.Comments }),
+		optionalID("task_id", func(s *searched) **domain.TaskID { return &s.TaskID }),
 	},
 })
-
-// searchKeys are the streams of projects and tasks, and the task of a comment.
-func searchKeys() map[string]func(domain.Recorded) uuid.UUID {
-	keys := streamKeys([]string{
-		"project.created", "project.updated", "project.deleted",
-		"task.created", "task.updated", "task.deleted",
-	})
-	for _, t := range commentEvents {
-		keys[t] = taskOfComment
-	}
-	return keys
-}
-
-func taskOfComment(e domain.Recorded) uuid.UUID {
-	switch e := e.Event.(type) {
-	case domain.CommentCreated:
-		return e.TaskID.UUID()
-	case domain.CommentUpdated:
-		return e.TaskID.UUID()
-	case domain.CommentDeleted:
-		return e.TaskID.UUID()
-	}
-	return uuid.Nil
-}
 
 // touchesWords reports whether an event changes a document.
 func touchesWords(e domain.Recorded) bool {
@@ -85,6 +53,8 @@ func touchesWords(e domain.Recorded) bool {
 		return of(e.Changes, "name", "description")
 	case domain.TaskUpdated:
 		return of(e.Changes, "title", "description", "labels")
+	case domain.CommentUpdated:
+		return of(e.Changes, "body")
 	}
 	return true
 }
@@ -108,24 +78,16 @@ func foldSearch(row *searched, r domain.Recorded) (*searched, error) {
 		return changeDocument(row, fulltext.ScopeOf(r.Tenant, fulltext.Projects), e.Changes)
 	case domain.TaskUpdated:
 		return changeDocument(row, fulltext.ScopeOf(r.Tenant, fulltext.Tasks), e.Changes)
-	case domain.ProjectDeleted, domain.TaskDeleted:
-		return nil, nil
 	case domain.CommentCreated:
-		return changeComment(row, e.CommentID, e.Body), nil
+		return commentDocument(r, e.TaskID, e.ProjectID, e.Body), nil
 	case domain.CommentUpdated:
-		for _, c := range e.Changes {
-			if c.Field != "body" {
-				continue
-			}
-			var body string
-			if err := json.Unmarshal(c.To, &body); err != nil {
-				return nil, fmt.Errorf("change of field %q: %w", c.Field, err)
-			}
-			row = changeComment(row, e.CommentID, body)
+		body, err := newBody(e.Changes)
+		if err != nil {
+			return nil, err
 		}
-		return row, nil
-	case domain.CommentDeleted:
-		return changeComment(row, e.CommentID, ""), nil
+		return commentDocument(r, e.TaskID, e.ProjectID, body), nil
+	case domain.ProjectDeleted, domain.TaskDeleted, domain.CommentDeleted:
+		return nil, nil
 	}
 	return nil, fmt.Errorf("%w: search has no document for %T", domain.ErrUnknownEvent, r.Event)
 }
@@ -161,48 +123,27 @@ func changeDocument(row *searched, s fulltext.Scope, changes []domain.Change) (*
 			return nil, fmt.Errorf("change of field %q: %w", c.Field, err)
 		}
 	}
-	return &searched{ID: row.ID, Document: d.TSVector(), Comments: row.Comments, Stale: row.Stale}, nil
+	return &searched{ID: row.ID, Document: d.TSVector()}, nil
 }
 
-// changeComment replaces the text of a comment by another, which makes it the newest,
-// or, if that is empty, by nothing. The oldest leave where together they are too long.
-// Where the task was deleted there is no row, and none is made.
-func changeComment(row *searched, id domain.CommentID, body string) *searched {
-	if row == nil {
-		return nil
-	}
-	next := &searched{ID: row.ID, Document: row.Document, Stale: true}
-	room := fulltext.MaxComments
-	if body != "" {
-		room -= utf8.RuneCountInString(body)
-		next.Comments = append(next.Comments, searchedComment{id, body})
-	}
-	for _, c := range slices.Backward(row.Comments) {
-		if c.ID == id {
+// commentDocument is the row of a comment. It needs nothing of the one before: a comment is
+// one text.
+func commentDocument(r domain.Recorded, task domain.TaskID, project domain.ProjectID, body string) *searched {
+	d := fulltext.NewComment(fulltext.ScopeOf(r.Tenant, fulltext.Tasks), project, body)
+	return &searched{ID: r.Stream.ID, Document: d.TSVector(), TaskID: &task}
+}
+
+// newBody is what a comment's text was changed to.
+func newBody(changes []domain.Change) (body string, err error) {
+	for _, c := range changes {
+		if c.Field != "body" {
 			continue
 		}
-		if room -= utf8.RuneCountInString(c.Body); room < 0 {
-			break
+		if err := json.Unmarshal(c.To, &body); err != nil {
+			return "", fmt.Errorf("change of field %q: %w", c.Field, err)
 		}
-		next.Comments = append(next.Comments, c)
 	}
-	slices.Reverse(next.Comments)
-	return next
-}
-
-// finishSearch brings the document up to date with the comments: once for all that came
-// in one page.
-func finishSearch(row searched, t domain.TenantID) searched {
-	if !row.Stale {
-		return row
-	}
-	d := fulltext.ReadDocument(fulltext.ScopeOf(t, fulltext.Tasks), row.Document)
-	texts := make([]string, len(row.Comments))
-	for i, c := range row.Comments {
-		texts[i] = c.Body
-	}
-	d.SetComments(texts)
-	return searched{ID: row.ID, Document: d.TSVector(), Comments: row.Comments}
+	return body, nil
 }
 
 // Searchable reports whether a search has a word to look for. One that has none finds

@@ -1,135 +1,116 @@
 package projections
 
 import (
-	"slices"
 	"strings"
 	"testing"
 
 	"docket/domain"
-	"docket/internal/tenanttest"
 	"docket/projections/fulltext"
 )
 
-// A task is found by its comments, after those with the words in their titles; by words
-// of the title and of a comment together; not by what a comment said before it was
-// edited or deleted, and in no other scope.
+// A task is found by its comments, after those with the words in their titles, and once
+// however many match; each text by itself; not by what a comment said before it was edited
+// or deleted, not after its task or project was, and in no other scope.
 func TestSearchComments(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.RunAll(t, 100)
 	c, ann := w.Found(t, "acme")
 	other, bea := w.Found(t, "other")
-	p := c.CreateProject(t, ann, "Website")
-	add := func(title string) domain.TaskID {
-		return c.CreateTask(t, ann, p, domain.CreateTask{Title: title, Priority: domain.Normal})
+	p, second := c.CreateProject(t, ann, "Website"), c.CreateProject(t, ann, "Second")
+	add := func(p domain.ProjectID, title string, labels ...string) domain.TaskID {
+		return c.CreateTask(t, ann, p, domain.CreateTask{Title: title, Labels: labels, Priority: domain.Normal})
 	}
 	say := func(k domain.TaskID, body string) domain.CommentID {
 		return c.CreateComment(t, ann, k, body)
 	}
-	login, zebra, both := add("Login fails"), add("zebra"), add("Another")
+	login, zebra, both, elsewhere := add(p, "Login fails", "bug"), add(p, "zebra"), add(p, "Another"), add(second, "Elsewhere")
 	first := say(login, "Only in Safari, a zebra says")
 	say(login, "Café closed")
 	say(both, "Safari here, Firefox there")
+	say(both, "And Safari again")
+	say(zebra, "a zebra, a zebra")
+	say(elsewhere, "The lion sleeps")
+	foreign := other.CreateTask(t, bea, other.CreateProject(t, bea, "Theirs"), domain.CreateTask{Title: "Theirs", Priority: domain.Normal})
+	other.CreateComment(t, bea, foreign, "Safari, zebra, lion")
 	s := c.Scope(t, ann)
-	found := func(q string) string {
+	check := func(f TaskFilter, q, want string) {
 		t.Helper()
 		w.Caught(t, c)
-		return strings.Join(w.searchTasks(t, s, TaskFilter{Query: &q}, 50), "|")
-	}
-	for _, x := range []struct{ q, want string }{
-		{"zebra", "zebra|Login fails"}, {"safari", "Another|Login fails"}, {"login safari", "Login fails"}, {"cafe ", "Login fails"},
-		{"\"says cafe\"", ""}, {"safari -firefox", "Login fails"}, {"login -safari", ""},
-	} {
-		if got := found(x.q); got != x.want {
-			t.Errorf("%s: got %q, want %q", x.q, got, x.want)
+		f.Query = &q
+		for _, limit := range []int{1, 2, 50} {
+			if got := strings.Join(w.searchTasks(t, s, f, limit), "|"); got != want {
+				t.Errorf("%s in pages of %d: got %q, want %q", q, limit, got, want)
+			}
+		}
+		in := fulltext.ScopeOf(c.ID, fulltext.Tasks)
+		walk := searching[domain.Task]{
+			what: "tasks", kind: fulltext.Tasks, model: tasks, newest: newestTasks(f).sql(), key: taskSortings[ByCreated].key,
+			facets: taskFacets(in, f), args: f.args(c.ID),
+		}
+		newest := map[string]bool{}
+		for _, k := range pages(t, 2, func(p Page) ([]domain.Task, *Keyset, error) {
+			if p.After == nil {
+				return walk.fromNewest(t.Context(), w.queries, s, fulltext.Parse(q), p, lastTime)
+			}
+			return walk.answer(t.Context(), w.queries, s, fulltext.Parse(q), p)
+		}) {
+			newest[k.Title] = true
+		}
+		titles := strings.FieldsFunc(want, func(r rune) bool { return r == '|' })
+		for _, title := range titles {
+			if !newest[title] {
+				t.Errorf("%s from the newest: no %q", q, title)
+			}
+		}
+		if len(newest) != len(titles) {
+			t.Errorf("%s from the newest: %v, want %q", q, newest, want)
 		}
 	}
-	if err := c.ChangeComment(t, ann, first, domain.EditComment{Task: c.Tasks[login], Project: c.Projects[p], Body: domain.To("Only in Opera")}); err != nil {
-		t.Fatal(err)
+	all, here, bugs := TaskFilter{}, TaskFilter{ProjectID: &p}, TaskFilter{Labels: []string{"bug"}}
+	check(all, "zebra", "zebra|Login fails")
+	check(all, "safari", "Another|Login fails")
+	check(all, "cafe ", "Login fails")
+	check(all, `"says cafe"`, "")
+	check(all, "safari -firefox", "Another|Login fails")
+	check(all, "safari firefox", "Another")
+	check(all, "login or lion", "Login fails|Elsewhere")
+	check(all, "login safari", "") // the title and a comment are two texts
+	check(all, "login -safari", "Login fails")
+	check(here, "lion or cafe ", "Login fails")
+	check(bugs, "safari", "Login fails")
+	check(bugs, "lion", "")
+	check(TaskFilter{Labels: []string{"bug"}, ProjectID: &second}, "safari", "")
+	edit := func(e any) {
+		t.Helper()
+		var err error
+		switch e := e.(type) {
+		case domain.EditComment:
+			e.Task, e.Project = c.Tasks[login], c.Projects[p]
+			err = c.ChangeComment(t, ann, first, e)
+		case domain.DeleteComment:
+			e.Task, e.Project = c.Tasks[login], c.Projects[p]
+			err = c.ChangeComment(t, ann, first, e)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
-	if got := found("safari") + "," + found("opera") + "," + found("cafe"); got != "Another,Login fails,Login fails" {
-		t.Errorf("after an edit: %s", got)
-	}
-	if err := c.ChangeComment(t, ann, first, domain.DeleteComment{Task: c.Tasks[login], Project: c.Projects[p]}); err != nil {
-		t.Fatal(err)
-	}
-	if got := found("opera") + "," + found("cafe"); got != ",Login fails" {
-		t.Errorf("after a deletion: %s", got)
-	}
+	edit(domain.EditComment{Body: domain.To("Only in Opera")})
+	check(all, "safari", "Another")
+	check(all, "opera", "Login fails")
+	edit(domain.DeleteComment{})
+	check(all, "opera", "")
+	check(all, "cafe", "Login fails")
 	for _, err := range []error{
 		c.ChangeTask(t, ann, login, domain.EditTask{Project: c.Projects[p], Title: domain.To("Sign in")}),
 		c.ChangeTask(t, ann, zebra, domain.DeleteTask{Project: c.Projects[p]}),
+		c.ChangeProject(t, ann, second, domain.DeleteProject{}),
 	} {
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	if got := found("sign cafe") + "," + found("login") + "," + found("zebra"); got != "Sign in,," {
-		t.Errorf("after changes of tasks: %s", got)
-	}
-	if got := w.searchTasks(t, other.Scope(t, bea), TaskFilter{Query: new("cafe")}, 50); len(got) != 0 {
-		t.Errorf("another tenant finds %v", got)
-	}
-}
-
-// The newest comments are searched, of MaxComments characters together; an edit makes a
-// comment the newest, and a deletion brings none back.
-func TestSearchedCommentsAreBounded(t *testing.T) {
-	t.Parallel()
-	tenant, task := tenanttest.NewID[domain.TenantID](t), tenanttest.NewID[domain.TaskID](t)
-	in := fulltext.ScopeOf(tenant, fulltext.Tasks)
-	row := &searched{ID: task.UUID(), Document: fulltext.NewDocument(in).TSVector()}
-	ids := map[string]domain.CommentID{}
-	set := func(name string, body string) {
-		if _, ok := ids[name]; !ok {
-			ids[name] = tenanttest.NewID[domain.CommentID](t)
-		}
-		row = changeComment(row, ids[name], body)
-	}
-	check := func(want ...string) {
-		t.Helper()
-		finished := finishSearch(*row, tenant)
-		var got []string
-		for _, c := range finished.Comments {
-			for name, id := range ids {
-				if id == c.ID {
-					got = append(got, name)
-				}
-			}
-		}
-		if !slices.Equal(got, want) {
-			t.Errorf("got %v, want %v", got, want)
-		}
-		words := map[string]bool{}
-		for _, x := range finished.Document.Lexemes {
-			words[strings.TrimPrefix(x.Word, string(in))] = true
-		}
-		for name := range ids {
-			if words[name] != slices.Contains(want, name) {
-				t.Errorf("of %s the word: %v", name, words[name])
-			}
-		}
-	}
-	long := func(name string, n int) string { return name + strings.Repeat(" 東", (n-len(name))/2) }
-	set("one", long("one", 1_500))
-	set("two", long("two", 1_500))
-	check("one", "two")
-	set("three", long("three", 1_500))
-	check("two", "three")
-	set("two", "two is short now")
-	check("three", "two")
-	set("four", long("four", 2_000))
-	check("three", "two", "four")
-	set("one", "one again")
-	check("three", "two", "four", "one")
-	set("four", "")
-	check("three", "two", "one")
-	set("five", strings.Repeat("ﷺ", domain.MaxDescription))
-	set("six", strings.Repeat("ﷺ", domain.MaxDescription-4)+" six")
-	if d := finishSearch(*row, tenant).Document; len(d.Lexemes) < 4 {
-		t.Errorf("%d lexemes", len(d.Lexemes))
-	}
-	if changeComment(nil, ids["one"], "of a deleted task") != nil {
-		t.Error("a comment makes a row of a deleted task")
-	}
+	check(all, "cafe", "Sign in")
+	check(all, "login or zebra or lion", "")
 }

@@ -65,24 +65,32 @@ from (select t.id` + newest + `limit ` + strconv.Itoa(sampleSize) + `) n, latera
 const commonLeast = 20 // sampleSize * commonShare
 
 // matches is true where the document of a thing matches docket.search, which the
-// policy of search asks.
-var matches = `(select true from search s where s.tenant_id = $1 and s.generation = ` + search.generation("$1") + ` and s.id = t.id limit 1)`
+// policy of search asks; taskMatches also where that of a comment on the task does.
+var (
+	matches     = matching("s.id")
+	taskMatches = "coalesce(" + matches + ", " + matching("s.task_id") + ")"
+)
+
+func matching(key string) string {
+	return `(select true from search s where s.tenant_id = $1 and s.generation = ` + search.generation("$1") + ` and ` + key + ` = t.id limit 1)`
+}
 
 // foundSQL lists what matches docket.search, of a tenant ($1), under conditions with
 // the parameters before $n: after a keyset ($n, $n+1) in an order, up to $n+2, ranked
 // by a tsquery ($n+3), where a tsquery ($n+4, any if null) matches too. At most $n+5
-// are looked at, and how many were stands first in each row; if none is listed, in
-// one of nulls. It is made for one model and one order.
+// documents are looked at, and how many were stands first in each row; if none is listed, in
+// one of nulls. A task is what its best document is, its own or a comment's. It is made for one model and one order.
 func foundSQL[R any](m *model[uuid.UUID, R], conditions string, order func(things, conditions string, arg func(int) string) string, n int) string {
 	arg := func(i int) string { return fmt.Sprintf("$%d", n+i) }
 	things := `lateral (
     select t.* from ` + m.Table + ` t where t.tenant_id = $1 and t.generation = ` + m.generation("$1") + ` and t.id = f.id limit 1) t`
-	return `with found as materialized (
-  select s.id, ts_rank(s.document, ` + arg(3) + `::tsquery) as rank from search s
+	return `with documents as materialized (
+  select coalesce(s.task_id, s.id) as id, ts_rank(s.document, ` + arg(3) + `::tsquery) as rank from search s
   where s.tenant_id is not distinct from $1 and s.generation = ` + search.generation("$1") + `
     and (` + arg(4) + `::tsquery is null or s.document @@ ` + arg(4) + `::tsquery)
-  limit ` + arg(5) + `)
-select c.n, ` + m.columns("r.") + `, r.rank from (select count(*) as n from found) c left join lateral (
+  limit ` + arg(5) + `),
+found as materialized (select d.id, max(d.rank) as rank from documents d group by d.id)
+select c.n, ` + m.columns("r.") + `, r.rank from (select count(*) as n from documents) c left join lateral (
 ` + order(things, conditions, arg) + `) r on true order by r.place`
 }
 

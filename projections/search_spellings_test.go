@@ -122,12 +122,10 @@ func TestSpellings(t *testing.T) {
 	in := fulltext.ScopeOf(tenanttest.NewID[domain.TenantID](t), fulltext.Tasks)
 	b, pairs := &pgx.Batch{}, 0
 	for _, x := range spellings {
-		for _, sections := range []func(*fulltext.Document){
-			func(d *fulltext.Document) { d.SetTitle(x.text) },
-			func(d *fulltext.Document) { d.SetComments([]string{"before", x.text, "after"}) },
-		} {
-			d := fulltext.NewDocument(in)
-			sections(d)
+		task := fulltext.NewDocument(in)
+		task.SetTitle(x.text)
+		comment := fulltext.NewComment(in, tenanttest.NewID[domain.ProjectID](t), x.text)
+		for _, d := range []*fulltext.Document{task, comment} {
 			document := d.TSVector()
 			for i, q := range append(append([]string{}, x.find...), x.not...) {
 				want := i < len(x.find)

@@ -35,15 +35,16 @@ func TestAnyTextIsSearched(t *testing.T) {
 		d.SetLabels(labels)
 		d.SetDescription(clean(description))
 		d.SetTitle("before")
-		d.SetComments([]string{clean(description), clean(title)})
 		d.SetTitle(clean(title))
-		find := func(q string) (found bool) {
+		comment := fulltext.NewComment(in, tenanttest.NewID[domain.ProjectID](t), clean(title))
+		findIn := func(d *fulltext.Document, q string) (found bool) {
 			t.Helper()
 			if err := w.Engine.QueryRow(context.Background(), `select coalesce($1::tsvector @@ nullif($2, '')::tsquery, false)`, d.TSVector(), q).Scan(&found); err != nil {
 				t.Fatalf("%q: %v", q, err)
 			}
 			return found
 		}
+		find := func(q string) bool { return findIn(d, q) }
 		find(fulltext.Within(fulltext.Parse(some.Draw(t, "query")).TSQuery(in), []string{in.Labels([]string{clean(some.Draw(t, "label"))})}))
 		titled := fulltext.NewDocument(in)
 		titled.SetTitle(clean(title))
@@ -56,6 +57,9 @@ func TestAnyTextIsSearched(t *testing.T) {
 				word = word[1:]
 			} else if runes := []rune(word); !find(fulltext.Parse(string(runes[:1])).TSQuery(in)) {
 				t.Fatalf("%q isn't found by the beginning of %q", title, word)
+			}
+			if !findIn(comment, fulltext.Parse(word).TSQuery(in)) {
+				t.Fatalf("the comment %q isn't found by %q", title, word)
 			}
 			if !find(fulltext.Parse(word).TSQuery(in)) || !find(fulltext.Parse(word+" ").TSQuery(in)) {
 				t.Fatalf("%q isn't found by %q", title, word)

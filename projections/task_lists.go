@@ -171,7 +171,7 @@ func (p taskPlan) leaf(s sorting[domain.Task], from, after, order string, consta
 	}
 	also := ""
 	if p.matching {
-		also = matches
+		also = taskMatches
 	}
 	return `(select ` + columns + ` from ` + from + `
   and ` + after + `

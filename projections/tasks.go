@@ -127,11 +127,14 @@ func newestTasks(f TaskFilter) taskPlan {
 	return taskPlan{order: o, walk: f.walk(o), matching: true}
 }
 
-// taskFacets are what a task's document must match to have one of the labels and to be of
-// one of the projects.
+// taskFacets are what a document must match to be of a task that has one of the labels and
+// is of one of the projects, or of a comment on a task of one of the projects.
 func taskFacets(in fulltext.Scope, f TaskFilter) []string {
 	var list []string
-	if len(f.Labels) > 0 {
+	switch {
+	case len(f.Labels) > 0 && f.Query != nil:
+		list = append(list, in.LabelsOrComment(f.Labels))
+	case len(f.Labels) > 0:
 		list = append(list, in.Labels(f.Labels))
 	}
 	switch {

@@ -1,6 +1,6 @@
 // Package fulltext turns texts into the documents and the queries of the search.
 //
-//	document  the tsvector of a project or task, stored by the read model "search"
+//	document  the tsvector of a project, task or comment, stored by the read model "search"
 //	query     what a person types, as the tsquery that finds documents
 //	tokenize  the words of a text; documents and queries share them
 //

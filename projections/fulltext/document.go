@@ -27,17 +27,14 @@ var (
 	titleSection       = section{pgtype.TSVectorWeightA, 0, 1_000, 80}
 	descriptionSection = section{pgtype.TSVectorWeightB, 1_000, 6_000, 120}
 	labelSection       = section{pgtype.TSVectorWeightC, 6_000, 8_000, 40}
-	commentSection     = section{pgtype.TSVectorWeightD, 8_000, 16_000, 16}
+	// A comment has a document of its own.
+	commentSection = section{pgtype.TSVectorWeightD, 0, 5_000, 120}
 )
-
-// MaxComments is how many characters of a task's comments are searched: the longest
-// comment. A document is written as a whole, so its size bounds what a comment costs.
-const MaxComments = domain.MaxDescription
 
 // labelRange is how many positions a label has: more than it has words.
 const labelRange = domain.MaxLabel + 1
 
-// Document is what is searched of a project or task. TSVector is its stored form,
+// Document is what is searched of a project, a task or a comment. TSVector is its stored form,
 // made here and not by to_tsvector: the default parser depends on the database's
 // locale and reads TASK-123 as a word and a negative number.
 type Document struct {
@@ -59,6 +56,15 @@ type lexeme struct {
 // NewDocument makes a document that has only the lexeme of its scope.
 func NewDocument(s Scope) *Document {
 	return &Document{scope: s, list: append(make([]lexeme, 0, 32), lexeme{})}
+}
+
+// NewComment makes the document of a comment on a task of a project. It has the scope of
+// tasks, so that one query finds a task by either, but not the lexeme of the scope itself.
+func NewComment(s Scope, project domain.ProjectID, body string) *Document {
+	d := &Document{scope: s, list: make([]lexeme, 0, 32)}
+	d.SetProject(project)
+	d.add(commentSection, 0, body)
+	return d
 }
 
 // ReadDocument reads the stored form of a document.
@@ -151,24 +157,13 @@ func (d *Document) SetLabels(labels []string) {
 	}
 }
 
-// SetComments replaces the words of the comments. What is beyond MaxComments should not
-// be given.
-func (d *Document) SetComments(texts []string) {
-	d.clear(commentSection)
-	offset := 0
-	for _, text := range texts {
-		offset += d.add(commentSection, offset, text) + 1 // no phrase reaches into the next
-	}
-}
-
 func (d *Document) clear(sec section) {
 	d.list = slices.DeleteFunc(d.list, func(x lexeme) bool { return x.at.Position != 0 && x.at.Weight == sec.weight })
 }
 
-// add adds the words of a text, from an offset in the section on, and returns how many
-// places they take. What stands for several words has the places of the first and the
+// add adds the words of a text, from an offset in the section on. What stands for several words has the places of the first and the
 // last, so that it can be part of a phrase on either side.
-func (d *Document) add(sec section, offset int, text string) (places int) {
+func (d *Document) add(sec section, offset int, text string) {
 	insert := func(text string, place int) {
 		if at := sec.base + offset + place + 1; at <= sec.end {
 			d.list = append(d.list, lexeme{text: text, at: pgtype.TSVectorPosition{Position: uint16(at), Weight: sec.weight}, most: sec.most})
@@ -179,7 +174,5 @@ func (d *Document) add(sec section, offset int, text string) (places int) {
 		if w.to != w.from {
 			insert(w.text, w.to)
 		}
-		places = max(places, w.to+1)
 	}
-	return places
 }

@@ -39,18 +39,16 @@ func (d plainDocument) add(s Scope, sec section, offset int, text string) {
 	}
 }
 
-func (d plainDocument) comments(s Scope, texts []string) {
-	d.clear(commentSection)
-	offset := 0
-	for _, text := range texts {
-		d.add(s, commentSection, offset, text)
-		for _, w := range words(text) {
-			if w.from == w.to && !w.only {
-				offset++
-			}
+func (d plainDocument) stored() pgtype.TSVector {
+	v := pgtype.TSVector{Valid: true}
+	for _, word := range slices.Sorted(maps.Keys(d)) {
+		x := pgtype.TSVectorLexeme{Word: word}
+		if len(d[word]) > 0 {
+			x.Positions = d[word]
 		}
-		offset++
+		v.Lexemes = append(v.Lexemes, x)
 	}
+	return v
 }
 
 func (d plainDocument) clear(sec section) {
@@ -86,15 +84,11 @@ func TestDocumentsEqualThePlainOnes(t *testing.T) {
 		got, plain := NewDocument(in), plainDocument{string(in): nil, in.Project(project): nil}
 		got.SetProject(project)
 		for range rapid.IntRange(1, 6).Draw(t, "changes") {
-			switch kind := rapid.SampledFrom([]section{titleSection, descriptionSection, labelSection, commentSection}).Draw(t, "section"); kind {
+			switch kind := rapid.SampledFrom([]section{titleSection, descriptionSection, labelSection}).Draw(t, "section"); kind {
 			case labelSection:
 				labels := rapid.SliceOfN(some, 0, 5).Draw(t, "labels")
 				got.SetLabels(labels)
 				plain.labels(in, labels)
-			case commentSection:
-				texts := rapid.SliceOfN(some, 0, 5).Draw(t, "comments")
-				got.SetComments(texts)
-				plain.comments(in, texts)
 			default:
 				text := some.Draw(t, "text")
 				got.setText(kind, text)
@@ -102,20 +96,18 @@ func TestDocumentsEqualThePlainOnes(t *testing.T) {
 				plain.add(in, kind, 0, text)
 			}
 			document := got.TSVector()
-			want := pgtype.TSVector{Valid: true}
-			for _, word := range slices.Sorted(maps.Keys(plain)) {
-				x := pgtype.TSVectorLexeme{Word: word}
-				if len(plain[word]) > 0 {
-					x.Positions = plain[word]
-				}
-				want.Lexemes = append(want.Lexemes, x)
-			}
-			if d := gocmp.Diff(want, document); d != "" {
+			if d := gocmp.Diff(plain.stored(), document); d != "" {
 				t.Fatalf("-plain +got:\n%s", d)
 			}
 			if rapid.Bool().Draw(t, "stored and read") {
 				got = ReadDocument(in, document)
 			}
+		}
+		body := some.Draw(t, "comment")
+		comment := plainDocument{in.Project(project): nil}
+		comment.add(in, commentSection, 0, body)
+		if d := gocmp.Diff(comment.stored(), NewComment(in, project, body).TSVector()); d != "" {
+			t.Fatalf("comment: -plain +got:\n%s", d)
 		}
 	})
 }

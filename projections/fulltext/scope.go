@@ -13,8 +13,8 @@ import (
 //
 // A lexeme is a scope and one of:
 //
-//	        nothing: every document has it
-//	word    of a title (weight A), description (B) or label (C), with positions
+//	        nothing: every document of a project or task has it, none of a comment
+//	word    of a title (weight A), description (B), label (C) or comment (D), with positions
 //	#label  exactly as it is written
 //	@id     the task's project
 //
@@ -24,7 +24,7 @@ type Scope string
 // Kind separates the documents of projects from those of tasks.
 type Kind string
 
-// The kinds of documents.
+// The kinds of documents. Those of comments are among those of tasks.
 const (
 	Projects Kind = "p"
 	Tasks    Kind = "t"
@@ -60,7 +60,11 @@ func (s Scope) Labels(labels []string) string {
 	return strings.Join(list, " | ")
 }
 
-// Projects is Labels for the projects of tasks.
+// LabelsOrComment is Labels that lets the documents of comments pass, which have no labels.
+// It is only part of a tsquery: an index finds no document by what it doesn't have.
+func (s Scope) LabelsOrComment(labels []string) string { return s.Labels(labels) + " | !" + s.All() }
+
+// Projects is Labels for the projects of tasks and comments.
 func (s Scope) Projects(ids []domain.ProjectID) string {
 	var list []string
 	for _, id := range ids {
@@ -69,7 +73,7 @@ func (s Scope) Projects(ids []domain.ProjectID) string {
 	return strings.Join(list, " | ")
 }
 
-// All is the tsquery that matches every document of the scope.
+// All is the tsquery that matches every document of the scope but those of comments.
 func (s Scope) All() string { return quote(string(s)) }
 
 func (s Scope) word(w string) string { return string(s) + w }
