@@ -59,7 +59,7 @@ var spellings = []struct {
 	// Arabic with marks, tatweel and digits; Persian keyboards.
 	{"مُحَمَّد كتـــاب ١٢٣", []string{"محمد", "مُحَمَّد", "كتاب", "123", "کتاب"}, []string{"محمود"}},
 	{"إدارة الأعمال", []string{"ادارة", "اداره", "الاعمال"}, nil},
-	{"می‌خواهم", []string{"میخواهم", "می‌خواهم"}, nil},
+	{"می\u200cخواهم", []string{"میخواهم", "می\u200cخواهم"}, nil},
 	// Hebrew with points.
 	{"שָׁלוֹם", []string{"שלום"}, nil},
 	// Hindi: vowel signs count, the nukta doesn't.
