@@ -51,6 +51,12 @@ type Config struct {
 	// SetupCode founds the default tenant from another machine; if it is empty, only
 	// a request from the machine itself can.
 	SetupCode string
+	// Registration says who may register; RegisterLocal if empty.
+	Registration RegistrationPolicy
+	// OnlyOperatorsCreate says that users create no tenants; TenantsPerUser is how many a
+	// user may own who creates another, 0 for any number.
+	OnlyOperatorsCreate bool
+	TenantsPerUser      int
 	// MaxFolds is how many folded aggregates the cache holds; 20,000 if 0. Whatever it
 	// says, their states take 64 MiB at most.
 	MaxFolds int
@@ -69,6 +75,7 @@ type Commands struct {
 	secrets   Secrets
 	bulks     *bulkShares
 	setupCode string
+	admission admission
 	log       *slog.Logger
 	metrics   *metrics
 }
@@ -91,7 +98,7 @@ func New(cfg Config) (*Commands, error) {
 	}
 	return &Commands{
 		store: cfg.Store, folds: folds, slugs: slugs, bulks: newBulkShares(), passwords: cfg.Passwords, secrets: cfg.Secrets,
-		setupCode: cfg.SetupCode, log: cfg.Logger, metrics: newMetrics(cfg.Metrics, folds),
+		admission: newAdmission(cfg), setupCode: cfg.SetupCode, log: cfg.Logger, metrics: newMetrics(cfg.Metrics, folds),
 	}, nil
 }
 

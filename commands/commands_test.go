@@ -29,6 +29,8 @@ type world struct {
 	one, two *commands.Commands
 	def      domain.TenantID
 	session  *accounts.Sessions
+
+	passwords *accounts.Passwords
 }
 
 func newWorld(t *testing.T) *world {
@@ -41,13 +43,13 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	replica := func() *commands.Commands {
-		c, err := commands.New(commands.Config{Store: store, Passwords: passwords, SetupCode: "let-me-in"})
+		c, err := commands.New(commands.Config{Store: store, Passwords: passwords, SetupCode: "let-me-in", Registration: commands.RegisterAnyone})
 		if err != nil {
 			t.Fatal(err)
 		}
 		return c
 	}
-	w := &world{t: t, engine: engine, store: store, one: replica(), two: replica()}
+	w := &world{t: t, engine: engine, store: store, one: replica(), two: replica(), passwords: passwords}
 	w.session = accounts.NewSessions(engine, passwords, w.one, []byte("a master key of at least 32 bytes"))
 	w.def, err = w.one.EnsureDefaultTenant(t.Context(), commands.NewTenant{Name: "Default Org", Slug: "default"})
 	if err != nil {

@@ -21,8 +21,12 @@ type NewTenant struct {
 }
 
 // CreateTenant creates a tenant that takes no registrations, with the user as its
-// owner. Errors: CodeSlugTaken, CodeValidationFailed, and those of every command.
+// owner. Errors: CodeRegistrationClosed where the operator doesn't let users create one,
+// or another one, CodeSlugTaken, CodeValidationFailed, and those of every command.
 func (c *Commands) CreateTenant(ctx context.Context, u domain.UserID, o Origin, n NewTenant) (Result[domain.Tenant], error) {
+	if err := c.mayCreateTenant(ctx, u); err != nil {
+		return Result[domain.Tenant]{}, err
+	}
 	id, err := newID[domain.TenantID]()
 	if err != nil {
 		return Result[domain.Tenant]{}, err

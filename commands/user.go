@@ -40,12 +40,16 @@ func (c *Commands) Register(ctx context.Context, t domain.TenantID, o Origin, r 
 		return Result[domain.User]{}, err
 	}
 	register := domain.RegisterUser{ID: id, Email: r.Email, Name: r.Name}
+	target := users.newStream(domain.Platform, id.UUID())
+	first := newAttempt(c, target.key, true)
+	if err := c.mayRegister(ctx, first, t, r.Registrant); err != nil {
+		return Result[domain.User]{}, err
+	}
 	if err := c.checkRegistration(register, r.Password); err != nil {
 		return Result[domain.User]{}, err
 	}
-	target := users.newStream(domain.Platform, id.UUID())
 	// Hashing the password is expensive, so the tenant is checked before it too.
-	if _, err := c.registrationOf(ctx, newAttempt(c, target.key, true), t, r.Registrant); err != nil {
+	if _, err := c.registrationOf(ctx, first, t, r.Registrant); err != nil {
 		return Result[domain.User]{}, err
 	}
 	// The password is stored first: one without a user is harmless, a user without
@@ -87,8 +91,9 @@ func (c *Commands) deletePassword(ctx context.Context, u domain.UserID) {
 	}
 }
 
-// Join makes a user a member of a tenant that takes registrations. Errors:
-// CodeRegistrationClosed, CodeAlreadyMember, CodeSetupCodeRequired.
+// Join makes a user a member of a tenant that takes registrations. Who was a member before
+// comes back to no more than they had. Errors: CodeRegistrationClosed, CodeAlreadyMember,
+// CodeSetupCodeRequired, CodeTenantAccessDenied for a user whom an owner has removed.
 func (c *Commands) Join(ctx context.Context, t domain.TenantID, u domain.UserID, o Origin, r Registrant) (Result[domain.Membership], error) {
 	target := memberships.in(t, u.UUID())
 	return execute(ctx, c, o, target, func(ctx context.Context, a *attempt) (domain.Actor, error) {

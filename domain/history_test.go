@@ -33,7 +33,7 @@ var refusals = map[domain.StreamType][]domain.Code{
 	domain.TenantStream: {
 		domain.CodeValidationFailed, domain.CodeNotFound, domain.CodeInsufficientRole, domain.CodeVersionConflict, domain.CodeSlugTaken,
 	},
-	domain.MemberStream: {
+	domain.MemberStream: {domain.CodeTenantAccessDenied,
 		domain.CodeValidationFailed, domain.CodeNotFound, domain.CodeInsufficientRole, domain.CodeVersionConflict,
 		domain.CodeAlreadyMember, domain.CodeLastOwner,
 	},

@@ -13,6 +13,8 @@ type Membership struct {
 	JoinedAt time.Time
 	// Active is false before the member joined and after they left.
 	Active bool
+	// Removed says that an owner has ended the membership, not the member.
+	Removed bool
 	// UserVersion is the version of the user's stream that Name comes from: the one at
 	// joining, or the last UserRenamed that was copied. 0 is unknown.
 	UserVersion int
@@ -24,7 +26,8 @@ type Membership struct {
 type MembershipCommand interface{ membershipCommand() }
 
 // JoinTenant makes a user a member at their own request, or as a tenant's founder.
-// Role is that of Tenant.Admits. User is as of its Version.
+// Role is that of Tenant.Admits. Who was a member before comes back to no more than they
+// had, and not at all after an owner has removed them. User is as of its Version.
 type JoinTenant struct {
 	User User
 	Role Role
@@ -67,14 +70,18 @@ func (RemoveMember) membershipCommand() {}
 
 // DecideMembership decides a command on a membership. Errors, in the order of the
 // checks: CodeValidationFailed, CodeNotFound, CodeInsufficientRole,
-// CodeVersionConflict, CodeAlreadyMember or CodeLastOwner.
+// CodeVersionConflict, CodeAlreadyMember, CodeTenantAccessDenied or CodeLastOwner.
 func DecideMembership(m Membership, by Actor, c MembershipCommand) ([]Event, error) {
 	switch c := c.(type) {
 	case JoinTenant:
 		if err := checkRole(c.Role); err != nil {
 			return nil, err
 		}
-		return m.join(c.User, c.Role)
+		role, err := m.onReturn(c.Role)
+		if err != nil {
+			return nil, err
+		}
+		return m.join(c.User, role)
 	case AddMember:
 		if err := checkRole(c.Role); err != nil {
 			return nil, err
@@ -105,6 +112,21 @@ func (m Membership) join(u User, r Role) ([]Event, error) {
 	return []Event{MemberJoined{
 		UserID: u.ID, Email: About(u.ID, u.Email), Name: About(u.ID, u.Name), Role: r, UserVersion: u.Version,
 	}}, nil
+}
+
+// onReturn is the role of a user who joins a tenant that gives others the role r. The last
+// decision of an owner holds until an owner makes another. An auditor is neither above nor
+// below the others, so nobody becomes one, or ends to be one, by leaving.
+func (m Membership) onReturn(r Role) (Role, error) {
+	switch {
+	case m.Version == 0 || m.Active:
+		return r, nil
+	case m.Removed:
+		return "", TenantAccessDenied()
+	case m.Role == Auditor || r == Auditor || !m.Role.AtLeast(r):
+		return m.Role, nil
+	}
+	return r, nil
 }
 
 func (m Membership) change(by Actor, c ChangeRole) ([]Event, error) {
@@ -174,7 +196,7 @@ func (m Membership) Evolve(r Recorded) (Membership, error) {
 	case MemberRenamed:
 		m.Name, m.UserVersion = e.Name.Value, e.UserVersion
 	case MemberLeft:
-		m.Active = false
+		m.Active, m.Removed = false, r.Actor != e.UserID
 	default:
 		return m, unknownTo("membership", r.Event)
 	}

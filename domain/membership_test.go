@@ -1,6 +1,8 @@
 package domain_test
 
 import (
+	"fmt"
+	"slices"
 	"testing"
 
 	"docket/domain"
@@ -61,9 +63,11 @@ func TestMembershipJoin(t *testing.T) {
 			name: "found", when: domain.JoinTenant{User: user1, Role: domain.Owner},
 			then: []domain.Event{joined(domain.Owner)},
 		}, {
-			name: "join again after leaving, with another role", given: gone,
-			when: domain.JoinTenant{User: user1, Role: domain.Viewer},
-			then: []domain.Event{joined(domain.Viewer)},
+			name: "join again after an owner's removal", given: gone,
+			when: domain.JoinTenant{User: user1, Role: domain.Viewer}, refused: domain.CodeTenantAccessDenied,
+		}, {
+			name: "join again after being removed, added and removed", given: append(slices.Clone(gone), gone...),
+			when: domain.JoinTenant{User: user1, Role: domain.Viewer}, refused: domain.CodeTenantAccessDenied,
 		}, {
 			name: "join twice", given: []domain.Event{joined(domain.Member)},
 			when: domain.JoinTenant{User: user1, Role: domain.Member}, refused: domain.CodeAlreadyMember,
@@ -91,6 +95,32 @@ func TestMembershipJoin(t *testing.T) {
 			refused: domain.CodeValidationFailed, at: "/role",
 		},
 	})
+}
+
+// Nobody comes back to more than the last decision of an owner: each role that a member left
+// with, and each that the tenant gives to who joins.
+func TestMembershipReturn(t *testing.T) {
+	t.Parallel()
+	own := members
+	own.author = actor(1, domain.Member) // the member leaves
+	var list []scenario[domain.MembershipCommand]
+	for _, last := range domain.Roles() {
+		for _, given := range domain.Roles() {
+			want := given
+			switch {
+			case last == domain.Auditor || given == domain.Auditor:
+				want = last
+			case slices.Index(domain.Roles(), last) > slices.Index(domain.Roles(), given):
+				want = last // from the highest down
+			}
+			list = append(list, scenario[domain.MembershipCommand]{
+				name:  fmt.Sprintf("left as %s, the tenant gives %s", last, given),
+				given: []domain.Event{joined(domain.Owner), changedRole(domain.Owner, last), left(last)},
+				when:  domain.JoinTenant{User: user1, Role: given}, then: []domain.Event{joined(want)},
+			})
+		}
+	}
+	own.run(t, list)
 }
 
 func TestMembershipChangeAndRemove(t *testing.T) {
@@ -254,6 +284,11 @@ func TestMembershipFold(t *testing.T) {
 	want := domain.Membership{
 		TenantID: tenantID, UserID: person(1), Email: "one@example.org", Name: "Person 1",
 		Role: domain.Manager, JoinedAt: moment(3), Active: true, UserVersion: 1, Version: 4,
+	}
+	removed := fold[domain.Membership](t, members.stream, members.author, joined(domain.Owner), left(domain.Owner))
+	leaver := fold[domain.Membership](t, members.stream, actor(1, domain.Owner), joined(domain.Owner), left(domain.Owner))
+	if removed.Active || !removed.Removed || leaver.Active || leaver.Removed {
+		t.Errorf("removed: %+v; left: %+v", removed, leaver)
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("state (-want +got):\n%s", diff)

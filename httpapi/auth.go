@@ -52,7 +52,7 @@ func registerAuth(s *Server) {
 	edge.RegisterPublic(s.router, edge.Operation{
 		Method: http.MethodPost, Path: "/v1/auth/register", ID: "register", Tag: "auth", Resolves: true,
 		Summary: "Register a user in the tenant", Status: http.StatusCreated,
-		Description: "Creates a user who joins the resolved tenant with its default_role, if its registration is open. The first user of the default tenant becomes its owner.",
+		Description: "Creates a user who joins the resolved tenant with its default_role, if its registration is open. The first user of the default tenant becomes its owner. The operator decides who may register at all: unless told otherwise, only whoever is on the same machine.",
 		Errors:      []domain.Code{domain.CodeRegistrationClosed, domain.CodeSetupCodeRequired, domain.CodeEmailTaken},
 	}, s.register)
 	edge.RegisterPublic(s.router, edge.Operation{

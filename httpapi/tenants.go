@@ -33,8 +33,8 @@ type newTenantBody struct {
 func registerTenants(s *Server) {
 	edge.RegisterUser(s.router, edge.Operation{
 		Method: http.MethodPost, Path: "/v1/tenants", ID: "create-tenant", Tag: "tenants", Status: http.StatusCreated,
-		Summary: "Create a tenant", Description: "The caller becomes its owner. Its registration is closed until an owner opens it.",
-		Errors: []domain.Code{domain.CodeSlugTaken},
+		Summary: "Create a tenant", Description: "The caller becomes its owner. Its registration is closed until an owner opens it. The operator decides whether users create tenants, and how many.",
+		Errors: []domain.Code{domain.CodeRegistrationClosed, domain.CodeSlugTaken},
 	}, s.createTenant)
 	edge.RegisterUser(s.router, edge.Operation{
 		Method: http.MethodGet, Path: "/v1/tenants", ID: "list-tenants", Tag: "tenants", Summary: "The caller's tenants",
@@ -42,8 +42,9 @@ func registerTenants(s *Server) {
 	}, s.listTenants)
 	edge.RegisterUser(s.router, edge.Operation{
 		Method: http.MethodPost, Path: "/v1/tenants/join", ID: "join-tenant", Tag: "tenants", Resolves: true, Status: http.StatusCreated,
-		Summary: "Join a tenant that takes registrations",
-		Errors: []domain.Code{domain.CodeRegistrationClosed, domain.CodeSetupCodeRequired, domain.CodeAlreadyMember,
+		Summary:     "Join a tenant that takes registrations",
+		Description: "Who was a member before comes back with the lower of the last role and default_role, and not at all after an owner has removed them.",
+		Errors: []domain.Code{domain.CodeRegistrationClosed, domain.CodeSetupCodeRequired, domain.CodeTenantAccessDenied, domain.CodeAlreadyMember,
 			domain.CodeConcurrentUpdate, domain.CodeOutcomeUnknown},
 	}, s.joinTenant)
 }

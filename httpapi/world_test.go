@@ -110,7 +110,7 @@ func newWorld(t testing.TB) *world {
 		if err != nil {
 			t.Fatal(err)
 		}
-		cmds, err := commands.New(commands.Config{Store: store, Passwords: passwords, Secrets: secrets, SetupCode: setupCode})
+		cmds, err := commands.New(commands.Config{Store: store, Passwords: passwords, Secrets: secrets, SetupCode: setupCode, Registration: commands.RegisterAnyone})
 		if err != nil {
 			t.Fatal(err)
 		}

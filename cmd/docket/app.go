@@ -50,7 +50,9 @@ func newApp(p *pools, s settings, sec secrets, durable func() error, metrics pro
 	}
 	a.commands, err = commands.New(commands.Config{
 		Store: a.store, Passwords: passwords, Secrets: a.delivery.secrets, SetupCode: sec.SetupCode, Logger: log,
-		Metrics: metrics,
+		Registration: commands.RegistrationPolicy(s.Registration), OnlyOperatorsCreate: s.TenantCreation == createdByOperators,
+		TenantsPerUser: s.TenantsPerUser,
+		Metrics:        metrics,
 	})
 	if err != nil {
 		return nil, err

@@ -15,6 +15,7 @@ import (
 	"unicode"
 
 	"docket/accounts"
+	"docket/commands"
 	"docket/internal/postgres"
 	"docket/notify"
 
@@ -27,6 +28,12 @@ const maxDeliveries = 1_000_000
 
 // minKeep is the least time that rows can be kept.
 const minKeep = time.Hour
+
+// Who creates tenants.
+const (
+	createdByAnyone    = "anyone"
+	createdByOperators = "operators"
+)
 
 // The algorithms of access tokens.
 const (
@@ -58,8 +65,15 @@ type settings struct {
 	// JWTAlgorithm signs access tokens: EdDSA with the managed keys, or HS256 with the first
 	// of JWTKeys; empty: HS256 where JWTKeys is set.
 	JWTAlgorithm string `env:"DOCKET_JWT_ALGORITHM"`
-	LogFormat    string `env:"DOCKET_LOG_FORMAT"`
-	LogLevel     string `env:"DOCKET_LOG_LEVEL" envDefault:"info"`
+
+	// Who may register, who may create tenants, and how many a user may own who creates one
+	// (0: any number).
+	Registration   string `env:"DOCKET_REGISTRATION" envDefault:"local"`
+	TenantCreation string `env:"DOCKET_TENANT_CREATION" envDefault:"anyone"`
+	TenantsPerUser int    `env:"DOCKET_TENANTS_PER_USER" envDefault:"100"`
+
+	LogFormat string `env:"DOCKET_LOG_FORMAT"`
+	LogLevel  string `env:"DOCKET_LOG_LEVEL" envDefault:"info"`
 
 	// The mail server; empty: e-mail is written to the log.
 	SMTPURL string `env:"DOCKET_SMTP_URL"`
@@ -171,6 +185,15 @@ func (s *settings) check(wrong func(name, problem string, args ...any)) {
 	}
 	if strings.ContainsFunc(s.Issuer, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) {
 		wrong("DOCKET_ISSUER", "must be a word")
+	}
+	if !slices.Contains(commands.RegistrationPolicies(), commands.RegistrationPolicy(s.Registration)) {
+		wrong("DOCKET_REGISTRATION", "must be local, anyone, invited or nobody, not %q", s.Registration)
+	}
+	if s.TenantCreation != createdByAnyone && s.TenantCreation != createdByOperators {
+		wrong("DOCKET_TENANT_CREATION", "must be anyone or operators, not %q", s.TenantCreation)
+	}
+	if s.TenantsPerUser < 0 {
+		wrong("DOCKET_TENANTS_PER_USER", "must not be negative")
 	}
 	if s.LogFormat != "" && s.LogFormat != "text" && s.LogFormat != "json" {
 		wrong("DOCKET_LOG_FORMAT", "must be text or json, not %q", s.LogFormat)

@@ -99,6 +99,18 @@ func TestSettingsRefused(t *testing.T) {
 			env:  map[string]string{"DOCKET_JWT_ALGORITHM": "HS256"},
 			want: "DOCKET_JWT_ALGORITHM is HS256, but DOCKET_JWT_KEYS isn't set",
 		},
+		"a policy that is none": {
+			env:  map[string]string{"DOCKET_REGISTRATION": "everyone"},
+			want: `DOCKET_REGISTRATION must be local, anyone, invited or nobody, not "everyone"`,
+		},
+		"creators that are none": {
+			env:  map[string]string{"DOCKET_TENANT_CREATION": "owners"},
+			want: `DOCKET_TENANT_CREATION must be anyone or operators, not "owners"`,
+		},
+		"fewer than no tenants": {
+			env:  map[string]string{"DOCKET_TENANTS_PER_USER": "-1"},
+			want: "DOCKET_TENANTS_PER_USER must not be negative",
+		},
 		"a comma too many": {
 			env:  map[string]string{"DOCKET_JWT_KEYS": "k1:" + key32 + ","},
 			want: "DOCKET_JWT_KEYS must be kid:base64…",

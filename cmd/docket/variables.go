@@ -32,6 +32,10 @@ var flagFor = map[string]string{
 	"DOCKET_JWT_ALGORITHM": "--jwt-algorithm",
 	"DOCKET_EGRESS_ALLOW":  "--egress-allow",
 
+	"DOCKET_REGISTRATION":     "--registration",
+	"DOCKET_TENANT_CREATION":  "--tenant-creation",
+	"DOCKET_TENANTS_PER_USER": "--tenants-per-user",
+
 	"DOCKET_SMTP_FROM_DOMAINS":   "--smtp-from-domains",
 	"DOCKET_DELIVERIES_PER_HOUR": "--deliveries-per-hour",
 	"DOCKET_DELIVERIES_PER_DAY":  "--deliveries-per-day",
