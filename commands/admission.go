@@ -18,13 +18,13 @@ type RegistrationPolicy string
 const (
 	RegisterLocal   RegistrationPolicy = "local"   // who sends the request from the machine itself
 	RegisterAnyone  RegistrationPolicy = "anyone"  // everybody
-	RegisterInvited RegistrationPolicy = "invited" // nobody else
-	RegisterNobody  RegistrationPolicy = "nobody"  // nobody at all
+	RegisterInvited RegistrationPolicy = "invited" // the invited
+	RegisterNone    RegistrationPolicy = "nobody"  // none
 )
 
 // RegistrationPolicies are all.
 func RegistrationPolicies() []RegistrationPolicy {
-	return []RegistrationPolicy{RegisterLocal, RegisterAnyone, RegisterInvited, RegisterNobody}
+	return []RegistrationPolicy{RegisterLocal, RegisterAnyone, RegisterInvited, RegisterNone}
 }
 
 // admission is what the operator has decided about users and tenants.
@@ -44,13 +44,13 @@ func newAdmission(cfg Config) admission {
 
 // mayRegister is nil, or CodeRegistrationClosed where the operator doesn't let the
 // registrant register. A tenant that awaits its founder takes one under each policy but
-// RegisterNobody.
+// RegisterNone.
 func (c *Commands) mayRegister(ctx context.Context, a *attempt, t domain.TenantID, r Registrant) error {
 	policy := c.admission.registration
 	if policy == RegisterAnyone || policy == RegisterLocal && r.Local {
 		return nil
 	}
-	if policy != RegisterNobody {
+	if policy != RegisterNone {
 		tenant, err := load(ctx, a, tenants.in(t, t.UUID()))
 		if err != nil || tenant.AwaitsFounder { // registrationOf asks for what a founder has to show
 			return err

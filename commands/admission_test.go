@@ -25,7 +25,7 @@ func TestRegistrationPolicies(t *testing.T) {
 	try := func(p commands.RegistrationPolicy, by commands.Registrant, admitted bool) {
 		t.Helper()
 		want := refusal
-		if p == commands.RegisterNobody {
+		if p == commands.RegisterNone {
 			want = domain.CodeRegistrationClosed
 		}
 		n++
@@ -41,16 +41,16 @@ func TestRegistrationPolicies(t *testing.T) {
 		}
 	}
 	local, code, wrong := commands.Registrant{Local: true}, commands.Registrant{SetupCode: "let-me-in"}, commands.Registrant{SetupCode: "let-me"}
-	for _, p := range []commands.RegistrationPolicy{commands.RegisterNobody, commands.RegisterInvited, commands.RegisterLocal, ""} {
+	for _, p := range []commands.RegistrationPolicy{commands.RegisterNone, commands.RegisterInvited, commands.RegisterLocal, ""} {
 		try(p, wrong, false)
 		try(p, commands.Registrant{}, false)
 	}
-	try(commands.RegisterNobody, code, false)
-	try(commands.RegisterNobody, local, false)
+	try(commands.RegisterNone, code, false)
+	try(commands.RegisterNone, local, false)
 	try(commands.RegisterInvited, code, true) // founds the tenant
 	refusal = domain.CodeRegistrationClosed
 	try(commands.RegisterInvited, local, false)
-	for _, p := range []commands.RegistrationPolicy{commands.RegisterNobody, commands.RegisterInvited, commands.RegisterLocal} {
+	for _, p := range []commands.RegistrationPolicy{commands.RegisterNone, commands.RegisterInvited, commands.RegisterLocal} {
 		try(p, code, false)
 	}
 	try(commands.RegisterLocal, local, true)

@@ -116,7 +116,7 @@ func (m Membership) join(u User, r Role) ([]Event, error) {
 
 // onReturn is the role of a user who joins a tenant that gives others the role r. The last
 // decision of an owner holds until an owner makes another. An auditor is neither above nor
-// below the others, so nobody becomes one, or ends to be one, by leaving.
+// below the others, so no member becomes one, or ends to be one, by leaving.
 func (m Membership) onReturn(r Role) (Role, error) {
 	switch {
 	case m.Version == 0 || m.Active:

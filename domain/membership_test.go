@@ -97,7 +97,7 @@ func TestMembershipJoin(t *testing.T) {
 	})
 }
 
-// Nobody comes back to more than the last decision of an owner: each role that a member left
+// No member comes back to more than the last decision of an owner: each role that a member left
 // with, and each that the tenant gives to who joins.
 func TestMembershipReturn(t *testing.T) {
 	t.Parallel()

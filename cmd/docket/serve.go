@@ -51,7 +51,7 @@ Environment:
   DOCKET_JWT_KEYS            shared secrets, kid:base64 of at least 32 bytes, separated by commas; all verify (default: none)
   DOCKET_MASTER_KEY          base64 of at least 32 bytes
   DOCKET_SETUP_CODE          the code that founds the default tenant from another machine
-  DOCKET_REGISTRATION        who may register: local (default: from this machine), anyone, invited, nobody
+  DOCKET_REGISTRATION        who may register: local (default: from this machine), anyone, invited, "nobody"
   DOCKET_TENANT_CREATION     who creates tenants: anyone (default) or operators
   DOCKET_TENANTS_PER_USER    how many tenants a user may own who creates one (default 100; 0: any number)
   DOCKET_ISSUER              the issuer in access tokens (default docket)
@@ -96,7 +96,7 @@ func serveFlags(c *cobra.Command) {
 	c.Flags().String("database-wait", "", "how long to wait for a Postgres that isn't there yet, a `duration` (DOCKET_DATABASE_WAIT)")
 	c.Flags().String("jwt-algorithm", "", "what signs access tokens, `EdDSA` or HS256 (DOCKET_JWT_ALGORITHM)")
 	c.Flags().String("issuer", "", "the issuer in access tokens, a `word` (DOCKET_ISSUER)")
-	c.Flags().String("registration", "", "who may register: local, anyone, invited or nobody, a `policy` (DOCKET_REGISTRATION)")
+	c.Flags().String("registration", "", "who may register: local, anyone, invited or \"nobody\", a `policy` (DOCKET_REGISTRATION)")
 	c.Flags().String("tenant-creation", "", "who creates tenants: `anyone` or operators (DOCKET_TENANT_CREATION)")
 	c.Flags().String("tenants-per-user", "", "how many tenants a user may own who creates one, a `number` (DOCKET_TENANTS_PER_USER)")
 	c.Flags().String("smtp-from-domains", "", "`domains` of tenants' addresses that e-mail may come from (DOCKET_SMTP_FROM_DOMAINS)")

@@ -187,7 +187,7 @@ func (s *settings) check(wrong func(name, problem string, args ...any)) {
 		wrong("DOCKET_ISSUER", "must be a word")
 	}
 	if !slices.Contains(commands.RegistrationPolicies(), commands.RegistrationPolicy(s.Registration)) {
-		wrong("DOCKET_REGISTRATION", "must be local, anyone, invited or nobody, not %q", s.Registration)
+		wrong("DOCKET_REGISTRATION", "must be local, anyone, invited or \"nobody\", not %q", s.Registration)
 	}
 	if s.TenantCreation != createdByAnyone && s.TenantCreation != createdByOperators {
 		wrong("DOCKET_TENANT_CREATION", "must be anyone or operators, not %q", s.TenantCreation)

@@ -101,7 +101,7 @@ func TestSettingsRefused(t *testing.T) {
 		},
 		"a policy that is none": {
 			env:  map[string]string{"DOCKET_REGISTRATION": "everyone"},
-			want: `DOCKET_REGISTRATION must be local, anyone, invited or nobody, not "everyone"`,
+			want: `DOCKET_REGISTRATION must be local, anyone, invited or "nobody", not "everyone"`,
 		},
 		"creators that are none": {
 			env:  map[string]string{"DOCKET_TENANT_CREATION": "owners"},
