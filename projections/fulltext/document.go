@@ -63,6 +63,7 @@ func NewDocument(s Scope) *Document {
 func NewComment(s Scope, project domain.ProjectID, body string) *Document {
 	d := &Document{scope: s, list: make([]lexeme, 0, 32)}
 	d.SetProject(project)
+	d.list = append(d.list, lexeme{text: labelSign})
 	d.add(commentSection, 0, body)
 	return d
 }

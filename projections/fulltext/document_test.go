@@ -104,7 +104,7 @@ func TestDocumentsEqualThePlainOnes(t *testing.T) {
 			}
 		}
 		body := some.Draw(t, "comment")
-		comment := plainDocument{in.Project(project): nil}
+		comment := plainDocument{in.Project(project): nil, in.comment(): nil}
 		comment.add(in, commentSection, 0, body)
 		if d := gocmp.Diff(comment.stored(), NewComment(in, project, body).TSVector()); d != "" {
 			t.Fatalf("comment: -plain +got:\n%s", d)

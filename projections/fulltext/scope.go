@@ -16,6 +16,7 @@ import (
 //	        nothing: every document of a project or task has it, none of a comment
 //	word    of a title (weight A), description (B), label (C) or comment (D), with positions
 //	#label  exactly as it is written
+//	#       a comment
 //	@id     the task's project
 //
 // Labels and the project are lexemes so that the index answers these conditions too.
@@ -61,8 +62,12 @@ func (s Scope) Labels(labels []string) string {
 }
 
 // LabelsOrComment is Labels that lets the documents of comments pass, which have no labels.
-// It is only part of a tsquery: an index finds no document by what it doesn't have.
-func (s Scope) LabelsOrComment(labels []string) string { return s.Labels(labels) + " | !" + s.All() }
+func (s Scope) LabelsOrComment(labels []string) string {
+	return s.Labels(labels) + " | " + quote(s.comment())
+}
+
+// comment is the lexeme of all comments. No label is empty.
+func (s Scope) comment() string { return string(s) + labelSign }
 
 // Projects is Labels for the projects of tasks and comments.
 func (s Scope) Projects(ids []domain.ProjectID) string {
