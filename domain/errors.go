@@ -3,6 +3,7 @@ package domain
 import (
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Code names a refusal. The codes are part of the HTTP contract; one table in
@@ -40,6 +41,7 @@ const (
 	CodeValidationFailed       Code = "validation-failed"
 	CodeIdempotencyKeyReused   Code = "idempotency-key-reused"
 	CodeOtherItemRefused       Code = "other-item-refused"
+	CodeRateLimited            Code = "rate-limited"
 	CodeInternal               Code = "internal"
 	CodeReadModelLagging       Code = "read-model-lagging"
 	CodeOverloaded             Code = "overloaded"
@@ -55,6 +57,19 @@ type Error struct {
 	Members map[string]any
 	// Fields are the invalid fields, for CodeValidationFailed.
 	Fields []FieldError
+	// Quota is the quota that is used up, for CodeRateLimited.
+	Quota *Quota
+}
+
+// Quota is a limit of requests, as the refusal of a request tells it.
+type Quota struct {
+	// Name is whose quota it is, as "user"; it is a label of a metric too.
+	Name string
+	// Requests are allowed at once, and as many again within each Window.
+	Requests int
+	Window   time.Duration
+	// Retry is how long it takes until another request is allowed.
+	Retry time.Duration
 }
 
 // FieldError is one error in a request: Pointer is a JSON pointer (RFC 6901) into
@@ -104,6 +119,13 @@ func CodeOf(err error) Code {
 
 // NotFound refuses access to what doesn't exist, or belongs to another tenant.
 func NotFound(what string) *Error { return Refuse(CodeNotFound, "no such %s", what) }
+
+// RateLimited refuses what is over a quota.
+func RateLimited(q Quota, format string, args ...any) *Error {
+	refused := Refuse(CodeRateLimited, format, args...)
+	refused.Quota = &q
+	return refused
+}
 
 // unknownCommand is the error of a command without a decision, a bug.
 func unknownCommand(c any) error { return fmt.Errorf("no decision for command %T", c) }

@@ -14,12 +14,12 @@ type healthBody struct {
 
 func registerHealth(s *Server) {
 	edge.RegisterPublic(s.router, edge.Operation{
-		Method: http.MethodGet, Path: "/healthz", ID: "healthz", Tag: "service", Summary: "Liveness",
+		Method: http.MethodGet, Path: "/healthz", ID: "healthz", Tag: "service", Summary: "Liveness", Unlimited: true,
 	}, func(context.Context, domain.TenantID, *struct{}) (*plain[healthBody], error) {
 		return &plain[healthBody]{healthBody{"ok"}}, nil
 	})
 	edge.RegisterPublic(s.router, edge.Operation{
-		Method: http.MethodGet, Path: "/readyz", ID: "readyz", Tag: "service", Summary: "Readiness",
+		Method: http.MethodGet, Path: "/readyz", ID: "readyz", Tag: "service", Summary: "Readiness", Unlimited: true,
 		Description: "503 while the server starts or stops, while the database is unreachable, and while acknowledged changes might be lost.",
 	}, func(ctx context.Context, _ domain.TenantID, _ *struct{}) (*plain[healthBody], error) {
 		if err := s.ready(ctx); err != nil {

@@ -38,6 +38,10 @@ type Config struct {
 	Metrics prometheus.Registerer
 	// Ready returns why the server can't serve, or nil.
 	Ready func(context.Context) error
+	// Limits are of the requests a second; the zero value limits none.
+	Limits edge.Limits
+	// Proxies are trusted to name the client's address.
+	Proxies edge.Proxies
 	// Now is the clock of sessions; time.Now if nil.
 	Now func() time.Time
 }
@@ -76,6 +80,7 @@ func New(cfg Config) (*Server, error) {
 	s.router = edge.New(edge.Config{
 		Logger: cfg.Logger, Version: cfg.Version, Metrics: cfg.Metrics,
 		Commands: cfg.Commands, Sessions: cfg.Sessions, Tokens: s.tokens, Epochs: cfg.Epochs, Enums: enums(),
+		Limits: cfg.Limits, Proxies: cfg.Proxies,
 	})
 	registerAuth(s)
 	registerMe(s)

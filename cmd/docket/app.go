@@ -11,6 +11,7 @@ import (
 	"docket/eventstore"
 	"docket/eventstore/feed"
 	"docket/httpapi"
+	"docket/httpapi/edge"
 	"docket/notify"
 	"docket/projections"
 	"docket/projections/rebuild"
@@ -70,11 +71,16 @@ func newApp(p *pools, s settings, sec secrets, durable func() error, metrics pro
 	if err != nil {
 		return nil, err
 	}
+	proxies, err := parseNetworks(s.TrustedProxies)
+	if err != nil {
+		return nil, &settingError{"DOCKET_TRUSTED_PROXIES", err.Error()}
+	}
 	a.handler, err = httpapi.New(httpapi.Config{
 		Epochs: a.epochs, Commands: a.commands, Sessions: accounts.NewSessions(p.Login, passwords, a.commands, sec.MasterKey),
 		Queries: projections.NewQueries(p.API, positions), Inbox: notify.NewInbox(p.API, positions), Egress: a.delivery.egress,
 		Tokens: a.tokens, MasterKey: sec.MasterKey, Version: apiVersion,
-		Logger: log, Ready: a.ready.check, Metrics: metrics,
+		Logger: log, Ready: a.ready.check, Metrics: metrics, Proxies: proxies,
+		Limits: edge.Limits{Address: s.RequestsPerAddress, User: s.RequestsPerUser, Tenant: s.RequestsPerTenant},
 	})
 	if err != nil {
 		return nil, err

@@ -64,6 +64,10 @@ Environment:
   DOCKET_KEEP_DELIVERIES     how long a finished delivery is kept (default 720h)
   DOCKET_KEEP_NOTIFICATIONS  how long a notification is kept after it was read (default 2160h)
   DOCKET_KEEP_SECRETS        how long a replaced secret is kept (default 168h)
+  DOCKET_TRUSTED_PROXIES     networks of proxies whose X-Forwarded-For names the client (default: none)
+  DOCKET_REQUESTS_PER_ADDRESS the most requests a second of an address, of one server (default 5000; 0: any number; so are the next two)
+  DOCKET_REQUESTS_PER_USER   the same of a user (default 3000)
+  DOCKET_REQUESTS_PER_TENANT the same of a tenant's members (default 5000)
   DOCKET_EGRESS_ALLOW        networks that webhooks may reach beside public ones, by http too
   DOCKET_LOG_FORMAT          text or json (default: text on a terminal)
   DOCKET_LOG_LEVEL           debug, info, warn or error (default info); requests are lines at info
@@ -107,6 +111,10 @@ func serveFlags(c *cobra.Command) {
 	c.Flags().String("keep-deliveries", "", "how long finished deliveries are kept, a `duration` (DOCKET_KEEP_DELIVERIES)")
 	c.Flags().String("keep-notifications", "", "how long notifications are kept after they were read, a `duration` (DOCKET_KEEP_NOTIFICATIONS)")
 	c.Flags().String("keep-secrets", "", "how long replaced secrets are kept, a `duration` (DOCKET_KEEP_SECRETS)")
+	c.Flags().String("trusted-proxies", "", "`networks` of proxies whose X-Forwarded-For names the client (DOCKET_TRUSTED_PROXIES)")
+	c.Flags().String("requests-per-address", "", "the most requests a second of an address, a `number` (DOCKET_REQUESTS_PER_ADDRESS)")
+	c.Flags().String("requests-per-user", "", "the same of a user, a `number` (DOCKET_REQUESTS_PER_USER)")
+	c.Flags().String("requests-per-tenant", "", "the same of a tenant's members, a `number` (DOCKET_REQUESTS_PER_TENANT)")
 	c.Flags().String("egress-allow", "", "`networks` that webhooks may reach beside public ones (DOCKET_EGRESS_ALLOW)")
 }
 

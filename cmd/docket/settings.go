@@ -26,6 +26,9 @@ import (
 // maxDeliveries is the highest limit of messages that can be set.
 const maxDeliveries = 1_000_000
 
+// maxRequests is the highest limit of requests that can be set.
+const maxRequests = 1_000_000
+
 // minKeep is the least time that rows can be kept.
 const minKeep = time.Hour
 
@@ -84,6 +87,13 @@ type settings struct {
 	DeliveriesPerDay  int `env:"DOCKET_DELIVERIES_PER_DAY" envDefault:"200"`
 	// Networks that tenants' webhooks may reach beside the public ones.
 	EgressAllow []string `env:"DOCKET_EGRESS_ALLOW"`
+
+	// Networks of the proxies that are trusted to name the client's address.
+	TrustedProxies []string `env:"DOCKET_TRUSTED_PROXIES"`
+	// How many requests a second each may make, of one replica; 0: any number.
+	RequestsPerAddress int `env:"DOCKET_REQUESTS_PER_ADDRESS" envDefault:"5000"`
+	RequestsPerUser    int `env:"DOCKET_REQUESTS_PER_USER" envDefault:"3000"`
+	RequestsPerTenant  int `env:"DOCKET_REQUESTS_PER_TENANT" envDefault:"5000"`
 
 	// How long rows are kept that are no longer needed; 0: for ever.
 	KeepSessions      time.Duration `env:"DOCKET_KEEP_SESSIONS" envDefault:"168h"`
@@ -214,6 +224,20 @@ func (s *settings) check(wrong func(name, problem string, args ...any)) {
 	}
 	if s.DeliveriesPerDay < 0 || s.DeliveriesPerDay > maxDeliveries {
 		wrong("DOCKET_DELIVERIES_PER_DAY", "must be 0 (no limit) to %d", maxDeliveries)
+	}
+	for _, most := range []struct {
+		name   string
+		number int
+	}{
+		{"DOCKET_REQUESTS_PER_ADDRESS", s.RequestsPerAddress}, {"DOCKET_REQUESTS_PER_USER", s.RequestsPerUser},
+		{"DOCKET_REQUESTS_PER_TENANT", s.RequestsPerTenant},
+	} {
+		if most.number < 0 || most.number > maxRequests {
+			wrong(most.name, "must be 0 (no limit) to %d", maxRequests)
+		}
+	}
+	if _, err := parseNetworks(s.TrustedProxies); err != nil {
+		wrong("DOCKET_TRUSTED_PROXIES", "%v", err)
 	}
 	for _, keep := range []struct {
 		name string

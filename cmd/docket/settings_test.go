@@ -163,6 +163,14 @@ func TestSettingsRefused(t *testing.T) {
 			flags: map[string]string{"DOCKET_EGRESS_ALLOW": "10.1.2.3/8"},
 			want:  "--egress-allow has 10.1.2.3/8, which is all of 10.0.0.0/8: write that",
 		},
+		"a proxy that is no network": {
+			env:  map[string]string{"DOCKET_TRUSTED_PROXIES": "proxy.example"},
+			want: `DOCKET_TRUSTED_PROXIES must be addresses or networks, such as 10.1.0.0/16, separated by commas: "proxy.example" is neither`,
+		},
+		"a limit of requests that is too high": {
+			flags: map[string]string{"DOCKET_REQUESTS_PER_USER": "1000001"},
+			want:  "--requests-per-user must be 0 (no limit) to 1000000",
+		},
 		"another log format": {
 			env:  map[string]string{"DOCKET_LOG_FORMAT": "xml"},
 			want: `DOCKET_LOG_FORMAT must be text or json, not "xml"`,

@@ -40,6 +40,11 @@ var flagFor = map[string]string{
 	"DOCKET_DELIVERIES_PER_HOUR": "--deliveries-per-hour",
 	"DOCKET_DELIVERIES_PER_DAY":  "--deliveries-per-day",
 
+	"DOCKET_TRUSTED_PROXIES":      "--trusted-proxies",
+	"DOCKET_REQUESTS_PER_ADDRESS": "--requests-per-address",
+	"DOCKET_REQUESTS_PER_USER":    "--requests-per-user",
+	"DOCKET_REQUESTS_PER_TENANT":  "--requests-per-tenant",
+
 	"DOCKET_KEEP_SESSIONS":       "--keep-sessions",
 	"DOCKET_KEEP_REFRESH_TOKENS": "--keep-refresh-tokens",
 	"DOCKET_KEEP_DELIVERIES":     "--keep-deliveries",

@@ -20,8 +20,8 @@ import (
 const statusClientGone = 499
 
 // accessLog counts each request and logs one line: method, route pattern, status,
-// bytes, duration, request id, the address of the connection (a proxy's, where there is
-// one) and, once they are verified, tenant and user. It never logs the path, a header or
+// bytes, duration, request id, the client's address (Proxies) and, once they are
+// verified, tenant and user. It never logs the path, a header or
 // a body, which may hold secrets. An unknown path has the route "none".
 func accessLog(log *slog.Logger, m *metrics) gin.HandlerFunc {
 	return func(c *gin.Context) {
@@ -53,7 +53,7 @@ func accessLog(log *slog.Logger, m *metrics) gin.HandlerFunc {
 				slog.Float64("duration_ms", float64(took.Microseconds())/1000),
 				slog.Bool("aborted", !completed),
 				slog.String("request_id", requestIDFrom(c.Request.Context())),
-				slog.String("address", c.RemoteIP()),
+				slog.String("address", addressText(addressFrom(c.Request.Context()))),
 				slog.Attr{Value: slog.GroupValue(callerLine(c)...)})
 		}()
 		c.Next()

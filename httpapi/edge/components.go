@@ -132,6 +132,9 @@ func refusal(problem *huma.Schema, codes []domain.Code) *huma.Response {
 		lines = append(lines, "`"+string(code)+"`: "+problemKinds[code].Title)
 	}
 	response.Description = strings.Join(lines, "; ")
+	if slices.Contains(codes, domain.CodeRateLimited) {
+		response.Headers = limitedHeaders()
+	}
 	response.Extensions = map[string]any{refusalsKey: names}
 	return response
 }

@@ -7,10 +7,12 @@
 // # The order of checks
 //
 //	identify → accessLog → standardHeaders → recovery      Gin, every request
+//	  → limitAddress                                       429
 //	  → deadline                                           Huma, every operation
 //	  → authenticate                                       401
+//	  → limitUser                                          429
 //	  → resolveTenant                                      400 tenant-…
-//	  → admit: membership and role                         403
+//	  → admit: membership and role, the tenant's limit     403, 429
 //	  → readBody                                           413, 415
 //	  → replay: the recorded answer of an Idempotency-Key
 //	  → check: the operation's contract                    400, 422, 404

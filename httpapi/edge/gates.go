@@ -2,7 +2,9 @@ package edge
 
 import (
 	"context"
+	"net/netip"
 	"strings"
+	"time"
 
 	"docket/accounts"
 	"docket/domain"
@@ -29,6 +31,7 @@ const callerKey = "docket.caller"
 // Caller is what the gates have verified about the sender of a request. It travels in
 // the request's context to the handler.
 type Caller struct {
+	Address  netip.Addr
 	Identity accounts.Identity
 	Tenant   domain.TenantID // zero if the headers name no existing tenant
 	Scope    domain.Scope
@@ -37,7 +40,8 @@ type Caller struct {
 
 func CallerOf(ctx context.Context) *Caller { return ctx.Value(gateKey{}).(*Caller) }
 
-// standardGates are authentication, epoch, tenant and role, in the contract's order.
+// standardGates are authentication, the user's limit, epoch, tenant, role and the tenant's
+// limit, in the contract's order. The limit of the address comes before (limitAddress).
 func (r *Router) standardGates() huma.Middlewares {
 	gate := func(check func(huma.Context, Operation, *Caller) error) middleware {
 		return func(ctx huma.Context, next func(huma.Context)) {
@@ -49,11 +53,11 @@ func (r *Router) standardGates() huma.Middlewares {
 		}
 	}
 	begin := func(ctx huma.Context, next func(huma.Context)) {
-		caller := &Caller{}
+		caller := &Caller{Address: addressFrom(ctx.Context())}
 		humagin.Unwrap(ctx).Set(callerKey, caller) // for the access log
 		next(huma.WithValue(ctx, gateKey{}, caller))
 	}
-	return huma.Middlewares{begin, gate(r.authenticate), gate(r.inEpoch), gate(r.resolveTenant), gate(r.admit)}
+	return huma.Middlewares{begin, gate(r.authenticate), gate(r.limitUser), gate(r.inEpoch), gate(r.resolveTenant), gate(r.admit)}
 }
 
 // authenticate verifies the bearer token (RFC 6750) unless the operation is public.
@@ -142,7 +146,22 @@ func (r *Router) admit(ctx huma.Context, op Operation, c *Caller) error {
 	if domain.CodeOf(err) == domain.CodeInsufficientRole {
 		err = r.verifyMembership(ctx.Context(), op, c, true)
 	}
+	if err != nil && domain.CodeOf(err) != domain.CodeInsufficientRole {
+		return err
+	}
+	// Only members use up the tenant's quota: a stranger could else lock them out with it.
+	if limited := r.limits.tenant.take(c.Tenant, time.Now()); limited != nil {
+		return limited
+	}
 	return err
+}
+
+// limitUser counts a request for its user.
+func (r *Router) limitUser(_ huma.Context, op Operation, c *Caller) error {
+	if op.access == public {
+		return nil
+	}
+	return r.limits.user.take(c.Identity.User, time.Now())
 }
 
 func (r *Router) verifyMembership(ctx context.Context, op Operation, c *Caller, fresh bool) error {

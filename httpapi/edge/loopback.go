@@ -23,21 +23,20 @@ func (v Loopback) Local() bool { return v.local }
 // and not from another site's page in a browser on this machine.
 func (v *Loopback) Resolve(ctx huma.Context) []error {
 	r := humagin.Unwrap(ctx).Request
-	v.local = fromLoopback(r) && loopbackHost(r.Host) && ownOrigin(r)
+	v.local = direct(r) && addressFrom(r.Context()).IsLoopback() && loopbackHost(r.Host) && ownOrigin(r)
 	return nil
 }
 
 var forwardingHeaders = []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip", "Via"}
 
-func fromLoopback(r *http.Request) bool {
+// direct reports whether no proxy has left a trace in the request.
+func direct(r *http.Request) bool {
 	for _, name := range forwardingHeaders {
 		if len(r.Header.Values(name)) > 0 {
 			return false
 		}
 	}
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	ip := net.ParseIP(host)
-	return err == nil && ip != nil && ip.IsLoopback()
+	return true
 }
 
 // loopbackHost reports whether a host, with or without port, is localhost or a loopback

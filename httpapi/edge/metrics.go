@@ -5,6 +5,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"docket/domain"
 )
 
 // requestBuckets are durations of requests, in seconds. A read-your-writes wait ends
@@ -21,11 +23,15 @@ const goneClass = 5 // position in statuses
 // any number of them.
 type route struct{ method, pattern string }
 
+// quotas are the values of the label "quota".
+var quotas = []string{addressQuota, userQuota, tenantQuota}
+
 // metrics are the metrics of a Router, by operation.
 type metrics struct {
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
 	inFlight prometheus.Gauge
+	refused  *prometheus.CounterVec
 
 	routes map[route]*routeMetrics
 	// none is for unknown paths and methods, other for routes that are no operations,
@@ -49,10 +55,22 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Help: "Time from a request's headers to the end of its answer, by operation; without streams.", Buckets: requestBuckets},
 			[]string{"operation"}),
 		inFlight: with.NewGauge(prometheus.GaugeOpts{Name: "docket_http_requests_in_flight", Help: "Requests in work, streams among them."}),
-		routes:   map[route]*routeMetrics{},
+		refused: with.NewCounterVec(prometheus.CounterOpts{Name: "docket_http_rate_limited_total",
+			Help: "Requests refused with 429, by the quota that was used up."}, []string{"quota"}),
+		routes: map[route]*routeMetrics{},
+	}
+	for _, quota := range quotas {
+		m.refused.WithLabelValues(quota)
 	}
 	m.none, m.other = m.of("none", true), m.of("other", true)
 	return m
+}
+
+// limited counts a refusal for its quota, of which there are few; nil is none.
+func (m *metrics) limited(q *domain.Quota) {
+	if q != nil {
+		m.refused.WithLabelValues(q.Name).Inc()
+	}
 }
 
 // of returns the metrics of an operation.

@@ -138,6 +138,9 @@ func codesOf(op Operation, h *huma.Operation) []domain.Code {
 	if op.access != public {
 		codes = append(codes, domain.CodeUnauthenticated, domain.CodeTokenExpired)
 	}
+	if !op.Unlimited {
+		codes = append(codes, domain.CodeRateLimited)
+	}
 	if op.access == tenant {
 		codes = append(codes, domain.CodeTenantMismatch, domain.CodeTenantInvalid, domain.CodeTenantAccessDenied,
 			domain.CodeInsufficientRole)

@@ -47,6 +47,8 @@ type Operation struct {
 	NoSeqIfRefused bool
 	// Streams marks an endless answer: no deadline and no HEAD.
 	Streams bool
+	// Unlimited exempts what probes ask from the limit of an address.
+	Unlimited bool
 }
 
 const operationKey = "docket.operation"

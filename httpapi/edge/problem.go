@@ -33,6 +33,9 @@ type problem struct {
 	// Members are the additional members of some codes.
 	Members map[string]any `json:"-"`
 
+	// quota is what rate-limited is about.
+	quota *domain.Quota
+
 	// written, if not nil, is the body of the problem that is replayed.
 	written []byte
 }
@@ -54,6 +57,7 @@ func newProblem(refusal *domain.Error, requestID string) *problem {
 		RequestID: requestID,
 		Errors:    refusal.Fields,
 		Members:   refusal.Members,
+		quota:     refusal.Quota,
 	}
 	if p.Detail == "" {
 		p.Detail = kind.Explanation
@@ -96,7 +100,7 @@ func (p *problem) GetStatus() int { return p.Status }
 func (p *problem) ContentType(string) string { return problemMediaType }
 
 // GetHeaders returns the headers of the code: WWW-Authenticate (RFC
-// 6750, section 3) and Retry-After.
+// 6750, section 3), Retry-After, RateLimit and RateLimit-Policy.
 func (p *problem) GetHeaders() http.Header {
 	h := http.Header{}
 	switch p.Code {
@@ -107,6 +111,9 @@ func (p *problem) GetHeaders() http.Header {
 	}
 	if after := problemKinds[p.Code].RetryAfter; after > 0 {
 		h.Set("Retry-After", strconv.Itoa(after))
+	}
+	if p.quota != nil {
+		quotaHeaders(h, *p.quota)
 	}
 	return h
 }
@@ -207,6 +214,7 @@ func (r *Router) problem(ctx context.Context, err error) *problem {
 	if unexpected && ctx.Err() != nil {
 		p, unexpected = problemFrom(ctx.Err(), requestIDFrom(ctx))
 	}
+	r.metrics.limited(p.quota)
 	if unexpected {
 		r.log.LogAttrs(ctx, slog.LevelError, "request failed",
 			slog.Any("error", err), slog.String("request_id", p.RequestID))

@@ -72,6 +72,8 @@ var problemKinds = map[domain.Code]problemKind{
 		Explanation: "The Idempotency-Key was used before with another request. A new request needs a new key."},
 	domain.CodeOtherItemRefused: {Status: 424, Title: "Other item refused",
 		Explanation: "Another item of an atomic bulk was refused, so this one wasn't done either. Only items of bulks have this status; the bulk itself is answered with 200."},
+	domain.CodeRateLimited: {Status: 429, Title: "Too many requests",
+		Explanation: "A quota is used up: of the address, the user, the tenant, or of signing in. RateLimit-Policy names it, and Retry-After says in how many seconds the next request is allowed. Nothing was done."},
 	domain.CodeInternal: {Status: 500, Title: "Internal error",
 		Explanation: "The server failed; the cause is in its log under the request_id."},
 	domain.CodeReadModelLagging: {Status: 503, Title: "Read model lagging", RetryAfter: 1,

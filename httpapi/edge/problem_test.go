@@ -61,7 +61,11 @@ func TestEveryCodeIsInTheTable(t *testing.T) {
 		if !ok || kind.Title == "" || kind.Explanation == "" || http.StatusText(kind.Status) == "" {
 			t.Errorf("%s: %+v", code, kind)
 		}
-		s.respond = func(context.Context) error { return fmt.Errorf("wrapped: %w", &domain.Error{Code: code}) }
+		refusal := &domain.Error{Code: code}
+		if code == domain.CodeRateLimited { // its headers tell the quota
+			refusal = domain.RateLimited(domain.Quota{Name: "user", Requests: 1}, "slowly")
+		}
+		s.respond = func(context.Context) error { return fmt.Errorf("wrapped: %w", refusal) }
 		rec := s.send("GET", thingPath, "")
 		p := apitest.WantProblem(t, rec, kind.Status, code)
 		if (rec.Header().Get("WWW-Authenticate") != "") != (kind.Status == 401) {

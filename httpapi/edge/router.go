@@ -40,6 +40,11 @@ type Config struct {
 	// Enums name the sets of words in the document; those of problems are added.
 	Enums Enums
 
+	// Limits are of the requests a second; the zero value limits none.
+	Limits Limits
+	// Proxies are trusted to name the client's address.
+	Proxies Proxies
+
 	// Timeout bounds an operation that doesn't stream; 0 is 15 s.
 	Timeout time.Duration
 
@@ -59,6 +64,8 @@ type Router struct {
 	openAPI func() ([]byte, error)
 	enums   Enums
 	metrics *metrics
+	limits  limits
+	proxies Proxies
 
 	commands *commands.Commands
 	sessions Sessions
@@ -93,6 +100,7 @@ func New(cfg Config) *Router {
 func newRouter(cfg Config) *Router {
 	setGlobals()
 	r := &Router{engine: gin.New(), log: cfg.Logger, timeout: cfg.Timeout, bodyTimeout: bodyTimeout, metrics: newMetrics(cfg.Metrics),
+		limits: newLimits(cfg.Limits), proxies: cfg.Proxies,
 		commands: cfg.Commands, sessions: cfg.Sessions, tokens: cfg.Tokens, epochs: cfg.Epochs}
 	r.enums = problemEnums(cfg.Enums)
 	if r.timeout == 0 {
@@ -108,8 +116,9 @@ func newRouter(cfg Config) *Router {
 	r.engine.HandleMethodNotAllowed = true
 	// An encoded slash is part of a segment and doesn't end it.
 	r.engine.UseRawPath = true
-	_ = r.engine.SetTrustedProxies(nil) // trusts no header about the client's address; nil can't fail
-	r.engine.Use(identify, accessLog(r.log, r.metrics), standardHeaders, recovery(r.log))
+	// Gin believes no header about the client's address, Proxies decides it; nil can't fail.
+	_ = r.engine.SetTrustedProxies(nil)
+	r.engine.Use(r.identify, accessLog(r.log, r.metrics), standardHeaders, recovery(r.log), r.limitAddress)
 	r.engine.NoRoute(func(c *gin.Context) {
 		writeProblem(c, newProblem(errNowhere, requestIDFrom(c.Request.Context())))
 	})
@@ -119,7 +128,7 @@ func newRouter(cfg Config) *Router {
 	})
 
 	// Huma's own routes stay off: its docs page loads from a CDN.
-	r.api = jsonAPI{huma.NewAPI(huma.Config{OpenAPI: contract(cfg.Version)}, adapter{r.engine, r.metrics})}
+	r.api = jsonAPI{huma.NewAPI(huma.Config{OpenAPI: contract(cfg.Version)}, adapter{r.engine, r.metrics, r.limits.exempt})}
 	r.openAPI = sync.OnceValues(r.document)
 
 	registerProblems(r)
@@ -161,13 +170,19 @@ func standardHeaders(c *gin.Context) {
 type adapter struct {
 	*gin.Engine
 	metrics *metrics
+	// exempt gets the paths without a limit.
+	exempt map[string]bool
 }
 
 // Handle implements huma.Adapter.
 func (a adapter) Handle(op *huma.Operation, handler func(huma.Context)) {
 	path := strings.NewReplacer("{", ":", "}", "").Replace(op.Path)
 	handle := func(c *gin.Context) { handler(humagin.NewContext(op, c)) }
-	streams := op.Metadata[operationKey].(Operation).Streams
+	operation := op.Metadata[operationKey].(Operation)
+	streams := operation.Streams
+	if operation.Unlimited {
+		a.exempt[path] = true
+	}
 	m := a.metrics.of(op.OperationID, !streams)
 	a.Engine.Handle(op.Method, path, handle)
 	a.metrics.routes[route{op.Method, path}] = m

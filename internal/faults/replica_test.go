@@ -111,6 +111,8 @@ func (r *replica) start() error {
 		"PATH=" + os.Getenv("PATH"), "DOCKET_ADDR=127.0.0.1:0", "DOCKET_LOG_FORMAT=json",
 		"DATABASE_URL=" + r.engine, "DOCKET_API_DATABASE_URL=" + r.api,
 		"DOCKET_JWT_KEYS=" + jwtKeys, "DOCKET_MASTER_KEY=" + masterKey,
+		// All load is of one address and few users.
+		"DOCKET_REQUESTS_PER_ADDRESS=0", "DOCKET_REQUESTS_PER_USER=0", "DOCKET_REQUESTS_PER_TENANT=0",
 	}
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
