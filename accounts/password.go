@@ -87,11 +87,7 @@ func (p *Passwords) Validate(pointer, password string) *domain.FieldError {
 // Set stores a user's password, which must be valid. Error: CodeOverloaded where too many
 // hashes wait or Postgres is away.
 func (p *Passwords) Set(ctx context.Context, u domain.UserID, password string) error {
-	var hash string
-	err := p.limit(ctx, func() (err error) {
-		hash, err = argon2id.CreateHash(password, hashParams)
-		return err
-	})
+	hash, err := p.hash(ctx, password)
 	if err != nil {
 		return err
 	}
@@ -99,6 +95,14 @@ func (p *Passwords) Set(ctx context.Context, u domain.UserID, password string) e
 		return fmt.Errorf("set password: %w", eventstore.Unreachable(err))
 	}
 	return nil
+}
+
+func (p *Passwords) hash(ctx context.Context, password string) (hash string, err error) {
+	err = p.limit(ctx, func() (err error) {
+		hash, err = argon2id.CreateHash(password, hashParams)
+		return err
+	})
+	return hash, err
 }
 
 // Delete deletes a user's password, if there is one.
@@ -112,26 +116,31 @@ func (p *Passwords) Delete(ctx context.Context, u domain.UserID) error {
 // Verify reports whether the password is the user's. With exists false it does
 // the same work and returns false, so that its duration reveals no user.
 func (p *Passwords) Verify(ctx context.Context, u domain.UserID, exists bool, password string) (bool, error) {
-	hash := p.decoy
+	_, match, err := p.verify(ctx, u, exists, password)
+	return match, err
+}
+
+// verify is Verify that returns the hash with which the password was compared.
+func (p *Passwords) verify(ctx context.Context, u domain.UserID, exists bool, password string) (hash string, match bool, err error) {
+	hash = p.decoy
 	rows, err := p.pool.Query(ctx, passwordSQL, u.UUID())
 	if err != nil {
-		return false, fmt.Errorf("read password: %w", eventstore.Unreachable(err))
+		return "", false, fmt.Errorf("read password: %w", eventstore.Unreachable(err))
 	}
 	stored, err := pgx.CollectExactlyOneRow(rows, pgx.RowTo[string])
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		exists = false
 	case err != nil:
-		return false, fmt.Errorf("read password: %w", eventstore.Unreachable(err))
+		return "", false, fmt.Errorf("read password: %w", eventstore.Unreachable(err))
 	case exists:
 		hash = stored
 	}
-	var match bool
 	err = p.limit(ctx, func() (err error) {
 		match, err = argon2id.ComparePasswordAndHash(password, hash)
 		return err
 	})
-	return match && exists, err
+	return hash, match && exists, err
 }
 
 // limit runs hash when a core is free; it refuses with CodeOverloaded where too

@@ -17,9 +17,6 @@ const RefreshGrace = 10 * time.Second
 // refreshTokenBytes is the randomness of a refresh token.
 const refreshTokenBytes = 32
 
-// addTokenSQL adds a refresh token ($1 SHA-256) to a session ($2).
-const addTokenSQL = `insert into refresh_tokens (token_hash, session_id) values ($1, $2)`
-
 // useTokenSQL uses a refresh token ($1 SHA-256) of a session that is alive at a
 // time ($2), and adds the session's next token ($3 SHA-256). The row's lock lets
 // one of several concurrent requests with the same token through.

@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -31,8 +32,12 @@ const (
 // ($2), with their refresh tokens.
 const deleteExpiredSQL = `delete from sessions where user_id = $1 and expires_at < $2`
 
-// addSessionSQL adds a session ($1 id, $2 user, $3 expiry).
-const addSessionSQL = `insert into sessions (id, user_id, expires_at) values ($1, $2, $3)`
+// addSessionSQL adds a session ($1 id, $2 user, $3 expiry) with a refresh token ($4 SHA-256),
+// unless the user's password hash isn't the one that was verified ($5) any more. The lock
+// makes it wait for a change of the password that is under way, and such a change for it.
+const addSessionSQL = `with verified as (select user_id from credentials where user_id = $2 and password_hash = $5 for share),
+begun as (insert into sessions (id, user_id, expires_at) select $1, user_id, $3 from verified returning id)
+insert into refresh_tokens (token_hash, session_id) select $4, id from begun`
 
 // revokeSQL revokes a session ($1) of a user ($2).
 const revokeSQL = `update sessions set revoked_at = coalesce(revoked_at, now()) where id = $1 and user_id = $2`
@@ -88,29 +93,40 @@ func (s *Sessions) Login(ctx context.Context, email, password string, now time.T
 	if err != nil {
 		return Session{}, err
 	}
-	ok, err := s.passwords.Verify(ctx, user, found, password)
+	hash, ok, err := s.passwords.verify(ctx, user, found, password)
 	if err != nil {
 		return Session{}, err
 	}
 	if !ok {
-		return Session{}, domain.Refuse(domain.CodeUnauthenticated, "the e-mail address or the password is wrong")
+		return Session{}, wrongCredentials()
 	}
-	return s.start(ctx, user, now)
+	return s.start(ctx, user, hash, now)
 }
 
-func (s *Sessions) start(ctx context.Context, user domain.UserID, now time.Time) (Session, error) {
+func wrongCredentials() error {
+	return domain.Refuse(domain.CodeUnauthenticated, "the e-mail address or the password is wrong")
+}
+
+// start starts the session of a user whose password of this hash was verified.
+func (s *Sessions) start(ctx context.Context, user domain.UserID, verified string, now time.Time) (Session, error) {
 	id, err := uuid.NewV7()
 	if err != nil {
 		return Session{}, fmt.Errorf("new session: %w", err)
 	}
 	token, hash := newRefreshToken()
 	session := Session{ID: id, User: user, RefreshToken: token, ExpiresAt: now.Add(SessionLifetime)}
+	begun := false
 	b := &pgx.Batch{} // one implicit transaction
 	b.Queue(deleteExpiredSQL, user.UUID(), now)
-	b.Queue(addSessionSQL, id, user.UUID(), session.ExpiresAt)
-	b.Queue(addTokenSQL, hash, id)
+	b.Queue(addSessionSQL, id, user.UUID(), session.ExpiresAt, hash, verified).Exec(func(tag pgconn.CommandTag) error {
+		begun = tag.RowsAffected() == 1
+		return nil
+	})
 	if err := s.pool.SendBatch(ctx, b).Close(); err != nil {
 		return Session{}, fmt.Errorf("start session: %w", eventstore.Unacknowledged(err))
+	}
+	if !begun { // the password was changed meanwhile
+		return Session{}, wrongCredentials()
 	}
 	return session, nil
 }

@@ -87,6 +87,20 @@ var roleRows = []roleRow{
 	{op: "edit-me", may: "users", call: func(s *stage, p person) (person, string, string) {
 		return p, "/v1/me", `{"name":"` + s.fresh() + `"}`
 	}},
+	{op: "list-sessions", may: "users", call: get("/v1/me/sessions")},
+	{op: "end-session", may: "users", call: func(_ *stage, p person) (person, string, string) {
+		id := uuid.Must(uuid.NewV7())
+		if p.token != "" {
+			p.w.beginSession(id, p.id)
+		}
+		return p, "/v1/me/sessions/" + id.String(), ""
+	}},
+	{op: "change-password", may: "users", call: func(s *stage, p person) (person, string, string) {
+		if p.token != "" {
+			p = p.w.signUp("Changes") // a person with a password
+		}
+		return p, "/v1/me/password", jsonOf(map[string]any{"current_password": password, "new_password": password + " 2"})
+	}},
 	{op: "list-tenants", may: "users", call: get("/v1/tenants")},
 	{op: "create-tenant", may: "users", call: func(s *stage, p person) (person, string, string) {
 		return p, "/v1/tenants", `{"name":"New","slug":"` + s.fresh() + `"}`

@@ -84,6 +84,7 @@ func New(cfg Config) (*Server, error) {
 	})
 	registerAuth(s)
 	registerMe(s)
+	registerSessions(s)
 	registerTenants(s)
 	registerWorkflow(s)
 	registerCatalog(s)

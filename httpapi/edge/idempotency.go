@@ -39,9 +39,9 @@ func keyFrom(ctx context.Context) *keyed {
 }
 
 // takesKey reports whether an operation honours Idempotency-Key: every command except
-// those of /v1/auth, whose answers hold tokens.
+// those of /v1/auth, whose answers hold tokens, and those without a key.
 func (op Operation) takesKey() bool {
-	return op.access != public && op.Method != http.MethodGet && !strings.HasPrefix(op.Path, "/v1/auth/")
+	return !op.WithoutKey && op.access != public && op.Method != http.MethodGet && !strings.HasPrefix(op.Path, "/v1/auth/")
 }
 
 // withIdempotencyKey documents the header and its refusals.

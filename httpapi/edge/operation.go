@@ -45,6 +45,9 @@ type Operation struct {
 	Content map[string]*huma.MediaType
 	// NoSeqIfRefused says that an answer with success may be of refusals alone, without Docket-Seq.
 	NoSeqIfRefused bool
+	// WithoutKey says that it doesn't honour Idempotency-Key: it writes no events that could
+	// be found again, or its body holds a password.
+	WithoutKey bool
 	// Streams marks an endless answer: no deadline and no HEAD.
 	Streams bool
 	// Unlimited exempts what probes ask from the limit of an address.
