@@ -16,7 +16,7 @@ type KeySet struct {
 
 func registerKeys(s *Server) {
 	edge.RegisterPublic(s.router, edge.Operation{
-		Method: http.MethodGet, Path: "/.well-known/jwks.json", ID: "getKeySet", Tag: "auth", Summary: "The public keys of access tokens",
+		Method: http.MethodGet, Path: "/.well-known/jwks.json", ID: "get-key-set", Tag: "auth", Summary: "The public keys of access tokens",
 		Description: "What another service verifies access tokens with (RFC 7517): EdDSA with the key that the token's kid names, typ at+jwt, aud docket-api and the issuer of the installation. " +
 			"A key is here before it signs, and as long as tokens of it are valid. The set is empty where tokens are signed with a shared secret.",
 	}, func(context.Context, domain.TenantID, *struct{}) (*keySetResponse, error) {

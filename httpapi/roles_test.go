@@ -62,7 +62,7 @@ var roleRows = []roleRow{
 	{op: "readyz", may: "anyone", call: get("/readyz")},
 	{op: "list-problems", may: "anyone", call: get("/problems")},
 	{op: "get-problem", may: "anyone", call: get("/problems/not-found")},
-	{op: "getKeySet", may: "anyone", call: get("/.well-known/jwks.json")},
+	{op: "get-key-set", may: "anyone", call: get("/.well-known/jwks.json")},
 	{op: "get-workflow", may: "anyone", call: get("/v1/workflow")},
 	{op: "list-catalog", may: "anyone", call: get("/v1/catalog/projects")},
 
