@@ -158,8 +158,14 @@ var (
 	lastText = Keyset{Value: strings.Repeat("\U0010FFFF", domain.MaxName+1), ID: uuid.Max}
 )
 
-// timeKey writes a time as Postgres reads it, with all its microseconds.
-func timeKey(at time.Time) string { return at.UTC().Format(time.RFC3339Nano) }
+// timeKey writes a time as Postgres reads it, with all its microseconds. RFC 3339 has a year
+// 0, Postgres has none: a time before the year 1 is before all there is.
+func timeKey(at time.Time) string {
+	if at = at.UTC(); at.Year() < 1 {
+		return firstTime.Value
+	}
+	return at.Format(time.RFC3339Nano)
+}
 
 // paged cuts what was read with a limit one higher than the page's: the items of
 // the page, and where the next begins, nil if nothing is left.

@@ -75,7 +75,7 @@ var spellings = []struct {
 	{"use node.js", []string{"node.js", "node", "js", "nodejs", "Node.JS ", "node js"}, []string{"deno.js", "nodes "}},
 	{"use nodejs", []string{"node.js", "nodejs"}, nil},
 	{"call apply_secrets()", []string{"apply_secrets", "apply_secrets()", "secrets", "apply", "applySecrets", "apply-secrets", "applysecrets"}, []string{"secrets_apply", "secret "}},
-	{"call getUserName(id)", []string{"getUserName", "getusername", "username or user", "userName", "name", "get_user_name", "getUser", "GETUSERNAME"}, []string{"etuser", "nameUser"}},
+	{"call getUserName(id)", []string{"getUserName", "getusername", "username or user", "userName", "name", "get_user_name", "getUser", "GETUSERNAME"}, []string{"etuser", "nameUser", "username"}},
 	{"call getusername(id)", []string{"getUserName", "get_user_name"}, []string{"user"}},
 	{"class HTTPServerError", []string{"http", "server", "HTTPServer", "httpservererror", "ServerError"}, []string{"httpd"}},
 	{"export PDFs", []string{"pdf", "PDFs ", "pdfs"}, nil},
