@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -39,6 +40,22 @@ func TestNormalTexts(t *testing.T) {
 	p := apitest.WantProblem(t, s.send("POST", "/v1/things", `{"name":"a\r\n\u0085b"}`), 422, "validation-failed")
 	if len(p.Errors) != 1 || p.Errors[0].Pointer != "/name" || !strings.Contains(p.Errors[0].Detail, "character 3 is the control character U+0085") {
 		t.Errorf("%+v", p.Errors)
+	}
+}
+
+// A filter finds what is kept, however it is spelled.
+func TestNormalValues(t *testing.T) {
+	t.Parallel()
+	for given, want := range map[string][]string{
+		"Cafe\u0301,Café":   {"Café", "Café"},
+		`a\,e` + "\u0301,b": {"a,é", "b"},
+		"a\r\nb":            {"a\nb"},
+		"\xff,a":            {"\xff", "a"},
+		",":                 {"", ""},
+	} {
+		if got := splitValues(given); !slices.Equal(got, want) {
+			t.Errorf("%q: %q, want %q", given, got, want)
+		}
 	}
 }
 

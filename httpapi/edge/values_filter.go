@@ -54,13 +54,14 @@ func (v *Values[T]) OnParamSet(set bool, _ any) {
 	}
 }
 
-// splitValues separates values at the commas without a backslash before.
+// splitValues separates values at the commas without a backslash before. They are in the
+// form in which texts are kept.
 func splitValues(text string) []string {
 	var (
 		values []string
 		value  strings.Builder
 	)
-	for rest := text; ; {
+	for rest := normalText(text); ; {
 		i := strings.IndexByte(rest, ',')
 		switch {
 		case i < 0:
