@@ -2,6 +2,7 @@ package accounts_test
 
 import (
 	"context"
+	"net/netip"
 	"os"
 	"strings"
 	"testing"
@@ -56,7 +57,7 @@ const masterKey = "a master key of at least 32 bytes"
 
 // replica is another process's Sessions.
 func (f *fixture) replica(pool *pgxpool.Pool, master string) *accounts.Sessions {
-	return accounts.NewSessions(pool, f.passwords, directory{"ann@example.org": f.ann}, []byte(master))
+	return accounts.NewSessions(pool, f.passwords, directory{"ann@example.org": f.ann}, nil, []byte(master))
 }
 
 // expireGrace makes it long ago that the used refresh tokens were used.
@@ -70,7 +71,7 @@ func (f *fixture) expireGrace() {
 
 func (f *fixture) login(now time.Time) accounts.Session {
 	f.t.Helper()
-	s, err := f.sessions.Login(f.t.Context(), "ann@example.org", password, now)
+	s, err := f.sessions.Login(f.t.Context(), "ann@example.org", password, netip.Prefix{}, now)
 	if err != nil {
 		f.t.Fatalf("log in: %v", err)
 	}
@@ -89,22 +90,22 @@ func TestLogin(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	ctx, now := t.Context(), time.Now()
-	s, err := f.sessions.Login(ctx, "aNN@example.org", password, now)
+	s, err := f.sessions.Login(ctx, "aNN@example.org", password, netip.Prefix{}, now)
 	if err != nil {
 		t.Fatalf("log in with another case of the address: %v", err)
 	}
 	if s.User != f.ann || !s.ExpiresAt.Equal(now.Add(accounts.SessionLifetime)) {
 		t.Errorf("session of %s until %s, want %s until %s", s.User, s.ExpiresAt, f.ann, now.Add(accounts.SessionLifetime))
 	}
-	_, err = f.sessions.Login(ctx, "ann@example.org", password+"x", now)
+	_, err = f.sessions.Login(ctx, "ann@example.org", password+"x", netip.Prefix{}, now)
 	wantCode(t, "wrong password", err, domain.CodeUnauthenticated)
-	_, err = f.sessions.Login(ctx, "unknown@example.org", password, now)
+	_, err = f.sessions.Login(ctx, "unknown@example.org", password, netip.Prefix{}, now)
 	wantCode(t, "unknown address", err, domain.CodeUnauthenticated)
 
 	if err := f.passwords.Delete(ctx, f.ann); err != nil {
 		t.Fatalf("delete password: %v", err)
 	}
-	_, err = f.sessions.Login(ctx, "ann@example.org", password, now)
+	_, err = f.sessions.Login(ctx, "ann@example.org", password, netip.Prefix{}, now)
 	wantCode(t, "deleted password", err, domain.CodeUnauthenticated)
 }
 

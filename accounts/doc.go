@@ -1,7 +1,7 @@
 // Package accounts has what proves who a user is: passwords, sessions, refresh
 // tokens, and the access tokens with the keys that sign them.
 //
-//	login ──▶ Passwords.Verify ──▶ session + first refresh token
+//	login ──▶ SignIns ──▶ Passwords ──▶ session + first refresh token
 //	refresh ──▶ next refresh token; a token used again after RefreshGrace revokes the session
 //	request ──▶ Tokens.Verify ──▶ Sessions.Check, cached for one second
 //
@@ -11,6 +11,8 @@
 //     the SHA-256, of a signing key its private key sealed under the master key;
 //   - a wrong password and an unknown address take the same time and get the
 //     same answer;
+//   - too many wrong passwords are refused before any hashing (SignIns), and addresses
+//     from which an account has signed in before are counted apart and hashed first;
 //   - a refresh token has one successor, on any replica: every use within
 //     RefreshGrace gets the same one;
 //   - a key is published before it signs, and no token of it is refused until it

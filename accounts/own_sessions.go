@@ -83,7 +83,14 @@ func (s *Sessions) ChangePassword(ctx context.Context, u domain.UserID, session 
 	if wrong := s.passwords.Validate("/new_password", next); wrong != nil {
 		return &domain.Error{Code: domain.CodeValidationFailed, Detail: "the new password isn't valid", Fields: []domain.FieldError{*wrong}}
 	}
-	old, match, err := s.passwords.verify(ctx, u, true, current)
+	a, err := s.signIns.beginUser(ctx, u)
+	if err != nil {
+		return err
+	}
+	var match bool
+	var old string
+	defer func() { a.end(ctx, old != "", match) }()
+	old, match, err = s.passwords.verify(ctx, a.client, u, true, current)
 	if err != nil {
 		return err
 	}

@@ -17,7 +17,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"golang.org/x/sync/semaphore"
 )
 
 // Limits of a password, in characters.
@@ -28,10 +27,6 @@ const (
 
 // hashParams are OWASP's recommendation for argon2id: 19 MiB, two passes.
 var hashParams = &argon2id.Params{Memory: 19 << 10, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32}
-
-// maxWaitingHashes is how many hashes may wait for a core before CodeOverloaded:
-// each takes tens of milliseconds and 19 MiB.
-const maxWaitingHashes = 50
 
 // setPasswordSQL stores a user's ($1) password hash ($2).
 const setPasswordSQL = `insert into credentials (user_id, password_hash) values ($1, $2)
@@ -46,9 +41,8 @@ const passwordSQL = `select password_hash from credentials where user_id = $1`
 // Passwords stores passwords as argon2id hashes (PHC strings). It computes at
 // most one hash per core at a time. Its methods may be called from any goroutine.
 type Passwords struct {
-	pool    *pgxpool.Pool
-	running *semaphore.Weighted
-	waiting *semaphore.Weighted
+	pool   *pgxpool.Pool
+	hashes *hashQueue
 	// decoy is the hash that Verify compares with where there is no user.
 	decoy string
 }
@@ -62,11 +56,7 @@ func NewPasswords(pool *pgxpool.Pool) (*Passwords, error) {
 	if err != nil {
 		return nil, fmt.Errorf("hash: %w", err)
 	}
-	cores := int64(runtime.GOMAXPROCS(0))
-	return &Passwords{
-		pool: pool, decoy: decoy,
-		running: semaphore.NewWeighted(cores), waiting: semaphore.NewWeighted(cores + maxWaitingHashes),
-	}, nil
+	return &Passwords{pool: pool, decoy: decoy, hashes: newHashQueue(runtime.GOMAXPROCS(0))}, nil
 }
 
 // Validate returns what is wrong with a new password, as an error of the field
@@ -98,7 +88,7 @@ func (p *Passwords) Set(ctx context.Context, u domain.UserID, password string) e
 }
 
 func (p *Passwords) hash(ctx context.Context, password string) (hash string, err error) {
-	err = p.limit(ctx, func() (err error) {
+	err = p.limit(ctx, client{}, func() (err error) {
 		hash, err = argon2id.CreateHash(password, hashParams)
 		return err
 	})
@@ -116,13 +106,14 @@ func (p *Passwords) Delete(ctx context.Context, u domain.UserID) error {
 // Verify reports whether the password is the user's. With exists false it does
 // the same work and returns false, so that its duration reveals no user.
 func (p *Passwords) Verify(ctx context.Context, u domain.UserID, exists bool, password string) (bool, error) {
-	_, match, err := p.verify(ctx, u, exists, password)
+	_, match, err := p.verify(ctx, client{}, u, exists, password)
 	return match, err
 }
 
-// verify is Verify that returns the hash with which the password was compared.
-func (p *Passwords) verify(ctx context.Context, u domain.UserID, exists bool, password string) (hash string, match bool, err error) {
-	hash = p.decoy
+// verify is Verify that returns the hash with which the password was compared; "" if it
+// was not.
+func (p *Passwords) verify(ctx context.Context, c client, u domain.UserID, exists bool, password string) (compared string, match bool, err error) {
+	hash := p.decoy
 	rows, err := p.pool.Query(ctx, passwordSQL, u.UUID())
 	if err != nil {
 		return "", false, fmt.Errorf("read password: %w", eventstore.Unreachable(err))
@@ -136,23 +127,20 @@ func (p *Passwords) verify(ctx context.Context, u domain.UserID, exists bool, pa
 	case exists:
 		hash = stored
 	}
-	err = p.limit(ctx, func() (err error) {
+	err = p.limit(ctx, c, func() (err error) {
+		compared = hash
 		match, err = argon2id.ComparePasswordAndHash(password, hash)
 		return err
 	})
-	return hash, match && exists, err
+	return compared, match && exists, err
 }
 
-// limit runs hash when a core is free; it refuses with CodeOverloaded where too
-// many wait.
-func (p *Passwords) limit(ctx context.Context, hash func() error) error {
-	if !p.waiting.TryAcquire(1) {
-		return domain.Refuse(domain.CodeOverloaded, "too many are signing in; try again in a moment")
-	}
-	defer p.waiting.Release(1)
-	if err := p.running.Acquire(ctx, 1); err != nil {
+// limit runs hash when a core is free and it is the client's turn; it refuses with
+// CodeOverloaded where too many wait.
+func (p *Passwords) limit(ctx context.Context, c client, hash func() error) error {
+	if err := p.hashes.acquire(ctx, c); err != nil {
 		return fmt.Errorf("wait to hash a password: %w", err)
 	}
-	defer p.running.Release(1)
+	defer p.hashes.release()
 	return hash()
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net"
+	"net/netip"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -87,7 +88,7 @@ func TestRefreshWhoseAnswerIsLost(t *testing.T) {
 	}
 	// Other answers that are lost leave as much unknown.
 	cut.Store(true)
-	_, err = lossy.Login(ctx, "ann@example.org", password, now)
+	_, err = lossy.Login(ctx, "ann@example.org", password, netip.Prefix{}, now)
 	if err == nil || cut.Load() {
 		t.Errorf("a login whose answer is lost: %v", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"time"
 
 	"docket/domain"
@@ -56,6 +57,7 @@ type Sessions struct {
 	pool      *pgxpool.Pool
 	passwords *Passwords
 	users     Users
+	signIns   *SignIns
 	checked   *lru.Cache[uuid.UUID, checkedSession]
 	// successorKey makes the successors of refresh tokens.
 	successorKey []byte
@@ -68,13 +70,13 @@ type checkedSession struct {
 }
 
 // NewSessions makes Sessions over a pool of the engine role. All replicas have the same
-// master key.
-func NewSessions(pool *pgxpool.Pool, passwords *Passwords, users Users, masterKey []byte) *Sessions {
+// master key. A nil SignIns limits no logins.
+func NewSessions(pool *pgxpool.Pool, passwords *Passwords, users Users, signIns *SignIns, masterKey []byte) *Sessions {
 	checked, err := lru.New[uuid.UUID, checkedSession](maxChecked)
 	if err != nil {
 		panic(err) // only for a size that isn't positive
 	}
-	return &Sessions{pool: pool, passwords: passwords, users: users, checked: checked, successorKey: successorKey(masterKey)}
+	return &Sessions{pool: pool, passwords: passwords, users: users, signIns: signIns, checked: checked, successorKey: successorKey(masterKey)}
 }
 
 // Session is a login.
@@ -87,13 +89,21 @@ type Session struct {
 }
 
 // Login starts a session. A wrong password and an unknown address are the same
-// CodeUnauthenticated, after the same work. now is the time of the login.
-func (s *Sessions) Login(ctx context.Context, email, password string, now time.Time) (Session, error) {
+// CodeUnauthenticated, after the same work; too many of them are CodeRateLimited, before
+// anything is hashed. from is the client's network, now the time of the login.
+func (s *Sessions) Login(ctx context.Context, email, password string, from netip.Prefix, now time.Time) (Session, error) {
+	a, err := s.signIns.begin(ctx, email, from)
+	if err != nil {
+		return Session{}, err
+	}
+	var hashed, ok bool
+	defer func() { a.end(ctx, hashed, ok) }()
 	user, found, err := s.users.UserByEmail(ctx, email)
 	if err != nil {
 		return Session{}, err
 	}
-	hash, ok, err := s.passwords.verify(ctx, user, found, password)
+	hash, right, err := s.passwords.verify(ctx, a.client, user, found, password)
+	hashed, ok = hash != "", right
 	if err != nil {
 		return Session{}, err
 	}

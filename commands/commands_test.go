@@ -3,6 +3,7 @@ package commands_test
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"os"
 	"testing"
 	"time"
@@ -50,7 +51,7 @@ func newWorld(t *testing.T) *world {
 		return c
 	}
 	w := &world{t: t, engine: engine, store: store, one: replica(), two: replica(), passwords: passwords}
-	w.session = accounts.NewSessions(engine, passwords, w.one, []byte("a master key of at least 32 bytes"))
+	w.session = accounts.NewSessions(engine, passwords, w.one, nil, []byte("a master key of at least 32 bytes"))
 	w.def, err = w.one.EnsureDefaultTenant(t.Context(), commands.NewTenant{Name: "Default Org", Slug: "default"})
 	if err != nil {
 		t.Fatal(err)
@@ -125,11 +126,11 @@ func TestRegistration(t *testing.T) {
 	_, err = w.one.Register(ctx, domain.Platform, commands.Origin{}, commands.Registration{Email: "x@example.org", Password: password, Name: "X"})
 	w.wantCode(err, domain.CodeRegistrationClosed)
 
-	if _, err := w.session.Login(ctx, "aNN@example.org", password, ann.State.CreatedAt); err != nil {
+	if _, err := w.session.Login(ctx, "aNN@example.org", password, netip.Prefix{}, ann.State.CreatedAt); err != nil {
 		t.Fatalf("login: %v", err)
 	}
 	for _, c := range [][2]string{{"ann@example.org", password + "x"}, {"unknown@example.org", password}} {
-		_, err := w.session.Login(ctx, c[0], c[1], ann.State.CreatedAt)
+		_, err := w.session.Login(ctx, c[0], c[1], netip.Prefix{}, ann.State.CreatedAt)
 		w.wantCode(err, domain.CodeUnauthenticated)
 	}
 }

@@ -83,6 +83,10 @@ func (s *Server) register(ctx context.Context, t domain.TenantID, in *struct {
 	Seq  int64 `header:"Docket-Seq" doc:"The tenant's sequence number of the command's last event; where nothing changed, of the resource's last."`
 	Body UserBody
 }, error) {
+	from := edge.Network(edge.CallerOf(ctx).Address)
+	if err := s.signIns.Register(ctx, from); err != nil {
+		return nil, err
+	}
 	result, err := s.commands.Register(ctx, t, edge.Origin(ctx), commands.Registration{
 		Email: in.Body.Email, Password: in.Body.Password, Name: in.Body.Name,
 		Registrant: commands.Registrant{Local: in.Local(), SetupCode: in.Body.SetupCode},
@@ -90,6 +94,7 @@ func (s *Server) register(ctx context.Context, t domain.TenantID, in *struct {
 	if err != nil {
 		return nil, err
 	}
+	s.signIns.Registered(ctx, in.Body.Email, from)
 	s.positions.Acknowledge(result.State.ID, t, result.Seq)
 	return &struct {
 		Seq  int64 `header:"Docket-Seq" doc:"The tenant's sequence number of the command's last event; where nothing changed, of the resource's last."`
@@ -98,7 +103,7 @@ func (s *Server) register(ctx context.Context, t domain.TenantID, in *struct {
 }
 
 func (s *Server) login(ctx context.Context, _ domain.TenantID, in *struct{ Body credentialsBody }) (*plain[sessionTokensBody], error) {
-	session, err := s.sessions.Login(ctx, in.Body.Email, in.Body.Password, s.now())
+	session, err := s.sessions.Login(ctx, in.Body.Email, in.Body.Password, edge.Network(edge.CallerOf(ctx).Address), s.now())
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +111,14 @@ func (s *Server) login(ctx context.Context, _ domain.TenantID, in *struct{ Body 
 }
 
 func (s *Server) refresh(ctx context.Context, _ domain.TenantID, in *struct{ Body refreshRequestBody }) (*plain[sessionTokensBody], error) {
+	from := edge.Network(edge.CallerOf(ctx).Address)
+	if err := s.signIns.MayRefresh(from); err != nil {
+		return nil, err
+	}
 	session, err := s.sessions.Refresh(ctx, in.Body.RefreshToken, s.now())
+	if domain.CodeOf(err) == domain.CodeUnauthenticated {
+		s.signIns.RefreshFailed(ctx, from)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -21,8 +21,10 @@ import (
 type Config struct {
 	Commands *commands.Commands
 	Sessions *accounts.Sessions
-	Queries  *projections.Queries
-	Inbox    *notify.Inbox
+	// SignIns limits registrations and refreshes; nil limits none.
+	SignIns *accounts.SignIns
+	Queries *projections.Queries
+	Inbox   *notify.Inbox
 	// Egress checks the addresses that tenants configure.
 	Egress *notify.Egress
 
@@ -51,6 +53,7 @@ type Server struct {
 	router    *edge.Router
 	commands  *commands.Commands
 	sessions  *accounts.Sessions
+	signIns   *accounts.SignIns
 	queries   *projections.Queries
 	inbox     *notify.Inbox
 	egress    *notify.Egress
@@ -70,7 +73,7 @@ func New(cfg Config) (*Server, error) {
 		cfg.Now = time.Now
 	}
 	s := &Server{
-		commands: cfg.Commands, sessions: cfg.Sessions, queries: cfg.Queries, inbox: cfg.Inbox, egress: cfg.Egress,
+		commands: cfg.Commands, sessions: cfg.Sessions, signIns: cfg.SignIns, queries: cfg.Queries, inbox: cfg.Inbox, egress: cfg.Egress,
 		tokens: cfg.Tokens, positions: edge.NewPositions(), ready: cfg.Ready, now: cfg.Now,
 	}
 	var err error

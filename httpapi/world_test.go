@@ -122,7 +122,7 @@ func newWorld(t testing.TB) *world {
 		queries, inbox := projections.NewQueries(api, progress), notify.NewInbox(api, progress)
 		queries.OwnWait, queries.MinWait, queries.AsOfTime, inbox.OwnWait = time.Minute, time.Minute, time.Minute, time.Minute
 		s, err := New(Config{
-			Commands: cmds, Sessions: accounts.NewSessions(engine, passwords, cmds, master),
+			Commands: cmds, Sessions: accounts.NewSessions(engine, passwords, cmds, nil, master),
 			Queries: queries, Inbox: inbox, Epochs: eventstore.NewEpochs(engine, store, nil, log),
 			Egress: notify.NewEgress(nil),
 			Tokens: testTokens(t), MasterKey: master, Version: "test",

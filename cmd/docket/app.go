@@ -19,6 +19,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
+// refreshFailures is how many refresh tokens of one address may be refused in
+// accounts.SignInWindow. They can't be guessed; each costs the database some work.
+const refreshFailures = 1000
+
 // app is everything between the pools and HTTP.
 type app struct {
 	store    *eventstore.Store
@@ -71,12 +75,16 @@ func newApp(p *pools, s settings, sec secrets, durable func() error, metrics pro
 	if err != nil {
 		return nil, err
 	}
+	signIns := accounts.NewSignIns(p.Login, sec.MasterKey, accounts.SignInQuotas{
+		Account: s.FailedLogins, AccountOverall: s.FailedLoginsPerAccount, Address: s.FailedLoginsPerAddress,
+		Registrations: s.RegistrationsPerAddress, Refreshes: refreshFailures,
+	})
 	proxies, err := parseNetworks(s.TrustedProxies)
 	if err != nil {
 		return nil, &settingError{"DOCKET_TRUSTED_PROXIES", err.Error()}
 	}
 	a.handler, err = httpapi.New(httpapi.Config{
-		Epochs: a.epochs, Commands: a.commands, Sessions: accounts.NewSessions(p.Login, passwords, a.commands, sec.MasterKey),
+		Epochs: a.epochs, Commands: a.commands, Sessions: accounts.NewSessions(p.Login, passwords, a.commands, signIns, sec.MasterKey), SignIns: signIns,
 		Queries: projections.NewQueries(p.API, positions), Inbox: notify.NewInbox(p.API, positions), Egress: a.delivery.egress,
 		Tokens: a.tokens, MasterKey: sec.MasterKey, Version: apiVersion,
 		Logger: log, Ready: a.ready.check, Metrics: metrics, Proxies: proxies,

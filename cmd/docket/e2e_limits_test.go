@@ -41,4 +41,24 @@ func TestLimits(t *testing.T) {
 	stranger.token = "none"
 	stranger.get("/v1/projects").refused(401, "unauthenticated")
 	ann.get("/healthz").want(200)
+
+	// Guesses at an account end, at its own address or none.
+	guess := func(email, address string) *answer {
+		t.Helper()
+		req := anyone(t, s.url).request("POST", "/v1/auth/login", object("email", email, "password", password+"x"))
+		req.Header.Set("X-Forwarded-For", address)
+		return anyone(t, s.url).do(req)
+	}
+	for _, email := range []string{ann.email, "none@example.org"} {
+		for range 5 {
+			guess(email, "198.51.100.1").refused(401, "unauthenticated")
+		}
+		last := guess(email, "198.51.100.1")
+		last.refused(429, "rate-limited")
+		if got := last.header.Get("RateLimit-Policy"); got != `"login";q=5;w=900` {
+			t.Errorf("RateLimit-Policy %q", got)
+		}
+		guess(email, "198.51.100.2").refused(401, "unauthenticated")
+	}
+	ann.login()
 }

@@ -57,6 +57,8 @@ func chores(s settings, engine *pgxpool.Pool, store *eventstore.Store) []chore {
 		{"sessions", s.KeepSessions, on(accounts.DeleteEndedSessions)},
 		{"signing_keys", keepEndedKeys, on(accounts.DeleteEndedKeys)},
 		{"refresh_tokens", s.KeepRefreshTokens, on(accounts.DeleteUsedTokens)},
+		{"known_addresses", accounts.KnownAddressLifetime, on(accounts.DeleteKnownAddresses)},
+		{"sign_in_limits", accounts.SignInWindow, on(accounts.DeleteWholeQuotas)},
 		{"deliveries", s.KeepDeliveries, on(notify.DeleteFinishedDeliveries)},
 		{"notifications", s.KeepNotifications, on(notify.DeleteReadNotifications)},
 		{"secrets", s.KeepSecrets, func(ctx context.Context, keep time.Duration, limit int) (int, error) {

@@ -45,6 +45,11 @@ var flagFor = map[string]string{
 	"DOCKET_REQUESTS_PER_USER":    "--requests-per-user",
 	"DOCKET_REQUESTS_PER_TENANT":  "--requests-per-tenant",
 
+	"DOCKET_FAILED_LOGINS":             "--failed-logins",
+	"DOCKET_FAILED_LOGINS_PER_ACCOUNT": "--failed-logins-per-account",
+	"DOCKET_FAILED_LOGINS_PER_ADDRESS": "--failed-logins-per-address",
+	"DOCKET_REGISTRATIONS_PER_ADDRESS": "--registrations-per-address",
+
 	"DOCKET_KEEP_SESSIONS":       "--keep-sessions",
 	"DOCKET_KEEP_REFRESH_TOKENS": "--keep-refresh-tokens",
 	"DOCKET_KEEP_DELIVERIES":     "--keep-deliveries",

@@ -47,6 +47,7 @@ func (p *program) docketOn(ctx context.Context, db *database, path string) (dock
 	maps.Copy(environ, map[string]string{"DATABASE_URL": db.Engine, "DOCKET_OWNER_DATABASE_URL": db.Owner,
 		"DOCKET_API_DATABASE_URL": db.API, "DOCKET_JWT_KEYS": "bench:" + key, "DOCKET_MASTER_KEY": key,
 		// All load is of one address and few users.
+		"DOCKET_FAILED_LOGINS": "0", "DOCKET_FAILED_LOGINS_PER_ADDRESS": "0", "DOCKET_FAILED_LOGINS_PER_ACCOUNT": "0", "DOCKET_REGISTRATIONS_PER_ADDRESS": "0",
 		"DOCKET_REQUESTS_PER_ADDRESS": "0", "DOCKET_REQUESTS_PER_USER": "0", "DOCKET_REQUESTS_PER_TENANT": "0"})
 	for k, v := range environ {
 		d.environ = append(d.environ, k+"="+v)

@@ -1,11 +1,13 @@
 package edge
 
 import (
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
+	"docket/accounts"
 	"docket/domain"
 )
 
@@ -23,7 +25,7 @@ const goneClass = 5 // position in statuses
 // any number of them.
 type route struct{ method, pattern string }
 
-// quotas are the values of the label "quota".
+// quotas are the values of the label "quota", beside those of signing in.
 var quotas = []string{addressQuota, userQuota, tenantQuota}
 
 // metrics are the metrics of a Router, by operation.
@@ -59,7 +61,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Help: "Requests refused with 429, by the quota that was used up."}, []string{"quota"}),
 		routes: map[route]*routeMetrics{},
 	}
-	for _, quota := range quotas {
+	for _, quota := range slices.Concat(quotas, accounts.SignInScopes) {
 		m.refused.WithLabelValues(quota)
 	}
 	m.none, m.other = m.of("none", true), m.of("other", true)

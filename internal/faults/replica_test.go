@@ -112,6 +112,7 @@ func (r *replica) start() error {
 		"DATABASE_URL=" + r.engine, "DOCKET_API_DATABASE_URL=" + r.api,
 		"DOCKET_JWT_KEYS=" + jwtKeys, "DOCKET_MASTER_KEY=" + masterKey,
 		// All load is of one address and few users.
+		"DOCKET_FAILED_LOGINS=0", "DOCKET_FAILED_LOGINS_PER_ADDRESS=0", "DOCKET_FAILED_LOGINS_PER_ACCOUNT=0", "DOCKET_REGISTRATIONS_PER_ADDRESS=0",
 		"DOCKET_REQUESTS_PER_ADDRESS=0", "DOCKET_REQUESTS_PER_USER=0", "DOCKET_REQUESTS_PER_TENANT=0",
 	}
 	stderr, err := cmd.StderrPipe()
