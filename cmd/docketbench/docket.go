@@ -45,15 +45,25 @@ func (p *program) docketOn(ctx context.Context, db *database, path string) (dock
 	key := base64.StdEncoding.EncodeToString(secret)
 	environ := maps.Clone(p.environ)
 	maps.Copy(environ, map[string]string{"DATABASE_URL": db.Engine, "DOCKET_OWNER_DATABASE_URL": db.Owner,
-		"DOCKET_API_DATABASE_URL": db.API, "DOCKET_JWT_KEYS": "bench:" + key, "DOCKET_MASTER_KEY": key,
-		// All load is of one address and few users.
-		"DOCKET_FAILED_LOGINS": "0", "DOCKET_FAILED_LOGINS_PER_ADDRESS": "0", "DOCKET_FAILED_LOGINS_PER_ACCOUNT": "0", "DOCKET_REGISTRATIONS_PER_ADDRESS": "0",
-		"DOCKET_REQUESTS_PER_ADDRESS": "0", "DOCKET_REQUESTS_PER_USER": "0", "DOCKET_REQUESTS_PER_TENANT": "0"})
+		"DOCKET_API_DATABASE_URL": db.API, "DOCKET_JWT_KEYS": "bench:" + key, "DOCKET_MASTER_KEY": key})
+	d.withoutLimits(ctx, environ)
 	for k, v := range environ {
 		d.environ = append(d.environ, k+"="+v)
 	}
 	_, err := d.run(ctx, "migrate")
 	return d, err
+}
+
+// withoutLimits turns the limits off, as all load is of one address and few users. An older
+// program doesn't know the settings, and refuses them.
+func (d docket) withoutLimits(ctx context.Context, environ map[string]string) {
+	help, _ := exec.CommandContext(ctx, d.path, "serve", "--help").Output()
+	for _, name := range []string{"DOCKET_REQUESTS_PER_ADDRESS", "DOCKET_REQUESTS_PER_USER", "DOCKET_REQUESTS_PER_TENANT", "DOCKET_FAILED_LOGINS",
+		"DOCKET_FAILED_LOGINS_PER_ACCOUNT", "DOCKET_FAILED_LOGINS_PER_ADDRESS", "DOCKET_REGISTRATIONS_PER_ADDRESS"} {
+		if bytes.Contains(help, []byte(name+" ")) {
+			environ[name] = "0"
+		}
+	}
 }
 
 func buildDocket(ctx context.Context, path string) error {
