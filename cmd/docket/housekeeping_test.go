@@ -23,6 +23,10 @@ r as (insert into refresh_tokens (token_hash, session_id, used_at)
   select sha256(id::text::bytea), (select id from live), case when ended then at end from n),
 d as (insert into deliveries (tenant_id, id, channel, user_id, seq, message, state, finished_at)
   select tenant, id, 'email', id, i, '{}', case when ended then 'sent' else 'queued' end, case when ended then at end from n),
+k as (insert into signing_keys (kid, sealed, signs_from, retired_at)
+  select id::text, '', at, case when ended then at else now() end from n),
+a as (insert into known_addresses (account, address, seen_at) select uuid_send(id), uuid_send(id), case when ended then at else now() end from n),
+l as (insert into sign_in_limits (scope, slot, full_at) select 'login', i, case when ended then at else now() end from n),
 c as (insert into commands (tenant_id, key_hash, fingerprint, command_id, at)
   select tenant, sha256(id::text::bytea), sha256(id::text::bytea), id, at from n)
 insert into notifications (tenant_id, id, user_id, seq, kind, reason, entity_type, entity_id, title, body, created_at, read_at)
