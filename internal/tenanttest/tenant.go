@@ -78,9 +78,13 @@ func (c *Tenant) Head() int64 { return int64(len(c.Log)) }
 // Join makes a user a member by their own act.
 func (c *Tenant) Join(t TB, u domain.UserID, name string, role domain.Role) {
 	t.Helper()
-	events, err := domain.DecideMembership(c.Members[u], c.ActorNamed(u, name), domain.JoinTenant{
-		User: domain.User{ID: u, Email: fmt.Sprintf("%s@example.org", u), Name: name}, Role: role,
-	})
+	by, user := c.ActorNamed(u, name), domain.User{ID: u, Email: fmt.Sprintf("%s@example.org", u), Name: name}
+	var command domain.MembershipCommand = domain.JoinTenant{User: user, Role: role}
+	if c.Members[u].Removed {
+		// A member that an owner has removed comes back by an owner alone; the tenant may have none.
+		by.Role, command = domain.Owner, domain.AddMember{User: user, Role: role}
+	}
+	events, err := domain.DecideMembership(c.Members[u], by, command)
 	if err != nil {
 		t.Fatal(err)
 	}
