@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"testing"
 )
 
@@ -89,6 +90,34 @@ func TestRequestsUnderWayAreCutOffAtTheSecondSignal(t *testing.T) {
 	}
 	if err := <-s.answered; err == nil {
 		t.Error("the request was answered")
+	}
+}
+
+// Headers that are too large are refused, and the connection is closed.
+func TestLargeHeaders(t *testing.T) {
+	t.Parallel()
+	l, err := listen(t.Context(), "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := startHTTP(l, http.NotFoundHandler(), slog.New(slog.DiscardHandler))
+	for size, want := range map[int]int{maxHeaderBytes / 2: http.StatusNotFound, 2 * maxHeaderBytes: http.StatusRequestHeaderFieldsTooLarge} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, l.url(), http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("X-Large", strings.Repeat("x", size))
+		got, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got.Body.Close()
+		if got.StatusCode != want {
+			t.Errorf("%d bytes: %s, want %d", size, got.Status, want)
+		}
+	}
+	if err := s.stop(t.Context()); err != nil {
+		t.Error(err)
 	}
 }
 
