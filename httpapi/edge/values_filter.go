@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+	"golang.org/x/text/unicode/norm"
 )
 
 // Values is an optional query parameter of which one of several values must fit, separated
@@ -54,14 +55,14 @@ func (v *Values[T]) OnParamSet(set bool, _ any) {
 	}
 }
 
-// splitValues separates values at the commas without a backslash before. They are in the
-// form in which texts are kept.
+// splitValues separates values at the commas without a backslash before. They are in NFC,
+// as texts are kept.
 func splitValues(text string) []string {
 	var (
 		values []string
 		value  strings.Builder
 	)
-	for rest := normalText(text); ; {
+	for rest := norm.NFC.String(text); ; {
 		i := strings.IndexByte(rest, ',')
 		switch {
 		case i < 0:
