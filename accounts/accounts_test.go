@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/netip"
 	"os"
-	"strings"
 	"testing"
 	"time"
 
@@ -107,27 +106,6 @@ func TestLogin(t *testing.T) {
 	}
 	_, err = f.sessions.Login(ctx, "ann@example.org", password, netip.Prefix{}, now)
 	wantCode(t, "deleted password", err, domain.CodeUnauthenticated)
-}
-
-func TestValidatePassword(t *testing.T) {
-	t.Parallel()
-	var p *accounts.Passwords
-	for password, code := range map[string]string{
-		strings.Repeat("ä", accounts.MinPassword):   "",
-		strings.Repeat("ä", accounts.MaxPassword):   "",
-		strings.Repeat("ä", accounts.MinPassword-1): "too_short",
-		strings.Repeat("ä", accounts.MaxPassword+1): "too_long",
-		"eight\tchars":   "characters",
-		"eight\xffchars": "characters",
-	} {
-		got := ""
-		if e := p.Validate("/password", password); e != nil {
-			got = e.Code
-		}
-		if got != code {
-			t.Errorf("password %q: field error %q, want %q", password, got, code)
-		}
-	}
 }
 
 func TestRefreshAndRevoke(t *testing.T) {

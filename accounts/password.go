@@ -5,10 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"strings"
 	"sync"
-	"unicode"
-	"unicode/utf8"
 
 	"docket/domain"
 	"docket/eventstore"
@@ -17,12 +14,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
-)
-
-// Limits of a password, in characters.
-const (
-	MinPassword = 8
-	MaxPassword = 128
 )
 
 // hashParams are OWASP's recommendation for argon2id: 19 MiB, two passes.
@@ -59,21 +50,6 @@ func NewPasswords(pool *pgxpool.Pool) (*Passwords, error) {
 	return &Passwords{pool: pool, decoy: decoy, hashes: newHashQueue(runtime.GOMAXPROCS(0))}, nil
 }
 
-// Validate returns what is wrong with a new password, as an error of the field
-// at pointer, or nil.
-func (p *Passwords) Validate(pointer, password string) *domain.FieldError {
-	n := utf8.RuneCountInString(password)
-	switch {
-	case !utf8.ValidString(password) || strings.ContainsFunc(password, unicode.IsControl):
-		return &domain.FieldError{Pointer: pointer, Code: "characters", Detail: "control characters aren't allowed"}
-	case n < MinPassword:
-		return &domain.FieldError{Pointer: pointer, Code: "too_short", Detail: fmt.Sprintf("at least %d characters are needed", MinPassword)}
-	case n > MaxPassword:
-		return &domain.FieldError{Pointer: pointer, Code: "too_long", Detail: fmt.Sprintf("at most %d characters are allowed", MaxPassword)}
-	}
-	return nil
-}
-
 // Set stores a user's password, which must be valid. Error: CodeOverloaded where too many
 // hashes wait or Postgres is away.
 func (p *Passwords) Set(ctx context.Context, u domain.UserID, password string) error {
@@ -89,10 +65,21 @@ func (p *Passwords) Set(ctx context.Context, u domain.UserID, password string) e
 
 func (p *Passwords) hash(ctx context.Context, password string) (hash string, err error) {
 	err = p.limit(ctx, client{}, func() (err error) {
-		hash, err = argon2id.CreateHash(password, hashParams)
+		hash, err = argon2id.CreateHash(canonical(password), hashParams)
 		return err
 	})
 	return hash, err
+}
+
+// renew hashes a password that was verified again, where its hash has other parameters than
+// new ones. An error is no reason to refuse a login: the next one renews it.
+func (p *Passwords) renew(ctx context.Context, u domain.UserID, password, old string) {
+	if params, _, _, err := argon2id.DecodeHash(old); err != nil || *params == *hashParams {
+		return
+	}
+	if hash, err := p.hash(ctx, password); err == nil {
+		_, _ = p.pool.Exec(ctx, changePasswordSQL, u.UUID(), hash, old)
+	}
 }
 
 // Delete deletes a user's password, if there is one.
@@ -129,7 +116,11 @@ func (p *Passwords) verify(ctx context.Context, c client, u domain.UserID, exist
 	}
 	err = p.limit(ctx, c, func() (err error) {
 		compared = hash
-		match, err = argon2id.ComparePasswordAndHash(password, hash)
+		match, err = argon2id.ComparePasswordAndHash(canonical(password), hash)
+		if err == nil && !match && canonical(password) != password {
+			// It was stored before passwords were kept in NFC.
+			match, err = argon2id.ComparePasswordAndHash(password, hash)
+		}
 		return err
 	})
 	return compared, match && exists, err

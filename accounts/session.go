@@ -110,7 +110,11 @@ func (s *Sessions) Login(ctx context.Context, email, password string, from netip
 	if !ok {
 		return Session{}, wrongCredentials()
 	}
-	return s.start(ctx, user, hash, now)
+	session, err := s.start(ctx, user, hash, now)
+	if err == nil {
+		s.passwords.renew(ctx, user, password, hash)
+	}
+	return session, err
 }
 
 func wrongCredentials() error {

@@ -35,8 +35,8 @@ type Secrets interface {
 // Passwords stores the passwords of users who register.
 type Passwords interface {
 	// Validate returns what is wrong with a password, as an error of the field at
-	// pointer, or nil.
-	Validate(pointer, password string) *domain.FieldError
+	// pointer, or nil. known are words that belong to its user.
+	Validate(pointer, password string, known ...string) *domain.FieldError
 	Set(ctx context.Context, u domain.UserID, password string) error
 	Delete(ctx context.Context, u domain.UserID) error
 }

@@ -193,7 +193,7 @@ func (c *Commands) checkRegistration(r domain.RegisterUser, password string) err
 	if err != nil && !errors.As(err, &refused) {
 		return err
 	}
-	f := c.passwords.Validate("/password", password)
+	f := c.passwords.Validate("/password", password, r.Email, r.Name)
 	if f == nil {
 		return err
 	}
