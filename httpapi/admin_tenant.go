@@ -93,11 +93,11 @@ func (c editTenantConfigBody) slackWebhook() domain.Edit[*string] {
 func registerAdminTenant(s *Server) {
 	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodGet, Path: "/v1/admin/tenant", ID: "get-tenant", Tag: "admin", Action: domain.TenantRead,
-		Summary: "The tenant's settings", Errors: []domain.Code{domain.CodeReadModelLagging, domain.CodeNotFound},
+		Summary: "The tenant's settings", Description: "Secrets are never shown, only whether they are set.", Errors: []domain.Code{domain.CodeReadModelLagging, domain.CodeNotFound},
 	}, s.getTenant)
 	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodPatch, Path: "/v1/admin/tenant", ID: "edit-tenant", Tag: "admin", Action: domain.TenantEdit,
-		Summary: "Change the tenant's settings", Errors: commandErrors(),
+		Summary: "Change the tenant's settings", Description: "An absent field stays, null clears.", Errors: commandErrors(),
 	}, s.editTenant)
 }
 

@@ -33,7 +33,7 @@ type newCommentBody struct {
 	Body string `json:"body" minLength:"1" maxLength:"4000" doc:"@ and the e-mail address of a member mentions them: see create-comment."`
 }
 
-// mentionRules is for the description of the operations that take a comment's text.
+// mentionRules is for the description of the operation that creates a comment; others lead to it.
 const mentionRules = "`@` and the e-mail address of a member notifies them: `@ann@example.org`. White space, punctuation and symbols of any script " +
 	"may stand before and after it (`**@ann@example.org**`, `(@ann@example.org's)`), and letters of scripts that are written without spaces between words. " +
 	"Lines that begin with `>`, Markdown code (spans, fenced and indented blocks) and URLs mention nothing, and neither does an address without its own `@`. " +
@@ -63,7 +63,7 @@ func registerComments(s *Server) {
 	}, s.getComment)
 	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodPatch, Path: "/v1/comments/{id}", ID: "edit-comment", Tag: "comments", Action: domain.CommentEdit,
-		Summary: "Change a comment", Description: "Only its author may. It notifies members whom the comment didn't mention before. " + mentionRules,
+		Summary: "Change a comment", Description: "Only its author may. It notifies members whom the comment didn't mention before, as create-comment says.",
 		Errors: commandErrors(domain.CodeNotYours, domain.CodeProjectClosed),
 	}, s.editComment)
 	edge.RegisterScoped(s.router, edge.Operation{

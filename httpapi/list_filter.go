@@ -86,16 +86,6 @@ func refuseSortedSearch(q, sort edge.Filter[string]) error {
 	return nil
 }
 
-// listDoc documents the filters and the pages of lists that have filters.
-const listDoc = "Several values of a filter are separated by commas, and one of them must fit; different filters must all fit. " +
-	"sort orders by one field, with - descending, and by id where that is equal; texts sort by code point. " +
-	"Without a due date something comes after all that has one, descending before it. " +
-
-	"**Pages while others write.** A cursor is a place in the order, not a count. What isn't changed in the field that it is sorted by is on exactly one page: " +
-	"it is never seen twice and never missed, whatever is created, changed or deleted meanwhile. created_at never changes. " +
-	"What is created during the walk is seen if it stands behind the place that the walk has reached. " +
-	"What is changed in that field moves: ahead of the walk, it may be seen again; behind it, it may be missed. " +
-	"So with sort=-updated_at a change during the walk moves things to the front, which was read already: they are missed, or were seen in their older state. " +
-	"With sort=updated_at they move to the end and are seen again. " +
-	"With as_of (a seq, or a time) all pages are of one state: a walk is exact in every order. " +
-	"To follow changes, walk sort=updated_at with updated_since. "
+// listDoc leads to what all lists with filters and a search have in common, so that the document
+// says it once (edge/about.md).
+const listDoc = "Filters, sort, pages and q are explained under Lists and Searching in the description of the API."

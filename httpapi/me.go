@@ -24,7 +24,7 @@ type membershipBody struct {
 
 func registerMe(s *Server) {
 	edge.RegisterUser(s.router, edge.Operation{
-		Method: http.MethodGet, Path: "/v1/me", ID: "get-me", Tag: "me", Summary: "The caller",
+		Method: http.MethodGet, Path: "/v1/me", ID: "get-me", Tag: "me", Summary: "The caller", Description: "The user and their memberships.",
 	}, s.me)
 	edge.RegisterUser(s.router, edge.Operation{
 		Method: http.MethodPatch, Path: "/v1/me", ID: "edit-me", Tag: "me", Summary: "Change the caller's name",

@@ -54,16 +54,16 @@ func registerMembers(s *Server) {
 	}, s.listMembers)
 	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodPost, Path: "/v1/members", ID: "add-member", Tag: "members", Action: domain.MemberAdd,
-		Status: http.StatusCreated, Summary: "Add a registered user",
+		Status: http.StatusCreated, Summary: "Add a registered user", Description: "The user is a member at once, without an invitation.",
 		Errors: commandErrors(domain.CodeAlreadyMember),
 	}, s.addMember)
 	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodPatch, Path: "/v1/members/{user_id}", ID: "change-member", Tag: "members", Action: domain.MemberChange,
-		Summary: "Change a member's role", Errors: commandErrors(domain.CodeLastOwner),
+		Summary: "Change a member's role", Description: "The new role counts from the next request on.", Errors: commandErrors(domain.CodeLastOwner),
 	}, s.changeMember)
 	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodDelete, Path: "/v1/members/{user_id}", ID: "remove-member", Tag: "members", Action: domain.MemberRemove,
-		Summary: "Remove a member, or leave", Errors: commandErrors(domain.CodeLastOwner),
+		Summary: "Remove a member, or leave", Description: "Owners may remove members; every member may leave. Tasks and comments of the member stay.", Errors: commandErrors(domain.CodeLastOwner),
 	}, s.removeMember)
 }
 

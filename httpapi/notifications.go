@@ -41,7 +41,7 @@ func registerNotifications(s *Server) {
 	}, s.listNotifications)
 	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodPost, Path: "/v1/notifications/{id}/read", ID: "read-notification", Tag: "notifications", Action: domain.NotificationMark,
-		Status: http.StatusNoContent, Summary: "Mark a notification as read",
+		Status: http.StatusNoContent, Summary: "Mark a notification as read", Description: "A notification that is read already stays as it is.",
 	}, func(ctx context.Context, scope domain.Scope, in *struct {
 		ID domain.NotificationID `path:"id" format:"uuid"`
 	}) (*struct{}, error) {

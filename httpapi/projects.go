@@ -80,12 +80,12 @@ type ProjectInput struct {
 func registerProjects(s *Server) {
 	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodGet, Path: "/v1/projects", ID: "list-projects", Tag: "projects", Action: domain.ProjectRead,
-		Summary: "The tenant's projects", Description: listDoc + searchDoc + sortedSearchDoc,
+		Summary: "The tenant's projects", Description: listDoc,
 		Errors: []domain.Code{domain.CodeCursorInvalid, domain.CodeUnsupportedCombination},
 	}, s.listProjects)
 	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodPost, Path: "/v1/projects", ID: "create-project", Tag: "projects", Action: domain.ProjectCreate,
-		Status: http.StatusCreated, Summary: "Create a project", Errors: commandErrors(),
+		Status: http.StatusCreated, Summary: "Create a project", Description: "It begins as a draft that the caller owns.", Errors: commandErrors(),
 	}, s.createProject)
 	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodGet, Path: "/v1/projects/{id}", ID: "get-project", Tag: "projects", Action: domain.ProjectRead,

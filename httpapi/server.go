@@ -82,7 +82,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	s.router = edge.New(edge.Config{
 		Logger: cfg.Logger, Version: cfg.Version, Metrics: cfg.Metrics,
-		Commands: cfg.Commands, Sessions: cfg.Sessions, Tokens: s.tokens, Epochs: cfg.Epochs, Enums: enums(),
+		Commands: cfg.Commands, Sessions: cfg.Sessions, Tokens: s.tokens, Epochs: cfg.Epochs, Enums: enums(), Examples: examples(),
 		Limits: cfg.Limits, Proxies: cfg.Proxies,
 	})
 	registerAuth(s)
@@ -116,7 +116,7 @@ func (s *Server) ServerChanged() { s.positions.Forget() }
 // ServeHTTP makes a Server an http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.router.ServeHTTP(w, r) }
 
-// OpenAPI returns the document that is served at /openapi.json.
+// OpenAPI returns the document, indented; /openapi.json serves it compactly.
 func (s *Server) OpenAPI() ([]byte, error) { return s.router.OpenAPI() }
 
 // acknowledge records an accepted command, so that its user reads their own writes.

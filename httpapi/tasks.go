@@ -108,17 +108,17 @@ type TaskInput struct {
 func registerTasks(s *Server) {
 	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodGet, Path: "/v1/tasks", ID: "list-tasks", Tag: "tasks", Action: domain.TaskRead,
-		Summary: "The tasks of all projects", Description: "With assignee_id=me the caller's own. " + listDoc + searchDoc + sortedSearchDoc,
+		Summary: "The tasks of all projects", Description: "With assignee_id=me the caller's own. " + listDoc,
 		Errors: []domain.Code{domain.CodeCursorInvalid, domain.CodeUnsupportedCombination},
 	}, s.listTasks)
 	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodGet, Path: "/v1/projects/{id}/tasks", ID: "list-project-tasks", Tag: "tasks", Action: domain.TaskRead,
-		Summary: "A project's tasks", Description: listDoc + searchDoc + sortedSearchDoc,
+		Summary: "A project's tasks", Description: listDoc,
 		Errors: []domain.Code{domain.CodeCursorInvalid, domain.CodeUnsupportedCombination},
 	}, s.listProjectTasks)
 	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodPost, Path: "/v1/projects/{id}/tasks", ID: "create-task", Tag: "tasks", Action: domain.TaskCreate,
-		Status: http.StatusCreated, Summary: "Create a task", Errors: commandErrors(domain.CodeProjectClosed),
+		Status: http.StatusCreated, Summary: "Create a task", Description: "It begins as todo. The assignee must be a member of the tenant.", Errors: commandErrors(domain.CodeProjectClosed),
 	}, s.createTask)
 	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodGet, Path: "/v1/tasks/{id}", ID: "get-task", Tag: "tasks", Action: domain.TaskRead,
@@ -126,7 +126,7 @@ func registerTasks(s *Server) {
 	}, s.getTask)
 	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodPatch, Path: "/v1/tasks/{id}", ID: "edit-task", Tag: "tasks", Action: domain.TaskEdit,
-		Summary: "Change a task", Errors: commandErrors(domain.CodeProjectClosed),
+		Summary: "Change a task", Description: "Status, assignee and all other fields change here.", Errors: commandErrors(domain.CodeProjectClosed),
 	}, s.editTask)
 	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodDelete, Path: "/v1/tasks/{id}", ID: "delete-task", Tag: "tasks", Action: domain.TaskDelete,

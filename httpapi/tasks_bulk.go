@@ -62,7 +62,7 @@ const bulkDoc = "Up to 100 items. The shapes of all are checked before anything 
 	"if one is refused, none is done, and those that could have been done have status 424 other-item-refused; " +
 	"what concerns all, such as 409 concurrent-update or 503, is then the answer's status. " +
 	"One Idempotency-Key is for the whole request: repeated, it answers the same items, and carries out only those that had no outcome " +
-	"(409 concurrent-update, 403 insufficient-role, 5xx). A member who gets several tasks has one notification of them."
+	"(409 concurrent-update, 403 insufficient-role, 5xx). A member has one notification of all tasks."
 
 func registerTasksBulk(s *Server) {
 	edge.RegisterScoped(s.router, edge.Operation{
@@ -71,7 +71,7 @@ func registerTasksBulk(s *Server) {
 	}, s.createTasks)
 	edge.RegisterScoped(s.router, edge.Operation{
 		Method: http.MethodPatch, Path: "/v1/tasks/bulk", ID: "edit-tasks", Tag: "tasks", Action: domain.TaskEdit, NoSeqIfRefused: true,
-		Summary: "Change up to 100 tasks", Description: bulkDoc, Errors: commandErrors(),
+		Summary: "Change up to 100 tasks", Description: "Items, atomic and results are as in create-tasks; version is an item's If-Match.", Errors: commandErrors(),
 	}, s.editTasks)
 }
 

@@ -43,7 +43,7 @@ func registerTenants(s *Server) {
 	edge.RegisterUser(s.router, edge.Operation{
 		Method: http.MethodPost, Path: "/v1/tenants/join", ID: "join-tenant", Tag: "tenants", Resolves: true, Status: http.StatusCreated,
 		Summary:     "Join a tenant that takes registrations",
-		Description: "Who was a member before comes back with the lower of the last role and default_role, and not at all after an owner has removed them.",
+		Description: "The role is the tenant's default_role. A former member comes back with the lower of it and the last role, and not at all after an owner has removed them.",
 		Errors: []domain.Code{domain.CodeRegistrationClosed, domain.CodeSetupCodeRequired, domain.CodeTenantAccessDenied, domain.CodeAlreadyMember,
 			domain.CodeConcurrentUpdate, domain.CodeOutcomeUnknown},
 	}, s.joinTenant)

@@ -38,8 +38,8 @@ func registerWorkflow(s *Server) {
 	edge.RegisterPublic(s.router, edge.Operation{
 		Method: http.MethodGet, Path: "/v1/workflow", ID: "get-workflow", Tag: "projects",
 		Summary:     "The workflow of projects",
-		Description: "With Accept: " + mermaidMediaType + " as a Mermaid state diagram.",
-		Content:     map[string]*huma.MediaType{edge.JSONMediaType: {Schema: schema}, mermaidMediaType: {}},
+		Description: "With Accept: " + mermaidMediaType + " as a Mermaid state diagram.", Static: true,
+		Content: map[string]*huma.MediaType{edge.JSONMediaType: {Schema: schema}, mermaidMediaType: {}},
 	}, func(_ context.Context, _ domain.TenantID, in *struct{ edge.Accept }) (*edge.Raw, error) {
 		if in.Prefers(mermaidMediaType, edge.JSONMediaType) {
 			return &edge.Raw{ContentType: mermaidMediaType + "; charset=utf-8", Vary: "Accept", Body: []byte(mermaid())}, nil

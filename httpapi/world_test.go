@@ -46,6 +46,8 @@ type world struct {
 	published *published
 	document  *apitest.Document
 	rebuild   *rebuild.Rebuilder
+	// keys are managed keys, with which no server signs.
+	keys *accounts.KeyStore
 	// replica makes another Server, which shares nothing with the first but the
 	// database.
 	replica func() *Server
@@ -94,6 +96,10 @@ func newWorld(t testing.TB) *world {
 
 	w := &world{TB: t, rebuild: rebuild.New(engine)}
 	master := bytes.Repeat([]byte("m"), 32)
+	var err error
+	if w.keys, err = accounts.NewKeyStore(engine, master); err != nil {
+		t.Fatal(err)
+	}
 	// All replicas share the passwords: making them hashes one, which is slow.
 	passwords, err := accounts.NewPasswords(engine)
 	if err != nil {

@@ -94,7 +94,9 @@ func (w *walk) workflow() {
 func (w *walk) deletions() {
 	t, bob, cem := w.t, w.bob, w.cem
 	project := bob.post("/v1/projects", object("name", "Mistaken")).want(201).text("id")
-	task := bob.post("/v1/projects/"+project+"/tasks", object("title", "Also")).want(201).text("id")
+	bulk := bob.post("/v1/tasks/bulk", object("atomic", true, "items", []any{map[string]any{"project_id": project, "title": "Also"}})).want(200)
+	task := bulk.decode()["items"].([]any)[0].(map[string]any)["body"].(map[string]any)["id"].(string)
+	bob.patch("/v1/tasks/bulk", object("items", []any{map[string]any{"id": task, "priority": "low"}})).want(200)
 	bob.delete("/v1/projects/"+project).refused(403, "insufficient-role")
 	cem.delete("/v1/projects/" + project).want(204)
 	w.in.awaitCheckpoints()
@@ -104,7 +106,7 @@ func (w *walk) deletions() {
 	if got := bob.get("/v1/projects/" + project + "/history").column("type"); !slices.Equal(got, []string{"project.created", "project.deleted"}) {
 		t.Errorf("history of the project: %v", got)
 	}
-	if got := bob.get("/v1/tasks/" + task + "/history").column("type"); !slices.Equal(got, []string{"task.created"}) {
+	if got := bob.get("/v1/tasks/" + task + "/history").column("type"); !slices.Equal(got, []string{"task.created", "task.updated", "project.deleted"}) {
 		t.Errorf("history of the task: %v", got)
 	}
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"encoding/json"
 	"regexp"
 	"strings"
 )
@@ -16,7 +18,11 @@ func (w *walk) service() {
 			t.Errorf("problem %s: %s", code, got.body)
 		}
 	}
-	if document := anonymous.get("/openapi.json").want(200).body; document != try(t, nil, "openapi").stdout {
+	var printed bytes.Buffer
+	if err := json.Compact(&printed, []byte(try(t, nil, "openapi").stdout)); err != nil {
+		t.Fatal(err)
+	}
+	if document := anonymous.get("/openapi.json").want(200).body; document != printed.String() {
 		t.Error("the document isn't the one that docket openapi prints")
 	}
 	page := anonymous.get("/docs").want(200)

@@ -16,13 +16,19 @@ type components struct {
 	parameters shared[huma.Param]
 	headers    shared[huma.Param]
 	responses  shared[huma.Response]
+	examples   map[string]*huma.Example // of problems by code, of answers by schema
+	answers    map[string]*answers      // by schema
+	from       Examples
 }
 
-func newComponents() *components {
+func newComponents(from Examples) *components {
 	return &components{
 		parameters: newShared("parameters", 2, func(ref string) huma.Param { return huma.Param{Ref: ref} }),
 		headers:    newShared("headers", 1, func(ref string) huma.Param { return huma.Param{Ref: ref} }),
 		responses:  newShared("responses", 1, func(ref string) huma.Response { return huma.Response{Ref: ref} }),
+		examples:   map[string]*huma.Example{},
+		answers:    map[string]*answers{},
+		from:       from,
 	}
 }
 
@@ -31,6 +37,7 @@ func (c *components) share() {
 	c.parameters.share()
 	c.headers.share()
 	c.responses.share()
+	c.shareAnswers()
 }
 
 // shared are the parts of one kind: equal ones become one component.
@@ -96,7 +103,8 @@ var refusalGroups = []struct {
 	name  string
 	codes []domain.Code
 }{
-	{"BadRequest", []domain.Code{domain.CodeMalformed, domain.CodeUnknownParameter}},
+	{"BadRequest", []domain.Code{domain.CodeMalformed, domain.CodeUnknownParameter, domain.CodeEpochChanged, domain.CodeTenantInvalid, domain.CodeTenantMismatch}},
+	{"BadPlainRequest", []domain.Code{domain.CodeMalformed, domain.CodeUnknownParameter}},
 	{"BadEpoch", []domain.Code{domain.CodeEpochChanged}},
 	{"BadTenant", []domain.Code{domain.CodeTenantInvalid, domain.CodeTenantMismatch}},
 	{"NoAccess", []domain.Code{domain.CodeUnauthenticated, domain.CodeTokenExpired}},
@@ -126,12 +134,11 @@ func refusalName(codes []string) string {
 // refusal is the response that refuses with one of the codes, which have one status.
 func refusal(problem *huma.Schema, codes []domain.Code) *huma.Response {
 	response := &huma.Response{Content: map[string]*huma.MediaType{problemMediaType: {Schema: problem}}}
-	var names, lines []string
+	var names []string
 	for _, code := range codes {
 		names = append(names, string(code))
-		lines = append(lines, "`"+string(code)+"`: "+problemKinds[code].Title)
 	}
-	response.Description = strings.Join(lines, "; ")
+	response.Description = "`" + strings.Join(names, "`, `") + "`" // the examples have their titles
 	if slices.Contains(codes, domain.CodeRateLimited) {
 		response.Headers = limitedHeaders()
 	}

@@ -57,7 +57,7 @@ SwaggerUIBundle({
 func registerDocs(r *Router) {
 	register(r, Operation{
 		Method: http.MethodGet, Path: "/docs", ID: "get-docs", Tag: "service", access: public,
-		Summary: "Interactive documentation, for browsers",
+		Summary: "Interactive documentation, for browsers", Description: "It needs no other server.", Static: true,
 		Content: map[string]*huma.MediaType{"text/html": {}},
 	}, func(context.Context, *struct{}) (*Raw, error) {
 		return &Raw{ContentType: "text/html; charset=utf-8", CSP: docsPolicy, Body: []byte(docsPage)}, nil

@@ -78,7 +78,7 @@ func registerProblems(r *Router) {
 	}
 	register(r, Operation{
 		Method: http.MethodGet, Path: "/problems", ID: "list-problems", Tag: "service", access: public,
-		Summary: "All problem codes", Description: "The list has one page: next_cursor is null.",
+		Summary: "All problem codes", Description: "The list has one page: next_cursor is null.", Static: true,
 		Content: content(SchemaOf[List[problemExplanation]](r)),
 	}, func(_ context.Context, in *struct{ Accept }) (*Raw, error) {
 		all := explainAll()
@@ -86,7 +86,7 @@ func registerProblems(r *Router) {
 	})
 	register(r, Operation{
 		Method: http.MethodGet, Path: "/problems/{code}", ID: "get-problem", Tag: "service", access: public,
-		Summary: "One problem code",
+		Summary: "One problem code", Description: "The type of every problem leads here.", Static: true,
 		Content: content(SchemaOf[problemExplanation](r)),
 		Errors:  []domain.Code{domain.CodeNotFound},
 	}, func(_ context.Context, in *struct {

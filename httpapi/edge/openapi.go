@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"bytes"
 	"context"
 	_ "embed"
 	"encoding/json"
@@ -11,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -82,14 +84,24 @@ func (r *Router) document() ([]byte, error) {
 	return append(body, '\n'), nil
 }
 
-// registerOpenAPI serves the OpenAPI document at /openapi.json and nowhere else.
+// registerOpenAPI serves the OpenAPI document at /openapi.json and nowhere else, without
+// the white space that is a third of it.
 func registerOpenAPI(r *Router) {
+	compact := sync.OnceValues(func() ([]byte, error) {
+		document, err := r.openAPI()
+		if err != nil {
+			return nil, err
+		}
+		var body bytes.Buffer
+		err = json.Compact(&body, document)
+		return body.Bytes(), err
+	})
 	register(r, Operation{
 		Method: http.MethodGet, Path: "/openapi.json", ID: "get-openapi", Tag: "service", access: public,
-		Summary: "This document",
+		Summary: "This document", Description: "OpenAPI 3.1. It changes only when the server is upgraded.", Static: true,
 		Content: map[string]*huma.MediaType{JSONMediaType: {Schema: &huma.Schema{Type: huma.TypeObject}}},
 	}, func(context.Context, *struct{}) (*Raw, error) {
-		body, err := r.openAPI()
+		body, err := compact()
 		return &Raw{ContentType: JSONMediaType, Body: body}, err
 	})
 }
@@ -133,8 +145,10 @@ func completeOperation(o *huma.OpenAPI, h *huma.Operation) {
 
 // codesOf returns the codes of all refusals of an operation, sorted and unique.
 func codesOf(op Operation, h *huma.Operation) []domain.Code {
-	codes := append(slices.Clone(op.Errors), domain.CodeUnknownParameter, domain.CodeMalformed,
-		domain.CodeInternal, domain.CodeOverloaded)
+	codes := append(slices.Clone(op.Errors), domain.CodeUnknownParameter, domain.CodeMalformed, domain.CodeInternal)
+	if !op.Static {
+		codes = append(codes, domain.CodeOverloaded)
+	}
 	if op.access != public {
 		codes = append(codes, domain.CodeUnauthenticated, domain.CodeTokenExpired)
 	}

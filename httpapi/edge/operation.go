@@ -48,6 +48,8 @@ type Operation struct {
 	// WithoutKey says that it doesn't honour Idempotency-Key: it writes no events that could
 	// be found again, or its body holds a password.
 	WithoutKey bool
+	// Static marks an operation that asks no store, and so is never overloaded.
+	Static bool
 	// Streams marks an endless answer: no deadline and no HEAD.
 	Streams bool
 	// Unlimited exempts what probes ask from the limit of an address.

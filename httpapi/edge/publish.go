@@ -14,13 +14,15 @@ import (
 // a name, and only what a client can use is there:
 //
 //   - enums, parameters, headers and refusals are components (components.go);
+//   - bodies, parameters and problems have an example (examples.go);
 //   - schemas have no default, which generators take for "required" (publish_schema.go);
-//   - a public operation says that it needs no token.
+//   - the document says that a token is needed, and a public operation that it needs none.
 func (r *Router) publish() *huma.OpenAPI {
 	doc := *r.api.OpenAPI()
 	schemas := publishedSchemas{doc.Components.Schemas, r.enums, map[string]*huma.Schema{}}
 	schemas.add()
-	c := newComponents()
+	doc.Security = []map[string][]string{{bearer: {}}}
+	c := newComponents(r.examples)
 	doc.Paths = map[string]*huma.PathItem{}
 	for _, path := range slices.Sorted(maps.Keys(r.api.OpenAPI().Paths)) {
 		item := *r.api.OpenAPI().Paths[path]
@@ -35,6 +37,7 @@ func (r *Router) publish() *huma.OpenAPI {
 	doc.Components = &huma.Components{
 		Schemas: schemas, SecuritySchemes: doc.Components.SecuritySchemes,
 		Parameters: c.parameters.named, Headers: c.headers.named, Responses: c.responses.named,
+		Examples: c.examples,
 	}
 	return &doc
 }
@@ -43,24 +46,31 @@ func (r *Router) publish() *huma.OpenAPI {
 func (c *components) operation(schemas publishedSchemas, o *huma.Operation) *huma.Operation {
 	published := *o
 	op := o.Metadata[operationKey].(Operation)
+	published.Security = nil // the document's
 	if op.access == public {
 		published.Security = []map[string][]string{}
 	}
 	published.Parameters = nil
 	for _, p := range o.Parameters {
 		param := publishedParameter(schemas, p)
+		name := parameterName(o.Path, &param)
+		param.Example = c.from.parameter(name, op.Tag, p)
 		published.Parameters = append(published.Parameters, &param)
-		c.parameters.use(&param, parameterName(o.Path, &param), op.Tag)
+		c.parameters.use(&param, name, op.Tag)
 	}
 	if o.RequestBody != nil {
 		body := *o.RequestBody
 		body.Content = schemas.content(body.Content)
+		give(body.Content, c.from.Operations[op.ID].Request)
 		published.RequestBody = &body
 	}
 	published.Responses = map[string]*huma.Response{}
 	for _, status := range slices.Sorted(maps.Keys(o.Responses)) {
 		response := *o.Responses[status]
 		response.Content = schemas.content(response.Content)
+		if status < "300" {
+			c.giveAnswer(o.Method, response.Content, c.from.Operations[op.ID].Answer)
+		}
 		response.Headers = map[string]*huma.Param{}
 		for _, name := range slices.Sorted(maps.Keys(o.Responses[status].Headers)) {
 			header := publishedParameter(schemas, o.Responses[status].Headers[name])
@@ -74,6 +84,7 @@ func (c *components) operation(schemas publishedSchemas, o *huma.Operation) *hum
 		published.Responses[status] = &response
 		if codes := o.Responses[status].Extensions[refusalsKey]; codes != nil {
 			response.Extensions = nil
+			c.refusalExamples(&response, codes.([]string))
 			c.responses.use(&response, refusalName(codes.([]string)), op.Tag)
 		}
 	}

@@ -74,13 +74,14 @@ func (p publishedSchemas) content(content map[string]*huma.MediaType) map[string
 }
 
 // published returns a copy of a schema for the document: enums by reference, no keyword
-// that JSON Schema doesn't know, and defaults in words.
+// that JSON Schema doesn't know, defaults in words, and no examples: the bodies have some.
 func (p publishedSchemas) published(s *huma.Schema) *huma.Schema {
 	if s == nil {
 		return nil
 	}
 	c := *s
 	c.PatternDescription = ""
+	c.Examples = nil
 	if rest, ok := s.AdditionalProperties.(*huma.Schema); ok {
 		c.AdditionalProperties = p.published(rest)
 	}
@@ -98,7 +99,7 @@ func (p publishedSchemas) published(s *huma.Schema) *huma.Schema {
 	}
 	if name := p.enums.name(s.Enum); name != "" {
 		named := &huma.Schema{Ref: schemaPrefix + name}
-		c = huma.Schema{Description: s.Description, Default: s.Default, Examples: s.Examples, Extensions: s.Extensions}
+		c = huma.Schema{Description: s.Description, Default: s.Default, Extensions: s.Extensions}
 		if s.Nullable {
 			c.AnyOf = []*huma.Schema{named, {Type: "null"}}
 		} else {

@@ -39,6 +39,8 @@ type Config struct {
 
 	// Enums name the sets of words in the document; those of problems are added.
 	Enums Enums
+	// Examples are shown in the document.
+	Examples Examples
 
 	// Limits are of the requests a second; the zero value limits none.
 	Limits Limits
@@ -55,17 +57,18 @@ type Config struct {
 // Router serves the operations that are registered with it, as an http.Handler. Gin
 // routes requests, Huma holds the contract.
 type Router struct {
-	engine  *gin.Engine
-	api     huma.API
-	log     *slog.Logger
-	gates   huma.Middlewares
-	recall  huma.Middlewares
-	timeout time.Duration
-	openAPI func() ([]byte, error)
-	enums   Enums
-	metrics *metrics
-	limits  limits
-	proxies Proxies
+	engine   *gin.Engine
+	api      huma.API
+	log      *slog.Logger
+	gates    huma.Middlewares
+	recall   huma.Middlewares
+	timeout  time.Duration
+	openAPI  func() ([]byte, error)
+	enums    Enums
+	examples Examples
+	metrics  *metrics
+	limits   limits
+	proxies  Proxies
 
 	commands *commands.Commands
 	sessions Sessions
@@ -102,7 +105,7 @@ func newRouter(cfg Config) *Router {
 	r := &Router{engine: gin.New(), log: cfg.Logger, timeout: cfg.Timeout, bodyTimeout: bodyTimeout, metrics: newMetrics(cfg.Metrics),
 		limits: newLimits(cfg.Limits), proxies: cfg.Proxies,
 		commands: cfg.Commands, sessions: cfg.Sessions, tokens: cfg.Tokens, epochs: cfg.Epochs}
-	r.enums = problemEnums(cfg.Enums)
+	r.enums, r.examples = problemEnums(cfg.Enums), cfg.Examples
 	if r.timeout == 0 {
 		r.timeout = defaultTimeout
 	}
@@ -140,7 +143,7 @@ func newRouter(cfg Config) *Router {
 // ServeHTTP makes the router an http.Handler.
 func (r *Router) ServeHTTP(w http.ResponseWriter, req *http.Request) { r.engine.ServeHTTP(w, req) }
 
-// OpenAPI returns the document that is served at /openapi.json.
+// OpenAPI returns the document, indented; /openapi.json serves it compactly.
 func (r *Router) OpenAPI() ([]byte, error) { return r.openAPI() }
 
 // setGlobals sets the package variables of Gin and Huma. It runs before the first
