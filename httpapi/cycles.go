@@ -24,7 +24,7 @@ type cycleTimeReportBody struct {
 	Overall    cycleTimesByKindBody        `json:"overall" doc:"All weeks together, of all projects or of the requested one."`
 	Weeks      []weekCycleTimesBody        `json:"weeks" doc:"The same by week; every week is there."`
 	Items      []projectWeekCycleTimesBody `json:"items" doc:"The weeks in which a project ended a cycle, by week and project."`
-	NextCursor *string                     `json:"next_cursor" doc:"The cursor of the next page; null on the last."`
+	NextCursor *string                     `json:"next_cursor"`
 }
 
 // cycleTimesByKindBody are the cycles of each kind.

@@ -41,6 +41,14 @@ func tellExamples(w *world, r *recorder) *fixed {
 	f.is(bob.id, "user_id")
 	anonymous.post("/v1/auth/register", jsonOf(map[string]any{"email": ann.email, "password": password, "name": "Ann"})).refused(domain.CodeEmailTaken)
 	ann.patch("/v1/me", `{"name":"Ann Lee"}`).want(200)
+	ann.get("/v1/me/sessions?limit=1").want(200)
+	ann.post("/v1/me/password", jsonOf(map[string]any{"current_password": password, "new_password": password})).want(204)
+	anonymous.post("/v1/auth/login", jsonOf(map[string]any{"email": ann.email, "password": password})).want(200)
+	for _, of := range items[sessionBody](ann.get("/v1/me/sessions")) {
+		if !of.Current {
+			ann.delete("/v1/me/sessions/" + of.ID.String()).want(204)
+		}
+	}
 
 	acme := as[tenantBody](ann.post("/v1/tenants", `{"name":"Acme","slug":"acme"}`).want(201))
 	f.is(acme.ID, "X-Tenant-ID")

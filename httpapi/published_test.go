@@ -67,7 +67,7 @@ var readPublished = sync.OnceValues(func() (*published, error) {
 		return nil, err
 	}
 	var doc struct {
-		Paths      map[string]map[string]*endpoint
+		Paths      map[string]map[string]stdjson.RawMessage
 		Components struct {
 			Schemas    map[string]*jsonSchema
 			Parameters map[string]*endpointParameter
@@ -79,8 +79,25 @@ var readPublished = sync.OnceValues(func() (*published, error) {
 	d := &published{schemas: doc.Components.Schemas}
 	parameter := regexp.MustCompile(`\\\{[^/]+\\\}`)
 	for _, path := range slices.Sorted(maps.Keys(doc.Paths)) {
-		for _, method := range slices.Sorted(maps.Keys(doc.Paths[path])) {
-			e := doc.Paths[path][method]
+		of := doc.Paths[path]
+		for _, method := range slices.Sorted(maps.Keys(of)) {
+			if method == "parameters" { // of all operations of the path
+				continue
+			}
+			var shared []*endpointParameter
+			if raw := of["parameters"]; raw != nil {
+				if err := stdjson.Unmarshal(raw, &shared); err != nil {
+					return nil, err
+				}
+			}
+			e := &endpoint{}
+			if err := stdjson.Unmarshal(of[method], e); err != nil {
+				return nil, err
+			}
+			if e.Action != "" {
+				e.Access = "tenant"
+			}
+			e.Parameters = append(shared, e.Parameters...)
 			e.Method, e.Path = strings.ToUpper(method), path
 			for i, p := range e.Parameters {
 				if p.Ref != "" {

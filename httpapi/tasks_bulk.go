@@ -57,7 +57,7 @@ type taskResults struct {
 	Body taskResultsBody
 }
 
-const bulkDoc = "Up to 100 items. The shapes of all are checked before anything is done (422). Then each item has its own outcome: " +
+const bulkDoc = "The shapes of all are checked before anything is done (422). Then each item has its own outcome: " +
 	"the answer is 200, also if all are refused. Without atomic each item is a Commit of its own, in no particular order. With atomic they are one: " +
 	"if one is refused, none is done, and those that could have been done have status 424 other-item-refused; " +
 	"what concerns all, such as 409 concurrent-update or 503, is then the answer's status. " +

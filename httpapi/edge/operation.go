@@ -86,7 +86,7 @@ func register[I, O any](r *Router, op Operation, handler func(context.Context, *
 		Parameters:    slices.Clone(op.Params),
 		Responses:     map[string]*huma.Response{},
 		Metadata:      map[string]any{operationKey: op},
-		Extensions:    map[string]any{"x-docket-access": string(op.access)},
+		Extensions:    map[string]any{},
 		Middlewares:   slices.Concat(huma.Middlewares{r.deadline}, r.gates, huma.Middlewares{r.readBody}, r.recall, huma.Middlewares{r.check}),
 
 		// readBody and check do this, with codes and pointers.
@@ -98,8 +98,10 @@ func register[I, O any](r *Router, op Operation, handler func(context.Context, *
 	if op.access != public {
 		h.Security = []map[string][]string{{bearer: {}}}
 	}
-	if op.Action != "" {
+	if op.Action != "" { // of a tenant
 		h.Extensions["x-docket-action"] = string(op.Action)
+	} else {
+		h.Extensions["x-docket-access"] = string(op.access)
 	}
 	if op.Content != nil {
 		status := op.Status

@@ -3,7 +3,7 @@ package edge
 // List is the body of every list.
 type List[T any] struct {
 	Items      []T     `json:"items"`
-	NextCursor *string `json:"next_cursor" doc:"The cursor of the next page; null on the last."`
+	NextCursor *string `json:"next_cursor"`
 }
 
 // Paged is the input of every list with pages.

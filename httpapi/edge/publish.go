@@ -26,20 +26,48 @@ func (r *Router) publish() *huma.OpenAPI {
 	doc.Paths = map[string]*huma.PathItem{}
 	for _, path := range slices.Sorted(maps.Keys(r.api.OpenAPI().Paths)) {
 		item := *r.api.OpenAPI().Paths[path]
-		for _, at := range []**huma.Operation{&item.Get, &item.Put, &item.Post, &item.Delete, &item.Patch} {
-			if *at != nil {
-				*at = c.operation(schemas, *at)
-			}
+		for _, at := range operationsOf(&item) {
+			*at = c.operation(schemas, *at)
 		}
 		doc.Paths[path] = &item
 	}
 	c.share()
+	for _, item := range doc.Paths {
+		shareParameters(item)
+	}
 	doc.Components = &huma.Components{
 		Schemas: schemas, SecuritySchemes: doc.Components.SecuritySchemes,
 		Parameters: c.parameters.named, Headers: c.headers.named, Responses: c.responses.named,
 		Examples: c.examples,
 	}
 	return &doc
+}
+
+// operationsOf are a path's operations, to replace.
+func operationsOf(item *huma.PathItem) []**huma.Operation {
+	all := []**huma.Operation{&item.Get, &item.Put, &item.Post, &item.Delete, &item.Patch}
+	return slices.DeleteFunc(all, func(at **huma.Operation) bool { return *at == nil })
+}
+
+// shareParameters moves what all operations of a path take to the path.
+func shareParameters(item *huma.PathItem) {
+	all := operationsOf(item)
+	if len(all) < 2 {
+		return
+	}
+	has := func(o *huma.Operation, p *huma.Param) bool {
+		return slices.ContainsFunc(o.Parameters, func(q *huma.Param) bool { return q.Ref == p.Ref })
+	}
+	for _, p := range (*all[0]).Parameters {
+		if p.Ref != "" && !slices.ContainsFunc(all, func(at **huma.Operation) bool { return !has(*at, p) }) {
+			item.Parameters = append(item.Parameters, p)
+		}
+	}
+	for _, at := range all {
+		(*at).Parameters = slices.DeleteFunc((*at).Parameters, func(p *huma.Param) bool {
+			return slices.ContainsFunc(item.Parameters, func(q *huma.Param) bool { return q.Ref == p.Ref })
+		})
+	}
 }
 
 // operation returns a copy of an operation for the document.

@@ -35,7 +35,7 @@ func (d *Document) Examples(unshown ...string) []string {
 				}
 			}
 		}
-		for _, p := range op.Parameters {
+		for _, p := range slices.Concat(op.item.Parameters, op.Parameters) {
 			all := valuesOf(p.Example != nil, p.Example, p.Examples)
 			if len(all) == 0 {
 				say("parameter "+p.Name, "has no example")
