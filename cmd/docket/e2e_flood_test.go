@@ -14,7 +14,7 @@ import (
 
 var floodTime = flag.Duration("limits.flood", 0, "how long wrong logins flood a server; 0: no flood")
 
-// Wrong logins on 80 connections keep nobody else out: a login of another address, new or
+// Wrong logins on 80 connections keep no other client out: a login of another address, new or
 // known, succeeds.
 func TestFloodOfWrongLogins(t *testing.T) {
 	t.Parallel()
