@@ -30,7 +30,8 @@ func (w *walk) roles(c caller, want string) {
 	}
 }
 
-// sessions refreshes a session, has the used token end it after the grace, and logs out of another.
+// sessions refreshes a session, has the used token end it after the grace, logs out of another,
+// ends a third by its id, and the rest with a new password.
 func (w *walk) sessions() {
 	login := func() *answer {
 		return w.anonymous.post("/v1/auth/login", object("email", w.cem.email, "password", password)).want(200)
@@ -53,5 +54,14 @@ func (w *walk) sessions() {
 	cem.token = login().text("access_token")
 	cem.post("/v1/auth/logout", "").want(204)
 	cem.get("/v1/me").refused(401, "unauthenticated")
+	login()
+	sessions := w.cem.get("/v1/me/sessions").want(200).items()
+	w.cem.delete("/v1/me/sessions/" + text(sessions[0]["id"])).want(204)
+	if left := w.cem.get("/v1/me/sessions").items(); len(left) != len(sessions)-1 {
+		w.t.Errorf("%d sessions, and %d after one was ended", len(sessions), len(left))
+	}
+	for _, change := range [][2]string{{password, "another password"}, {"another password", password}} {
+		w.cem.post("/v1/me/password", object("current_password", change[0], "new_password", change[1])).want(204)
+	}
 	w.anonymous.post("/v1/auth/login", object("email", cem.email, "password", "wrong horse")).refused(401, "unauthenticated")
 }

@@ -68,10 +68,10 @@ Environment:
   DOCKET_REQUESTS_PER_ADDRESS the most requests a second of an address, of one server (default 5000; 0: any number; so are the next two)
   DOCKET_REQUESTS_PER_USER   the same of a user (default 3000)
   DOCKET_REQUESTS_PER_TENANT the same of a tenant's members (default 5000)
-  DOCKET_FAILED_LOGINS       how often logins of an account may fail from one address in 15 minutes (default 10; 0: any number; so are the next three)
-  DOCKET_FAILED_LOGINS_PER_ACCOUNT the same from all addresses that it hasn't logged in from (default 50)
-  DOCKET_FAILED_LOGINS_PER_ADDRESS the same of an address, with all accounts (default 200)
-  DOCKET_REGISTRATIONS_PER_ADDRESS how many may register from an address in 15 minutes (default 2000)
+  DOCKET_WRONG_LOGINS       how often logins of an account may fail from one address in 15 minutes (default 10; 0: any number; so are the next three)
+  DOCKET_WRONG_LOGINS_PER_ACCOUNT the same from all addresses that it hasn't logged in from (default 50)
+  DOCKET_WRONG_LOGINS_PER_ADDRESS the same of an address, with all accounts (default 200)
+  DOCKET_NEW_USERS_PER_ADDRESS how many may register from an address in 15 minutes (default 2000)
   DOCKET_EGRESS_ALLOW        networks that webhooks may reach beside public ones, by http too
   DOCKET_LOG_FORMAT          text or json (default: text on a terminal)
   DOCKET_LOG_LEVEL           debug, info, warn or error (default info); requests are lines at info
@@ -119,10 +119,10 @@ func serveFlags(c *cobra.Command) {
 	c.Flags().String("requests-per-address", "", "the most requests a second of an address, a `number` (DOCKET_REQUESTS_PER_ADDRESS)")
 	c.Flags().String("requests-per-user", "", "the same of a user, a `number` (DOCKET_REQUESTS_PER_USER)")
 	c.Flags().String("requests-per-tenant", "", "the same of a tenant's members, a `number` (DOCKET_REQUESTS_PER_TENANT)")
-	c.Flags().String("failed-logins", "", "how often logins of an account may fail from one address in 15 minutes, a `number` (DOCKET_FAILED_LOGINS)")
-	c.Flags().String("failed-logins-per-account", "", "the same from all new addresses, a `number` (DOCKET_FAILED_LOGINS_PER_ACCOUNT)")
-	c.Flags().String("failed-logins-per-address", "", "the same of an address, a `number` (DOCKET_FAILED_LOGINS_PER_ADDRESS)")
-	c.Flags().String("registrations-per-address", "", "how many may register from an address in 15 minutes, a `number` (DOCKET_REGISTRATIONS_PER_ADDRESS)")
+	c.Flags().String("wrong-logins", "", "how often logins of an account may fail from one address in 15 minutes, a `number` (DOCKET_WRONG_LOGINS)")
+	c.Flags().String("wrong-logins-per-account", "", "the same from all new addresses, a `number` (DOCKET_WRONG_LOGINS_PER_ACCOUNT)")
+	c.Flags().String("wrong-logins-per-address", "", "the same of an address, a `number` (DOCKET_WRONG_LOGINS_PER_ADDRESS)")
+	c.Flags().String("new-users-per-address", "", "how many may register from an address in 15 minutes, a `number` (DOCKET_NEW_USERS_PER_ADDRESS)")
 	c.Flags().String("egress-allow", "", "`networks` that webhooks may reach beside public ones (DOCKET_EGRESS_ALLOW)")
 }
 

@@ -97,10 +97,10 @@ type settings struct {
 
 	// How often signing in may fail in 15 minutes: of an account from one address, from all
 	// new addresses, of an address; and how many may register from an address. 0: any number.
-	FailedLogins            int `env:"DOCKET_FAILED_LOGINS" envDefault:"10"`
-	FailedLoginsPerAccount  int `env:"DOCKET_FAILED_LOGINS_PER_ACCOUNT" envDefault:"50"`
-	FailedLoginsPerAddress  int `env:"DOCKET_FAILED_LOGINS_PER_ADDRESS" envDefault:"200"`
-	RegistrationsPerAddress int `env:"DOCKET_REGISTRATIONS_PER_ADDRESS" envDefault:"2000"`
+	FailedLogins            int `env:"DOCKET_WRONG_LOGINS" envDefault:"10"`
+	FailedLoginsPerAccount  int `env:"DOCKET_WRONG_LOGINS_PER_ACCOUNT" envDefault:"50"`
+	FailedLoginsPerAddress  int `env:"DOCKET_WRONG_LOGINS_PER_ADDRESS" envDefault:"200"`
+	RegistrationsPerAddress int `env:"DOCKET_NEW_USERS_PER_ADDRESS" envDefault:"2000"`
 
 	// How long rows are kept that are no longer needed; 0: for ever.
 	KeepSessions      time.Duration `env:"DOCKET_KEEP_SESSIONS" envDefault:"168h"`
@@ -238,8 +238,8 @@ func (s *settings) check(wrong func(name, problem string, args ...any)) {
 	}{
 		{"DOCKET_REQUESTS_PER_ADDRESS", s.RequestsPerAddress}, {"DOCKET_REQUESTS_PER_USER", s.RequestsPerUser},
 		{"DOCKET_REQUESTS_PER_TENANT", s.RequestsPerTenant},
-		{"DOCKET_FAILED_LOGINS", s.FailedLogins}, {"DOCKET_FAILED_LOGINS_PER_ACCOUNT", s.FailedLoginsPerAccount},
-		{"DOCKET_FAILED_LOGINS_PER_ADDRESS", s.FailedLoginsPerAddress}, {"DOCKET_REGISTRATIONS_PER_ADDRESS", s.RegistrationsPerAddress},
+		{"DOCKET_WRONG_LOGINS", s.FailedLogins}, {"DOCKET_WRONG_LOGINS_PER_ACCOUNT", s.FailedLoginsPerAccount},
+		{"DOCKET_WRONG_LOGINS_PER_ADDRESS", s.FailedLoginsPerAddress}, {"DOCKET_NEW_USERS_PER_ADDRESS", s.RegistrationsPerAddress},
 	} {
 		if most.number < 0 || most.number > maxRequests {
 			wrong(most.name, "must be 0 (no limit) to %d", maxRequests)

@@ -45,10 +45,10 @@ var flagFor = map[string]string{
 	"DOCKET_REQUESTS_PER_USER":    "--requests-per-user",
 	"DOCKET_REQUESTS_PER_TENANT":  "--requests-per-tenant",
 
-	"DOCKET_FAILED_LOGINS":             "--failed-logins",
-	"DOCKET_FAILED_LOGINS_PER_ACCOUNT": "--failed-logins-per-account",
-	"DOCKET_FAILED_LOGINS_PER_ADDRESS": "--failed-logins-per-address",
-	"DOCKET_REGISTRATIONS_PER_ADDRESS": "--registrations-per-address",
+	"DOCKET_WRONG_LOGINS":            "--wrong-logins",
+	"DOCKET_WRONG_LOGINS_PER_ACCOUNT": "--wrong-logins-per-account",
+	"DOCKET_WRONG_LOGINS_PER_ADDRESS": "--wrong-logins-per-address",
+	"DOCKET_NEW_USERS_PER_ADDRESS":    "--new-users-per-address",
 
 	"DOCKET_KEEP_SESSIONS":       "--keep-sessions",
 	"DOCKET_KEEP_REFRESH_TOKENS": "--keep-refresh-tokens",

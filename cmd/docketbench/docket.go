@@ -58,8 +58,8 @@ func (p *program) docketOn(ctx context.Context, db *database, path string) (dock
 // program doesn't know the settings, and refuses them.
 func (d docket) withoutLimits(ctx context.Context, environ map[string]string) {
 	help, _ := exec.CommandContext(ctx, d.path, "serve", "--help").Output()
-	for _, name := range []string{"DOCKET_REQUESTS_PER_ADDRESS", "DOCKET_REQUESTS_PER_USER", "DOCKET_REQUESTS_PER_TENANT", "DOCKET_FAILED_LOGINS",
-		"DOCKET_FAILED_LOGINS_PER_ACCOUNT", "DOCKET_FAILED_LOGINS_PER_ADDRESS", "DOCKET_REGISTRATIONS_PER_ADDRESS"} {
+	for _, name := range []string{"DOCKET_REQUESTS_PER_ADDRESS", "DOCKET_REQUESTS_PER_USER", "DOCKET_REQUESTS_PER_TENANT", "DOCKET_WRONG_LOGINS",
+		"DOCKET_WRONG_LOGINS_PER_ACCOUNT", "DOCKET_WRONG_LOGINS_PER_ADDRESS", "DOCKET_NEW_USERS_PER_ADDRESS"} {
 		if bytes.Contains(help, []byte(name+" ")) {
 			environ[name] = "0"
 		}
