@@ -76,7 +76,7 @@ func newApp(p *pools, s settings, sec secrets, durable func() error, metrics pro
 		return nil, err
 	}
 	signIns := accounts.NewSignIns(p.Login, sec.MasterKey, accounts.SignInQuotas{
-		Account: s.FailedLogins, AccountOverall: s.FailedLoginsPerAccount, Address: s.FailedLoginsPerAddress,
+		Account: s.WrongLogins, AccountOverall: s.WrongLoginsPerAccount, Address: s.WrongLoginsPerAddress,
 		Registrations: s.RegistrationsPerAddress, Refreshes: refreshFailures,
 	})
 	proxies, err := parseNetworks(s.TrustedProxies)

@@ -97,9 +97,9 @@ type settings struct {
 
 	// How often signing in may fail in 15 minutes: of an account from one address, from all
 	// new addresses, of an address; and how many may register from an address. 0: any number.
-	FailedLogins            int `env:"DOCKET_WRONG_LOGINS" envDefault:"10"`
-	FailedLoginsPerAccount  int `env:"DOCKET_WRONG_LOGINS_PER_ACCOUNT" envDefault:"50"`
-	FailedLoginsPerAddress  int `env:"DOCKET_WRONG_LOGINS_PER_ADDRESS" envDefault:"200"`
+	WrongLogins             int `env:"DOCKET_WRONG_LOGINS" envDefault:"10"`
+	WrongLoginsPerAccount   int `env:"DOCKET_WRONG_LOGINS_PER_ACCOUNT" envDefault:"50"`
+	WrongLoginsPerAddress   int `env:"DOCKET_WRONG_LOGINS_PER_ADDRESS" envDefault:"200"`
 	RegistrationsPerAddress int `env:"DOCKET_NEW_USERS_PER_ADDRESS" envDefault:"2000"`
 
 	// How long rows are kept that are no longer needed; 0: for ever.
@@ -238,8 +238,8 @@ func (s *settings) check(wrong func(name, problem string, args ...any)) {
 	}{
 		{"DOCKET_REQUESTS_PER_ADDRESS", s.RequestsPerAddress}, {"DOCKET_REQUESTS_PER_USER", s.RequestsPerUser},
 		{"DOCKET_REQUESTS_PER_TENANT", s.RequestsPerTenant},
-		{"DOCKET_WRONG_LOGINS", s.FailedLogins}, {"DOCKET_WRONG_LOGINS_PER_ACCOUNT", s.FailedLoginsPerAccount},
-		{"DOCKET_WRONG_LOGINS_PER_ADDRESS", s.FailedLoginsPerAddress}, {"DOCKET_NEW_USERS_PER_ADDRESS", s.RegistrationsPerAddress},
+		{"DOCKET_WRONG_LOGINS", s.WrongLogins}, {"DOCKET_WRONG_LOGINS_PER_ACCOUNT", s.WrongLoginsPerAccount},
+		{"DOCKET_WRONG_LOGINS_PER_ADDRESS", s.WrongLoginsPerAddress}, {"DOCKET_NEW_USERS_PER_ADDRESS", s.RegistrationsPerAddress},
 	} {
 		if most.number < 0 || most.number > maxRequests {
 			wrong(most.name, "must be 0 (no limit) to %d", maxRequests)

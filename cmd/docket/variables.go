@@ -45,7 +45,7 @@ var flagFor = map[string]string{
 	"DOCKET_REQUESTS_PER_USER":    "--requests-per-user",
 	"DOCKET_REQUESTS_PER_TENANT":  "--requests-per-tenant",
 
-	"DOCKET_WRONG_LOGINS":            "--wrong-logins",
+	"DOCKET_WRONG_LOGINS":             "--wrong-logins",
 	"DOCKET_WRONG_LOGINS_PER_ACCOUNT": "--wrong-logins-per-account",
 	"DOCKET_WRONG_LOGINS_PER_ADDRESS": "--wrong-logins-per-address",
 	"DOCKET_NEW_USERS_PER_ADDRESS":    "--new-users-per-address",
