@@ -89,6 +89,16 @@ func TestComponentsHaveNamesOfTheirOwn(t *testing.T) {
 			}
 		}
 	}
+	// A value of an enum becomes a constant, named after both.
+	for name, schema := range doc.Components.Schemas {
+		words, _ := schema.(map[string]any)["enum"].([]any)
+		for _, word := range words {
+			value := strings.NewReplacer("-", "", "_", "", ".", "").Replace(word.(string))
+			if taken[strings.ToLower(name+value)] {
+				t.Errorf("a component is called as the value %s of %s", word, name)
+			}
+		}
+	}
 	for _, vague := range []string{"Move", "Step", "Settings", "Lag", "Event", "Status", "Stats", "History", "Config", "Tokens"} {
 		if doc.Components.Schemas[vague] != nil {
 			t.Errorf("%s says nothing where it is imported", vague)

@@ -111,6 +111,7 @@ var refusalGroups = []struct {
 	{"Forbidden", []domain.Code{domain.CodeTenantAccessDenied, domain.CodeInsufficientRole}},
 	{"Conflict", []domain.Code{domain.CodeConcurrentUpdate}},
 	{"Unprocessable", []domain.Code{domain.CodeValidationFailed, domain.CodeIdempotencyKeyReused}},
+	{"NoRegistration", []domain.Code{domain.CodeRegistrationClosed}}, // RegistrationClosed is a value of Registration
 	{"CommandUnavailable", []domain.Code{domain.CodeOverloaded, domain.CodeOutcomeUnknown}},
 	{"ReadUnavailable", []domain.Code{domain.CodeOverloaded, domain.CodeReadModelLagging}},
 }
