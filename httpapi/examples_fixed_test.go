@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -29,8 +30,9 @@ var (
 	anyPart = regexp.MustCompile(`:(\d+\.\d+(e-\d+)?|\d+e-\d+)\b`) // a number that isn't whole
 )
 
-// shortest is how many items an array of an example has at most.
-const shortest = 2
+// arrayItems is how many items an array of an example has at most, and bulkItems those of a
+// bulk: one that is accepted and one that is refused.
+const arrayItems, bulkItems = 1, 2
 
 func newFixed() *fixed {
 	now := time.Now().UTC()
@@ -52,24 +54,31 @@ func (f *fixed) is(id fmt.Stringer, parameter string) {
 // examples are those of a run, with fixed values in them.
 func (f *fixed) examples(t *testing.T, run edge.Examples) edge.Examples {
 	t.Helper()
-	type text struct{ *json.RawMessage }
+	type text struct {
+		*json.RawMessage
+		most int // items of an array
+	}
 	var all []text
 	operations := map[string]*edge.OperationExample{}
 	for _, id := range slices.Sorted(maps.Keys(run.Operations)) {
 		example := run.Operations[id]
 		operations[id] = &example
-		all = append(all, text{&example.Request}, text{&example.Answer})
+		most := arrayItems
+		if strings.HasSuffix(id, "-tasks") && example.Request != nil {
+			most = bulkItems
+		}
+		all = append(all, text{&example.Request, most}, text{&example.Answer, most})
 	}
 	problems := map[string]*json.RawMessage{}
 	for _, code := range slices.Sorted(maps.Keys(run.Problems)) {
 		problem := run.Problems[code]
 		problems[code] = &problem
-		all = append(all, text{&problem})
+		all = append(all, text{&problem, arrayItems})
 	}
 	times, parts := map[string]bool{}, map[string]float64{}
 	for _, body := range all {
 		if *body.RawMessage != nil {
-			*body.RawMessage = f.shorten(t, *body.RawMessage)
+			*body.RawMessage = f.shorten(t, *body.RawMessage, body.most)
 		}
 		for _, at := range anyTime.FindAllString(string(*body.RawMessage), -1) {
 			times[at] = true
@@ -117,7 +126,7 @@ func (f *fixed) examples(t *testing.T, run edge.Examples) edge.Examples {
 
 // shorten cuts arrays, and replaces the values that go by their field's name. The order of
 // the fields stays.
-func (f *fixed) shorten(t *testing.T, text json.RawMessage) json.RawMessage {
+func (f *fixed) shorten(t *testing.T, text json.RawMessage, most int) json.RawMessage {
 	t.Helper()
 	dec := json.NewDecoder(bytes.NewReader(text))
 	token, err := dec.Token()
@@ -150,7 +159,7 @@ func (f *fixed) shorten(t *testing.T, text json.RawMessage) json.RawMessage {
 				write(replaced)
 				continue
 			}
-			out.Write(f.shorten(t, value))
+			out.Write(f.shorten(t, value, most))
 		}
 		out.WriteByte('}')
 	case json.Delim('['):
@@ -160,13 +169,13 @@ func (f *fixed) shorten(t *testing.T, text json.RawMessage) json.RawMessage {
 			if err := dec.Decode(&value); err != nil {
 				t.Fatal(err)
 			}
-			if i >= shortest {
+			if i >= most {
 				continue
 			}
 			if i > 0 {
 				out.WriteByte(',')
 			}
-			out.Write(f.shorten(t, value))
+			out.Write(f.shorten(t, value, most))
 		}
 		out.WriteByte(']')
 	default:

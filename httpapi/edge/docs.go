@@ -32,6 +32,7 @@ const (
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Docket API</title>
 <link rel="stylesheet" href="docs/swagger-ui.css">
+<link rel="stylesheet" href="docs/docket.css">
 <link rel="icon" type="image/png" href="docs/favicon-32x32.png">
 <div id="swagger-ui"></div>
 <script src="docs/swagger-ui-bundle.js" defer></script>
@@ -50,6 +51,12 @@ SwaggerUIBundle({
   persistAuthorization: false,
   validatorUrl: null,
 });
+`
+	// No answer has links, whose column is wider than a telephone; nor have two selects
+	// room beside each other there.
+	docsStyle = `.swagger-ui .response-col_links { display: none; }
+.swagger-ui .response-controls { flex-wrap: wrap; gap: 8px; }
+.swagger-ui .headers td, .swagger-ui .headers th { overflow-wrap: break-word; padding-right: 6px; }
 `
 )
 
@@ -84,7 +91,7 @@ type asset struct {
 }
 
 func docsAssets() map[string]asset {
-	files := map[string][]byte{"docket.js": []byte(docsScript)}
+	files := map[string][]byte{"docket.js": []byte(docsScript), "docket.css": []byte(docsStyle)}
 	for _, name := range []string{"swagger-ui.css.gz", "swagger-ui-bundle.js.gz", "favicon-32x32.png"} {
 		body, err := fs.ReadFile(static.FS, name)
 		if err != nil {

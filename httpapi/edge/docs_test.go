@@ -24,7 +24,7 @@ func TestDocsPage(t *testing.T) {
 	}
 	// Everything the page names is on this server, and no script stands in it.
 	links := regexp.MustCompile(`(?:src|href)="([^"]*)"`).FindAllStringSubmatch(page.Body.String(), -1)
-	if len(links) != 4 {
+	if len(links) != 5 {
 		t.Fatal(links)
 	}
 	for _, link := range links {

@@ -75,11 +75,11 @@ type answers struct {
 	read any
 }
 
-// giveAnswer adds an example to the answer of an operation.
-func (c *components) giveAnswer(method string, content map[string]*huma.MediaType, example json.RawMessage) {
+// giveAnswer adds an example to an answer. What was created has one of its own.
+func (c *components) giveAnswer(method, status string, content map[string]*huma.MediaType, example json.RawMessage) {
 	give(content, example)
 	body := content[JSONMediaType]
-	if body == nil || example == nil || body.Schema.Ref == "" {
+	if body == nil || example == nil || body.Schema.Ref == "" || status == "201" {
 		return
 	}
 	schema := path.Base(body.Schema.Ref)

@@ -97,7 +97,7 @@ func (c *components) operation(schemas publishedSchemas, o *huma.Operation) *hum
 		response := *o.Responses[status]
 		response.Content = schemas.content(response.Content)
 		if status < "300" {
-			c.giveAnswer(o.Method, response.Content, c.from.Operations[op.ID].Answer)
+			c.giveAnswer(o.Method, status, response.Content, c.from.Operations[op.ID].Answer)
 		}
 		response.Headers = map[string]*huma.Param{}
 		for _, name := range slices.Sorted(maps.Keys(o.Responses[status].Headers)) {
