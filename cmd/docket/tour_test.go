@@ -31,10 +31,16 @@ func TestTour(t *testing.T) {
 	sh := newShell(t, in)
 	var refused []string
 	problem := regexp.MustCompile(`"type":"/problems/([a-z-]+)"`)
+	said, status := "", ""
 	for _, line := range tour(t) {
+		if want, ok := strings.CutPrefix(line, "# "); ok {
+			if !shown(want).MatchString(said) {
+				t.Errorf("got  %s\nwant %s", said, want)
+			}
+			continue
+		}
 		line = strings.NewReplacer("http://127.0.0.1:8000", p.url, "go run ./cmd/docket", path).Replace(line)
-		said, status := sh.run(line)
-		if status != "0" || said == "" && strings.HasPrefix(line, path) {
+		if said, status = sh.run(line); status != "0" || said == "" && strings.HasPrefix(line, path) {
 			t.Errorf("%s\nstatus %s: %s", line, status, said)
 		}
 		for _, match := range problem.FindAllStringSubmatch(said, -1) {
@@ -54,7 +60,16 @@ func TestTour(t *testing.T) {
 	p.stopped(p.stop(syscall.SIGINT, true))
 }
 
-// tour is every command of the README's tour.
+// shown is the pattern of an output that the tour shows: … is anything.
+func shown(want string) *regexp.Regexp {
+	parts := strings.Split(want, "…")
+	for i := range parts {
+		parts[i] = regexp.QuoteMeta(parts[i])
+	}
+	return regexp.MustCompile("(?s)^" + strings.Join(parts, ".*") + "$")
+}
+
+// tour is every line of the README's tour: commands, and after some "# " with the output.
 func tour(t *testing.T) []string {
 	t.Helper()
 	readme, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
