@@ -17,7 +17,7 @@ func newDesk() *desk {
 
 func TestMixHasItsShares(t *testing.T) {
 	t.Parallel()
-	if len(mix) != len(operations) {
+	if len(mix) != len(operations)-1 { // bulk-create is measured beside create-task alone
 		t.Fatalf("%d operations in the mix", len(mix))
 	}
 	d := newDesk()

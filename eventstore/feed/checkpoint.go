@@ -224,7 +224,11 @@ func (w *worker) leftToNewer(t domain.TenantID, after int64, cause error) {
 
 // firstReport reports whether a tenant's newest report of that kind is another one.
 func (w *worker) firstReport(t domain.TenantID, what int64) (first bool) {
-	w.pending.change(t, func(s *tenantState) { first, s.reported = s.reported != what, what })
+	kind := 0
+	if what < 0 { // leaveTenant's
+		kind = 1
+	}
+	w.pending.change(t, func(s *tenantState) { first, s.reported[kind] = s.reported[kind] != what, what })
 	return first
 }
 

@@ -62,8 +62,8 @@ type tenantState struct {
 	ignored idleRange
 	// owner says whose fold fills the rows.
 	owner owner
-	// reported is what leftToNewer has logged last.
-	reported int64
+	// reported is what leftToNewer and leaveTenant have logged last. They may take turns.
+	reported [2]int64
 }
 
 // on follows the table. A wake-up that comes while the tenant is running or backing off
