@@ -74,7 +74,7 @@ func (c *Commands) mayCreateTenant(ctx context.Context, u domain.UserID) error {
 		return err
 	}
 	owned := 0
-	// The newest first: a user who has created many is stopped early.
+	// The newest first: a user with many tenants is refused early.
 	for _, t := range slices.Backward(of) {
 		f, _, err := read(ctx, c, memberships.in(domain.TenantID(t), u.UUID()), false)
 		if err != nil {
