@@ -231,10 +231,10 @@ func serveWith(t *testing.T, p *program) *serving {
 		}
 		rest <- text.String()
 	}()
-	s.stop = func() outcome {
+	s.stop = sync.OnceValue(func() outcome {
 		cancel()
 		return outcome{status: <-ended, stderr: <-rest}
-	}
+	})
 	if s.url == "" {
 		t.Fatalf("it ended with status %d; logged %v", <-ended, s.logged)
 	}
