@@ -177,27 +177,6 @@ grant usage on sequence seqs to docket_engine;`,
 		test: "^TestLostCommits$",
 	},
 	{
-		name: "a connection that gets no answer is waited for",
-		edits: []edit{
-			{
-				"internal/postgres/silence.go",
-				`err != nil || silence == 0 {`,
-				`err != nil || silence >= 0 {`,
-			},
-			{
-				"eventstore/feed/step.go",
-				`const stepTimeout = 10 * time.Second`,
-				`const stepTimeout = 10 * time.Hour`,
-			},
-			{
-				"eventstore/feed/feed.go",
-				`cfg.Timeout = 30 * time.Second`,
-				`cfg.Timeout = 30 * time.Hour`,
-			},
-		},
-		test: "^TestSilentNetwork$",
-	},
-	{
 		name: "a loss begins no epoch",
 		edits: []edit{{
 			"eventstore/epoch.go",
