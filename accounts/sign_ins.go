@@ -29,6 +29,8 @@ type SignInQuotas struct {
 	// Registrations are all of one address, failed or not. Refreshes are its failed uses of
 	// refresh tokens.
 	Registrations, Refreshes int
+	// Pause is how long the refusal of a login is held back that follows another one.
+	Pause time.Duration
 }
 
 // SignInWindow is the time of SignInQuotas.
@@ -68,6 +70,7 @@ type SignIns struct {
 	// refused are the counters that are used up until a time: they answer without Postgres.
 	refused *lru.Cache[counter, time.Time]
 	turns   turns
+	held    heldRefusals
 }
 
 // quota is one of SignInQuotas. Requests fill it up one each interval.
@@ -99,7 +102,7 @@ func NewSignIns(pool *pgxpool.Pool, masterKey []byte, q SignInQuotas) *SignIns {
 		scopeRegistrations: q.Registrations, scopeRefreshes: q.Refreshes} {
 		quotas[scope] = newQuota(scope, most)
 	}
-	return &SignIns{pool: pool, key: key, quotas: quotas, refused: refused, turns: turns{of: map[string]*turn{}}}
+	return &SignIns{pool: pool, key: key, quotas: quotas, refused: refused, turns: turns{of: map[string]*turn{}}, held: newHeldRefusals(q.Pause)}
 }
 
 // newQuota allows at most so many in SignInWindow, whenever it begins: half of them at once.
@@ -132,7 +135,7 @@ func (s *SignIns) begin(ctx context.Context, email string, from netip.Prefix) (a
 	pair := counter{scopeAccount, s.slot(folded + "\x00" + network)}
 	address, overall := counter{scopeAddress, s.slot(network)}, counter{scopeOverall, s.slot(folded)}
 	if err := s.remembered(pair); err != nil {
-		return a, err
+		return a, s.held.hold(ctx, err)
 	}
 	// No more of one account and address at once than may fail: right passwords that come
 	// together are counted only while they are checked.
@@ -179,7 +182,7 @@ func (s *SignIns) count(ctx context.Context, a *attempt, pair, address, overall 
 			return fmt.Errorf("look up the address: %w", eventstore.Unreachable(err))
 		}
 		if !a.known {
-			return refusal
+			return s.held.hold(ctx, refusal)
 		}
 	}
 	var refused string

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"docket/accounts"
 	"docket/commands"
@@ -22,6 +23,10 @@ import (
 // refreshFailures is how many refresh tokens of one address may be refused in
 // accounts.SignInWindow. They can't be guessed; each costs the database some work.
 const refreshFailures = 1000
+
+// refusalPause is short for whoever mistyped a password too often, and makes 80 connections
+// that guess without end 320 requests a second.
+const refusalPause = 250 * time.Millisecond
 
 // app is everything between the pools and HTTP.
 type app struct {
@@ -77,7 +82,7 @@ func newApp(p *pools, s settings, sec secrets, durable func() error, metrics pro
 	}
 	signIns := accounts.NewSignIns(p.Login, sec.MasterKey, accounts.SignInQuotas{
 		Account: s.WrongLogins, AccountOverall: s.WrongLoginsPerAccount, Address: s.WrongLoginsPerAddress,
-		Registrations: s.RegistrationsPerAddress, Refreshes: refreshFailures,
+		Registrations: s.RegistrationsPerAddress, Refreshes: refreshFailures, Pause: refusalPause,
 	})
 	proxies, err := parseNetworks(s.TrustedProxies)
 	if err != nil {

@@ -46,6 +46,24 @@ func TestFloodOfWrongLogins(t *testing.T) {
 		_, now := scrape(t, ops[1])
 		return now["process_resident_memory_bytes"] / (1 << 20)
 	}
+	// reads are gets of the own account, one after the other, until stop: their times.
+	read := func(stop <-chan struct{}) (took []time.Duration) {
+		for {
+			select {
+			case <-stop:
+				slices.Sort(took)
+				return took
+			default:
+			}
+			begin := time.Now()
+			bob.get("/v1/me")
+			took = append(took, time.Since(begin))
+			time.Sleep(5 * time.Millisecond)
+		}
+	}
+	quietly := make(chan struct{})
+	time.AfterFunc(*floodTime/4, func() { close(quietly) })
+	quiet := read(quietly)
 	before := memory()
 	var wrong, compared atomic.Int64
 	stop := make(chan struct{})
@@ -66,6 +84,8 @@ func TestFloodOfWrongLogins(t *testing.T) {
 			}
 		})
 	}
+	var reads []time.Duration
+	flood.Go(func() { reads = read(stop) })
 	var took []time.Duration
 	peak := before
 	for i := range int(*floodTime / (250 * time.Millisecond)) {
@@ -91,5 +111,7 @@ func TestFloodOfWrongLogins(t *testing.T) {
 	}
 	t.Logf("%d guesses, %d compared; %d honest logins, p50 %v, p99 %v; memory %.0f MB, then at most %.0f MB", wrong.Load(), compared.Load(),
 		len(took), took[len(took)/2], took[len(took)*99/100], before, peak)
+	t.Logf("%d reads before it, p50 %v, p99 %v; %d meanwhile, p50 %v, p99 %v", len(quiet), quiet[len(quiet)/2], quiet[len(quiet)*99/100],
+		len(reads), reads[len(reads)/2], reads[len(reads)*99/100])
 	p.stopped(p.stop(syscall.SIGTERM, false))
 }
