@@ -46,7 +46,7 @@ func newFixture(t *testing.T) *fixture {
 	}
 	f := &fixture{t: t, db: db, pool: pool, passwords: passwords, ann: domain.UserID{1, 2, 3}}
 	f.sessions = f.replica(pool, masterKey)
-	if err := passwords.Set(t.Context(), f.ann, password); err != nil {
+	if err := passwords.Create(t.Context(), f.ann, "ann@example.org", password); err != nil {
 		t.Fatal(err)
 	}
 	return f

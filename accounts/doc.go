@@ -16,7 +16,9 @@
 //   - a refresh token has one successor, on any replica: every use within
 //     RefreshGrace gets the same one;
 //   - a key is published before it signs, and no token of it is refused until it
-//     expires or an operator retires the key.
+//     expires or an operator retires the key;
+//   - what a mail's token may do it does once, and the token is made when its mail is sent:
+//     MailSender sends the mails that were queued in the transaction of their cause.
 //
 // These are rows, not events: an event log is no place for secrets. A user is an
 // event stream, so commands registers users and stores their passwords here

@@ -76,7 +76,7 @@ func (s *Sessions) End(ctx context.Context, id uuid.UUID, u domain.UserID) error
 }
 
 // ChangePassword gives a user another password and revokes all sessions but the one that asks
-// for it. A login with the old password that is under way starts none. Errors:
+// for it. A mail tells the user. A login with the old password that is under way starts none. Errors:
 // CodeValidationFailed at /current_password or /new_password, CodeOverloaded,
 // CodeConcurrentUpdate where the password was changed meanwhile.
 func (s *Sessions) ChangePassword(ctx context.Context, u domain.UserID, session uuid.UUID, current, next string) error {
@@ -101,6 +101,10 @@ func (s *Sessions) ChangePassword(ctx context.Context, u domain.UserID, session 
 	if err != nil {
 		return err
 	}
+	notice := &pgx.Batch{}
+	if err := queueMail(notice, queuedMail{kind: MailNotice, user: u}); err != nil {
+		return err
+	}
 	var revoked []uuid.UUID
 	changed := false
 	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
@@ -113,8 +117,10 @@ func (s *Sessions) ChangePassword(ctx context.Context, u domain.UserID, session 
 		if err != nil {
 			return err
 		}
-		revoked, err = pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
-		return err
+		if revoked, err = pgx.CollectRows(rows, pgx.RowTo[uuid.UUID]); err != nil {
+			return err
+		}
+		return tx.SendBatch(ctx, notice).Close()
 	})
 	for _, id := range revoked {
 		s.checked.Remove(id)

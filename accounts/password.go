@@ -26,8 +26,11 @@ on conflict (user_id) do update set password_hash = excluded.password_hash, chan
 // deletePasswordSQL deletes a user's ($1) password hash.
 const deletePasswordSQL = `delete from credentials where user_id = $1`
 
-// passwordSQL reads a user's ($1) password hash.
-const passwordSQL = `select password_hash from credentials where user_id = $1`
+// deleteMailsSQL deletes the mails of a user ($1) that aren't sent.
+const deleteMailsSQL = `delete from account_mails where user_id = $1 and finished_at is null`
+
+// passwordSQL reads a user's ($1) password hash, unless the account is disabled.
+const passwordSQL = `select password_hash from credentials where user_id = $1 and disabled_at is null`
 
 // Passwords stores passwords as argon2id hashes (PHC strings). It computes at
 // most one hash per core at a time. Its methods may be called from any goroutine.
@@ -50,14 +53,20 @@ func NewPasswords(pool *pgxpool.Pool) (*Passwords, error) {
 	return &Passwords{pool: pool, decoy: decoy, hashes: newHashQueue(runtime.GOMAXPROCS(0))}, nil
 }
 
-// Set stores a user's password, which must be valid. Error: CodeOverloaded where too many
-// hashes wait or Postgres is away.
-func (p *Passwords) Set(ctx context.Context, u domain.UserID, password string) error {
+// Create stores a new user's password, which must be valid, and queues the mail that verifies
+// the user's address. The mail isn't sent before there is the user. Error: CodeOverloaded where
+// too many hashes wait or Postgres is away.
+func (p *Passwords) Create(ctx context.Context, u domain.UserID, email, password string) error {
 	hash, err := p.hash(ctx, password)
 	if err != nil {
 		return err
 	}
-	if _, err := p.pool.Exec(ctx, setPasswordSQL, u.UUID(), hash); err != nil {
+	b := &pgx.Batch{} // one implicit transaction
+	b.Queue(setPasswordSQL, u.UUID(), hash)
+	if err := queueMail(b, queuedMail{kind: MailVerify, user: u, address: email}); err != nil {
+		return err
+	}
+	if err := p.pool.SendBatch(ctx, b).Close(); err != nil {
 		return fmt.Errorf("set password: %w", eventstore.Unreachable(err))
 	}
 	return nil
@@ -82,9 +91,12 @@ func (p *Passwords) renew(ctx context.Context, u domain.UserID, password, old st
 	}
 }
 
-// Delete deletes a user's password, if there is one.
+// Delete deletes a user's password, if there is one, and the mails that weren't sent.
 func (p *Passwords) Delete(ctx context.Context, u domain.UserID) error {
-	if _, err := p.pool.Exec(ctx, deletePasswordSQL, u.UUID()); err != nil {
+	b := &pgx.Batch{}
+	b.Queue(deletePasswordSQL, u.UUID())
+	b.Queue(deleteMailsSQL, u.UUID())
+	if err := p.pool.SendBatch(ctx, b).Close(); err != nil {
 		return fmt.Errorf("delete password: %w", eventstore.Unreachable(err))
 	}
 	return nil

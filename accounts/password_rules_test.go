@@ -68,7 +68,7 @@ func TestPasswordsAreCanonical(t *testing.T) {
 	if err := f.pool.QueryRow(t.Context(), `select password_hash from credentials`).Scan(&hash); err != nil || !strings.Contains(hash, "m=19456,t=2,p=1") {
 		t.Errorf("the hash is %q, %v; want one of the present parameters", hash, err)
 	}
-	if err := f.passwords.Set(t.Context(), f.ann, decomposed); err != nil {
+	if err := f.passwords.Create(t.Context(), f.ann, "ann@example.org", decomposed); err != nil {
 		t.Fatal(err)
 	}
 	logsIn(composed, true)

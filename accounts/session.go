@@ -34,9 +34,9 @@ const (
 const deleteExpiredSQL = `delete from sessions where user_id = $1 and expires_at < $2`
 
 // addSessionSQL adds a session ($1 id, $2 user, $3 expiry) with a refresh token ($4 SHA-256),
-// unless the user's password hash isn't the one that was verified ($5) any more. The lock
+// unless the user's password hash isn't the one that was verified ($5) any more, or the account is disabled. The lock
 // makes it wait for a change of the password that is under way, and such a change for it.
-const addSessionSQL = `with verified as (select user_id from credentials where user_id = $2 and password_hash = $5 for share),
+const addSessionSQL = `with verified as (select user_id from credentials where user_id = $2 and password_hash = $5 and disabled_at is null for share),
 begun as (insert into sessions (id, user_id, expires_at) select $1, user_id, $3 from verified returning id)
 insert into refresh_tokens (token_hash, session_id) select $4, id from begun`
 

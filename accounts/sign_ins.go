@@ -27,10 +27,12 @@ type SignInQuotas struct {
 	// accounts that haven't signed in from it before.
 	Account, AccountOverall, Address int
 	// Registrations are all of one address, failed or not. Refreshes are its failed uses of
-	// refresh tokens.
+	// refresh tokens and of tokens from mails.
 	Registrations, Refreshes int
 	// Pause is how long the refusal of a login is held back that follows another one.
 	Pause time.Duration
+	// Mails are the resets of passwords that one address asks for, whosoever's.
+	Mails int
 }
 
 // SignInWindow is the time of SignInQuotas.
@@ -56,10 +58,11 @@ const (
 	scopeOverall       = "login-account"
 	scopeRegistrations = "register-address"
 	scopeRefreshes     = "refresh-address"
+	scopeMails         = "mail-address"
 )
 
 // SignInScopes are the names of the quotas of SignIns.
-var SignInScopes = []string{scopeAccount, scopeAddress, scopeOverall, scopeRegistrations, scopeRefreshes}
+var SignInScopes = []string{scopeAccount, scopeAddress, scopeOverall, scopeRegistrations, scopeRefreshes, scopeMails}
 
 // SignIns limits signing in, before any hashing. A nil SignIns limits nothing. Its methods may
 // be called from any goroutine.
@@ -99,7 +102,7 @@ func NewSignIns(pool *pgxpool.Pool, masterKey []byte, q SignInQuotas) *SignIns {
 	}
 	quotas := map[string]quota{}
 	for scope, most := range map[string]int{scopeAccount: q.Account, scopeAddress: q.Address, scopeOverall: q.AccountOverall,
-		scopeRegistrations: q.Registrations, scopeRefreshes: q.Refreshes} {
+		scopeRegistrations: q.Registrations, scopeRefreshes: q.Refreshes, scopeMails: q.Mails} {
 		quotas[scope] = newQuota(scope, most)
 	}
 	return &SignIns{pool: pool, key: key, quotas: quotas, refused: refused, turns: turns{of: map[string]*turn{}}, held: newHeldRefusals(q.Pause)}
@@ -246,6 +249,14 @@ func (s *SignIns) Register(ctx context.Context, from netip.Prefix) error {
 		return nil
 	}
 	return s.countOne(ctx, counter{scopeRegistrations, s.slot(from.String())})
+}
+
+// AskMail counts a reset of a password that an address asks for, or returns CodeRateLimited.
+func (s *SignIns) AskMail(ctx context.Context, from netip.Prefix) error {
+	if s == nil {
+		return nil
+	}
+	return s.countOne(ctx, counter{scopeMails, s.slot(from.String())})
 }
 
 // Registered makes the address known to the account that has registered from it.

@@ -37,7 +37,8 @@ type Passwords interface {
 	// Validate returns what is wrong with a password, as an error of the field at
 	// pointer, or nil. known are words that belong to its user.
 	Validate(pointer, password string, known ...string) *domain.FieldError
-	Set(ctx context.Context, u domain.UserID, password string) error
+	// Create also has the user's address verified.
+	Create(ctx context.Context, u domain.UserID, email, password string) error
 	Delete(ctx context.Context, u domain.UserID) error
 }
 

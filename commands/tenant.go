@@ -145,6 +145,18 @@ func (c *Commands) TenantExists(ctx context.Context, id domain.TenantID) (bool, 
 	return f.version > 0, err
 }
 
+// DemandsVerifiedEmail reports whether a tenant's members need a verified address to write.
+// It may come from the cache: another replica's change may take effect here at the next
+// command.
+func (c *Commands) DemandsVerifiedEmail(ctx context.Context, id domain.TenantID) (bool, error) {
+	f, _, err := read(ctx, c, tenants.in(id, id.UUID()), false)
+	if err != nil {
+		return false, err
+	}
+	t, _ := f.state.(domain.Tenant)
+	return t.RequireVerifiedEmail, nil
+}
+
 // slugs caches which tenant has which slug. An entry never goes stale within one server:
 // no slug is released.
 type slugs struct {

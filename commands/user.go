@@ -54,29 +54,61 @@ func (c *Commands) Register(ctx context.Context, t domain.TenantID, o Origin, r 
 	}
 	// The password is stored first: one without a user is harmless, a user without
 	// one isn't.
-	if err := c.passwords.Set(ctx, id, r.Password); err != nil {
+	if err := c.passwords.Create(ctx, id, r.Email, r.Password); err != nil {
 		return Result[domain.User]{}, err
 	}
 	user, err := execute(ctx, c, o, target, func(ctx context.Context, a *attempt) (domain.Actor, error) {
 		by := domain.Actor{ID: id, Name: r.Name}
-		state, err := load(ctx, a, target)
+		user, err := a.register(ctx, target, register)
 		if err != nil {
 			return by, err
 		}
-		registered, err := domain.DecideUser(state, register)
-		if err != nil {
-			return by, err
-		}
-		a.write(target.key, registered)
-		a.commit.Claims = append(a.commit.Claims, eventstore.Claim{
-			Tenant: domain.Platform, Kind: eventstore.ClaimEmail, Value: domain.FoldEmail(r.Email), Holder: id.UUID(),
-		})
 		a.seqTenant = t
-		user := domain.User{ID: id, Email: r.Email, Name: r.Name, Version: len(registered)}
 		return by, c.joinTenant(ctx, a, memberships.newStream(t, id.UUID()), user, r.Registrant)
 	})
 	if err != nil && !errors.Is(err, eventstore.ErrOutcomeUnknown) {
 		c.deletePassword(ctx, id)
+	}
+	return user, emailTaken(err)
+}
+
+// register writes a new user and claims the address.
+func (a *attempt) register(ctx context.Context, target aggregate[domain.User], r domain.RegisterUser) (domain.User, error) {
+	state, err := load(ctx, a, target)
+	if err != nil {
+		return state, err
+	}
+	registered, err := domain.DecideUser(state, r)
+	if err != nil {
+		return state, err
+	}
+	a.write(target.key, registered)
+	a.commit.Claims = append(a.commit.Claims, eventstore.Claim{
+		Tenant: domain.Platform, Kind: eventstore.ClaimEmail, Value: domain.FoldEmail(r.Email), Holder: r.ID.UUID(),
+	})
+	return domain.User{ID: r.ID, Email: r.Email, Name: r.Name, Version: len(registered)}, nil
+}
+
+// CreateUser registers a user who is a member of no tenant, at an operator's request; it sets
+// r.ID. Errors: CodeEmailTaken, CodeValidationFailed, CodeOverloaded.
+func (c *Commands) CreateUser(ctx context.Context, o Origin, r domain.RegisterUser, password string) (Result[domain.User], error) {
+	var err error
+	if r.ID, err = newID[domain.UserID](); err != nil {
+		return Result[domain.User]{}, err
+	}
+	if err := c.checkRegistration(r, password); err != nil {
+		return Result[domain.User]{}, err
+	}
+	if err := c.passwords.Create(ctx, r.ID, r.Email, password); err != nil {
+		return Result[domain.User]{}, err
+	}
+	target := users.newStream(domain.Platform, r.ID.UUID())
+	user, err := execute(ctx, c, o, target, func(ctx context.Context, a *attempt) (domain.Actor, error) {
+		_, err := a.register(ctx, target, r)
+		return domain.Actor{}, err
+	})
+	if err != nil && !errors.Is(err, eventstore.ErrOutcomeUnknown) {
+		c.deletePassword(ctx, r.ID)
 	}
 	return user, emailTaken(err)
 }

@@ -25,6 +25,7 @@ const (
 	CodeNotYours               Code = "not-yours"
 	CodeRegistrationClosed     Code = "registration-closed"
 	CodeSetupCodeRequired      Code = "setup-code-required"
+	CodeEmailUnverified        Code = "email-unverified"
 	CodeNotFound               Code = "not-found"
 	CodeMethodNotAllowed       Code = "method-not-allowed"
 	CodeInvalidTransition      Code = "invalid-transition"

@@ -101,7 +101,7 @@ func (h *history) editTenant(t *rapid.T) {
 		IfMatch: match(t, h.tenant.Version), Name: edit(t, "name", someTexts), DefaultRole: edit(t, "default role", someRoles),
 		Registration: edit(t, "registration", someOpen), Channel: edit(t, "channel", someChannel),
 		EmailFrom: edit(t, "e-mail from", someAddress), SlackWebhook: edit(t, "slack", someWebhook),
-		FourEyes: edit(t, "four eyes", rapid.Bool()),
+		FourEyes: edit(t, "four eyes", rapid.Bool()), RequireVerifiedEmail: edit(t, "verified e-mail", rapid.Bool()),
 	}
 	events, err := domain.DecideTenant(h.tenant, by, c)
 	before := h.tenant
@@ -114,6 +114,7 @@ func (h *history) editTenant(t *rapid.T) {
 		took(t, "e-mail from", before.EmailFrom, h.tenant.EmailFrom, c.EmailFrom)
 		took(t, "slack", before.SlackWebhook, h.tenant.SlackWebhook, c.SlackWebhook)
 		took(t, "four eyes", before.FourEyes, h.tenant.FourEyes, c.FourEyes)
+		took(t, "verified e-mail", before.RequireVerifiedEmail, h.tenant.RequireVerifiedEmail, c.RequireVerifiedEmail)
 	}
 	if h.tenant.Channel == domain.ChannelSlack && h.tenant.SlackWebhook == nil {
 		t.Fatal("slack is the default channel, and has no address")

@@ -156,7 +156,7 @@ func stateField(t tester, state any, name string) any {
 		"name": "Name", "description": "Description", "visibility": "Visibility", "due_date": "DueDate", "owner_id": "OwnerID",
 		"title": "Title", "status": "Status", "priority": "Priority", "assignee_id": "AssigneeID", "labels": "Labels",
 		"registration": "Registration", "default_role": "DefaultRole", "default_notification_channel": "Channel",
-		"email_from": "EmailFrom", "slack_webhook": "SlackWebhook", "four_eyes": "FourEyes", "body": "Body",
+		"email_from": "EmailFrom", "slack_webhook": "SlackWebhook", "four_eyes": "FourEyes", "require_verified_email": "RequireVerifiedEmail", "body": "Body",
 	}[name]
 	v := reflect.ValueOf(state).FieldByName(goName)
 	if !v.IsValid() {

@@ -40,6 +40,8 @@ type Tenant struct {
 	// FourEyes says that a member who submitted a project, or edited it since, can't approve
 	// it, and that an edit takes an approved project back to submitted.
 	FourEyes bool
+	// RequireVerifiedEmail says that members without a verified address may read only.
+	RequireVerifiedEmail bool
 	// AwaitsFounder says that the first user who registers becomes the owner. It is
 	// set in the default tenant until then.
 	AwaitsFounder bool
@@ -72,6 +74,8 @@ type EditTenant struct {
 	// SlackWebhook is the name of the secret that holds the new address.
 	SlackWebhook Edit[*SecretID]
 	FourEyes     Edit[bool]
+
+	RequireVerifiedEmail Edit[bool]
 }
 
 // FoundTenant ends the wait for a founder.
@@ -158,6 +162,7 @@ func (t Tenant) edit(by Actor, c EditTenant) ([]Event, error) {
 	next.EmailFrom = c.EmailFrom.Or(t.EmailFrom)
 	next.SlackWebhook = c.SlackWebhook.Or(t.SlackWebhook)
 	next.FourEyes = c.FourEyes.Or(t.FourEyes)
+	next.RequireVerifiedEmail = c.RequireVerifiedEmail.Or(t.RequireVerifiedEmail)
 	if next.Channel == ChannelSlack && next.SlackWebhook == nil {
 		return nil, Invalid("/config/default_notification_channel", "not_set_up", "slack needs config.slack.webhook_url")
 	}
@@ -169,6 +174,7 @@ func (t Tenant) edit(by Actor, c EditTenant) ([]Event, error) {
 	list = changed(list, "email_from", t.EmailFrom, next.EmailFrom)
 	list = changed(list, "slack_webhook", t.SlackWebhook, next.SlackWebhook)
 	list = changed(list, "four_eyes", t.FourEyes, next.FourEyes)
+	list = changed(list, "require_verified_email", t.RequireVerifiedEmail, next.RequireVerifiedEmail)
 	if len(list) == 0 {
 		return nil, nil
 	}
@@ -208,6 +214,8 @@ var tenantFields = fields[Tenant]{
 	"email_from":    field(func(t *Tenant) **string { return &t.EmailFrom }),
 	"slack_webhook": field(func(t *Tenant) **SecretID { return &t.SlackWebhook }),
 	"four_eyes":     field(func(t *Tenant) *bool { return &t.FourEyes }),
+
+	"require_verified_email": field(func(t *Tenant) *bool { return &t.RequireVerifiedEmail }),
 }
 
 // TenantFields are the names of the fields that TenantUpdated may change, sorted.

@@ -5,12 +5,11 @@ import "time"
 // User is the state of a user, who may be a member of any number of tenants. Users'
 // streams are in the platform's log; accounts stores their passwords.
 type User struct {
-	ID            UserID
-	Email         string
-	EmailVerified bool
-	Name          string
-	CreatedAt     time.Time
-	Version       int
+	ID        UserID
+	Email     string
+	Name      string
+	CreatedAt time.Time
+	Version   int
 }
 
 // UserCommand is one of RegisterUser and RenameUser.

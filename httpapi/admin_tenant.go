@@ -28,6 +28,8 @@ type tenantConfigBody struct {
 	Email    emailConfigBody `json:"email"`
 	Slack    slackConfigBody `json:"slack"`
 	FourEyes bool            `json:"four_eyes" doc:"Whether a member who submitted a project, or edited it since, may not approve it, and an edit takes an approved project back to submitted."`
+
+	RequireVerifiedEmail bool `json:"require_verified_email" doc:"Whether members without a verified address may only read."`
 }
 
 type emailConfigBody struct {
@@ -43,6 +45,7 @@ func renderSettings(t domain.Tenant) tenantSettingsBody {
 		ID: t.ID, Slug: t.Slug, Name: t.Name, Registration: t.Registration, DefaultRole: t.DefaultRole,
 		Config: tenantConfigBody{
 			Channel: t.Channel, Email: emailConfigBody{From: t.EmailFrom}, Slack: slackConfigBody{Set: t.SlackWebhook != nil}, FourEyes: t.FourEyes,
+			RequireVerifiedEmail: t.RequireVerifiedEmail,
 		},
 		CreatedAt: t.CreatedAt, UpdatedAt: t.UpdatedAt, Version: t.Version,
 	}
@@ -60,6 +63,8 @@ type editTenantConfigBody struct {
 	Email    edge.Patch[editEmailConfigBody] `json:"email,omitzero"`
 	Slack    edge.Patch[editSlackConfigBody] `json:"slack,omitzero"`
 	FourEyes edge.Patch[bool]                `json:"four_eyes,omitzero"`
+
+	RequireVerifiedEmail edge.Patch[bool] `json:"require_verified_email,omitzero" doc:"Whether members without a verified address may only read. Your own has to be verified."`
 }
 
 // Null for the whole clears what is in it.
@@ -129,9 +134,18 @@ func (s *Server) editTenant(ctx context.Context, scope domain.Scope, in *struct 
 			return nil, domain.Invalid("/config/slack/webhook_url", edge.FieldFormat, "%v", err)
 		}
 	}
+	if config.RequireVerifiedEmail.Edit().Or(false) {
+		// An owner who isn't verified would lock themselves out.
+		if verified, err := s.isVerified(ctx, scope.Actor().ID); err != nil {
+			return nil, err
+		} else if !verified {
+			return nil, edge.EmailUnverified()
+		}
+	}
 	result, err := s.commands.EditTenant(ctx, scope, edge.Origin(ctx), domain.EditTenant{
 		IfMatch: in.IfMatch.IfMatch, Name: in.Body.Name.Edit(), Registration: in.Body.Registration.Edit(), DefaultRole: in.Body.DefaultRole.Edit(),
 		Channel: config.Channel.Edit(), EmailFrom: config.emailFrom(), FourEyes: config.FourEyes.Edit(),
+		RequireVerifiedEmail: config.RequireVerifiedEmail.Edit(),
 	}, webhook)
 	if err != nil {
 		return nil, err

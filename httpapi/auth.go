@@ -20,8 +20,8 @@ type UserBody struct {
 	CreatedAt     time.Time     `json:"created_at"`
 }
 
-func renderUser(u domain.User) UserBody {
-	return UserBody{ID: u.ID, Email: u.Email, EmailVerified: u.EmailVerified, Name: u.Name, CreatedAt: u.CreatedAt}
+func renderUser(u domain.User, verified bool) UserBody {
+	return UserBody{ID: u.ID, Email: u.Email, EmailVerified: verified, Name: u.Name, CreatedAt: u.CreatedAt}
 }
 
 type newUserBody struct {
@@ -99,7 +99,7 @@ func (s *Server) register(ctx context.Context, t domain.TenantID, in *struct {
 	return &struct {
 		Seq  int64 `header:"Docket-Seq" doc:"The tenant's sequence number of the command's last event; where nothing changed, of the resource's last."`
 		Body UserBody
-	}{result.Seq, renderUser(result.State)}, nil
+	}{result.Seq, renderUser(result.State, false)}, nil
 }
 
 func (s *Server) login(ctx context.Context, _ domain.TenantID, in *struct{ Body credentialsBody }) (*plain[sessionTokensBody], error) {

@@ -42,11 +42,15 @@ func (s *Server) me(ctx context.Context, u domain.UserID, _ *struct{}) (*plain[c
 	if err != nil {
 		return nil, err
 	}
+	verified, err := s.isVerified(ctx, u)
+	if err != nil {
+		return nil, err
+	}
 	memberships, err := s.membershipsOf(ctx, u)
 	if err != nil {
 		return nil, err
 	}
-	return &plain[currentUserBody]{currentUserBody{UserBody: renderUser(who), Memberships: memberships}}, nil
+	return &plain[currentUserBody]{currentUserBody{UserBody: renderUser(who, verified), Memberships: memberships}}, nil
 }
 
 // editMe answers with the memberships as of before the command, which doesn't change
@@ -56,11 +60,15 @@ func (s *Server) editMe(ctx context.Context, u domain.UserID, in *struct{ Body e
 	if err != nil {
 		return nil, err
 	}
+	verified, err := s.isVerified(ctx, u)
+	if err != nil {
+		return nil, err
+	}
 	result, err := s.commands.Rename(ctx, u, edge.Origin(ctx), domain.RenameUser{Name: in.Body.Name.Edit()})
 	if err != nil {
 		return nil, err
 	}
-	return &plain[currentUserBody]{currentUserBody{UserBody: renderUser(result.State), Memberships: memberships}}, nil
+	return &plain[currentUserBody]{currentUserBody{UserBody: renderUser(result.State, verified), Memberships: memberships}}, nil
 }
 
 func (s *Server) membershipsOf(ctx context.Context, u domain.UserID) ([]membershipBody, error) {

@@ -14,14 +14,15 @@ import (
 type memberBody struct {
 	UserID   domain.UserID `json:"user_id" format:"uuid"`
 	Email    string        `json:"email"`
+	Verified bool          `json:"email_verified" doc:"As of now, also with as_of."`
 	Name     string        `json:"name"`
 	Role     domain.Role   `json:"role" enum:"owner,manager,member,viewer,auditor"`
 	JoinedAt time.Time     `json:"joined_at"`
 	Version  int           `json:"version"`
 }
 
-func renderMember(m domain.Membership) memberBody {
-	return memberBody{UserID: m.UserID, Email: m.Email, Name: m.Name, Role: m.Role, JoinedAt: m.JoinedAt, Version: m.Version}
+func renderMember(m domain.Membership, verified bool) memberBody {
+	return memberBody{UserID: m.UserID, Email: m.Email, Verified: verified, Name: m.Name, Role: m.Role, JoinedAt: m.JoinedAt, Version: m.Version}
 }
 
 type addMemberBody struct {
@@ -95,7 +96,11 @@ func (s *Server) listMembers(ctx context.Context, scope domain.Scope, in *struct
 	if err != nil {
 		return nil, err
 	}
-	return asOfListResponse(s, l, at, items, next, renderMember)
+	verified, err := s.mailboxes.Verified(ctx, userIDs(items)...)
+	if err != nil {
+		return nil, err
+	}
+	return asOfListResponse(s, l, at, items, next, func(m domain.Membership) memberBody { return renderMember(m, verified[m.UserID]) })
 }
 
 func (s *Server) addMember(ctx context.Context, scope domain.Scope, in *struct{ Body addMemberBody }) (*created[memberBody], error) {
@@ -104,8 +109,12 @@ func (s *Server) addMember(ctx context.Context, scope domain.Scope, in *struct{ 
 		return nil, err
 	}
 	s.acknowledge(scope, result.Seq)
+	verified, err := s.isVerified(ctx, result.State.UserID)
+	if err != nil {
+		return nil, err
+	}
 	return &created[memberBody]{
-		Location: "/v1/members/" + result.State.UserID.String(), ETag: edge.ETag(result.State.Version), Seq: result.Seq, Body: renderMember(result.State),
+		Location: "/v1/members/" + result.State.UserID.String(), ETag: edge.ETag(result.State.Version), Seq: result.Seq, Body: renderMember(result.State, verified),
 	}, nil
 }
 
@@ -120,7 +129,11 @@ func (s *Server) changeMember(ctx context.Context, scope domain.Scope, in *struc
 		return nil, err
 	}
 	s.acknowledge(scope, result.Seq)
-	return &updated[memberBody]{ETag: edge.ETag(result.State.Version), Seq: result.Seq, Body: renderMember(result.State)}, nil
+	verified, err := s.isVerified(ctx, in.UserID)
+	if err != nil {
+		return nil, err
+	}
+	return &updated[memberBody]{ETag: edge.ETag(result.State.Version), Seq: result.Seq, Body: renderMember(result.State, verified)}, nil
 }
 
 func (s *Server) removeMember(ctx context.Context, scope domain.Scope, in *MemberInput) (*deleted, error) {
@@ -130,4 +143,11 @@ func (s *Server) removeMember(ctx context.Context, scope domain.Scope, in *Membe
 	}
 	s.acknowledge(scope, result.Seq)
 	return &deleted{Seq: result.Seq}, nil
+}
+
+func userIDs(list []domain.Membership) (ids []domain.UserID) {
+	for _, m := range list {
+		ids = append(ids, m.UserID)
+	}
+	return ids
 }

@@ -77,6 +77,18 @@ var roleRows = []roleRow{
 		login := s.root.post("/v1/auth/login", jsonOf(map[string]any{"email": s.root.email, "password": password}))
 		return p, "/v1/auth/refresh", jsonOf(map[string]any{"refresh_token": as[sessionTokensBody](login).RefreshToken})
 	}},
+	{op: "verify-email", may: "anyone", call: func(s *stage, p person) (person, string, string) {
+		return p, "/v1/auth/verify", jsonOf(map[string]any{"token": s.w.mailedToken(s.w.signUp("Verifies").email)})
+	}},
+	{op: "forgot-password", may: "anyone", call: func(s *stage, p person) (person, string, string) {
+		return p, "/v1/auth/password/forgot", `{"email":"` + s.fresh() + `@example.org"}`
+	}},
+	{op: "reset-password", may: "anyone", call: func(s *stage, p person) (person, string, string) {
+		forgetful := s.w.signUp("Forgets")
+		forgetful.post("/v1/auth/password/forgot", jsonOf(map[string]any{"email": forgetful.email})).want(202)
+		return p, "/v1/auth/password/reset", jsonOf(map[string]any{"token": s.w.mailedToken(forgetful.email), "password": password})
+	}},
+	{op: "ask-verification", may: "users", call: func(_ *stage, p person) (person, string, string) { return p, "/v1/me/verification", "" }},
 	{op: "logout", may: "users", call: func(_ *stage, p person) (person, string, string) {
 		if p.token != "" {
 			p = p.session()

@@ -21,6 +21,8 @@ import (
 type Config struct {
 	Commands *commands.Commands
 	Sessions *accounts.Sessions
+	// Mailboxes verifies addresses and resets passwords.
+	Mailboxes *accounts.Mailboxes
 	// SignIns limits registrations and refreshes; nil limits none.
 	SignIns *accounts.SignIns
 	Queries *projections.Queries
@@ -54,6 +56,7 @@ type Server struct {
 	commands  *commands.Commands
 	sessions  *accounts.Sessions
 	signIns   *accounts.SignIns
+	mailboxes *accounts.Mailboxes
 	queries   *projections.Queries
 	inbox     *notify.Inbox
 	egress    *notify.Egress
@@ -73,7 +76,7 @@ func New(cfg Config) (*Server, error) {
 		cfg.Now = time.Now
 	}
 	s := &Server{
-		commands: cfg.Commands, sessions: cfg.Sessions, signIns: cfg.SignIns, queries: cfg.Queries, inbox: cfg.Inbox, egress: cfg.Egress,
+		commands: cfg.Commands, sessions: cfg.Sessions, signIns: cfg.SignIns, mailboxes: cfg.Mailboxes, queries: cfg.Queries, inbox: cfg.Inbox, egress: cfg.Egress,
 		tokens: cfg.Tokens, positions: edge.NewPositions(), ready: cfg.Ready, now: cfg.Now,
 	}
 	var err error
@@ -82,12 +85,13 @@ func New(cfg Config) (*Server, error) {
 	}
 	s.router = edge.New(edge.Config{
 		Logger: cfg.Logger, Version: cfg.Version, Metrics: cfg.Metrics,
-		Commands: cfg.Commands, Sessions: cfg.Sessions, Tokens: s.tokens, Epochs: cfg.Epochs, Enums: enums(), Examples: examples(),
+		Commands: cfg.Commands, Sessions: cfg.Sessions, Mailboxes: cfg.Mailboxes, Tokens: s.tokens, Epochs: cfg.Epochs, Enums: enums(), Examples: examples(),
 		Limits: cfg.Limits, Proxies: cfg.Proxies,
 	})
 	registerAuth(s)
 	registerMe(s)
 	registerSessions(s)
+	registerMailboxes(s)
 	registerTenants(s)
 	registerWorkflow(s)
 	registerCatalog(s)

@@ -31,7 +31,7 @@ func TestSettingsWalk(t *testing.T) {
 		return *c.Email.From
 	}
 	if got := owner.get(at).want(200).Body.String(); !strings.Contains(got,
-		`"config":{"default_notification_channel":"in_app","email":{"from":null},"slack":{"set":false},"four_eyes":false}`) {
+		`"config":{"default_notification_channel":"in_app","email":{"from":null},"slack":{"set":false},"four_eyes":false,"require_verified_email":false}`) {
 		t.Errorf("born %s", got)
 	}
 	owner.patch(at, `{"config":{"default_notification_channel":"slack"}}`).invalid("/config/default_notification_channel not_set_up")

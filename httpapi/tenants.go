@@ -80,5 +80,9 @@ func (s *Server) joinTenant(ctx context.Context, u domain.UserID, in *struct{ ed
 		return nil, err
 	}
 	s.positions.Acknowledge(u, t, result.Seq)
-	return &updated[memberBody]{ETag: edge.ETag(result.State.Version), Seq: result.Seq, Body: renderMember(result.State)}, nil
+	verified, err := s.isVerified(ctx, u)
+	if err != nil {
+		return nil, err
+	}
+	return &updated[memberBody]{ETag: edge.ETag(result.State.Version), Seq: result.Seq, Body: renderMember(result.State, verified)}, nil
 }

@@ -48,6 +48,14 @@ type world struct {
 	rebuild   *rebuild.Rebuilder
 	// keys are managed keys, with which no server signs.
 	keys *accounts.KeyStore
+	// mailboxes are those of the newest server.
+	mailboxes *accounts.Mailboxes
+	// sendMails sends mails that wait, and returns them.
+	sendMails func() []accounts.Mail
+	// mails are those that were sent and not looked at, the newest of each address.
+	mails map[string]accounts.Mail
+	// execute runs a statement as the engine.
+	execute func(sql string)
 	// replica makes another Server, which shares nothing with the first but the
 	// database.
 	replica func() *Server
@@ -94,7 +102,7 @@ func newWorld(t testing.TB) *world {
 	name, handler := notify.Subscription()
 	handlers[name] = handler
 
-	w := &world{TB: t, rebuild: rebuild.New(engine)}
+	w := &world{TB: t, mails: map[string]accounts.Mail{}, rebuild: rebuild.New(engine)}
 	master := bytes.Repeat([]byte("m"), 32)
 	var err error
 	if w.keys, err = accounts.NewKeyStore(engine, master); err != nil {
@@ -127,8 +135,10 @@ func newWorld(t testing.TB) *world {
 		// latest when its request does.
 		queries, inbox := projections.NewQueries(api, progress), notify.NewInbox(api, progress)
 		queries.OwnWait, queries.MinWait, queries.AsOfTime, inbox.OwnWait = time.Minute, time.Minute, time.Minute, time.Minute
+		sessions := accounts.NewSessions(engine, passwords, cmds, nil, master)
+		w.mailboxes = accounts.NewMailboxes(sessions)
 		s, err := New(Config{
-			Commands: cmds, Sessions: accounts.NewSessions(engine, passwords, cmds, nil, master),
+			Commands: cmds, Sessions: sessions, Mailboxes: w.mailboxes,
 			Queries: queries, Inbox: inbox, Epochs: eventstore.NewEpochs(engine, store, nil, log),
 			Egress: notify.NewEgress(nil),
 			Tokens: testTokens(t), MasterKey: master, Version: "test",
@@ -185,6 +195,20 @@ func newWorld(t testing.TB) *world {
 	w.expireGrace = func() {
 		t.Helper()
 		if _, err := engine.Exec(context.Background(), `update refresh_tokens set used_at = used_at - interval '1 minute'`); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.sendMails = func() []accounts.Mail {
+		t.Helper()
+		var post postbox
+		if err := accounts.NewMailSender(engine, cmds, &post, "https://docket.example.org", log).Round(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		return post
+	}
+	w.execute = func(sql string) {
+		t.Helper()
+		if _, err := engine.Exec(context.Background(), sql); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -327,4 +351,12 @@ func testTokens(t testing.TB) *accounts.Tokens {
 		t.Fatal(err)
 	}
 	return tokens
+}
+
+// postbox keeps the mails that are sent.
+type postbox []accounts.Mail
+
+func (p *postbox) Send(_ context.Context, m accounts.Mail) (bool, error) {
+	*p = append(*p, m)
+	return false, nil
 }

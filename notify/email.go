@@ -10,6 +10,7 @@ import (
 	"net/mail"
 	"slices"
 	"strings"
+	"unicode"
 
 	"docket/domain"
 
@@ -60,14 +61,7 @@ func (p *Email) Send(ctx context.Context, m Message) error {
 	if err != nil {
 		return err
 	}
-	client, err := p.server.client(ctx, p.tls)
-	if err != nil {
-		return transient("internal error", err)
-	}
-	if err := client.DialAndSendWithContext(ctx, out); err != nil && !out.IsDelivered() {
-		return mailFailure(err)
-	}
-	return nil // delivered, even if QUIT failed
+	return p.deliver(ctx, out)
 }
 
 // compose makes the mail. No text of the message can put a line break into an address
@@ -79,28 +73,20 @@ func (p *Email) compose(m Message) (*gomail.Msg, error) {
 		return nil, permanent("the member's e-mail address can't be used", err)
 	}
 	to.Name = oneLine(m.Recipient.Name)
-	from := p.server.from
+	p.fromServer(out, m.ID.UUID(), m.CreatedAt)
 	if m.EmailFrom != nil {
 		own, err := bareAddress(*m.EmailFrom)
 		if err != nil {
 			return nil, permanent("the tenant's sender address can't be used", err)
 		}
 		if _, host, _ := cutAddress(own.Address); slices.Contains(p.domains, foldDomain(host)) {
-			from = *own
+			out.FromMailAddress(own)
 		} else {
 			out.ReplyToMailAddress(own)
 		}
 	}
 	out.ToMailAddress(to)
-	out.FromMailAddress(&from)
-	out.EnvelopeFromMailAddress(&mail.Address{Address: p.server.from.Address})
 	out.Subject(subject(m))
-	// The same at every attempt: the receiver can recognize a duplicate.
-	_, host, _ := strings.Cut(p.server.from.Address, "@")
-	out.SetMessageIDWithValue(m.ID.String() + "@" + host)
-	out.SetDateWithValue(m.CreatedAt)
-	out.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834: no automatic reply
-	out.SetUserAgent("Docket")
 	out.SetBodyString(gomail.TypeTextPlain, m.Body+"\n")
 	return out, nil
 }
@@ -140,11 +126,14 @@ func bareAddress(s string) (*mail.Address, error) {
 	if err != nil {
 		return nil, err
 	}
-	if a.Address != s || strings.ContainsAny(s, "\r\n") {
+	if a.Address != s || strings.ContainsFunc(s, breaksLines) {
 		return nil, errors.New("more than an address")
 	}
 	return a, nil
 }
+
+// breaksLines reports whether some reader takes a character for the end of a line.
+func breaksLines(r rune) bool { return unicode.IsControl(r) || unicode.In(r, unicode.Zl, unicode.Zp) }
 
 func subject(m Message) string {
 	s := []rune(oneLine(m.Title))

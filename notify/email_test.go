@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"mime"
+	"mime/multipart"
 	"mime/quotedprintable"
 	"net/mail"
 	"slices"
@@ -17,6 +18,8 @@ import (
 
 	"docket/domain"
 	"docket/notify"
+
+	"github.com/google/uuid"
 )
 
 // mailer may send for the domains, where any are given.
@@ -298,5 +301,51 @@ func TestParseDomains(t *testing.T) {
 	}
 	if got, err := notify.ParseDomains([]string{" acme.example", "bücher.example"}); err != nil || !slices.Equal(got, []string{"acme.example", "bücher.example"}) {
 		t.Errorf("got %q, %v", got, err)
+	}
+}
+
+// A mail of an account has two forms of the same text, and no name or address becomes a
+// header.
+func TestAccountMailIsSent(t *testing.T) {
+	t.Parallel()
+	s := newMailServer(t, mailConfig{startTLS: true})
+	e := mailer(t, "smtp://"+s.Addr+sender, s.Trust)
+	m := notify.AccountMail{
+		ID: uuid.Max, At: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC), To: "bob@example.org", Subject: "Reset\r\nBcc: eve@example.org",
+		Text: "Choose: https://docket.example.org/reset-password#token=abc\n", HTML: "<p><a href=\"https://docket.example.org/\">Choose</a></p>\n",
+	}
+	if err := e.SendAccountMail(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+	got := <-s.got
+	msg, err := mail.ReadMessage(strings.NewReader(got.data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if h := msg.Header; h.Get("Subject") != "Reset Bcc: eve@example.org" || h.Get("Bcc") != "" || h.Get("To") != "<bob@example.org>" || h.Get("Auto-Submitted") == "" {
+		t.Errorf("%v", h)
+	}
+	_, params, err := mime.ParseMediaType(msg.Header.Get("Content-Type"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var types, bodies []string
+	for parts := multipart.NewReader(msg.Body, params["boundary"]); ; {
+		part, err := parts.NextPart()
+		if err != nil {
+			break
+		}
+		body, _ := io.ReadAll(part) // NextPart decodes quoted-printable
+		types, bodies = append(types, part.Header.Get("Content-Type")), append(bodies, strings.ReplaceAll(string(body), "\r\n", "\n"))
+	}
+	if len(types) != 2 || !strings.HasPrefix(types[0], "text/plain") || !strings.HasPrefix(types[1], "text/html") || bodies[0] != m.Text || bodies[1] != m.HTML {
+		t.Errorf("%q %q", types, bodies)
+	}
+	for _, to := range []string{"bob@example.org\r\nBcc: eve@example.org", "Bob <bob@example.org>", "a b@example.org", "bob@example.org\u2028"} {
+		m.To = to
+		var f *notify.Failure
+		if err := e.SendAccountMail(t.Context(), m); !errors.As(err, &f) || !f.Permanent {
+			t.Errorf("%q: %v", to, err)
+		}
 	}
 }

@@ -28,6 +28,7 @@ var tenants = define(model[uuid.UUID, domain.Tenant]{
 		optionalText("email_from", func(t *domain.Tenant) **string { return &t.EmailFrom }),
 		optionalID("slack_webhook", func(t *domain.Tenant) **domain.SecretID { return &t.SlackWebhook }),
 		plain("four_eyes", "boolean", func(t *domain.Tenant) *bool { return &t.FourEyes }),
+		plain("require_verified_email", "boolean", func(t *domain.Tenant) *bool { return &t.RequireVerifiedEmail }),
 		plain("awaits_founder", "boolean", func(t *domain.Tenant) *bool { return &t.AwaitsFounder }),
 		instant("created_at", func(t *domain.Tenant) *time.Time { return &t.CreatedAt }),
 		instant("updated_at", func(t *domain.Tenant) *time.Time { return &t.UpdatedAt }),

@@ -28,6 +28,9 @@ const refreshFailures = 1000
 // that guess without end 320 requests a second.
 const refusalPause = 250 * time.Millisecond
 
+// mailsPerAddress is how many resets of passwords one address may ask for in that time.
+const mailsPerAddress = 100
+
 // app is everything between the pools and HTTP.
 type app struct {
 	store    *eventstore.Store
@@ -82,14 +85,15 @@ func newApp(p *pools, s settings, sec secrets, durable func() error, metrics pro
 	}
 	signIns := accounts.NewSignIns(p.Login, sec.MasterKey, accounts.SignInQuotas{
 		Account: s.WrongLogins, AccountOverall: s.WrongLoginsPerAccount, Address: s.WrongLoginsPerAddress,
-		Registrations: s.RegistrationsPerAddress, Refreshes: refreshFailures, Pause: refusalPause,
+		Registrations: s.RegistrationsPerAddress, Refreshes: refreshFailures, Mails: mailsPerAddress, Pause: refusalPause,
 	})
+	sessions := accounts.NewSessions(p.Login, passwords, a.commands, signIns, sec.MasterKey)
 	proxies, err := parseNetworks(s.TrustedProxies)
 	if err != nil {
 		return nil, &settingError{"DOCKET_TRUSTED_PROXIES", err.Error()}
 	}
 	a.handler, err = httpapi.New(httpapi.Config{
-		Epochs: a.epochs, Commands: a.commands, Sessions: accounts.NewSessions(p.Login, passwords, a.commands, signIns, sec.MasterKey), SignIns: signIns,
+		Epochs: a.epochs, Commands: a.commands, Sessions: sessions, Mailboxes: accounts.NewMailboxes(sessions), SignIns: signIns,
 		Queries: projections.NewQueries(p.API, positions), Inbox: notify.NewInbox(p.API, positions), Egress: a.delivery.egress,
 		Tokens: a.tokens, MasterKey: sec.MasterKey, Version: apiVersion,
 		Logger: log, Ready: a.ready.check, Metrics: metrics, Proxies: proxies,

@@ -20,6 +20,7 @@ type delivery struct {
 	secrets *notify.Secrets
 	egress  *notify.Egress
 	queue   *notify.Queue
+	email   *notify.Email // nil without a mail server
 }
 
 func newDelivery(p *pools, s settings, sec secrets, metrics prometheus.Registerer, log *slog.Logger) (*delivery, error) {
@@ -27,9 +28,10 @@ func newDelivery(p *pools, s settings, sec secrets, metrics prometheus.Registere
 	if err != nil {
 		return nil, err
 	}
+	var server *notify.Email
 	var email notify.Provider = notify.NewEmailLog(log)
 	if s.SMTPURL != "" {
-		server, err := notify.ParseSMTP(s.SMTPURL)
+		parsed, err := notify.ParseSMTP(s.SMTPURL)
 		if err != nil {
 			return nil, &settingError{"DOCKET_SMTP_URL", err.Error()}
 		}
@@ -37,7 +39,8 @@ func newDelivery(p *pools, s settings, sec secrets, metrics prometheus.Registere
 		if err != nil {
 			return nil, &settingError{"DOCKET_SMTP_FROM_DOMAINS", err.Error()}
 		}
-		email = notify.NewEmail(server, domains, nil)
+		server = notify.NewEmail(parsed, domains, nil)
+		email = server
 	}
 	allowed, err := parseNetworks(s.EgressAllow)
 	if err != nil {
@@ -52,7 +55,7 @@ func newDelivery(p *pools, s settings, sec secrets, metrics prometheus.Registere
 			domain.ChannelSlack: notify.NewSlack(egress, kept),
 		},
 	})
-	return &delivery{secrets: kept, egress: egress, queue: queue}, err
+	return &delivery{secrets: kept, egress: egress, queue: queue, email: server}, err
 }
 
 // parseNetworks reads networks and single addresses. It refuses a network that is

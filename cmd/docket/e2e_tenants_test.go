@@ -25,7 +25,7 @@ func (w *walk) tenants() {
 	config := map[string]any{"default_notification_channel": "email", "email": map[string]any{"from": "acme@example.org"}, "four_eyes": true,
 		"slack": map[string]any{"webhook_url": "https://hooks.example.org/services/secret"}}
 	acme.patch("/v1/admin/tenant", object("config", config)).want(200)
-	const shown = `"config":{"default_notification_channel":"email","email":{"from":"acme@example.org"},"slack":{"set":true},"four_eyes":true}`
+	const shown = `"config":{"default_notification_channel":"email","email":{"from":"acme@example.org"},"slack":{"set":true},"four_eyes":true,"require_verified_email":false}`
 	if got := acme.get("/v1/admin/tenant").want(200); got.text("name") != "Acme Ltd" || !strings.Contains(got.body, shown) || strings.Contains(got.body, "secret") {
 		t.Errorf("settings: %s", got.body)
 	}

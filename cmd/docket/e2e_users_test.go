@@ -2,6 +2,9 @@ package main
 
 import (
 	"slices"
+	"strings"
+
+	"docket/internal/tenanttest"
 )
 
 func (w *walk) users() {
@@ -63,5 +66,56 @@ func (w *walk) sessions() {
 	for _, change := range [][2]string{{password, "another password"}, {"another password", password}} {
 		w.cem.post("/v1/me/password", object("current_password", change[0], "new_password", change[1])).want(204)
 	}
+	w.cem.post("/v1/me/verification", "").want(202)
+	w.anonymous.post("/v1/auth/password/forgot", object("email", cem.email)).want(202)
+	// No mail server is set: these are tokens as a mail would have them.
+	for _, kind := range []string{"verify", "reset"} {
+		w.in.execute(`insert into account_tokens (token_hash, kind, user_id, expires_at)
+select sha256('the token of a mail to ` + kind + `'), '` + kind + `', id, now() + interval '1 minute' from (select holder as id from claims where kind = 'email' and value = '` + cem.email + `') u`)
+	}
+	w.anonymous.post("/v1/auth/verify", object("token", "the token of a mail to verify")).want(204)
+	w.anonymous.post("/v1/auth/password/reset", object("token", "the token of a mail to reset", "password", password)).want(204)
+	w.cem.get("/v1/me").refused(401, "unauthenticated")
+	w.cem.token = login().text("access_token")
+	w.operators()
 	w.anonymous.post("/v1/auth/login", object("email", cem.email, "password", "wrong horse")).refused(401, "unauthenticated")
+}
+
+// operators create a user, who chooses a password with the link, and keep that user out for a
+// while.
+func (w *walk) operators() {
+	const email = "dan@example.org"
+	made := w.in.run("users", "create", "--email", email, "--name", "Dan")
+	if made.status != 0 || len(strings.TrimSpace(made.stdout)) != 43 {
+		w.t.Fatalf("users create: %d %q %s", made.status, made.stdout, made.stderr)
+	}
+	if again := w.in.run("users", "create", "--email", email, "--name", "Dan"); again.status != 1 {
+		w.t.Errorf("the same user again: %d %s", again.status, again.stderr)
+	}
+	w.anonymous.post("/v1/auth/password/reset", object("token", strings.TrimSpace(made.stdout), "password", password)).want(204)
+	dan := w.anonymous
+	login := func() *answer {
+		return w.anonymous.post("/v1/auth/login", object("email", email, "password", password))
+	}
+	dan.token = login().want(200).text("access_token")
+	dan.get("/v1/me").want(200)
+	if o := w.in.run("users", "disable", email); o.status != 0 {
+		w.t.Errorf("disable: %d %s", o.status, o.stderr)
+	}
+	login().refused(401, "unauthenticated")
+	tenanttest.Eventually(w.t, "the session of a disabled user ends", func() (bool, any) {
+		a := dan.get("/v1/me")
+		return a.status == 401, a.status
+	})
+	if o := w.in.run("users", "enable", email); o.status != 0 {
+		w.t.Errorf("enable: %d %s", o.status, o.stderr)
+	}
+	dan.get("/v1/me").refused(401, "unauthenticated")
+	login().want(200)
+	if o := w.in.run("users", "reset-link", "unknown@example.org"); o.status != 1 {
+		w.t.Errorf("a link for an unknown user: %d %s", o.status, o.stdout)
+	}
+	if o := w.in.run("users", "reset-link", email); o.status != 0 || len(strings.TrimSpace(o.stdout)) != 43 {
+		w.t.Errorf("reset-link: %d %q", o.status, o.stdout)
+	}
 }

@@ -59,6 +59,8 @@ func chores(s settings, engine *pgxpool.Pool, store *eventstore.Store) []chore {
 		{"refresh_tokens", s.KeepRefreshTokens, on(accounts.DeleteUsedTokens)},
 		{"known_addresses", accounts.KnownAddressLifetime, on(accounts.DeleteKnownAddresses)},
 		{"sign_in_limits", accounts.SignInWindow, on(accounts.DeleteWholeQuotas)},
+		{"account_mails", s.KeepMails, on(accounts.DeleteEndedMails)},
+		{"account_tokens", s.KeepMails, on(accounts.DeleteEndedTokens)},
 		{"deliveries", s.KeepDeliveries, on(notify.DeleteFinishedDeliveries)},
 		{"notifications", s.KeepNotifications, on(notify.DeleteReadNotifications)},
 		{"secrets", s.KeepSecrets, func(ctx context.Context, keep time.Duration, limit int) (int, error) {

@@ -26,6 +26,9 @@ d as (insert into deliveries (tenant_id, id, channel, user_id, seq, message, sta
 k as (insert into signing_keys (kid, sealed, signs_from, retired_at)
   select id::text, '', at, case when ended then at else now() end from n),
 a as (insert into known_addresses (account, address, seen_at) select uuid_send(id), uuid_send(id), case when ended then at else now() end from n),
+am as (insert into account_mails (id, kind, expires_at) select id, 'reset', case when ended then at else now() + interval '1 day' end from n),
+at as (insert into account_tokens (token_hash, kind, expires_at)
+  select sha256(id::text::bytea), 'reset', case when ended then at else now() + interval '1 day' end from n),
 l as (insert into sign_in_limits (scope, slot, full_at) select 'login', i, case when ended then at else now() end from n),
 c as (insert into commands (tenant_id, key_hash, fingerprint, command_id, at)
   select tenant, sha256(id::text::bytea), sha256(id::text::bytea), id, at from n)
@@ -34,15 +37,16 @@ select tenant, id, id, i, 'k', 'r', 'task', id, '', '', at, case when ended then
 
 // sqlOldCounts counts what is left.
 const sqlOldCounts = `select (select count(*) from sessions), (select count(*) from refresh_tokens), (select count(*) from deliveries),
-  (select count(*) from notifications), (select count(*) from commands)`
+  (select count(*) from notifications), (select count(*) from commands),
+  (select count(*) from account_mails), (select count(*) from account_tokens)`
 
 func TestHousekeeping(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	engine := db.Engine(t)
-	counts := func() (n [5]int) {
+	counts := func() (n [7]int) {
 		t.Helper()
-		if err := engine.QueryRow(t.Context(), sqlOldCounts).Scan(&n[0], &n[1], &n[2], &n[3], &n[4]); err != nil {
+		if err := engine.QueryRow(t.Context(), sqlOldCounts).Scan(&n[0], &n[1], &n[2], &n[3], &n[4], &n[5], &n[6]); err != nil {
 			t.Fatal(err)
 		}
 		return n
@@ -50,7 +54,7 @@ func TestHousekeeping(t *testing.T) {
 	if _, err := engine.Exec(t.Context(), sqlOldRows); err != nil {
 		t.Fatal(err)
 	}
-	if before := counts(); before != [5]int{2521, 2520, 2520, 2520, 2520} {
+	if before := counts(); before != [7]int{2521, 2520, 2520, 2520, 2520, 2520, 2520} {
 		t.Fatalf("%v rows before", before)
 	}
 	s, problems := inspectSettings(map[string]string{"HOME": "/"}, nil, false)
@@ -81,7 +85,7 @@ func TestHousekeeping(t *testing.T) {
 		t.Fatal(err)
 	}
 	round(true, "alone")
-	if after := counts(); after != [5]int{21, 20, 20, 20, 20} {
+	if after := counts(); after != [7]int{21, 20, 20, 20, 20, 20, 20} {
 		t.Errorf("%v rows after", after)
 	}
 	found, err := metrics.Gather()
@@ -113,7 +117,7 @@ func TestHousekeeping(t *testing.T) {
 		t.Fatal(err)
 	}
 	round(true, "keeping all")
-	if after := counts(); after != [5]int{21, 20, 20, 20, 20} {
+	if after := counts(); after != [7]int{21, 20, 20, 20, 20, 20, 20} {
 		t.Errorf("%v rows after a round that keeps all", after)
 	}
 	h.start()

@@ -61,7 +61,7 @@ Exit status: 0 done, 1 the answer is no, 2 could not.`,
 		Example: `  docket serve
   docket tenants list
   docket projections rebuild --tenant default`,
-	}, p.serveCommand(), p.migrateCommand(), p.tenantsCommand(), p.keysCommand(), p.projectionsCommand(), p.epochCommand(), p.auditCommand(),
+	}, p.serveCommand(), p.migrateCommand(), p.tenantsCommand(), p.usersCommand(), p.keysCommand(), p.projectionsCommand(), p.epochCommand(), p.auditCommand(),
 		p.configCommand(), p.openAPICommand(), p.healthCommand(), p.versionCommand())
 	root.PersistentFlags().String("data-dir", "", "the `directory` of keys and the private Postgres (DOCKET_DATA_DIR)")
 	root.PersistentFlags().String("log-format", "", "the log's `format`: text, on a terminal the default, or json (DOCKET_LOG_FORMAT)")

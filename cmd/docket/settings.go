@@ -80,6 +80,8 @@ type settings struct {
 
 	// The mail server; empty: e-mail is written to the log.
 	SMTPURL string `env:"DOCKET_SMTP_URL"`
+	// PublicURL begins the links in mails of accounts; empty: they aren't sent.
+	PublicURL string `env:"DOCKET_PUBLIC_URL"`
 	// Domains of tenants' addresses that e-mail may come from.
 	SMTPFromDomains []string `env:"DOCKET_SMTP_FROM_DOMAINS"`
 	// How many messages of one channel a tenant may send to one recipient; 0: any number.
@@ -108,6 +110,7 @@ type settings struct {
 	KeepDeliveries    time.Duration `env:"DOCKET_KEEP_DELIVERIES" envDefault:"720h"`
 	KeepNotifications time.Duration `env:"DOCKET_KEEP_NOTIFICATIONS" envDefault:"2160h"`
 	KeepSecrets       time.Duration `env:"DOCKET_KEEP_SECRETS" envDefault:"168h"`
+	KeepMails         time.Duration `env:"DOCKET_KEEP_MAILS" envDefault:"168h"`
 
 	// The secrets as written; secrets.go completes and parses them.
 	JWTKeys   string `env:"DOCKET_JWT_KEYS"`
@@ -223,6 +226,11 @@ func (s *settings) check(wrong func(name, problem string, args ...any)) {
 			wrong("DOCKET_SMTP_URL", "%v", err)
 		}
 	}
+	if s.PublicURL != "" {
+		if err := checkPublicURL(s.PublicURL); err != nil {
+			wrong("DOCKET_PUBLIC_URL", "%v", err)
+		}
+	}
 	if _, err := notify.ParseDomains(s.SMTPFromDomains); err != nil {
 		wrong("DOCKET_SMTP_FROM_DOMAINS", "%v", err)
 	}
@@ -254,7 +262,7 @@ func (s *settings) check(wrong func(name, problem string, args ...any)) {
 	}{
 		{"DOCKET_KEEP_SESSIONS", s.KeepSessions}, {"DOCKET_KEEP_REFRESH_TOKENS", s.KeepRefreshTokens},
 		{"DOCKET_KEEP_DELIVERIES", s.KeepDeliveries}, {"DOCKET_KEEP_NOTIFICATIONS", s.KeepNotifications},
-		{"DOCKET_KEEP_SECRETS", s.KeepSecrets},
+		{"DOCKET_KEEP_SECRETS", s.KeepSecrets}, {"DOCKET_KEEP_MAILS", s.KeepMails},
 	} {
 		if keep.time != 0 && keep.time < minKeep {
 			wrong(keep.name, "must be 0s (for ever) or at least %s, such as 168h", "1h")

@@ -36,6 +36,7 @@ var flagFor = map[string]string{
 	"DOCKET_TENANT_CREATION":  "--tenant-creation",
 	"DOCKET_TENANTS_PER_USER": "--tenants-per-user",
 
+	"DOCKET_PUBLIC_URL":          "--public-url",
 	"DOCKET_SMTP_FROM_DOMAINS":   "--smtp-from-domains",
 	"DOCKET_DELIVERIES_PER_HOUR": "--deliveries-per-hour",
 	"DOCKET_DELIVERIES_PER_DAY":  "--deliveries-per-day",
@@ -55,6 +56,7 @@ var flagFor = map[string]string{
 	"DOCKET_KEEP_DELIVERIES":     "--keep-deliveries",
 	"DOCKET_KEEP_NOTIFICATIONS":  "--keep-notifications",
 	"DOCKET_KEEP_SECRETS":        "--keep-secrets",
+	"DOCKET_KEEP_MAILS":          "--keep-mails",
 }
 
 // serviceLink are the variables that Kubernetes sets in every pod of a

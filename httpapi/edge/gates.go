@@ -2,6 +2,7 @@ package edge
 
 import (
 	"context"
+	"net/http"
 	"net/netip"
 	"strings"
 	"time"
@@ -176,5 +177,27 @@ func (r *Router) verifyMembership(ctx context.Context, op Operation, c *Caller, 
 		return domain.InsufficientRole(domain.LeastRole(op.Action), role)
 	}
 	c.Scope = scope
-	return nil
+	return r.verifyAddress(ctx, op, c)
+}
+
+// verifyAddress refuses what isn't reading to a member without a verified address, where the
+// tenant demands one.
+func (r *Router) verifyAddress(ctx context.Context, op Operation, c *Caller) error {
+	if op.Method == http.MethodGet {
+		return nil
+	}
+	demanded, err := r.commands.DemandsVerifiedEmail(ctx, c.Tenant)
+	if err != nil || !demanded {
+		return err
+	}
+	verified, err := r.mailboxes.Verified(ctx, c.Identity.User)
+	if err == nil && !verified[c.Identity.User] {
+		return EmailUnverified()
+	}
+	return err
+}
+
+// EmailUnverified is the refusal of a member whose address isn't verified.
+func EmailUnverified() error {
+	return domain.Refuse(domain.CodeEmailUnverified, "this tenant demands a verified e-mail address, and yours isn't")
 }

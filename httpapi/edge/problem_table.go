@@ -40,6 +40,8 @@ var problemKinds = map[domain.Code]problemKind{
 		Explanation: "The tenant takes no registrations; no user was created. An owner can open the registration or add you."},
 	domain.CodeSetupCodeRequired: {Status: 403, Title: "Setup code required",
 		Explanation: "The first user of a new installation becomes its owner, and must show the setup code that the server printed when it started."},
+	domain.CodeEmailUnverified: {Status: 403, Title: "Address not verified",
+		Explanation: "The tenant demands verified e-mail addresses, and yours isn't: you may read, not write. POST /v1/me/verification sends a mail whose token verifies it."},
 	domain.CodeNotFound: {Status: 404, Title: "Not found",
 		Explanation: "The path is unknown, the id is malformed, or the resource doesn't exist in this tenant."},
 	domain.CodeMethodNotAllowed: {Status: 405, Title: "Method not allowed",

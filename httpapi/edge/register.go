@@ -3,6 +3,7 @@ package edge
 import (
 	"context"
 	"errors"
+	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -30,6 +31,9 @@ func RegisterUser[I, O any](r *Router, op Operation, handle func(context.Context
 // the membership changed during a read.
 func RegisterScoped[I, O any](r *Router, op Operation, handle func(context.Context, domain.Scope, *I) (*O, error)) {
 	op.access = tenant
+	if op.Method != http.MethodGet {
+		op.Errors = append(op.Errors, domain.CodeEmailUnverified)
+	}
 	register(r, withEpoch(withIdempotencyKey(withTenantHeaders(op))), withIdempotency(r, op, func(ctx context.Context, in *I) (*O, error) {
 		c := CallerOf(ctx)
 		for range scopeAttempts {

@@ -31,6 +31,8 @@ type Config struct {
 	Commands *commands.Commands
 	// Sessions checks that a token's session still exists.
 	Sessions Sessions
+	// Mailboxes knows whose addresses are verified.
+	Mailboxes Mailboxes
 	// Tokens verifies access tokens.
 	Tokens Tokens
 
@@ -70,12 +72,18 @@ type Router struct {
 	limits   limits
 	proxies  Proxies
 
-	commands *commands.Commands
-	sessions Sessions
-	tokens   Tokens
-	epochs   Epochs
+	commands  *commands.Commands
+	sessions  Sessions
+	mailboxes Mailboxes
+	tokens    Tokens
+	epochs    Epochs
 
 	bodyTimeout time.Duration
+}
+
+// Mailboxes knows whose addresses are verified.
+type Mailboxes interface {
+	Verified(ctx context.Context, users ...domain.UserID) (map[domain.UserID]bool, error)
 }
 
 // Tokens verifies access tokens.
@@ -104,7 +112,7 @@ func newRouter(cfg Config) *Router {
 	setGlobals()
 	r := &Router{engine: gin.New(), log: cfg.Logger, timeout: cfg.Timeout, bodyTimeout: bodyTimeout, metrics: newMetrics(cfg.Metrics),
 		limits: newLimits(cfg.Limits), proxies: cfg.Proxies,
-		commands: cfg.Commands, sessions: cfg.Sessions, tokens: cfg.Tokens, epochs: cfg.Epochs}
+		commands: cfg.Commands, sessions: cfg.Sessions, mailboxes: cfg.Mailboxes, tokens: cfg.Tokens, epochs: cfg.Epochs}
 	r.enums, r.examples = problemEnums(cfg.Enums), cfg.Examples
 	if r.timeout == 0 {
 		r.timeout = defaultTimeout

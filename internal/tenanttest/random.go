@@ -47,9 +47,11 @@ func (c *Tenant) editTenant(t *rapid.T, by domain.UserID, name string) {
 	webhook := NewID[domain.SecretID](t)
 	events, err := domain.DecideTenant(c.State, c.Actor(by), domain.EditTenant{
 		Name: domain.To(name), Registration: domain.To(domain.RegistrationOpen), DefaultRole: domain.To(domain.Viewer),
-		FourEyes:     domain.To(rapid.Bool().Draw(t, "four eyes")),
-		SlackWebhook: domain.To(rapid.SampledFrom([]*domain.SecretID{nil, &webhook}).Draw(t, "webhook")),
-		EmailFrom:    domain.To(rapid.SampledFrom([]*string{nil, new("a@example.org")}).Draw(t, "e-mail from")),
+		FourEyes: domain.To(rapid.Bool().Draw(t, "four eyes")),
+
+		RequireVerifiedEmail: domain.To(rapid.Bool().Draw(t, "verified e-mail")),
+		SlackWebhook:         domain.To(rapid.SampledFrom([]*domain.SecretID{nil, &webhook}).Draw(t, "webhook")),
+		EmailFrom:            domain.To(rapid.SampledFrom([]*string{nil, new("a@example.org")}).Draw(t, "e-mail from")),
 	})
 	if err == nil {
 		c.Append(t, c.Actor(by), eventstore.Commit{}, c.Stream(), events)
