@@ -21,10 +21,14 @@ func (p mailPost) Send(ctx context.Context, m accounts.Mail) (permanent bool, er
 	return errors.As(err, &failure) && failure.Permanent, err
 }
 
-// startAccountMails starts what sends mails of accounts, or warns that none are sent.
+// startAccountMails starts what sends mails of accounts, or says that none are sent.
 func startAccountMails(a *app, p *pools, s settings, log *slog.Logger) (stop func(context.Context) error) {
 	if a.delivery.email == nil || s.PublicURL == "" {
-		log.Warn("no mail verifies an address, resets a password or invites: set DOCKET_SMTP_URL and DOCKET_PUBLIC_URL")
+		level := slog.LevelInfo // a new installation has neither
+		if a.delivery.email != nil {
+			level = slog.LevelWarn
+		}
+		log.Log(context.Background(), level, "no mail verifies an address or resets a password: set DOCKET_SMTP_URL and DOCKET_PUBLIC_URL, or use docket users reset-link")
 		return func(context.Context) error { return nil }
 	}
 	sender := accounts.NewMailSender(p.Login, a.commands, mailPost{a.delivery.email}, strings.TrimSuffix(s.PublicURL, "/"), log)
