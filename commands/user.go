@@ -210,11 +210,28 @@ func (c *Commands) isSetupCode(code string) bool {
 	return c.setupCode != "" && subtle.ConstantTimeCompare([]byte(code), []byte(c.setupCode)) == 1
 }
 
-// UserByEmail finds the user with an e-mail address, compared case-folded. It
+// UserByEmail finds the user with an e-mail address, compared by domain.FoldEmail. It
 // reveals who is registered: only a response to someone who may add members may
 // depend on it.
 func (c *Commands) UserByEmail(ctx context.Context, email string) (id domain.UserID, found bool, err error) {
-	holder, found, err := c.store.Claimant(ctx, domain.Platform, eventstore.ClaimEmail, domain.FoldEmail(email))
+	address := domain.FoldEmail(email)
+	if old := domain.Caseless(email); old != address {
+		// A claim that eventstore.RefoldEmails left as it was, or hasn't moved yet.
+		legacy, found, err := c.store.Claimant(ctx, domain.Platform, eventstore.ClaimEmail, old)
+		if err != nil {
+			return domain.UserID{}, false, err
+		}
+		if found {
+			user, err := c.User(ctx, domain.UserID(legacy))
+			if err != nil {
+				return domain.UserID{}, false, err
+			}
+			if domain.FoldEmail(user.Email) == address { // else the two were one address once
+				return user.ID, true, nil
+			}
+		}
+	}
+	holder, found, err := c.store.Claimant(ctx, domain.Platform, eventstore.ClaimEmail, address)
 	return domain.UserID(holder), found, err
 }
 

@@ -97,7 +97,10 @@ func FuzzFoldEmail(f *testing.F) {
 	for _, s := range []string{"ONE@Example.org", "\u017f\u0301", "\u13a0", "\uab70", "ẞ", "\u0345\u0301", "İ", "\xff", "\u1e9b\u0323", "각"} {
 		f.Add(s)
 	}
-	f.Fuzz(checkFold)
+	f.Fuzz(func(t *testing.T, s string) {
+		checkFold(t, s)
+		checkCaseless(t, s)
+	})
 }
 
 // FuzzEmail checks that an accepted address is safe in a header line and stable as a

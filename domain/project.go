@@ -259,7 +259,7 @@ func (m Membership) mayHold(u UserID) bool { return m.Active && m.UserID == u &&
 
 func checkProject(name string, description *string, v Visibility, due *Date) error {
 	var f findings
-	f.text("/name", name, 1, MaxName)
+	f.name("/name", name, MaxName)
 	if description != nil {
 		f.text("/description", *description, 0, MaxDescription)
 	}

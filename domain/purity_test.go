@@ -12,7 +12,7 @@ import (
 var allowed = []string{
 	"bytes", "encoding", "encoding/json", "errors", "fmt", "net/mail", "reflect", "regexp", "slices", "strconv", "strings", "time",
 	"unicode", "unicode/utf8",
-	"github.com/google/uuid", "golang.org/x/text/cases", "golang.org/x/text/unicode/norm",
+	"github.com/google/uuid", "golang.org/x/net/idna", "golang.org/x/text/cases", "golang.org/x/text/unicode/norm", "golang.org/x/text/unicode/runenames",
 	"github.com/yuin/goldmark/ast", "github.com/yuin/goldmark/parser", "github.com/yuin/goldmark/text", "github.com/yuin/goldmark/util",
 }
 

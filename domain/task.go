@@ -233,7 +233,7 @@ func (t Task) delete(by Actor, c DeleteTask) ([]Event, error) {
 
 func (t Task) check() error {
 	var f findings
-	f.text("/title", t.Title, 1, MaxName)
+	f.name("/title", t.Title, MaxName)
 	if t.Description != nil {
 		f.text("/description", *t.Description, 0, MaxDescription)
 	}

@@ -117,7 +117,7 @@ func DecideTenant(t Tenant, by Actor, c TenantCommand) ([]Event, error) {
 
 func (t Tenant) create(c CreateTenant) ([]Event, error) {
 	var f findings
-	f.text("/name", c.Name, 1, MaxName)
+	f.name("/name", c.Name, MaxName)
 	f.slug("/slug", c.Slug)
 	oneOf(&f, "/registration", c.Registration, RegistrationOpen, RegistrationClosed)
 	if err := f.err(); err != nil {
@@ -135,7 +135,7 @@ func (t Tenant) create(c CreateTenant) ([]Event, error) {
 func (t Tenant) edit(by Actor, c EditTenant) ([]Event, error) {
 	// Absent members count as valid: this checks the request alone.
 	var f findings
-	f.text("/name", c.Name.Or("-"), 1, MaxName)
+	f.name("/name", c.Name.Or("-"), MaxName)
 	oneOf(&f, "/registration", c.Registration.Or(RegistrationClosed), RegistrationOpen, RegistrationClosed)
 	oneOf(&f, "/default_role", c.DefaultRole.Or(Member), Manager, Member, Viewer, Auditor)
 	oneOf(&f, "/config/default_notification_channel", c.Channel.Or(ChannelInApp), channels...)

@@ -2,16 +2,12 @@ package domain
 
 import (
 	"fmt"
-	"net/mail"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
-
-	"golang.org/x/text/cases"
-	"golang.org/x/text/unicode/norm"
 )
 
 // Limits of texts, in characters (Unicode code points) unless noted otherwise.
@@ -29,15 +25,6 @@ var slugForm = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`)
 
 // Date is a calendar day as RFC 3339 full-date, YYYY-MM-DD.
 type Date string
-
-// FoldEmail returns the form in which e-mail addresses are compared, so that two
-// spellings of an address can't be two users: canonical caseless matching (Unicode,
-// section 3.13, D145) in NFC. It decomposes first, as folding a composed letter and
-// folding its parts may differ, and lower-cases last, as x/text folds each case of
-// Cherokee to the other.
-func FoldEmail(email string) string {
-	return norm.NFC.String(strings.ToLower(cases.Fold().String(norm.NFD.String(email))))
-}
 
 // findings collects the invalid fields of a command, so that one response reports
 // all of them.
@@ -59,6 +46,20 @@ func (f findings) err() error {
 func Invalid(pointer, code, format string, args ...any) *Error {
 	return &Error{Code: CodeValidationFailed, Detail: "the request has invalid fields",
 		Fields: []FieldError{{Pointer: pointer, Code: code, Detail: fmt.Sprintf(format, args...)}}}
+}
+
+// name checks a name, title or label: text, a visible character, and none that hides
+// (HiddenCharacter).
+func (f *findings) name(pointer, s string, most int) {
+	before := len(*f)
+	if f.text(pointer, s, 1, most); len(*f) > before {
+		return
+	}
+	if hidden := HiddenCharacter(s); hidden != "" {
+		f.add(pointer, "characters", "%s", hidden)
+	} else if !strings.ContainsFunc(s, Visible) {
+		f.add(pointer, "too_short", "at least 1 visible character is needed")
+	}
 }
 
 // text checks length and characters: valid UTF-8, no control characters but newline
@@ -93,17 +94,6 @@ func ForbiddenCharacter(s string) string {
 
 func forbiddenRune(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' }
 
-func (f *findings) email(pointer, s string) {
-	a, err := mail.ParseAddress(s)
-	if err != nil || a.Address != s || len(s) > MaxEmail || strings.ContainsFunc(s, invisibleRune) {
-		f.add(pointer, "format", "not an e-mail address")
-	}
-}
-
-// invisibleRune reports characters that would make two addresses look alike: spaces,
-// controls and format characters, which net/mail accepts as letters beyond ASCII.
-func invisibleRune(r rune) bool { return unicode.IsSpace(r) || !unicode.IsGraphic(r) }
-
 func (f *findings) slug(pointer, s string) {
 	if len(s) < MinSlug || len(s) > MaxSlug || !slugForm.MatchString(s) {
 		f.add(pointer, "format", "a slug has %d to %d of a-z and 0-9, with hyphens inside", MinSlug, MaxSlug)
@@ -134,14 +124,23 @@ func (f *findings) date(pointer string, d *Date) {
 	}
 }
 
+// labels checks the labels of a task, each of which it has once, however written: "Bug"
+// beside "bug" is a duplicate.
 func (f *findings) labels(pointer string, labels []string) {
 	if len(labels) > MaxLabels {
 		f.add(pointer, "too_long", "at most %d labels are allowed, not %d", MaxLabels, len(labels))
 	}
+	seen := make(map[string]int, len(labels))
 	for i, l := range labels {
-		f.text(fmt.Sprintf("%s/%d", pointer, i), l, 1, MaxLabel)
-		if slices.Contains(labels[:i], l) {
-			f.add(fmt.Sprintf("%s/%d", pointer, i), "duplicate", "the label is duplicated")
+		at := fmt.Sprintf("%s/%d", pointer, i)
+		f.name(at, l, MaxLabel)
+		folded := Caseless(l)
+		if first, twice := seen[folded]; !twice {
+			seen[folded] = i
+		} else if labels[first] == l {
+			f.add(at, "duplicate", "the label is duplicated")
+		} else {
+			f.add(at, "duplicate", "the label differs from label %d only in its case or form", first)
 		}
 	}
 }

@@ -35,7 +35,7 @@ func DecideUser(u User, c UserCommand) ([]Event, error) {
 	case RegisterUser:
 		var f findings
 		f.email("/email", c.Email)
-		f.text("/name", c.Name, 1, MaxName)
+		f.name("/name", c.Name, MaxName)
 		if err := f.err(); err != nil {
 			return nil, err
 		}
@@ -45,7 +45,7 @@ func DecideUser(u User, c UserCommand) ([]Event, error) {
 		return []Event{UserRegistered{Email: About(c.ID, c.Email), Name: About(c.ID, c.Name)}}, nil
 	case RenameUser:
 		var f findings
-		f.text("/name", c.Name.Or("-"), 1, MaxName)
+		f.name("/name", c.Name.Or("-"), MaxName)
 		if err := f.err(); err != nil {
 			return nil, err
 		}

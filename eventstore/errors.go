@@ -116,6 +116,11 @@ func tenantExists(err error) bool {
 	return errors.As(err, &pg) && pg.Code == codeUniqueViolation && pg.ConstraintName == tenantLogsKey
 }
 
+func violatesUnique(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == codeUniqueViolation
+}
+
 // locked reports whether a log of the batch stayed locked for the lock timeout.
 func locked(err error) bool {
 	var pg *pgconn.PgError

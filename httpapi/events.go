@@ -113,7 +113,7 @@ func (s *Server) listEvents(ctx context.Context, scope domain.Scope, in *struct 
 	}
 	var body bytes.Buffer
 	edge.WriteJSON(&body, page.Body)
-	return &edge.Raw{ContentType: edge.JSONMediaType, Vary: "Accept", Body: body.Bytes()}, nil
+	return &edge.Raw{ContentType: edge.JSONMediaType, Vary: []string{"Accept"}, Body: body.Bytes()}, nil
 }
 
 func eventLines(events []projections.Event) *edge.Raw {
@@ -122,7 +122,7 @@ func eventLines(events []projections.Event) *edge.Raw {
 		edge.WriteJSON(&lines, renderEvent(e))
 		lines.WriteByte('\n')
 	}
-	return &edge.Raw{ContentType: ndjsonMediaType, Vary: "Accept", Body: lines.Bytes()}
+	return &edge.Raw{ContentType: ndjsonMediaType, Vary: []string{"Accept"}, Body: lines.Bytes()}
 }
 
 // historyPosition is where a page of a history ended. It is no bare number: cursors of

@@ -46,6 +46,8 @@ type Config struct {
 	Limits edge.Limits
 	// Proxies are trusted to name the client's address.
 	Proxies edge.Proxies
+	// Origins may read answers in a browser.
+	Origins edge.Origins
 	// Now is the clock of sessions; time.Now if nil.
 	Now func() time.Time
 }
@@ -86,7 +88,7 @@ func New(cfg Config) (*Server, error) {
 	s.router = edge.New(edge.Config{
 		Logger: cfg.Logger, Version: cfg.Version, Metrics: cfg.Metrics,
 		Commands: cfg.Commands, Sessions: cfg.Sessions, Mailboxes: cfg.Mailboxes, Tokens: s.tokens, Epochs: cfg.Epochs, Enums: enums(), Examples: examples(),
-		Limits: cfg.Limits, Proxies: cfg.Proxies,
+		Limits: cfg.Limits, Proxies: cfg.Proxies, Origins: cfg.Origins,
 	})
 	registerAuth(s)
 	registerMe(s)

@@ -42,10 +42,10 @@ func registerWorkflow(s *Server) {
 		Content: map[string]*huma.MediaType{edge.JSONMediaType: {Schema: schema}, mermaidMediaType: {}},
 	}, func(_ context.Context, _ domain.TenantID, in *struct{ edge.Accept }) (*edge.Raw, error) {
 		if in.Prefers(mermaidMediaType, edge.JSONMediaType) {
-			return &edge.Raw{ContentType: mermaidMediaType + "; charset=utf-8", Vary: "Accept", Body: []byte(mermaid())}, nil
+			return &edge.Raw{ContentType: mermaidMediaType + "; charset=utf-8", Vary: []string{"Accept"}, Body: []byte(mermaid())}, nil
 		}
 		body, err := json.Marshal(workflowTable())
-		return &edge.Raw{ContentType: edge.JSONMediaType, Vary: "Accept", Body: body}, err
+		return &edge.Raw{ContentType: edge.JSONMediaType, Vary: []string{"Accept"}, Body: body}, err
 	})
 }
 

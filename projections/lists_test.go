@@ -57,7 +57,7 @@ func TestProjectLists(t *testing.T) {
 	c.Join(t, bob, "Bob", domain.Member)
 	other, bea := w.Found(t, "other")
 	other.CreateProject(t, bea, "Theirs")
-	for i, name := range []string{"b", "a", "b", "Ä", "z", "B", "é", "b", "\U0010FFFF", "aa"} {
+	for i, name := range []string{"b", "a", "b", "Ä", "z", "B", "é", "b", "\U0010FFFD", "aa"} {
 		p := c.CreateProject(t, []domain.UserID{ann, bob}[i%2], name)
 		if i%3 == 0 {
 			if err := c.ChangeProject(t, ann, p, domain.EditProject{Visibility: domain.To(domain.Public), DueDate: domain.To(new(domain.Date(fmt.Sprintf("2027-01-%02d", 10-i))))}); err != nil {

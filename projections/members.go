@@ -50,8 +50,8 @@ func (f MemberFilter) fits(m *domain.Membership) bool {
 	if f.Prefix == nil {
 		return true
 	}
-	begin := domain.FoldEmail(*f.Prefix)
-	return strings.HasPrefix(domain.FoldEmail(m.Name), begin) || strings.HasPrefix(domain.FoldEmail(m.Email), begin)
+	begin := domain.Caseless(*f.Prefix)
+	return strings.HasPrefix(domain.Caseless(m.Name), begin) || strings.HasPrefix(domain.Caseless(m.Email), begin)
 }
 
 // membersSQL lists the members of a tenant ($1) with one of some roles ($2, any if null)

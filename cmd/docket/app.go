@@ -92,11 +92,15 @@ func newApp(p *pools, s settings, sec secrets, durable func() error, metrics pro
 	if err != nil {
 		return nil, &settingError{"DOCKET_TRUSTED_PROXIES", err.Error()}
 	}
+	origins, err := edge.ParseOrigins(s.CORSOrigins)
+	if err != nil {
+		return nil, &settingError{"DOCKET_CORS_ORIGINS", err.Error()}
+	}
 	a.handler, err = httpapi.New(httpapi.Config{
 		Epochs: a.epochs, Commands: a.commands, Sessions: sessions, Mailboxes: accounts.NewMailboxes(sessions), SignIns: signIns,
 		Queries: projections.NewQueries(p.API, positions), Inbox: notify.NewInbox(p.API, positions), Egress: a.delivery.egress,
 		Tokens: a.tokens, MasterKey: sec.MasterKey, Version: apiVersion,
-		Logger: log, Ready: a.ready.check, Metrics: metrics, Proxies: proxies,
+		Logger: log, Ready: a.ready.check, Metrics: metrics, Proxies: proxies, Origins: origins,
 		Limits: edge.Limits{Address: s.RequestsPerAddress, User: s.RequestsPerUser, Tenant: s.RequestsPerTenant},
 	})
 	if err != nil {
@@ -104,6 +108,21 @@ func newApp(p *pools, s settings, sec secrets, durable func() error, metrics pro
 	}
 	p.Watch.OnChange(a.serverChanged)
 	return a, nil
+}
+
+// refoldEmails moves the claims of addresses to the form in which they are compared now.
+// Until it has, users are found by either form.
+func (a *app) refoldEmails(ctx context.Context, log *slog.Logger) {
+	moved, collisions, err := a.store.RefoldEmails(ctx)
+	if err != nil {
+		log.Warn("the claims of e-mail addresses weren't all brought into their present form; the next start tries it again", "error", err)
+	}
+	if moved > 0 {
+		log.Info("claims of e-mail addresses were brought into their present form", "moved", moved)
+	}
+	for _, u := range collisions {
+		log.Warn("a user's e-mail address is, by its ASCII form, another user's too; each still logs in with it as it was registered", "user_id", u)
+	}
 }
 
 // serverChanged forgets what came from another database server. The store is first: what

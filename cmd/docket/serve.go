@@ -67,6 +67,7 @@ Environment:
   DOCKET_KEEP_SECRETS        how long a replaced secret is kept (default 168h)
   DOCKET_KEEP_MAILS          how long a mail of an account, and its token, is kept after its time (default 168h)
   DOCKET_TRUSTED_PROXIES     networks of proxies whose X-Forwarded-For names the client (default: none)
+  DOCKET_CORS_ORIGINS        origins whose pages may read answers in a browser, such as https://app.example (default: none)
   DOCKET_REQUESTS_PER_ADDRESS the most requests a second of an address, of one server (default 5000; 0: any number; so are the next two)
   DOCKET_REQUESTS_PER_USER   the same of a user (default 3000)
   DOCKET_REQUESTS_PER_TENANT the same of a tenant's members (default 5000)
@@ -120,6 +121,7 @@ func serveFlags(c *cobra.Command) {
 	c.Flags().String("keep-secrets", "", "how long replaced secrets are kept, a `duration` (DOCKET_KEEP_SECRETS)")
 	c.Flags().String("keep-mails", "", "how long mails of accounts are kept after their time, a `duration` (DOCKET_KEEP_MAILS)")
 	c.Flags().String("trusted-proxies", "", "`networks` of proxies whose X-Forwarded-For names the client (DOCKET_TRUSTED_PROXIES)")
+	c.Flags().String("cors-origins", "", "`origins` whose pages may read answers in a browser (DOCKET_CORS_ORIGINS)")
 	c.Flags().String("requests-per-address", "", "the most requests a second of an address, a `number` (DOCKET_REQUESTS_PER_ADDRESS)")
 	c.Flags().String("requests-per-user", "", "the same of a user, a `number` (DOCKET_REQUESTS_PER_USER)")
 	c.Flags().String("requests-per-tenant", "", "the same of a tenant's members, a `number` (DOCKET_REQUESTS_PER_TENANT)")
@@ -222,6 +224,7 @@ func (p *program) serve(ctx context.Context, s settings, log *slog.Logger) (err 
 	if err != nil {
 		return err
 	}
+	app.refoldEmails(ctx, log)
 	if err := app.epochs.Start(ctx); err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 
 	"docket/accounts"
 	"docket/commands"
+	"docket/httpapi/edge"
 	"docket/internal/postgres"
 	"docket/notify"
 
@@ -92,6 +93,8 @@ type settings struct {
 
 	// Networks of the proxies that are trusted to name the client's address.
 	TrustedProxies []string `env:"DOCKET_TRUSTED_PROXIES"`
+	// Origins whose pages may read answers in a browser.
+	CORSOrigins []string `env:"DOCKET_CORS_ORIGINS"`
 	// How many requests a second each may make, of one replica; 0: any number.
 	RequestsPerAddress int `env:"DOCKET_REQUESTS_PER_ADDRESS" envDefault:"5000"`
 	RequestsPerUser    int `env:"DOCKET_REQUESTS_PER_USER" envDefault:"3000"`
@@ -255,6 +258,9 @@ func (s *settings) check(wrong func(name, problem string, args ...any)) {
 	}
 	if _, err := parseNetworks(s.TrustedProxies); err != nil {
 		wrong("DOCKET_TRUSTED_PROXIES", "%v", err)
+	}
+	if _, err := edge.ParseOrigins(s.CORSOrigins); err != nil {
+		wrong("DOCKET_CORS_ORIGINS", "%v", err)
 	}
 	for _, keep := range []struct {
 		name string

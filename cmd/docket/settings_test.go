@@ -167,6 +167,10 @@ func TestSettingsRefused(t *testing.T) {
 			env:  map[string]string{"DOCKET_TRUSTED_PROXIES": "proxy.example"},
 			want: `DOCKET_TRUSTED_PROXIES must be addresses or networks, such as 10.1.0.0/16, separated by commas: "proxy.example" is neither`,
 		},
+		"an origin that is a pattern": {
+			env:  map[string]string{"DOCKET_CORS_ORIGINS": "https://app.example,*"},
+			want: `DOCKET_CORS_ORIGINS must be origins as browsers send them, such as https://app.example, separated by commas: "*" is none`,
+		},
 		"a limit of requests that is too high": {
 			flags: map[string]string{"DOCKET_REQUESTS_PER_USER": "1000001"},
 			want:  "--requests-per-user must be 0 (no limit) to 1000000",

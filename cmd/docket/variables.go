@@ -42,6 +42,7 @@ var flagFor = map[string]string{
 	"DOCKET_DELIVERIES_PER_DAY":  "--deliveries-per-day",
 
 	"DOCKET_TRUSTED_PROXIES":      "--trusted-proxies",
+	"DOCKET_CORS_ORIGINS":         "--cors-origins",
 	"DOCKET_REQUESTS_PER_ADDRESS": "--requests-per-address",
 	"DOCKET_REQUESTS_PER_USER":    "--requests-per-user",
 	"DOCKET_REQUESTS_PER_TENANT":  "--requests-per-tenant",

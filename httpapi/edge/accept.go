@@ -63,8 +63,8 @@ func (a Accept) quality(mediaType string) float64 {
 // Raw is the output of an operation whose answer isn't the JSON of a Go value;
 // Operation.Content documents it.
 type Raw struct {
-	ContentType string `header:"Content-Type" hidden:"true"`
-	Vary        string `header:"Vary" hidden:"true"`
-	CSP         string `header:"Content-Security-Policy" hidden:"true"`
+	ContentType string   `header:"Content-Type" hidden:"true"`
+	Vary        []string `header:"Vary" hidden:"true"`
+	CSP         string   `header:"Content-Security-Policy" hidden:"true"`
 	Body        []byte
 }

@@ -118,7 +118,7 @@ func (a asset) serve(c *gin.Context) {
 	c.Header("ETag", a.etag)
 	body := a.body
 	if a.gzipped {
-		c.Header("Vary", "Accept-Encoding")
+		c.Writer.Header().Add("Vary", "Accept-Encoding")
 		if strings.Contains(c.GetHeader("Accept-Encoding"), "gzip") {
 			c.Header("Content-Encoding", "gzip")
 		} else {

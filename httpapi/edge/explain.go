@@ -59,7 +59,7 @@ var problemPage = template.Must(template.New("problems").Parse(`<!doctype html>
 
 // explanation renders entries as HTML if the client prefers it, else as JSON.
 func explanation(accepted Accept, value any, entries ...problemExplanation) (*Raw, error) {
-	out := &Raw{Vary: "Accept", ContentType: "application/json"}
+	out := &Raw{Vary: []string{"Accept"}, ContentType: "application/json"}
 	var err error
 	if accepted.Prefers("text/html", JSONMediaType) {
 		var page bytes.Buffer

@@ -18,14 +18,15 @@ import (
 
 // Limits of accepted JSON.
 const (
-	maxDepth    = 32  // levels of arrays and objects
-	maxNumber   = 32  // characters of a number
-	maxExponent = 308 // of a number: a float64's range
+	maxDepth    = 32    // levels of arrays and objects
+	maxItems    = 1_000 // of an array
+	maxNumber   = 32    // characters of a number
+	maxExponent = 308   // of a number: a float64's range
 )
 
 // checkJSON returns CodeMalformed unless body is one unambiguous JSON text (RFC 8259).
 // It refuses invalid UTF-8, unpaired surrogates, duplicate members, trailing data,
-// more than 32 levels, and numbers longer than 32 characters or beyond a float64. (A
+// more than 32 levels, arrays of more than 1,000 items, and numbers longer than 32 characters or beyond a float64. (A
 // jsonb column would store 1e131000 as 131,001 characters.)
 func checkJSON(body []byte) error {
 	dec := jsontext.NewDecoder(bytes.NewBuffer(body))
@@ -36,6 +37,8 @@ func checkJSON(body []byte) error {
 			return malformedJSON(err)
 		case dec.StackDepth() > maxDepth:
 			return domain.Refuse(domain.CodeMalformed, "the JSON nests deeper than %d levels", maxDepth)
+		case tooMany(dec):
+			return domain.Refuse(domain.CodeMalformed, "an array has more than %d items: %s", maxItems, shortPointer(dec.StackPointer().Parent()))
 		case token.Kind() == '0' && !sensibleNumber(token.String()):
 			return domain.Refuse(domain.CodeMalformed, "the number at byte %d is too long or too large",
 				dec.InputOffset()-int64(len(token.String())))
@@ -49,6 +52,12 @@ func checkJSON(body []byte) error {
 			return nil
 		}
 	}
+}
+
+// tooMany reports that the token that was read last is one too many of its array.
+func tooMany(dec *jsontext.Decoder) bool {
+	kind, length := dec.StackIndex(dec.StackDepth())
+	return kind == '[' && length > maxItems
 }
 
 func malformedJSON(err error) error {

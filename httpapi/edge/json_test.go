@@ -50,6 +50,8 @@ func TestMalformedBodies(t *testing.T) {
 		"raw newline":         "{\"name\":\"a\nb\"}",
 		"deep":                deep,
 		"deep arrays":         strings.Repeat("[", 100_000),
+		"1,001 items":         `{"name":"abc","free":{"a":[` + strings.Repeat("1,", 1_000) + `1]}}`,
+		"1,001 lists":         `{"name":"abc","free":{"a":[` + strings.Repeat("[],", 1_000) + `[]]}}`,
 		"number bomb":         `{"name":"abc","free":{"n":1e131000}}`,
 		"small number bomb":   `{"name":"abc","free":{"n":1e-131000}}`,
 		"negative bomb":       `{"name":"abc","raw":-1E+0000131000}`,
@@ -71,6 +73,7 @@ func TestWellFormedBodies(t *testing.T) {
 	for name, body := range map[string]string{
 		"white space":    " \r\n\t{ \"name\" : \"abc\" }\r\n ",
 		"32 levels":      `{"name":"abc","free":{"a":` + strings.Repeat("[", 30) + strings.Repeat("]", 30) + `}}`,
+		"1,000 items":    `{"name":"abc","free":{"a":[` + strings.Repeat("[1],", 999) + `{}],"b":[1]}}`,
 		"emoji":          `{"name":"\ud83d\ude00 😀"}`,
 		"newline, tab":   `{"name":"a\nb\tc"}`,
 		"line end":       `{"name":"a\r\nb\rc"}`,

@@ -37,6 +37,12 @@ func (p Proxies) client(r *http.Request) netip.Addr {
 	return nearest
 }
 
+// secure reports whether a trusted proxy sent the request, and got it over TLS.
+func (p Proxies) secure(r *http.Request) bool {
+	peer, ok := parseAddress(r.RemoteAddr)
+	return ok && p.trust(peer) && r.Header.Get("X-Forwarded-Proto") == "https"
+}
+
 func (p Proxies) trust(a netip.Addr) bool {
 	return slices.ContainsFunc(p, func(network netip.Prefix) bool { return network.Contains(a) })
 }

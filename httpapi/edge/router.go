@@ -48,6 +48,8 @@ type Config struct {
 	Limits Limits
 	// Proxies are trusted to name the client's address.
 	Proxies Proxies
+	// Origins may read answers in a browser.
+	Origins Origins
 
 	// Timeout bounds an operation that doesn't stream; 0 is 15 s.
 	Timeout time.Duration
@@ -129,7 +131,7 @@ func newRouter(cfg Config) *Router {
 	r.engine.UseRawPath = true
 	// Gin believes no header about the client's address, Proxies decides it; nil can't fail.
 	_ = r.engine.SetTrustedProxies(nil)
-	r.engine.Use(r.identify, accessLog(r.log, r.metrics), standardHeaders, recovery(r.log), r.limitAddress)
+	r.engine.Use(r.identify, accessLog(r.log, r.metrics), r.standardHeaders, cfg.Origins.allow, recovery(r.log), r.limitAddress, cfg.Origins.preflight)
 	r.engine.NoRoute(func(c *gin.Context) {
 		writeProblem(c, newProblem(errNowhere, requestIDFrom(c.Request.Context())))
 	})
@@ -167,8 +169,12 @@ var setGlobals = sync.OnceFunc(func() {
 })
 
 // standardHeaders sets the headers of every answer; the docs page replaces the
-// policy. The proxy that terminates TLS sends Strict-Transport-Security.
-func standardHeaders(c *gin.Context) {
+// policy. Where a trusted proxy says that the client came over TLS, the client shall
+// come so for a year (RFC 6797).
+func (r *Router) standardHeaders(c *gin.Context) {
+	if r.proxies.secure(c.Request) {
+		c.Header("Strict-Transport-Security", "max-age=31536000")
+	}
 	c.Header("Cache-Control", "no-store")
 	c.Header("X-Content-Type-Options", "nosniff")
 	c.Header("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")

@@ -9,7 +9,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-func TestFoldEmail(t *testing.T) {
+func TestCaseless(t *testing.T) {
 	t.Parallel()
 	for _, same := range [][]string{
 		{"one@example.org", "ONE@EXAMPLE.ORG", "One@Example.Org"},
@@ -22,52 +22,52 @@ func TestFoldEmail(t *testing.T) {
 		{"\u01f0@x", "J\u030c@x"},
 	} {
 		for _, s := range same[1:] {
-			if domain.FoldEmail(s) != domain.FoldEmail(same[0]) {
+			if domain.Caseless(s) != domain.Caseless(same[0]) {
 				t.Errorf("%+q and %+q fold differently, want the same", same[0], s)
 			}
 		}
 	}
 	for _, other := range []string{"one@example.com", "one@example.orɡ", "on\u0435@example.org", "\u0131@x"} {
 		for _, s := range []string{"one@example.org", "i@x"} {
-			if domain.FoldEmail(other) == domain.FoldEmail(s) {
-				t.Errorf("%+q and %+q fold alike, want two addresses", other, s)
+			if domain.Caseless(other) == domain.Caseless(s) {
+				t.Errorf("%+q and %+q fold alike, want two texts", other, s)
 			}
 		}
 	}
 }
 
 // Both cases of a letter have the same fold, alone and with accents.
-func TestFoldEmailOfEveryLetter(t *testing.T) {
+func TestCaselessOfEveryLetter(t *testing.T) {
 	t.Parallel()
 	for r := rune(0); r <= unicode.MaxRune; r++ {
 		if unicode.SimpleFold(r) == r || unicode.IsMark(r) {
 			continue
 		}
 		for _, accent := range []string{"", "\u0301", "\u0345\u0301", "\u0323\u0307"} {
-			folded := domain.FoldEmail(string(r) + accent)
+			folded := domain.Caseless(string(r) + accent)
 			for o := unicode.SimpleFold(r); o != r; o = unicode.SimpleFold(o) {
 				// U+0345 is a mark, so its place among others differs from the iota's.
-				if other := domain.FoldEmail(string(o) + accent); other != folded && !unicode.IsMark(o) {
+				if other := domain.Caseless(string(o) + accent); other != folded && !unicode.IsMark(o) {
 					t.Errorf("%+q and %+q with %+q fold to %+q and %+q", r, o, accent, folded, other)
 				}
 			}
-			checkFold(t, string(r)+accent)
+			checkCaseless(t, string(r)+accent)
 		}
 	}
 }
 
-// checkFold fails unless the text's fold is stable and equal to that of its other forms.
-func checkFold(t *testing.T, s string) {
+// checkCaseless fails unless the text's fold is stable and equal to that of its other forms.
+func checkCaseless(t *testing.T, s string) {
 	t.Helper()
-	folded := domain.FoldEmail(s)
-	if again := domain.FoldEmail(folded); again != folded {
+	folded := domain.Caseless(s)
+	if again := domain.Caseless(folded); again != folded {
 		t.Errorf("%+q folds to %+q, and that to %+q", s, folded, again)
 	}
 	if !norm.NFC.IsNormalString(folded) {
 		t.Errorf("%+q folds to %+q, which isn't in NFC", s, folded)
 	}
 	for _, form := range []norm.Form{norm.NFC, norm.NFD} {
-		if other := domain.FoldEmail(form.String(s)); other != folded {
+		if other := domain.Caseless(form.String(s)); other != folded {
 			t.Errorf("%+q folds to %+q, another form of it to %+q", s, folded, other)
 		}
 	}
