@@ -4,11 +4,12 @@
 //	login ──▶ SignIns ──▶ Passwords ──▶ session + first refresh token
 //	refresh ──▶ next refresh token; a token used again after RefreshGrace revokes the session
 //	request ──▶ Tokens.Verify ──▶ Sessions.Check, cached for one second
+//	request with an API key ──▶ APIKeys.Find; the account's stream says whether it is valid
 //
 // It promises:
 //
 //   - no secret is stored: of a password the argon2id hash, of a refresh token
-//     the SHA-256, of a signing key its private key sealed under the master key;
+//     and an API key the SHA-256, of a signing key its private key sealed under the master key;
 //   - a wrong password and an unknown address take the same time and get the
 //     same answer;
 //   - too many wrong passwords are refused before any hashing (SignIns), and addresses

@@ -73,12 +73,18 @@ type claims struct {
 	Session string `json:"sid"`
 }
 
-// Identity is the user, the session and the expiry of an access token.
+// Identity is the user, the session and the expiry of an access token; of an API key, the
+// service account.
 type Identity struct {
-	User    domain.UserID
+	User domain.UserID
+	// Tenant is the one tenant of a service account; zero for a user.
+	Tenant  domain.TenantID
 	Session uuid.UUID
 	Expires time.Time
 }
+
+// Service reports whether it is a service account's.
+func (i Identity) Service() bool { return !i.Tenant.IsZero() }
 
 // verifiedToken is what a token says, and the key that has signed it.
 type verifiedToken struct {

@@ -78,6 +78,7 @@ func (a *attempt) write(key streamKey, events []domain.Event) {
 	s.written = true
 	a.commit.Parts = append(a.commit.Parts, eventstore.Part{Tenant: key.tenant, Stream: key.stream, Expected: s.version, Events: events})
 	a.commit.Claims = append(a.commit.Claims, memberClaims(key.tenant, events)...)
+	a.commit.Claims = append(a.commit.Claims, apiKeyClaims(key.tenant, events)...)
 }
 
 // append appends the Commit with its guards, actor and idempotency record, and

@@ -49,6 +49,8 @@ type Config struct {
 	Passwords Passwords
 	// Secrets stores what must not be in an event; with nil, nothing can be stored.
 	Secrets Secrets
+	// APIKeys stores the keys of service accounts; with nil, none can be made.
+	APIKeys APIKeys
 	// SetupCode founds the default tenant from another machine; if it is empty, only
 	// a request from the machine itself can.
 	SetupCode string
@@ -74,6 +76,7 @@ type Commands struct {
 	slugs     *slugs
 	passwords Passwords
 	secrets   Secrets
+	apiKeys   APIKeys
 	bulks     *bulkShares
 	setupCode string
 	admission admission
@@ -98,7 +101,7 @@ func New(cfg Config) (*Commands, error) {
 		return nil, fmt.Errorf("slug cache: %w", err)
 	}
 	return &Commands{
-		store: cfg.Store, folds: folds, slugs: slugs, bulks: newBulkShares(), passwords: cfg.Passwords, secrets: cfg.Secrets,
+		store: cfg.Store, folds: folds, slugs: slugs, bulks: newBulkShares(), passwords: cfg.Passwords, secrets: cfg.Secrets, apiKeys: cfg.APIKeys,
 		admission: newAdmission(cfg), setupCode: cfg.SetupCode, log: cfg.Logger, metrics: newMetrics(cfg.Metrics, folds),
 	}, nil
 }

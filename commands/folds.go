@@ -25,6 +25,7 @@ var (
 	projects      = kind[domain.Project]{domain.ProjectStream, domain.Project.Evolve}
 	tasks         = kind[domain.Task]{domain.TaskStream, domain.Task.Evolve}
 	comments      = kind[domain.Comment]{domain.CommentStream, domain.Comment.Evolve}
+	apiKeys       = kind[domain.APIKey]{domain.APIKeyStream, domain.APIKey.Evolve}
 	subscriptions = kind[domain.Subscription]{domain.SubscriptionStream, domain.Subscription.Evolve}
 )
 

@@ -21,11 +21,19 @@ func (c *Commands) Admit(ctx context.Context, t domain.TenantID, u domain.UserID
 	return domain.Admit(m)
 }
 
-// loadActor is the actor of a scope, from the membership, which the append
-// guards. An operator's scope is refused: it is for reading.
+// loadActor is the actor of a scope, from the membership or service account,
+// which the append guards. An operator's scope is refused: it is for reading.
 func loadActor(ctx context.Context, a *attempt, s domain.Scope) (domain.Actor, error) {
 	if s.Operator() {
 		return domain.Actor{}, domain.TenantAccessDenied()
+	}
+	if s.Actor().Service {
+		k, err := load(ctx, a, apiKeys.in(s.Tenant(), s.Actor().ID.UUID()))
+		if err != nil {
+			return domain.Actor{}, err
+		}
+		now, err := domain.AdmitService(k)
+		return now.Actor(), err
 	}
 	m, err := load(ctx, a, memberships.in(s.Tenant(), s.Actor().ID.UUID()))
 	if err != nil {

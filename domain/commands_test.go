@@ -22,6 +22,7 @@ var commands = []struct {
 	{domain.CreateProject{}, decideProject}, {domain.EditProject{}, decideProject},
 	{domain.MoveProject{}, decideProject}, {domain.DeleteProject{}, decideProject},
 	{domain.CreateTask{}, decideTask}, {domain.EditTask{}, decideTask}, {domain.DeleteTask{}, decideTask},
+	{domain.CreateAPIKey{}, decideAPIKey}, {domain.RotateAPIKey{}, decideAPIKey}, {domain.RevokeAPIKey{}, decideAPIKey},
 	{domain.CreateComment{}, decideComment}, {domain.EditComment{}, decideComment}, {domain.DeleteComment{}, decideComment},
 }
 
@@ -52,6 +53,11 @@ func decideTask(c any) error {
 
 func decideComment(c any) error {
 	_, err := domain.DecideComment(domain.Comment{}, domain.Actor{}, c.(domain.CommentCommand))
+	return err
+}
+
+func decideAPIKey(c any) error {
+	_, err := domain.DecideAPIKey(domain.APIKey{}, domain.Actor{}, c.(domain.APIKeyCommand))
 	return err
 }
 
@@ -89,6 +95,7 @@ func TestUnknownCommands(t *testing.T) {
 		func() error { _, err := domain.DecideMembership(domain.Membership{}, domain.Actor{}, nil); return err },
 		func() error { _, err := domain.DecideProject(domain.Project{}, domain.Actor{}, nil); return err },
 		func() error { _, err := domain.DecideTask(domain.Task{}, domain.Actor{}, nil); return err },
+		func() error { _, err := domain.DecideAPIKey(domain.APIKey{}, domain.Actor{}, nil); return err },
 		func() error { _, err := domain.DecideComment(domain.Comment{}, domain.Actor{}, nil); return err },
 	} {
 		if err := decide(); err == nil || domain.CodeOf(err) != domain.CodeInternal {

@@ -23,6 +23,7 @@ const (
 	CodeTenantAccessDenied     Code = "tenant-access-denied"
 	CodeInsufficientRole       Code = "insufficient-role"
 	CodeNotYours               Code = "not-yours"
+	CodeServiceAccountDenied   Code = "service-account-denied"
 	CodeRegistrationClosed     Code = "registration-closed"
 	CodeSetupCodeRequired      Code = "setup-code-required"
 	CodeEmailUnverified        Code = "email-unverified"

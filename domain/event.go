@@ -23,6 +23,8 @@ const (
 	ProjectStream StreamType = "project"
 	TaskStream    StreamType = "task"
 	CommentStream StreamType = "comment"
+	// APIKeyStream holds a service account and its keys.
+	APIKeyStream StreamType = "api_key"
 	// SubscriptionStream holds what operators did to a subscription of the log.
 	SubscriptionStream StreamType = "subscription"
 )

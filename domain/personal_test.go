@@ -42,6 +42,11 @@ var impersonal = map[string][]string{
 	"comment.updated":        {"project_name", "title", "changes.field", "changes.from", "changes.to"},
 	"comment.deleted":        {"project_name", "title"},
 
+	// A service account is a program.
+	"api_key.created": {"name", "role", "actions", "prefix", "expires_at"},
+	"api_key.rotated": {"name", "prefix", "expires_at", "previous_until"},
+	"api_key.revoked": {"name"},
+
 	// An operator isn't a user and has no subject: docs/operations.md asks for a role.
 	"subscription.event_skipped": {"subscription", "operator", "reason"},
 	"subscription.resumed":       {"subscription", "operator", "reason"},

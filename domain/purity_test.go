@@ -18,7 +18,7 @@ var allowed = []string{
 
 // usable are the allowed names of packages that also have a clock or randomness.
 var usable = map[string][]string{
-	"time": {"Time", "Duration", "Parse", "DateOnly"},
+	"time": {"Time", "Duration", "Hour", "Parse", "DateOnly", "RFC3339Nano"},
 	"uuid": {"UUID", "Nil", "Parse", "ParseBytes"},
 }
 

@@ -67,6 +67,9 @@ var registry = register(
 	define[CommentCreated](CommentStream),
 	define[CommentUpdated](CommentStream),
 	define[CommentDeleted](CommentStream),
+	define[APIKeyCreated](APIKeyStream),
+	define[APIKeyRotated](APIKeyStream),
+	define[APIKeyRevoked](APIKeyStream),
 	define[SubscriptionEventSkipped](SubscriptionStream),
 	define[SubscriptionResumed](SubscriptionStream),
 )

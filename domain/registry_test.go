@@ -116,7 +116,7 @@ func TestEveryEventIsRegistered(t *testing.T) {
 
 func TestEventNames(t *testing.T) {
 	t.Parallel()
-	form := regexp.MustCompile(`^[a-z]+\.[a-z]+(_[a-z]+)*$`)
+	form := regexp.MustCompile(`^[a-z]+(_[a-z]+)*\.[a-z]+(_[a-z]+)*$`)
 	last := ""
 	for _, d := range domain.Definitions() {
 		if !form.MatchString(d.Type) || !strings.HasPrefix(d.Type, string(d.Stream)+".") {

@@ -67,6 +67,7 @@ const (
 	EventRead         Action = "event.read"
 	StatsRead         Action = "stats.read"
 	ReportRead        Action = "report.read"
+	APIKeyManage      Action = "api_key.manage"
 )
 
 // Grant allows an action to members with at least the role Least, and to the auditor
@@ -108,6 +109,23 @@ var rules = map[Action][]Grant{
 	EventRead:         {{Least: Owner, Auditor: true}},
 	StatsRead:         {{Least: Owner, Auditor: true}},
 	ReportRead:        {{Least: Viewer, Auditor: true}},
+	APIKeyManage:      {{Least: Owner}},
+}
+
+// serviceRoles are the roles that a service account may have.
+var serviceRoles = []Role{Manager, Member, Viewer, Auditor}
+
+// peopleOnly are the actions that no service account may do, whatever its role.
+var peopleOnly = []Action{MemberAdd, MemberChange, MemberRemove, TenantEdit, APIKeyManage}
+
+// ServiceRoles are the roles that a service account may have, the highest first.
+func ServiceRoles() []Role { return slices.Clone(serviceRoles) }
+
+// ServiceActions are the actions that some service account may do, sorted.
+func ServiceActions() []Action {
+	return slices.DeleteFunc(Actions(), func(a Action) bool {
+		return slices.Contains(peopleOnly, a) || !slices.ContainsFunc(serviceRoles, func(r Role) bool { return MayTry(a, r) })
+	})
 }
 
 // Grants are the grants of an action; none for an unknown one.

@@ -38,6 +38,7 @@ activity.read      | always | never                         | never             
 event.read         | always | never                         | never                 | never  | always
 stats.read         | always | never                         | never                 | never  | always
 report.read        | always | always                        | always                | always | always
+api_key.manage     | always | never                         | never                 | never  | never
 `
 
 // cell is one cell of the table.

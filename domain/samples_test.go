@@ -52,6 +52,15 @@ var samples = []domain.Event{
 	commentCreated("Too deep:\n\t@two@example.org <&>", person(2)),
 	commentUpdated("Too deep", "Deep enough, @six@example.org", person(6)),
 	commentDeleted(),
+	domain.APIKeyCreated{
+		AccountID: person(7), Name: "CI <east>", Role: domain.Member, Actions: []domain.Action{domain.TaskCreate, domain.TaskRead},
+		Secret: webhookID, Prefix: "abcd2345", ExpiresAt: "2027-02-28T12:00:00Z",
+	},
+	domain.APIKeyRotated{
+		AccountID: person(7), Name: "CI <east>", Secret: webhookID, Prefix: "efgh2345",
+		ExpiresAt: "2027-05-28T12:00:00Z", PreviousUntil: "2027-03-01T12:00:00.5Z",
+	},
+	domain.APIKeyRevoked{AccountID: person(7), Name: "CI <east>"},
 	domain.SubscriptionEventSkipped{Subscription: "tasks", Seq: 7, Operator: "on-call", Reason: "names <no> task"},
 	domain.SubscriptionResumed{Subscription: "tasks", Seq: 7, Operator: "on-call", Reason: "mended & deployed"},
 }

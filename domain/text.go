@@ -26,6 +26,21 @@ var slugForm = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`)
 // Date is a calendar day as RFC 3339 full-date, YYYY-MM-DD.
 type Date string
 
+// Timestamp is a point in time as RFC 3339 in UTC, for the data of events.
+type Timestamp string
+
+// TimestampOf is the timestamp of a time.
+func TimestampOf(t time.Time) Timestamp { return Timestamp(t.UTC().Format(time.RFC3339Nano)) }
+
+// Time is the point in time; the zero time for what is none, which is long ago.
+func (s Timestamp) Time() time.Time {
+	t, err := time.Parse(time.RFC3339Nano, string(s))
+	if err != nil {
+		return time.Time{}
+	}
+	return t.UTC()
+}
+
 // findings collects the invalid fields of a command, so that one response reports
 // all of them.
 type findings []FieldError

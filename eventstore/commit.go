@@ -60,6 +60,8 @@ const (
 	// ClaimOwner is the id of an owner of a tenant, in the tenant's log. It finds
 	// another owner without a read model.
 	ClaimOwner ClaimKind = "owner"
+	// ClaimAPIKey is the id of a service account that isn't revoked, in the tenant's log.
+	ClaimAPIKey ClaimKind = "api_key"
 )
 
 // Claim reserves a value for one holder in a log, or releases it. A Commit may claim

@@ -22,7 +22,7 @@ type activityBody struct {
 	ActorID    *domain.UserID    `json:"actor_id" format:"uuid" nullable:"true" doc:"null where the system acted."`
 	ActorName  string            `json:"actor_name"`
 	Action     string            `json:"action" doc:"The type of the event."`
-	EntityType domain.StreamType `json:"entity_type" enum:"tenant,member,project,task,comment,subscription"`
+	EntityType domain.StreamType `json:"entity_type" enum:"tenant,member,project,task,comment,api_key,subscription"`
 	EntityID   uuid.UUID         `json:"entity_id" format:"uuid"`
 	ProjectID  *domain.ProjectID `json:"project_id" format:"uuid" nullable:"true"`
 	Summary    string            `json:"summary"`
@@ -55,7 +55,7 @@ func renderActivity(a projections.Activity) activityBody {
 
 type ActivityFilter struct {
 	ActorID    edge.Filter[userOrMe]          `query:"actor_id" doc:"A user's id, or me."`
-	EntityType edge.Filter[domain.StreamType] `query:"entity_type" enum:"tenant,member,project,task,comment,subscription"`
+	EntityType edge.Filter[domain.StreamType] `query:"entity_type" enum:"tenant,member,project,task,comment,api_key,subscription"`
 	EntityID   edge.Filter[uuid.UUID]         `query:"entity_id" format:"uuid" doc:"Of a task or comment also the deletion of what it belonged to, which was its end."`
 	ProjectID  edge.Filter[domain.ProjectID]  `query:"project_id" format:"uuid" doc:"A project and all that belongs to it."`
 	Action     edge.Filter[activityActions]   `query:"action" doc:"Types of events, separated by commas, such as task.created; an item has one of them."`

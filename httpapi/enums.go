@@ -23,9 +23,11 @@ func enums() edge.Enums {
 		"NotificationKind":   {string(notify.TaskAssigned), string(notify.ProjectStatusChanged), string(notify.Mention), string(notify.TaskCommented)},
 		"NotificationReason": {string(notify.ReasonAssignee), string(notify.ReasonProjectOwner), string(notify.ReasonMentioned)},
 		"EntityType": {string(domain.TenantStream), string(domain.MemberStream), string(domain.ProjectStream), string(domain.TaskStream),
-			string(domain.CommentStream), string(domain.SubscriptionStream)},
-		"ProjectSort": {"created_at", "-created_at", "updated_at", "-updated_at", "due_date", "-due_date", "name", "-name"},
-		"TaskSort":    {"created_at", "-created_at", "updated_at", "-updated_at", "due_date", "-due_date", "priority", "-priority", "title", "-title"},
+			string(domain.CommentStream), string(domain.APIKeyStream), string(domain.SubscriptionStream)},
+		"ServiceRole":   words(domain.ServiceRoles()),
+		"ServiceAction": words(domain.ServiceActions()),
+		"ProjectSort":   {"created_at", "-created_at", "updated_at", "-updated_at", "due_date", "-due_date", "name", "-name"},
+		"TaskSort":      {"created_at", "-created_at", "updated_at", "-updated_at", "due_date", "-due_date", "priority", "-priority", "title", "-title"},
 	}
 }
 

@@ -21,7 +21,7 @@ const ndjsonMediaType = "application/x-ndjson"
 type LogEventBody struct {
 	Seq           int64             `json:"seq"`
 	At            time.Time         `json:"at"`
-	StreamType    domain.StreamType `json:"stream_type" enum:"tenant,member,project,task,comment,subscription"`
+	StreamType    domain.StreamType `json:"stream_type" enum:"tenant,member,project,task,comment,api_key,subscription"`
 	StreamID      uuid.UUID         `json:"stream_id" format:"uuid"`
 	Version       int               `json:"version"`
 	Type          string            `json:"type"`

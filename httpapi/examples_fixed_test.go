@@ -38,7 +38,7 @@ func newFixed() *fixed {
 	now := time.Now().UTC()
 	monday := now.AddDate(0, 0, -(int(now.Weekday())+6)%7)
 	return &fixed{ids: map[string]string{}, values: map[string]string{
-		"access_token": "eyJhbGciOiJIUzI1NiIs…", "refresh_token": "Rt3vQ8…", "token": "Vm8kT2…",
+		"access_token": "eyJhbGciOiJIUzI1NiIs…", "refresh_token": "Rt3vQ8…", "token": "Vm8kT2…", "key": "dkt_abcd2345_…", "prefix": "abcd2345",
 		"kid": "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", // of RFC 8037
 		"next_cursor": parameterExamples["cursor"].(string),
 	}, dates: map[string]string{

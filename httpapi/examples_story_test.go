@@ -72,6 +72,15 @@ func tellExamples(w *world, r *recorder) *fixed {
 	ann.patch("/v1/members/"+ann.id.String(), `{"role":"member"}`).refused(domain.CodeLastOwner)
 	bob.get("/v1/admin/stats").refused(domain.CodeInsufficientRole)
 
+	key := as[issued](ann.post("/v1/api-keys", `{"name":"Build server","role":"member","actions":["task.read","task.edit"]}`).want(201))
+	f.is(key.ID, "APIKeyIDParam")
+	ci := anonymous.with("Authorization", "Bearer "+key.Key)
+	ci.get("/v1/tasks").want(200)
+	ci.get("/v1/me").refused(domain.CodeServiceAccountDenied)
+	ann.post("/v1/api-keys/"+key.ID.String()+"/rotate", `{"overlap_seconds":3600}`).want(200)
+	ann.get("/v1/api-keys?limit=1").want(200)
+	ann.delete("/v1/api-keys/" + key.ID.String()).want(204)
+
 	website := as[projectBody](ann.post("/v1/projects", `{"name":"Website","description":"The new one.","visibility":"public","due_date":"2027-03-31"}`).want(201))
 	project := "/v1/projects/" + website.ID.String()
 	f.is(website.ID, "ProjectIDParam")

@@ -84,6 +84,7 @@ func newListed(w *world, slug string) *listed {
 
 	for range 4 {
 		owner.session()
+		l.service(`{"name":"` + slug + `","role":"viewer"}`)
 		p := owner.project(slug + "moved")
 		owner.move(p.ID, domain.Submitted, domain.Approved)
 	}
@@ -91,7 +92,7 @@ func newListed(w *world, slug string) *listed {
 
 	project, task := "/v1/projects/"+l.project.ID.String(), "/v1/tasks/"+l.task.ID.String()
 	l.lists = []string{
-		"/v1/tenants", "/v1/members", "/v1/catalog/projects", "/v1/me/sessions",
+		"/v1/tenants", "/v1/members", "/v1/catalog/projects", "/v1/me/sessions", "/v1/api-keys",
 		"/v1/projects", "/v1/projects?visibility=public&status=draft&owner_id=" + owner.id.String(),
 		project + "/tasks", project + "/tasks?status=todo&priority=normal&label=x", project + "/tasks?assignee_id=" + member.id.String(),
 		"/v1/tasks", "/v1/tasks?status=todo&priority=normal&label=x", "/v1/tasks?assignee_id=" + member.id.String(), "/v1/tasks?due_before=2030-01-01",

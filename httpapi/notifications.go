@@ -18,7 +18,7 @@ type notificationBody struct {
 	Kind       notify.Kind           `json:"kind" enum:"task_assigned,project_status_changed,mention,task_commented"`
 	Reason     notify.Reason         `json:"reason" enum:"assignee,project_owner,mentioned"`
 	Seq        int64                 `json:"seq"`
-	EntityType domain.StreamType     `json:"entity_type" enum:"tenant,member,project,task,comment,subscription"`
+	EntityType domain.StreamType     `json:"entity_type" enum:"tenant,member,project,task,comment,api_key,subscription"`
 	EntityID   uuid.UUID             `json:"entity_id" format:"uuid"`
 	ProjectID  *domain.ProjectID     `json:"project_id" format:"uuid" nullable:"true"`
 	Title      string                `json:"title"`

@@ -90,7 +90,7 @@ var roleRows = []roleRow{
 	}},
 	{op: "ask-verification", may: "users", call: func(_ *stage, p person) (person, string, string) { return p, "/v1/me/verification", "" }},
 	{op: "logout", may: "users", call: func(_ *stage, p person) (person, string, string) {
-		if p.token != "" {
+		if p.token != "" && !p.isService() {
 			p = p.session()
 		}
 		return p, "/v1/auth/logout", ""
@@ -108,7 +108,7 @@ var roleRows = []roleRow{
 		return p, "/v1/me/sessions/" + id.String(), ""
 	}},
 	{op: "change-password", may: "users", call: func(s *stage, p person) (person, string, string) {
-		if p.token != "" {
+		if p.token != "" && !p.isService() {
 			p = p.w.signUp("Changes") // a person with a password
 		}
 		return p, "/v1/me/password", jsonOf(map[string]any{"current_password": password, "new_password": password + " 2"})
@@ -138,10 +138,21 @@ var roleRows = []roleRow{
 		return p, "/v1/members/" + s.member(domain.Viewer).id.String(), ""
 	}},
 	{op: "remove-member", variant: "oneself", may: allRoles, call: func(s *stage, p person) (person, string, string) {
-		if role, ok := s.roleOf(p); ok {
+		if role, ok := s.roleOf(p); ok && !p.isService() {
 			p = s.member(role)
 		}
 		return p, "/v1/members/" + p.id.String(), ""
+	}},
+
+	{op: "list-api-keys", may: "owner", least: domain.Owner, call: get("/v1/api-keys")},
+	{op: "create-api-key", may: "owner", least: domain.Owner, call: func(s *stage, p person) (person, string, string) {
+		return p, "/v1/api-keys", `{"name":"` + s.fresh() + `","role":"member"}`
+	}},
+	{op: "rotate-api-key", may: "owner", least: domain.Owner, call: func(s *stage, p person) (person, string, string) {
+		return p, "/v1/api-keys/" + s.apiKey() + "/rotate", `{}`
+	}},
+	{op: "revoke-api-key", may: "owner", least: domain.Owner, call: func(s *stage, p person) (person, string, string) {
+		return p, "/v1/api-keys/" + s.apiKey(), ""
 	}},
 
 	{op: "list-projects", may: allRoles, call: get("/v1/projects")},
@@ -220,7 +231,8 @@ var roleRows = []roleRow{
 	{op: "read-notification", variant: "unknown", may: allRoles, status: 404, call: get("/v1/notifications/" + uuid.NewString() + "/read")},
 }
 
-// The test calls every operation as every role, as a stranger and without a token. A
+// The test calls every operation as every role, as a stranger, as a service account with
+// the role member, and without a token. A
 // refused call leaves no event.
 func TestEveryOperationByEveryRole(t *testing.T) {
 	t.Parallel()
@@ -237,7 +249,7 @@ func TestEveryOperationByEveryRole(t *testing.T) {
 			t.Errorf("%s isn't published", row.op)
 			continue
 		}
-		callers := map[string]person{"anonymous": w.anonymous().in(s.id), "stranger": s.stranger}
+		callers := map[string]person{"anonymous": w.anonymous().in(s.id), "stranger": s.stranger, "service": s.service}
 		for role, p := range s.staff {
 			callers[string(role)] = p
 		}
@@ -259,8 +271,15 @@ func TestEveryOperationByEveryRole(t *testing.T) {
 	}
 }
 
-// judge is what is wrong with the answer to a caller: "anonymous", "stranger", or a role.
+// judge is what is wrong with the answer to a caller: "anonymous", "stranger", "service", or
+// a role.
 func (row roleRow) judge(caller string, a *answer) string {
+	if caller == "service" {
+		if row.may == "users" || row.op == "remove-member" {
+			return a.isnt(domain.CodeServiceAccountDenied)
+		}
+		caller = string(domain.Member)
+	}
 	may := row.may == "anyone" || row.may == "users" && caller != "anonymous" || slices.Contains(strings.Fields(row.may), caller)
 	role := domain.Role(caller)
 	other, special := row.other[role]

@@ -32,6 +32,8 @@ type Config struct {
 
 	// Tokens issues and verifies access tokens.
 	Tokens *accounts.Tokens
+	// APIKeys finds the keys of service accounts; nil: there are none.
+	APIKeys *accounts.APIKeys
 	// Epochs knows the epoch of the answers; nil: none is named.
 	Epochs edge.Epochs
 	// MasterKey has at least 32 bytes; the key of the cursors is derived from it.
@@ -63,6 +65,7 @@ type Server struct {
 	inbox     *notify.Inbox
 	egress    *notify.Egress
 	tokens    *accounts.Tokens
+	apiKeys   *accounts.APIKeys
 	cursors   *edge.Cursors
 	positions *edge.Positions
 	ready     func(context.Context) error
@@ -79,7 +82,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	s := &Server{
 		commands: cfg.Commands, sessions: cfg.Sessions, signIns: cfg.SignIns, mailboxes: cfg.Mailboxes, queries: cfg.Queries, inbox: cfg.Inbox, egress: cfg.Egress,
-		tokens: cfg.Tokens, positions: edge.NewPositions(), ready: cfg.Ready, now: cfg.Now,
+		tokens: cfg.Tokens, apiKeys: cfg.APIKeys, positions: edge.NewPositions(), ready: cfg.Ready, now: cfg.Now,
 	}
 	var err error
 	if s.cursors, err = edge.NewCursors(cfg.MasterKey, cfg.Epochs); err != nil {
@@ -88,7 +91,7 @@ func New(cfg Config) (*Server, error) {
 	s.router = edge.New(edge.Config{
 		Logger: cfg.Logger, Version: cfg.Version, Metrics: cfg.Metrics,
 		Commands: cfg.Commands, Sessions: cfg.Sessions, Mailboxes: cfg.Mailboxes, Tokens: s.tokens, Epochs: cfg.Epochs, Enums: enums(), Examples: examples(),
-		Limits: cfg.Limits, Proxies: cfg.Proxies, Origins: cfg.Origins,
+		Limits: cfg.Limits, Proxies: cfg.Proxies, APIKeys: keyFinder(cfg.APIKeys), Origins: cfg.Origins,
 	})
 	registerAuth(s)
 	registerMe(s)
@@ -98,6 +101,7 @@ func New(cfg Config) (*Server, error) {
 	registerWorkflow(s)
 	registerCatalog(s)
 	registerMembers(s)
+	registerAPIKeys(s)
 	registerProjects(s)
 	registerTransitions(s)
 	registerTasks(s)
@@ -113,6 +117,14 @@ func New(cfg Config) (*Server, error) {
 	registerHealth(s)
 	registerKeys(s)
 	return s, nil
+}
+
+// keyFinder is nil, not an interface of nil, where there are no keys.
+func keyFinder(k *accounts.APIKeys) edge.APIKeys {
+	if k == nil {
+		return nil
+	}
+	return k
 }
 
 // ServerChanged drops the positions of users: another database server may have lost what

@@ -14,13 +14,17 @@ type stage struct {
 	// root owns the default tenant; stranger and spare are users who aren't in the
 	// company, though spare joins and leaves.
 	root, stranger, spare person
-	made                  int
+	// service is a service account of the company with the role member.
+	service person
+	made    int
 }
 
 func newStage(w *world) *stage {
 	root := w.signUp("Root")
 	s := &stage{root: root, company: w.company("acme", "Acme")}
 	s.stranger, s.spare = w.user("Stranger").in(s.id), w.user("Spare").in(s.id)
+	s.service, _ = s.company.service(`{"name":"Service","role":"member"}`)
+	s.service = s.service.in(s.id)
 	return s
 }
 
@@ -31,6 +35,9 @@ func (s *stage) fresh() string {
 }
 
 func (s *stage) roleOf(p person) (domain.Role, bool) {
+	if p.isService() {
+		return domain.Member, true
+	}
 	for role, q := range s.staff {
 		if q.id == p.id {
 			return role, true
@@ -81,6 +88,13 @@ func (s *stage) comment(of person) string {
 	id := of.comment(domain.TaskID(uuid.MustParse(s.task(of))), "Comment").ID.String()
 	s.settled()
 	return id
+}
+
+// apiKey is a new service account.
+func (s *stage) apiKey() string {
+	s.w.Helper()
+	_, made := s.company.service(`{"name":"` + s.fresh() + `","role":"viewer"}`)
+	return made.ID.String()
 }
 
 // settled waits until everyone can read what there is.

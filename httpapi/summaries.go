@@ -31,7 +31,7 @@ type lastActivityBody struct {
 	ActorID    *domain.UserID    `json:"actor_id" format:"uuid" nullable:"true" doc:"null where the system acted."`
 	ActorName  string            `json:"actor_name"`
 	Action     string            `json:"action" doc:"The type of the event."`
-	EntityType domain.StreamType `json:"entity_type" enum:"tenant,member,project,task,comment,subscription"`
+	EntityType domain.StreamType `json:"entity_type" enum:"tenant,member,project,task,comment,api_key,subscription"`
 	EntityID   uuid.UUID         `json:"entity_id" format:"uuid"`
 }
 

@@ -124,7 +124,8 @@ func newWorld(t testing.TB) *world {
 		if err != nil {
 			t.Fatal(err)
 		}
-		cmds, err := commands.New(commands.Config{Store: store, Passwords: passwords, Secrets: secrets, SetupCode: setupCode, Registration: commands.RegisterAnyone})
+		keys := accounts.NewAPIKeys(engine)
+		cmds, err := commands.New(commands.Config{Store: store, Passwords: passwords, Secrets: secrets, APIKeys: keys, SetupCode: setupCode, Registration: commands.RegisterAnyone})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -140,8 +141,8 @@ func newWorld(t testing.TB) *world {
 		s, err := New(Config{
 			Commands: cmds, Sessions: sessions, Mailboxes: w.mailboxes,
 			Queries: queries, Inbox: inbox, Epochs: eventstore.NewEpochs(engine, store, nil, log),
-			Egress: notify.NewEgress(nil),
-			Tokens: testTokens(t), MasterKey: master, Version: "test",
+			Egress:  notify.NewEgress(nil),
+			APIKeys: keys, Tokens: testTokens(t), MasterKey: master, Version: "test",
 			Ready: func(context.Context) error { return nil }, Logger: log,
 		})
 		if err != nil {

@@ -73,6 +73,10 @@ var rules = map[string][]rule{
 	"comment.updated": {on(Mention, ReasonMentioned, newlyMentioned, mentionUpdated)},
 	"comment.deleted": noRecipients,
 
+	"api_key.created": noRecipients,
+	"api_key.rotated": noRecipients,
+	"api_key.revoked": noRecipients,
+
 	"subscription.event_skipped": noRecipients,
 	"subscription.resumed":       noRecipients,
 }

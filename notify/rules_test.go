@@ -34,6 +34,10 @@ var wantKinds = map[string][]notify.Kind{
 	"comment.updated":        {notify.Mention},
 	"comment.deleted":        nil,
 
+	"api_key.created": nil,
+	"api_key.rotated": nil,
+	"api_key.revoked": nil,
+
 	"subscription.event_skipped": nil,
 	"subscription.resumed":       nil,
 }

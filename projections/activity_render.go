@@ -140,6 +140,16 @@ var lines = map[string]func(domain.Recorded) (said, error){
 		return said{project: e.ProjectID, deed: "deleted a comment on task " + quoted(e.Title) + " in project " + quoted(e.ProjectName)}
 	}),
 
+	"api_key.created": renderOf(func(_ domain.Recorded, e domain.APIKeyCreated) said {
+		return said{deed: fmt.Sprintf("created the service account %s as %s, with an API key that expires at %s", quoted(e.Name), e.Role, e.ExpiresAt)}
+	}),
+	"api_key.rotated": renderOf(func(_ domain.Recorded, e domain.APIKeyRotated) said {
+		return said{deed: fmt.Sprintf("gave the service account %s another API key, which expires at %s; the one before is valid until %s", quoted(e.Name), e.ExpiresAt, e.PreviousUntil)}
+	}),
+	"api_key.revoked": renderOf(func(_ domain.Recorded, e domain.APIKeyRevoked) said {
+		return said{deed: "ended the service account " + quoted(e.Name) + " with its API keys"}
+	}),
+
 	"subscription.event_skipped": renderOf(func(_ domain.Recorded, e domain.SubscriptionEventSkipped) said {
 		return said{deed: fmt.Sprintf("left event %d out of %s, as the operator %s asked: %s", e.Seq, e.Subscription, quoted(e.Operator), quoted(e.Reason))}
 	}),

@@ -29,6 +29,7 @@ func TestLines(t *testing.T) {
 	tenantStream, memberStream := domain.Stream(domain.TenantStream, tenant), domain.Stream(domain.MemberStream, bob)
 	projectStream, taskStream := domain.Stream(domain.ProjectStream, project), domain.Stream(domain.TaskStream, task)
 	commentStream := domain.Stream(domain.CommentStream, comment)
+	keyStream := domain.Stream(domain.APIKeyStream, bob)
 	subscriptionStream := domain.Stream(domain.SubscriptionStream, comment)
 	due, text := domain.Date("2026-12-24"), "a"
 	cases := []struct {
@@ -71,6 +72,9 @@ func TestLines(t *testing.T) {
 		{ann, commentStream, domain.CommentCreated{CommentID: comment, TaskID: task, ProjectID: project, ProjectName: "Website", Title: "Draw"}, `Ann commented on task "Draw" in project "Website"`, true, nil},
 		{ann, commentStream, domain.CommentUpdated{CommentID: comment, TaskID: task, ProjectID: project, ProjectName: "Website", Title: "Draw", Changes: body}, `Ann changed the body of a comment on task "Draw" in project "Website"`, true, body},
 		{ann, commentStream, domain.CommentDeleted{CommentID: comment, TaskID: task, ProjectID: project, ProjectName: "Website", Title: "Draw"}, `Ann deleted a comment on task "Draw" in project "Website"`, true, nil},
+		{ann, keyStream, domain.APIKeyCreated{AccountID: bob, Name: "CI", Role: domain.Member, ExpiresAt: "2027-01-01T00:00:00Z"}, `Ann created the service account "CI" as member, with an API key that expires at 2027-01-01T00:00:00Z`, false, nil},
+		{ann, keyStream, domain.APIKeyRotated{AccountID: bob, Name: "CI", ExpiresAt: "2027-02-01T00:00:00Z", PreviousUntil: "2027-01-02T00:00:00Z"}, `Ann gave the service account "CI" another API key, which expires at 2027-02-01T00:00:00Z; the one before is valid until 2027-01-02T00:00:00Z`, false, nil},
+		{ann, keyStream, domain.APIKeyRevoked{AccountID: bob, Name: "CI"}, `Ann ended the service account "CI" with its API keys`, false, nil},
 		{domain.UserID{}, subscriptionStream, domain.SubscriptionEventSkipped{Subscription: "tasks", Seq: 7, Operator: "on-call", Reason: `no "task"`}, `The system left event 7 out of tasks, as the operator "on-call" asked: "no \"task\""`, false, nil},
 		{domain.UserID{}, subscriptionStream, domain.SubscriptionResumed{Subscription: "tasks", Seq: 7, Operator: "on-call", Reason: "mended"}, `The system tried event 7 again for tasks, as the operator "on-call" asked: "mended"`, false, nil},
 	}

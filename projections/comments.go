@@ -17,7 +17,7 @@ var comments = define(model[uuid.UUID, domain.Comment]{
 	Name: "comments", FoldVersion: 1, Table: "comments",
 	Keys:    streamKeys(commentEvents),
 	Creates: []string{"comment.created"},
-	Ignores: slices.Concat(tenantEvents, userEvents, memberEvents, projectEvents, taskEvents, subscriptionEvents),
+	Ignores: slices.Concat(tenantEvents, userEvents, memberEvents, projectEvents, taskEvents, apiKeyEvents, subscriptionEvents),
 	Fold:    byEvolve(domain.Comment.Evolve, func(c domain.Comment) bool { return !c.Deleted }),
 	Key:     "id", KeyOf: func(c *domain.Comment) uuid.UUID { return c.ID.UUID() },
 	Columns: []column[domain.Comment]{

@@ -63,7 +63,7 @@ type cycle struct {
 var cycles = define(model[uuid.UUID, projectCycles]{
 	Name: "cycles", FoldVersion: 1, Table: "cycles",
 	Keys: streamKeys([]string{"project.status_changed", "project.deleted"}),
-	Ignores: slices.Concat(tenantEvents, userEvents, memberEvents, taskEvents, commentEvents, subscriptionEvents,
+	Ignores: slices.Concat(tenantEvents, userEvents, memberEvents, taskEvents, commentEvents, apiKeyEvents, subscriptionEvents,
 		[]string{"project.created", "project.updated"}),
 	Fold: foldCycles,
 	Key:  "project_id", KeyOf: func(c *projectCycles) uuid.UUID { return c.ProjectID.UUID() },

@@ -20,7 +20,7 @@ var members = define(model[uuid.UUID, domain.Membership]{
 	Name: "members", FoldVersion: 1, Table: "members",
 	Keys:    streamKeys(memberEvents),
 	Creates: []string{"member.joined"},
-	Ignores: slices.Concat(tenantEvents, userEvents, projectEvents, taskEvents, commentEvents, subscriptionEvents),
+	Ignores: slices.Concat(tenantEvents, userEvents, projectEvents, taskEvents, commentEvents, apiKeyEvents, subscriptionEvents),
 	Fold:    byEvolve(domain.Membership.Evolve, func(m domain.Membership) bool { return m.Active }),
 	Key:     "user_id", KeyOf: func(m *domain.Membership) uuid.UUID { return m.UserID.UUID() },
 	Complete: func(m *domain.Membership, t domain.TenantID) { m.TenantID, m.Active = t, true },

@@ -18,7 +18,7 @@ var projects = define(model[uuid.UUID, domain.Project]{
 	Name: "projects", FoldVersion: 2, Table: "projects",
 	Keys:    streamKeys(projectEvents),
 	Creates: []string{"project.created"},
-	Ignores: slices.Concat(tenantEvents, userEvents, memberEvents, taskEvents, commentEvents, subscriptionEvents),
+	Ignores: slices.Concat(tenantEvents, userEvents, memberEvents, taskEvents, commentEvents, apiKeyEvents, subscriptionEvents),
 	Fold:    byEvolve(domain.Project.Evolve, domain.Project.Exists),
 	Key:     "id", KeyOf: func(p *domain.Project) uuid.UUID { return p.ID.UUID() },
 	Columns: []column[domain.Project]{

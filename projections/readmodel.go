@@ -119,5 +119,6 @@ var (
 	taskEvents    = []string{"task.created", "task.updated", "task.deleted"}
 	commentEvents = []string{"comment.created", "comment.updated", "comment.deleted"}
 
+	apiKeyEvents       = []string{"api_key.created", "api_key.rotated", "api_key.revoked"}
 	subscriptionEvents = []string{"subscription.event_skipped", "subscription.resumed"}
 )

@@ -33,7 +33,7 @@ var search = define(model[uuid.UUID, searched]{
 	}),
 	Creates: []string{"project.created", "task.created", "comment.created", "comment.updated"},
 	Touches: touchesWords,
-	Ignores: slices.Concat(tenantEvents, userEvents, memberEvents, subscriptionEvents, []string{"project.status_changed"}),
+	Ignores: slices.Concat(tenantEvents, userEvents, memberEvents, apiKeyEvents, subscriptionEvents, []string{"project.status_changed"}),
 	Fold:    foldSearch,
 	Key:     "id", KeyOf: func(s *searched) uuid.UUID { return s.ID },
 	Columns: []column[searched]{

@@ -45,7 +45,7 @@ type LastActivity struct {
 var summaries = define(model[uuid.UUID, Summary]{
 	Name: "summaries", FoldVersion: 1, Table: "summaries",
 	Keys:    projectKeys(),
-	Ignores: slices.Concat(tenantEvents, userEvents, memberEvents, subscriptionEvents),
+	Ignores: slices.Concat(tenantEvents, userEvents, memberEvents, apiKeyEvents, subscriptionEvents),
 	Fold:    foldSummary,
 	Key:     "project_id", KeyOf: func(s *Summary) uuid.UUID { return s.ProjectID.UUID() },
 	Columns: []column[Summary]{

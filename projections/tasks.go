@@ -19,7 +19,7 @@ var tasks = define(model[uuid.UUID, domain.Task]{
 	Name: "tasks", FoldVersion: 1, Table: "tasks",
 	Keys:    streamKeys(taskEvents),
 	Creates: []string{"task.created"},
-	Ignores: slices.Concat(tenantEvents, userEvents, memberEvents, projectEvents, commentEvents, subscriptionEvents),
+	Ignores: slices.Concat(tenantEvents, userEvents, memberEvents, projectEvents, commentEvents, apiKeyEvents, subscriptionEvents),
 	Fold:    byEvolve(domain.Task.Evolve, func(t domain.Task) bool { return !t.Deleted }),
 	Key:     "id", KeyOf: func(t *domain.Task) uuid.UUID { return t.ID.UUID() },
 	Columns: []column[domain.Task]{

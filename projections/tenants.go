@@ -15,7 +15,7 @@ var tenants = define(model[uuid.UUID, domain.Tenant]{
 	Name: "tenants", FoldVersion: 1, Table: "tenants",
 	Keys:    streamKeys(tenantEvents),
 	Creates: []string{"tenant.created"},
-	Ignores: slices.Concat(userEvents, memberEvents, projectEvents, taskEvents, commentEvents, subscriptionEvents),
+	Ignores: slices.Concat(userEvents, memberEvents, projectEvents, taskEvents, commentEvents, apiKeyEvents, subscriptionEvents),
 	Fold:    byEvolve(domain.Tenant.Evolve, func(domain.Tenant) bool { return true }),
 	Key:     "id", KeyOf: func(t *domain.Tenant) uuid.UUID { return t.ID.UUID() },
 	Columns: []column[domain.Tenant]{

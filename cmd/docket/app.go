@@ -61,8 +61,10 @@ func newApp(p *pools, s settings, sec secrets, durable func() error, metrics pro
 	if err != nil {
 		return nil, err
 	}
+	apiKeys := accounts.NewAPIKeys(p.Login)
 	a.commands, err = commands.New(commands.Config{
-		Store: a.store, Passwords: passwords, Secrets: a.delivery.secrets, SetupCode: sec.SetupCode, Logger: log,
+		APIKeys: apiKeys,
+		Store:   a.store, Passwords: passwords, Secrets: a.delivery.secrets, SetupCode: sec.SetupCode, Logger: log,
 		Registration: commands.RegistrationPolicy(s.Registration), OnlyOperatorsCreate: s.TenantCreation == createdByOperators,
 		TenantsPerUser: s.TenantsPerUser,
 		Metrics:        metrics,
@@ -99,7 +101,7 @@ func newApp(p *pools, s settings, sec secrets, durable func() error, metrics pro
 	a.handler, err = httpapi.New(httpapi.Config{
 		Epochs: a.epochs, Commands: a.commands, Sessions: sessions, Mailboxes: accounts.NewMailboxes(sessions), SignIns: signIns,
 		Queries: projections.NewQueries(p.API, positions), Inbox: notify.NewInbox(p.API, positions), Egress: a.delivery.egress,
-		Tokens: a.tokens, MasterKey: sec.MasterKey, Version: apiVersion,
+		Tokens: a.tokens, APIKeys: apiKeys, MasterKey: sec.MasterKey, Version: apiVersion,
 		Logger: log, Ready: a.ready.check, Metrics: metrics, Proxies: proxies, Origins: origins,
 		Limits: edge.Limits{Address: s.RequestsPerAddress, User: s.RequestsPerUser, Tenant: s.RequestsPerTenant},
 	})

@@ -10,6 +10,25 @@ import (
 	"docket/internal/cli"
 )
 
+// apiKeys makes a service account, uses its key, gives it another and ends it.
+func (w *walk) apiKeys() {
+	made := w.ann.post("/v1/api-keys", object("name", "CI", "role", "viewer")).want(201)
+	service := w.anonymous
+	service.token = made.text("key")
+	service.get("/v1/projects").want(200)
+	service.get("/v1/me").refused(403, "service-account-denied")
+	path := "/v1/api-keys/" + made.text("id")
+	next := service
+	next.token = w.ann.post(path+"/rotate", object("overlap_seconds", 0)).want(200).text("key")
+	next.get("/v1/projects").want(200)
+	service.get("/v1/projects").refused(401, "unauthenticated")
+	if names := w.ann.get("/v1/api-keys").column("name"); len(names) != 1 || names[0] != "CI" {
+		w.t.Errorf("service accounts: %v", names)
+	}
+	w.ann.delete(path).want(204)
+	next.get("/v1/projects").refused(401, "unauthenticated")
+}
+
 // keys verifies a token as another service would, and adds and ends a key.
 func (w *walk) keys() {
 	t := w.t

@@ -27,6 +27,7 @@ func TestTheWholeWay(t *testing.T) {
 			w.comments()
 			w.sessions()
 			w.keys()
+			w.apiKeys()
 			w.audit()
 			w.rebuild()
 			w.replay()

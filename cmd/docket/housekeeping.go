@@ -27,6 +27,8 @@ const (
 	housekeepingPause = 50 * time.Millisecond
 	// keepEndedKeys is how long a signing key is kept whose tokens have expired.
 	keepEndedKeys = 30 * 24 * time.Hour
+	// keepEndedAPIKeys is how long the hash of an API key is kept that isn't valid any more.
+	keepEndedAPIKeys = 30 * 24 * time.Hour
 	// batchTimeout bounds one statement.
 	batchTimeout = 30 * time.Second
 )
@@ -56,6 +58,7 @@ func chores(s settings, engine *pgxpool.Pool, store *eventstore.Store) []chore {
 		{"idempotency_records", commands.RecordLifetime, store.Forget},
 		{"sessions", s.KeepSessions, on(accounts.DeleteEndedSessions)},
 		{"signing_keys", keepEndedKeys, on(accounts.DeleteEndedKeys)},
+		{"api_keys", keepEndedAPIKeys, on(accounts.DeleteExpiredAPIKeys)},
 		{"refresh_tokens", s.KeepRefreshTokens, on(accounts.DeleteUsedTokens)},
 		{"known_addresses", accounts.KnownAddressLifetime, on(accounts.DeleteKnownAddresses)},
 		{"sign_in_limits", accounts.SignInWindow, on(accounts.DeleteWholeQuotas)},

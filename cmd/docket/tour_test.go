@@ -48,7 +48,7 @@ func TestTour(t *testing.T) {
 		}
 		in.awaitCheckpoints() // people are slower
 	}
-	if want := []string{"insufficient-role", "version-conflict", "last-owner", "not-found"}; !slices.Equal(refused, want) {
+	if want := []string{"insufficient-role", "version-conflict", "last-owner", "not-found", "service-account-denied"}; !slices.Equal(refused, want) {
 		t.Errorf("refused: %v, want %v", refused, want)
 	}
 	for _, name := range []string{"p", "t", "second", "n", "c", "next", "bob_id", "ann_id", "cleo_id"} {

@@ -108,7 +108,8 @@ var refusalGroups = []struct {
 	{"BadEpoch", []domain.Code{domain.CodeEpochChanged}},
 	{"BadTenant", []domain.Code{domain.CodeTenantInvalid, domain.CodeTenantMismatch}},
 	{"NoAccess", []domain.Code{domain.CodeUnauthenticated, domain.CodeTokenExpired}},
-	{"Forbidden", []domain.Code{domain.CodeTenantAccessDenied, domain.CodeInsufficientRole}},
+	{"Forbidden", []domain.Code{domain.CodeTenantAccessDenied, domain.CodeInsufficientRole, domain.CodeServiceAccountDenied}},
+	{"ForPeople", []domain.Code{domain.CodeServiceAccountDenied}},
 	{"Conflict", []domain.Code{domain.CodeConcurrentUpdate}},
 	{"Unprocessable", []domain.Code{domain.CodeValidationFailed, domain.CodeIdempotencyKeyReused}},
 	{"NoRegistration", []domain.Code{domain.CodeRegistrationClosed}}, // RegistrationClosed is a value of Registration

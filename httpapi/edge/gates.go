@@ -74,6 +74,10 @@ func (r *Router) authenticate(ctx huma.Context, op Operation, c *Caller) (err er
 	if !strings.EqualFold(scheme, "Bearer") {
 		return domain.Refuse(domain.CodeUnauthenticated, "the Authorization header isn't of the scheme Bearer")
 	}
+	if isAPIKey(token) {
+		c.Identity, err = r.authenticateKey(ctx.Context(), token)
+		return err
+	}
 	if c.Identity, err = r.tokens.Verify(ctx.Context(), token); err != nil {
 		return err
 	}
@@ -120,6 +124,10 @@ func (r *Router) resolveTenant(ctx huma.Context, op Operation, c *Caller) error 
 		c.Tenant = named
 		return nil
 	}
+	if len(slugs) == 0 && c.Identity.Service() { // there is no other tenant for it
+		c.Tenant = c.Identity.Tenant
+		return nil
+	}
 	slug := defaultSlug
 	if len(slugs) == 1 {
 		slug = slugs[0]
@@ -140,6 +148,9 @@ func (r *Router) resolveTenant(ctx huma.Context, op Operation, c *Caller) error 
 // admit verifies the membership and the minimal role of the operation. Before it
 // refuses, it reads the membership's stream, never only the cache.
 func (r *Router) admit(ctx huma.Context, op Operation, c *Caller) error {
+	if op.access == user && c.Identity.Service() {
+		return domain.ServiceAccountDenied()
+	}
 	if op.access != tenant {
 		return nil
 	}
@@ -147,7 +158,7 @@ func (r *Router) admit(ctx huma.Context, op Operation, c *Caller) error {
 	if domain.CodeOf(err) == domain.CodeInsufficientRole {
 		err = r.verifyMembership(ctx.Context(), op, c, true)
 	}
-	if err != nil && domain.CodeOf(err) != domain.CodeInsufficientRole {
+	if err != nil && domain.CodeOf(err) != domain.CodeInsufficientRole && domain.CodeOf(err) != domain.CodeServiceAccountDenied {
 		return err
 	}
 	// Only members use up the tenant's quota: a stranger could else lock them out with it.
@@ -169,12 +180,12 @@ func (r *Router) verifyMembership(ctx context.Context, op Operation, c *Caller, 
 	if c.Tenant.IsZero() {
 		return domain.TenantAccessDenied()
 	}
-	scope, err := r.commands.Admit(ctx, c.Tenant, c.Identity.User, fresh)
+	scope, err := r.scopeOf(ctx, c, fresh)
 	if err != nil {
 		return err
 	}
-	if role := scope.Actor().Role; !domain.MayTry(op.Action, role) {
-		return domain.InsufficientRole(domain.LeastRole(op.Action), role)
+	if err := scope.MayTry(op.Action); err != nil {
+		return err
 	}
 	c.Scope = scope
 	return r.verifyAddress(ctx, op, c)
@@ -200,4 +211,15 @@ func (r *Router) verifyAddress(ctx context.Context, op Operation, c *Caller) err
 // EmailUnverified is the refusal of a member whose address isn't verified.
 func EmailUnverified() error {
 	return domain.Refuse(domain.CodeEmailUnverified, "this tenant demands a verified e-mail address, and yours isn't")
+}
+
+// scopeOf is the caller's scope of the tenant that the headers name.
+func (r *Router) scopeOf(ctx context.Context, c *Caller, fresh bool) (domain.Scope, error) {
+	if !c.Identity.Service() {
+		return r.commands.Admit(ctx, c.Tenant, c.Identity.User, fresh)
+	}
+	if c.Tenant != c.Identity.Tenant {
+		return domain.Scope{}, domain.TenantAccessDenied()
+	}
+	return r.commands.AdmitService(ctx, c.Tenant, c.Identity.User, fresh)
 }

@@ -37,6 +37,7 @@ var tags = []*huma.Tag{
 	{Name: "tasks", Description: "The tasks of projects: who does what until when."},
 	{Name: "comments", Description: "Comments on tasks, and the members that they mention."},
 	{Name: "notifications", Description: "What concerns the caller: assignments, mentions, changes of status."},
+	{Name: "api keys", Description: "Service accounts, which programs use with a key."},
 	{Name: "admin", Description: "Settings, activity and the raw log of a tenant."},
 	{Name: "reports", Description: "Reports on projects."},
 	{Name: "service", Description: "The server itself: health, problems, documentation."},
@@ -57,7 +58,7 @@ func contract(version string) *huma.OpenAPI {
 			Schemas: huma.NewMapRegistry(schemaPrefix, schemaName),
 			SecuritySchemes: map[string]*huma.SecurityScheme{bearer: {
 				Type: "http", Scheme: "bearer", BearerFormat: "JWT",
-				Description: "The access_token of POST /v1/auth/login.",
+				Description: "The access_token of POST /v1/auth/login, or the key of a service account (POST /v1/api-keys).",
 			}},
 		},
 		OnAddOperation: []huma.AddOpFunc{completeOperation},
@@ -150,7 +151,7 @@ func codesOf(op Operation, h *huma.Operation) []domain.Code {
 		codes = append(codes, domain.CodeOverloaded)
 	}
 	if op.access != public {
-		codes = append(codes, domain.CodeUnauthenticated, domain.CodeTokenExpired)
+		codes = append(codes, domain.CodeUnauthenticated, domain.CodeTokenExpired, domain.CodeServiceAccountDenied)
 	}
 	if !op.Unlimited {
 		codes = append(codes, domain.CodeRateLimited)

@@ -36,6 +36,8 @@ var problemKinds = map[domain.Code]problemKind{
 		Explanation: "Your role in this tenant doesn't allow this: your_role is your role, required_role the minimal one."},
 	domain.CodeNotYours: {Status: 403, Title: "Not yours",
 		Explanation: "Your role allows this only for your own resources: a project that you own, a task that you created."},
+	domain.CodeServiceAccountDenied: {Status: 403, Title: "Not for service accounts",
+		Explanation: "The request has an API key. A service account isn't a person: it has no profile, password, sessions or tenants of its own, and manages no members and API keys. Some keys allow certain actions alone."},
 	domain.CodeRegistrationClosed: {Status: 403, Title: "Registration closed",
 		Explanation: "The tenant takes no registrations; no user was created. An owner can open the registration or add you."},
 	domain.CodeSetupCodeRequired: {Status: 403, Title: "Setup code required",

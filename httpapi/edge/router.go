@@ -35,6 +35,8 @@ type Config struct {
 	Mailboxes Mailboxes
 	// Tokens verifies access tokens.
 	Tokens Tokens
+	// APIKeys finds the keys of service accounts; nil: there are none.
+	APIKeys APIKeys
 
 	// Epochs knows the epoch of the answers; nil: none is named.
 	Epochs Epochs
@@ -78,6 +80,7 @@ type Router struct {
 	sessions  Sessions
 	mailboxes Mailboxes
 	tokens    Tokens
+	apiKeys   APIKeys
 	epochs    Epochs
 
 	bodyTimeout time.Duration
@@ -114,7 +117,7 @@ func newRouter(cfg Config) *Router {
 	setGlobals()
 	r := &Router{engine: gin.New(), log: cfg.Logger, timeout: cfg.Timeout, bodyTimeout: bodyTimeout, metrics: newMetrics(cfg.Metrics),
 		limits: newLimits(cfg.Limits), proxies: cfg.Proxies,
-		commands: cfg.Commands, sessions: cfg.Sessions, mailboxes: cfg.Mailboxes, tokens: cfg.Tokens, epochs: cfg.Epochs}
+		commands: cfg.Commands, sessions: cfg.Sessions, mailboxes: cfg.Mailboxes, tokens: cfg.Tokens, apiKeys: cfg.APIKeys, epochs: cfg.Epochs}
 	r.enums, r.examples = problemEnums(cfg.Enums), cfg.Examples
 	if r.timeout == 0 {
 		r.timeout = defaultTimeout
