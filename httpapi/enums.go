@@ -24,7 +24,6 @@ func enums() edge.Enums {
 		"NotificationReason": {string(notify.ReasonAssignee), string(notify.ReasonProjectOwner), string(notify.ReasonMentioned)},
 		"EntityType": {string(domain.TenantStream), string(domain.MemberStream), string(domain.ProjectStream), string(domain.TaskStream),
 			string(domain.CommentStream), string(domain.APIKeyStream), string(domain.SubscriptionStream)},
-		"ServiceRole":   words(domain.ServiceRoles()),
 		"ServiceAction": words(domain.ServiceActions()),
 		"ProjectSort":   {"created_at", "-created_at", "updated_at", "-updated_at", "due_date", "-due_date", "name", "-name"},
 		"TaskSort":      {"created_at", "-created_at", "updated_at", "-updated_at", "due_date", "-due_date", "priority", "-priority", "title", "-title"},
