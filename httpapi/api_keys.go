@@ -38,7 +38,7 @@ type issuedAPIKeyBody struct {
 type newAPIKeyBody struct {
 	Name      string          `json:"name" minLength:"1" maxLength:"200"`
 	Role      domain.Role     `json:"role" enum:"manager,member,viewer,auditor"`
-	Actions   []domain.Action `json:"actions,omitzero" maxItems:"50" enum:"activity.read,comment.create,comment.delete,comment.edit,comment.read,event.read,member.read,notification.mark,notification.read,project.create,project.delete,project.edit,project.read,project.transition,report.read,stats.read,task.create,task.delete,task.edit,task.read" doc:"They narrow what the role may do; without them it may do all."`
+	Actions   []domain.Action `json:"actions,omitzero" maxItems:"20" enum:"activity.read,comment.create,comment.delete,comment.edit,comment.read,event.read,member.read,notification.mark,notification.read,project.create,project.delete,project.edit,project.read,project.transition,report.read,stats.read,task.create,task.delete,task.edit,task.read" doc:"They narrow what the role may do; without them it may do all."`
 	ExpiresAt *time.Time      `json:"expires_at,omitzero" doc:"At most 366 days from now; without it in 90 days."`
 }
 

@@ -182,7 +182,7 @@ func TestBadBodies(t *testing.T) {
 	here := map[string]string{
 		"/v1/projects/{id}": s.project(owner), "/v1/projects/{id}/transitions": s.project(owner), "/v1/projects/{id}/tasks": s.project(owner),
 		"/v1/tasks/{id}": s.task(owner), "/v1/tasks/{id}/comments": s.task(owner), "/v1/comments/{id}": s.comment(owner),
-		"/v1/members/{user_id}": s.as(domain.Member).id.String(),
+		"/v1/members/{user_id}": s.as(domain.Member).id.String(), "/v1/api-keys/{id}/rotate": s.apiKey(),
 	}
 	member := s.as(domain.Member).id.String()
 	tried := 0

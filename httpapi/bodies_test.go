@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 )
 
 // The published document says enough to build requests for every operation, also for
@@ -57,7 +58,7 @@ func (d *published) example(s *jsonSchema, id string) any {
 	case "date":
 		return "2027-12-31"
 	case "date-time":
-		return "2027-12-31T00:00:00Z"
+		return time.Now().UTC().AddDate(0, 1, 0).Format(time.RFC3339)
 	}
 	return "a-word-or-two"
 }

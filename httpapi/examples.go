@@ -31,7 +31,7 @@ var parameterExamples = map[string]any{
 	"CommentIDParam":      "019ad922-5000-7000-8000-0000000000a3",
 	"NotificationIDParam": "019ad922-5000-7000-8000-0000000000a4",
 	"SessionIDParam":      "019ad922-5000-7000-8000-0000000000a5",
-	"APIKeyIDParam":       "019ad922-5000-7000-8000-0000000000a6",
+	"ApiKeyIDParam":       "019ad922-5000-7000-8000-0000000000a6",
 	"user_id":             "019ad922-5000-7000-8000-0000000000b2",
 	"X-Tenant-ID":         "019ad922-5000-7000-8000-0000000000c1",
 	"X-Tenant-Slug":       "acme",

@@ -73,7 +73,7 @@ func tellExamples(w *world, r *recorder) *fixed {
 	bob.get("/v1/admin/stats").refused(domain.CodeInsufficientRole)
 
 	key := as[issued](ann.post("/v1/api-keys", `{"name":"Build server","role":"member","actions":["task.read","task.edit"]}`).want(201))
-	f.is(key.ID, "APIKeyIDParam")
+	f.is(key.ID, "ApiKeyIDParam")
 	ci := anonymous.with("Authorization", "Bearer "+key.Key)
 	ci.get("/v1/tasks").want(200)
 	ci.get("/v1/me").refused(domain.CodeServiceAccountDenied)

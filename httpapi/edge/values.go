@@ -45,10 +45,17 @@ func checkText(f *findings, s *huma.Schema, at jsontext.Pointer, text string) {
 	}
 }
 
+// manyWords is from how many words on an enum is only begun in an answer, since each item of
+// an array may be wrong; fewWords is the beginning.
+const manyWords, fewWords = 15, 6
+
 func enumNames(s *huma.Schema) string {
 	names := make([]string, len(s.Enum))
 	for i, v := range s.Enum {
 		names[i] = fmt.Sprint(v)
+	}
+	if len(names) >= manyWords {
+		return strings.Join(names[:fewWords], ", ") + fmt.Sprintf(", … (%d in all)", len(names))
 	}
 	return strings.Join(names, ", ")
 }
