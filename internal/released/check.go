@@ -99,7 +99,7 @@ func kept(wrong []string, dir, tag, name string, was []byte) ([]string, error) {
 }
 
 // form is the name of a golden file.
-var form = regexp.MustCompile(`^([a-z]+\.[a-z_]+)\.v([1-9][0-9]*)\.json$`)
+var form = regexp.MustCompile(`^([a-z_]+\.[a-z_]+)\.v([1-9][0-9]*)\.json$`)
 
 // parse reads the name of a golden file.
 func parse(name string) (written, error) {
