@@ -31,8 +31,8 @@ const (
 	maxAPIKeys = 50_000
 )
 
-// addAPIKeySQL adds a key ($1 SHA-256) of a service account ($3) of a tenant ($2) under a
-// name ($4), which expires at $5.
+// addAPIKeySQL adds a key ($1 SHA-256) of a service account ($3) of a tenant ($2), which
+// events name by $4 and which expires at $5.
 const addAPIKeySQL = `insert into api_keys (key_hash, tenant_id, account_id, secret_id, expires_at) values ($1, $2, $3, $4, $5)`
 
 // findAPIKeySQL finds a key by its hash ($1), with the version of the account's stream.
@@ -47,8 +47,8 @@ where key_hash = $1 and (last_used_at is null or last_used_at < now() - make_int
 // usedAPIKeysSQL is when the service accounts of a tenant ($1) last used a key.
 const usedAPIKeysSQL = `select account_id, max(last_used_at) from api_keys where tenant_id = $1 and last_used_at is not null group by account_id`
 
-// endAPIKeysSQL has the keys of a service account ($2) of a tenant ($1) deleted by the
-// housekeeping, but for one ($3).
+// endAPIKeysSQL has the keys of a service account ($2) of a tenant ($1), but for one ($3),
+// deleted by the housekeeping some time after $4.
 const endAPIKeysSQL = `update api_keys set expires_at = least(expires_at, $4) where tenant_id = $1 and account_id = $2 and secret_id <> $3`
 
 // deleteAPIKeysSQL deletes up to $2 keys that expired more than $1 seconds ago.

@@ -4,29 +4,37 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
 func TestRefusalsAreHeldBack(t *testing.T) {
 	t.Parallel()
-	refusal := errors.New("refused")
-	begin := time.Now()
-	if err := newHeldRefusals(20*time.Millisecond).hold(t.Context(), refusal); !errors.Is(err, refusal) || time.Since(begin) < 20*time.Millisecond {
-		t.Errorf("%v after %v", err, time.Since(begin))
-	}
-	h := newHeldRefusals(time.Hour)
-	ended, end := context.WithCancel(t.Context())
-	for range maxHeld {
-		go func() { _ = h.hold(ended, refusal) }()
-	}
-	for len(h.held) < maxHeld {
-		time.Sleep(time.Millisecond)
-	}
-	if err := h.hold(t.Context(), refusal); !errors.Is(err, refusal) { // no place: at once
-		t.Error(err)
-	}
-	end()
-	for len(h.held) > 0 {
-		time.Sleep(time.Millisecond)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		refusal := errors.New("refused")
+		h := newHeldRefusals(time.Minute)
+		hold := func(ctx context.Context) time.Duration {
+			begin := time.Now()
+			if err := h.hold(ctx, refusal); !errors.Is(err, refusal) {
+				t.Error(err)
+			}
+			return time.Since(begin)
+		}
+		if took := hold(t.Context()); took != time.Minute {
+			t.Errorf("held back for %v", took)
+		}
+		gone, leave := context.WithCancel(t.Context())
+		for range maxHeld {
+			go hold(gone)
+		}
+		synctest.Wait()
+		if took := hold(t.Context()); took != 0 {
+			t.Errorf("without a place it is held back for %v", took)
+		}
+		leave()
+		synctest.Wait()
+		if len(h.held) != 0 {
+			t.Errorf("%d places are taken after the requests have ended", len(h.held))
+		}
+	})
 }

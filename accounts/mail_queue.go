@@ -19,18 +19,15 @@ type MailKind string
 
 // The kinds of mails. All but MailNotice carry a token.
 const (
-	MailVerify     MailKind = "verify"
-	MailReset      MailKind = "reset"
-	MailInvitation MailKind = "invitation"
-	MailNotice     MailKind = "notice"
+	MailVerify MailKind = "verify"
+	MailReset  MailKind = "reset"
+	MailNotice MailKind = "notice"
 )
 
 const (
-	// VerifyLifetime and ResetLifetime are how long a token is valid after it was sent;
-	// InvitationLifetime is of an invitation since it was made.
-	VerifyLifetime     = 24 * time.Hour
-	ResetLifetime      = 30 * time.Minute
-	InvitationLifetime = 7 * 24 * time.Hour
+	// VerifyLifetime and ResetLifetime are how long a token is valid after it was sent.
+	VerifyLifetime = 24 * time.Hour
+	ResetLifetime  = 30 * time.Minute
 	// mailEvery is the least time between two mails of a kind to an address, mailsADay how
 	// many of a kind it gets in 24 hours. A mail beyond is not sent, and the answer is the
 	// same.
@@ -38,30 +35,23 @@ const (
 	mailsADay = 10
 )
 
-// mailExpiry is how long a kind is tried to be sent.
-var mailExpiry = map[MailKind]time.Duration{
-	MailVerify: 24 * time.Hour, MailReset: ResetLifetime, MailInvitation: InvitationLifetime, MailNotice: 24 * time.Hour,
-}
-
 // lockRecipientSQL makes the mails of one recipient ($1) and kind ($2) follow each other.
 const lockRecipientSQL = `select pg_advisory_xact_lock(hashtextextended($2 || encode($1, 'hex'), 7))`
 
-// queueMailSQL queues a mail ($1 id, $2 kind, $3 user, $4 address, $5 recipient, $6 tenant,
-// $7 invitation) for $8 seconds, unless its recipient got one of the kind in the last $9
-// seconds, or $10 of them in a day.
-const queueMailSQL = `insert into account_mails (id, kind, user_id, address, recipient, tenant_id, invitation_id, expires_at)
-select $1, $2, $3, $4, $5, $6, $7, now() + make_interval(secs => $8)
+// queueMailSQL queues a mail ($1 id, $2 kind, $3 user, $4 address, $5 recipient) for $6
+// seconds, unless its recipient got one of the kind in the last $7 seconds, or $8 of them in
+// a day.
+const queueMailSQL = `insert into account_mails (id, kind, user_id, address, recipient, expires_at)
+select $1, $2, $3, $4, $5, now() + make_interval(secs => $6)
 where $5::bytea is null or (
-  not exists (select from account_mails where recipient = $5 and kind = $2 and created_at > now() - make_interval(secs => $9))
-  and (select count(*) from account_mails where recipient = $5 and kind = $2 and created_at > now() - interval '1 day') < $10)`
+  not exists (select from account_mails where recipient = $5 and kind = $2 and created_at > now() - make_interval(secs => $7))
+  and (select count(*) from account_mails where recipient = $5 and kind = $2 and created_at > now() - interval '1 day') < $8)`
 
 // queuedMail is a mail to be sent.
 type queuedMail struct {
-	kind       MailKind
-	user       domain.UserID // zero: none
-	address    string        // "": the user's
-	tenant     domain.TenantID
-	invitation uuid.UUID
+	kind    MailKind
+	user    domain.UserID // zero: the one with the address
+	address string        // "": the user's
 }
 
 // queueMail queues a mail in a batch, whose transaction has its cause. An address that has
@@ -71,6 +61,10 @@ func queueMail(b *pgx.Batch, m queuedMail) error {
 	if err != nil {
 		return fmt.Errorf("new mail: %w", err)
 	}
+	var user *uuid.UUID
+	if !m.user.IsZero() {
+		user = new(m.user.UUID())
+	}
 	var address *string
 	var recipient []byte
 	if m.address != "" {
@@ -79,16 +73,8 @@ func queueMail(b *pgx.Batch, m queuedMail) error {
 		recipient = sum[:]
 		b.Queue(lockRecipientSQL, recipient, string(m.kind))
 	}
-	b.Queue(queueMailSQL, id, string(m.kind), orNull(m.user.UUID()), address, recipient, orNull(m.tenant.UUID()), orNull(m.invitation),
-		mailExpiry[m.kind].Seconds(), mailEvery.Seconds(), mailsADay)
+	b.Queue(queueMailSQL, id, string(m.kind), user, address, recipient, mailKinds[m.kind].wait.Seconds(), mailEvery.Seconds(), mailsADay)
 	return nil
-}
-
-func orNull(id uuid.UUID) *uuid.UUID {
-	if id == uuid.Nil {
-		return nil
-	}
-	return &id
 }
 
 // sendMails queues mails in a transaction of their own.

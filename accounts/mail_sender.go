@@ -36,7 +36,7 @@ const takeMailsSQL = `update account_mails m set attempts = attempts + 1, next_a
 from (select id from account_mails where finished_at is null and next_at <= now() and expires_at > now()
   order by next_at limit $1 for update skip locked) due
 where m.id = due.id
-returning m.id, m.kind, m.user_id, coalesce(m.address, ''), m.tenant_id, m.invitation_id, m.created_at, m.expires_at, m.attempts`
+returning m.id, m.kind, m.user_id, coalesce(m.address, ''), m.created_at, m.attempts`
 
 // finishMailSQL notes that nothing is to be done about a mail ($1) any more; retryMailSQL that
 // it is tried again in $2 seconds.
@@ -45,9 +45,8 @@ const (
 	retryMailSQL  = `update account_mails set next_at = now() + make_interval(secs => $2) where id = $1`
 )
 
-// addTokenSQL adds a token ($1 SHA-256, $2 kind) of a user ($3) or an invitation ($4 tenant,
-// $5) that expires ($6).
-const addTokenSQL = `insert into account_tokens (token_hash, kind, user_id, tenant_id, invitation_id, expires_at) values ($1, $2, $3, $4, $5, $6)`
+// addTokenSQL adds a token ($1 SHA-256, $2 kind) of a user ($3) that expires ($4).
+const addTokenSQL = `insert into account_tokens (token_hash, kind, user_id, expires_at) values ($1, $2, $3, $4)`
 
 // mayGetSQL returns whether a user ($1) has an account that isn't disabled, and a verified address.
 const mayGetSQL = `select disabled_at is null, email_verified_at is not null from credentials where user_id = $1`
@@ -112,9 +111,9 @@ func (s *MailSender) Stop() {
 // takenMail is a mail that this sender is to send.
 type takenMail struct {
 	queuedMail
-	id                 uuid.UUID
-	createdAt, expires time.Time
-	attempts           int
+	id        uuid.UUID
+	createdAt time.Time
+	attempts  int
 }
 
 // Round sends what is due, once. Start does so again and again.
@@ -124,9 +123,10 @@ func (s *MailSender) Round(ctx context.Context) error {
 		return fmt.Errorf("take mails: %w", eventstore.Unreachable(err))
 	}
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (m takenMail, err error) {
-		var user, tenant, invitation *uuid.UUID
-		err = row.Scan(&m.id, &m.kind, &user, &m.address, &tenant, &invitation, &m.createdAt, &m.expires, &m.attempts)
-		m.user, m.tenant, m.invitation = domain.UserID(orZero(user)), domain.TenantID(orZero(tenant)), orZero(invitation)
+		var user *uuid.UUID
+		if err = row.Scan(&m.id, &m.kind, &user, &m.address, &m.createdAt, &m.attempts); user != nil {
+			m.user = domain.UserID(*user)
+		}
 		return m, err
 	})
 	if err != nil {
@@ -138,13 +138,6 @@ func (s *MailSender) Round(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-func orZero(id *uuid.UUID) uuid.UUID {
-	if id == nil {
-		return uuid.Nil
-	}
-	return *id
 }
 
 // errTryAgain is a failure that a later try may not have; any other is final.
@@ -190,11 +183,10 @@ func (s *MailSender) send(ctx context.Context, m takenMail) error {
 		return nil
 	}
 	token := ""
-	if lifetime, has := tokenLifetimes[m.kind]; has {
+	if lifetime := mailKinds[m.kind].lifetime; lifetime > 0 {
 		var hash []byte
-		token, hash = newRefreshToken()
-		_, err := s.pool.Exec(ctx, addTokenSQL, hash, string(m.kind), orNull(m.user.UUID()), orNull(m.tenant.UUID()), orNull(m.invitation), time.Now().Add(lifetime))
-		if err != nil {
+		token, hash = newSecretToken()
+		if _, err := s.pool.Exec(ctx, addTokenSQL, hash, string(m.kind), m.user.UUID(), time.Now().Add(lifetime)); err != nil {
 			return again(err)
 		}
 	}
@@ -210,14 +202,9 @@ func (s *MailSender) send(ctx context.Context, m takenMail) error {
 	return err
 }
 
-// tokenLifetimes are those of the tokens in mails.
-var tokenLifetimes = map[MailKind]time.Duration{
-	MailVerify: VerifyLifetime, MailReset: ResetLifetime, MailInvitation: InvitationLifetime,
-}
-
-// reader is whom a mail goes to. A disabled account gets none, a verified one nothing that
-// verifies it.
-func (s *MailSender) reader(ctx context.Context, m *takenMail) (to mailFacts, found bool, err error) {
+// reader is the address that a mail goes to. A disabled account gets none, a verified one
+// nothing that verifies it.
+func (s *MailSender) reader(ctx context.Context, m *takenMail) (to string, found bool, err error) {
 	if m.kind == MailReset {
 		if m.user, found, err = s.users.UserByEmail(ctx, m.address); err != nil || !found {
 			return to, false, err
@@ -238,5 +225,5 @@ func (s *MailSender) reader(ctx context.Context, m *takenMail) (to mailFacts, fo
 	if err != nil {
 		return to, false, err
 	}
-	return mailFacts{address: user.Email}, enabled && (m.kind != MailVerify || !verified), nil
+	return user.Email, enabled && (m.kind != MailVerify || !verified), nil
 }

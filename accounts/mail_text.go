@@ -20,27 +20,25 @@ type Mail struct {
 	Text, HTML string
 }
 
-// mailFacts is what a mail says beside its link.
-type mailFacts struct {
-	address string
-	// tenant and role are of an invitation.
-	tenant, role string
-}
-
-// mailKind is how a kind is written, and the page of the public address that its link opens.
+// mailKind is how a kind is written and sent.
 type mailKind struct {
-	page, subject, lead, action, end string
+	// wait is how long it is tried to be sent.
+	wait time.Duration
+	// lifetime is of its token, and page what the link with it opens at the public address; a
+	// mail without a token has neither.
+	lifetime time.Duration
+	page     string
+
+	subject, lead, action, end string
 }
 
 var mailKinds = map[MailKind]mailKind{
-	MailVerify: {page: "/verify-email", subject: "Verify your e-mail address", lead: "Somebody, probably you, registered at Docket with this e-mail address.",
+	MailVerify: {wait: 24 * time.Hour, lifetime: VerifyLifetime, page: "/verify-email", subject: "Verify your e-mail address", lead: "Somebody, probably you, registered at Docket with this e-mail address.",
 		action: "Verify the address", end: "The link is valid for 24 hours. If it wasn't you, do nothing."},
-	MailReset: {page: "/reset-password", subject: "Reset your password", lead: "Somebody, probably you, asked for a new password of your account at Docket.",
+	MailReset: {wait: ResetLifetime, lifetime: ResetLifetime, page: "/reset-password", subject: "Reset your password", lead: "Somebody, probably you, asked for a new password of your account at Docket.",
 		action: "Choose a new password", end: "The link is valid once, for 30 minutes. If it wasn't you, do nothing: the password stays."},
-	MailNotice: {subject: "Your password was changed", lead: "The password of your account at Docket was changed, and sessions were ended.",
+	MailNotice: {wait: 24 * time.Hour, subject: "Your password was changed", lead: "The password of your account at Docket was changed, and sessions were ended.",
 		end: "If it wasn't you, reset your password at once."},
-	MailInvitation: {page: "/accept-invitation", subject: "You are invited to a tenant of Docket",
-		action: "Accept the invitation", end: "The invitation is valid once, for 7 days. If you don't know what it is about, do nothing."},
 }
 
 //go:embed mail.txt.tmpl mail.html.tmpl
@@ -51,16 +49,18 @@ var (
 	mailHTMLTemplate = html.Must(html.ParseFS(mailFiles, "mail.html.tmpl"))
 )
 
-// compose writes a mail. The token is behind the link's #, so no server that is on the way to
-// the page, and none that the page loads from, gets it.
-func compose(kind MailKind, publicURL, token string, f mailFacts) (Mail, error) {
+// link opens the page of a kind with a token. The token is behind the #, so no server that is
+// on the way to the page, and none that the page loads from, gets it.
+func (k mailKind) link(publicURL, token string) string {
+	return publicURL + k.page + "#token=" + token
+}
+
+// compose writes a mail to an address.
+func compose(kind MailKind, publicURL, token, to string) (Mail, error) {
 	k := mailKinds[kind]
 	content := struct{ Subject, Lead, Link, Action, End string }{Subject: k.subject, Lead: k.lead, Action: k.action, End: k.end}
-	if kind == MailInvitation {
-		content.Lead = fmt.Sprintf("An owner of %q invites you to it, as %s.", f.tenant, f.role)
-	}
-	if k.page != "" {
-		content.Link = publicURL + k.page + "#token=" + token
+	if token != "" {
+		content.Link = k.link(publicURL, token)
 	}
 	var plain, rich strings.Builder
 	if err := mailTextTemplate.Execute(&plain, content); err != nil {
@@ -69,5 +69,5 @@ func compose(kind MailKind, publicURL, token string, f mailFacts) (Mail, error) 
 	if err := mailHTMLTemplate.Execute(&rich, content); err != nil {
 		return Mail{}, fmt.Errorf("write mail: %w", err)
 	}
-	return Mail{To: f.address, Subject: k.subject, Text: plain.String(), HTML: rich.String()}, nil
+	return Mail{To: to, Subject: k.subject, Text: plain.String(), HTML: rich.String()}, nil
 }

@@ -28,9 +28,6 @@ const verifySQL = `with used as (
 update credentials c set email_verified_at = coalesce(c.email_verified_at, now()) from used where c.user_id = used.user_id
 returning c.user_id`
 
-// markVerifiedSQL verifies the address of a user ($1).
-const markVerifiedSQL = `update credentials set email_verified_at = now() where user_id = $1 and email_verified_at is null`
-
 // resetUserSQL finds the user of a token ($1 SHA-256) that resets a password.
 const resetUserSQL = `select t.user_id from account_tokens t join credentials c on c.user_id = t.user_id and c.disabled_at is null
 where t.token_hash = $1 and t.kind = 'reset' and t.used_at is null and t.expires_at > now()`
@@ -92,15 +89,6 @@ func (m *Mailboxes) Verified(ctx context.Context, users ...domain.UserID) (map[d
 	return found, nil
 }
 
-// MarkVerified notes that the address of a user is verified, as a token came back that was
-// sent there.
-func (m *Mailboxes) MarkVerified(ctx context.Context, u domain.UserID) error {
-	if _, err := m.sessions.pool.Exec(ctx, markVerifiedSQL, u.UUID()); err != nil {
-		return fmt.Errorf("verify address: %w", eventstore.Unacknowledged(err))
-	}
-	return nil
-}
-
 // AskVerification queues a mail that verifies the address of a user. A verified one, and one
 // that has got too many mails, gets none.
 func (m *Mailboxes) AskVerification(ctx context.Context, u domain.UserID, email string) error {
@@ -154,8 +142,8 @@ func (m *Mailboxes) AskReset(ctx context.Context, email string, from netip.Prefi
 // /password, CodeOverloaded.
 func (m *Mailboxes) Reset(ctx context.Context, token, password string, from netip.Prefix) error {
 	s := m.sessions
-	if wrong := s.passwords.Validate("/password", password); wrong != nil {
-		return &domain.Error{Code: domain.CodeValidationFailed, Detail: "the new password isn't valid", Fields: []domain.FieldError{*wrong}}
+	if err := s.passwords.checkNew("/password", password); err != nil {
+		return err
 	}
 	return m.redeem(ctx, from, func() error {
 		hashed := hashToken(token)
@@ -178,10 +166,6 @@ func (m *Mailboxes) Reset(ctx context.Context, token, password string, from neti
 // reset uses a token and stores a hash, all or nothing.
 func (m *Mailboxes) reset(ctx context.Context, token []byte, u domain.UserID, hash string) error {
 	s := m.sessions
-	notice := &pgx.Batch{}
-	if err := queueMail(notice, queuedMail{kind: MailNotice, user: u}); err != nil {
-		return err
-	}
 	var revoked []uuid.UUID
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		for _, use := range []struct {
@@ -199,14 +183,9 @@ func (m *Mailboxes) reset(ctx context.Context, token []byte, u domain.UserID, ha
 		if _, err := tx.Exec(ctx, useOthersSQL, u.UUID()); err != nil {
 			return err
 		}
-		rows, err := tx.Query(ctx, revokeOthersSQL, u.UUID(), uuid.Nil)
-		if err != nil {
-			return err
-		}
-		if revoked, err = pgx.CollectRows(rows, pgx.RowTo[uuid.UUID]); err != nil {
-			return err
-		}
-		return tx.SendBatch(ctx, notice).Close()
+		var err error
+		revoked, err = passwordChanged(ctx, tx, u, uuid.Nil)
+		return err
 	})
 	for _, id := range revoked {
 		s.checked.Remove(id)

@@ -52,13 +52,13 @@ func (p *Passwords) Enable(ctx context.Context, u domain.UserID) (found bool, er
 // ResetLink makes a token that resets a user's password, for an operator to hand over, and
 // returns its link; without a public address, the token.
 func (p *Passwords) ResetLink(ctx context.Context, u domain.UserID, publicURL string) (string, error) {
-	token, hash := newRefreshToken()
-	_, err := p.pool.Exec(ctx, addTokenSQL, hash, string(MailReset), u.UUID(), nil, nil, time.Now().Add(OperatorLinkLifetime))
+	token, hash := newSecretToken()
+	_, err := p.pool.Exec(ctx, addTokenSQL, hash, string(MailReset), u.UUID(), time.Now().Add(OperatorLinkLifetime))
 	if err != nil {
 		return "", fmt.Errorf("make a reset token: %w", eventstore.Unacknowledged(err))
 	}
 	if publicURL == "" {
 		return token, nil
 	}
-	return publicURL + mailKinds[MailReset].page + "#token=" + token, nil
+	return mailKinds[MailReset].link(publicURL, token), nil
 }

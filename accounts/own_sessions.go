@@ -80,8 +80,8 @@ func (s *Sessions) End(ctx context.Context, id uuid.UUID, u domain.UserID) error
 // CodeValidationFailed at /current_password or /new_password, CodeOverloaded,
 // CodeConcurrentUpdate where the password was changed meanwhile.
 func (s *Sessions) ChangePassword(ctx context.Context, u domain.UserID, session uuid.UUID, current, next string) error {
-	if wrong := s.passwords.Validate("/new_password", next); wrong != nil {
-		return &domain.Error{Code: domain.CodeValidationFailed, Detail: "the new password isn't valid", Fields: []domain.FieldError{*wrong}}
+	if err := s.passwords.checkNew("/new_password", next); err != nil {
+		return err
 	}
 	a, err := s.signIns.beginUser(ctx, u)
 	if err != nil {
@@ -101,10 +101,6 @@ func (s *Sessions) ChangePassword(ctx context.Context, u domain.UserID, session 
 	if err != nil {
 		return err
 	}
-	notice := &pgx.Batch{}
-	if err := queueMail(notice, queuedMail{kind: MailNotice, user: u}); err != nil {
-		return err
-	}
 	var revoked []uuid.UUID
 	changed := false
 	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
@@ -113,14 +109,8 @@ func (s *Sessions) ChangePassword(ctx context.Context, u domain.UserID, session 
 			return err
 		}
 		changed = true
-		rows, err := tx.Query(ctx, revokeOthersSQL, u.UUID(), session)
-		if err != nil {
-			return err
-		}
-		if revoked, err = pgx.CollectRows(rows, pgx.RowTo[uuid.UUID]); err != nil {
-			return err
-		}
-		return tx.SendBatch(ctx, notice).Close()
+		revoked, err = passwordChanged(ctx, tx, u, session)
+		return err
 	})
 	for _, id := range revoked {
 		s.checked.Remove(id)
@@ -132,4 +122,21 @@ func (s *Sessions) ChangePassword(ctx context.Context, u domain.UserID, session 
 		return domain.Refuse(domain.CodeConcurrentUpdate, "the password was changed meanwhile")
 	}
 	return nil
+}
+
+// passwordChanged revokes all of a user's sessions but one, in the transaction that has changed
+// the password, and queues the mail that tells the user.
+func passwordChanged(ctx context.Context, tx pgx.Tx, u domain.UserID, but uuid.UUID) (revoked []uuid.UUID, err error) {
+	notice := &pgx.Batch{}
+	if err := queueMail(notice, queuedMail{kind: MailNotice, user: u}); err != nil {
+		return nil, err
+	}
+	rows, err := tx.Query(ctx, revokeOthersSQL, u.UUID(), but)
+	if err != nil {
+		return nil, err
+	}
+	if revoked, err = pgx.CollectRows(rows, pgx.RowTo[uuid.UUID]); err != nil {
+		return nil, err
+	}
+	return revoked, tx.SendBatch(ctx, notice).Close()
 }

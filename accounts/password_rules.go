@@ -48,3 +48,12 @@ func (p *Passwords) Validate(pointer, password string, known ...string) *domain.
 	}
 	return nil
 }
+
+// checkNew is Validate as a refusal.
+func (p *Passwords) checkNew(pointer, password string) error {
+	wrong := p.Validate(pointer, password)
+	if wrong == nil {
+		return nil
+	}
+	return &domain.Error{Code: domain.CodeValidationFailed, Detail: "the new password isn't valid", Fields: []domain.FieldError{*wrong}}
+}

@@ -14,8 +14,8 @@ import (
 // of a browser at once.
 const RefreshGrace = 10 * time.Second
 
-// refreshTokenBytes is the randomness of a refresh token.
-const refreshTokenBytes = 32
+// secretTokenBytes is the randomness of a refresh token, and of a token in a mail.
+const secretTokenBytes = 32
 
 // useTokenSQL uses a refresh token ($1 SHA-256) of a session that is alive at a
 // time ($2), and adds the session's next token ($3 SHA-256). The row's lock lets
@@ -40,8 +40,9 @@ where t.token_hash = $1 and t.used_at > now() - make_interval(secs => $4) and s.
 const revokeByTokenSQL = `update sessions s set revoked_at = coalesce(s.revoked_at, now())
 from refresh_tokens t where t.token_hash = $1 and s.id = t.session_id returning s.id`
 
-func newRefreshToken() (token string, hash []byte) {
-	var raw [refreshTokenBytes]byte
+// newSecretToken makes a token and the hash that is stored in its place.
+func newSecretToken() (token string, hash []byte) {
+	var raw [secretTokenBytes]byte
 	_, _ = rand.Read(raw[:]) // never fails; it ends the program where there is no randomness
 	token = base64.RawURLEncoding.EncodeToString(raw[:])
 	return token, hashToken(token)

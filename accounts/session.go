@@ -127,7 +127,7 @@ func (s *Sessions) start(ctx context.Context, user domain.UserID, verified strin
 	if err != nil {
 		return Session{}, fmt.Errorf("new session: %w", err)
 	}
-	token, hash := newRefreshToken()
+	token, hash := newSecretToken()
 	session := Session{ID: id, User: user, RefreshToken: token, ExpiresAt: now.Add(SessionLifetime)}
 	begun := false
 	b := &pgx.Batch{} // one implicit transaction

@@ -72,7 +72,7 @@ func (c *Commands) RotateAPIKey(ctx context.Context, s domain.Scope, o Origin, i
 		return domain.DecideAPIKey(k, by, cmd)
 	})
 	if err == nil {
-		c.endKeys(ctx, result.State, result.State.PreviousUntil)
+		c.endKeys(ctx, result.State, result.State.Secret, result.State.PreviousUntil)
 	}
 	return result, key, err
 }
@@ -85,8 +85,7 @@ func (c *Commands) RevokeAPIKey(ctx context.Context, s domain.Scope, o Origin, i
 			return domain.DecideAPIKey(k, by, cmd)
 		})
 	if err == nil {
-		result.State.Secret = domain.SecretID{} // so that its row ends too
-		c.endKeys(ctx, result.State, now)
+		c.endKeys(ctx, result.State, domain.SecretID{}, now)
 	}
 	return result, err
 }
@@ -96,20 +95,16 @@ func (c *Commands) makeKey(ctx context.Context, t domain.TenantID, account domai
 	if k.Secret, err = newID[domain.SecretID](); err != nil {
 		return "", err
 	}
-	expires := k.Now.Add(domain.DefaultKeyLifetime)
-	if k.ExpiresAt != nil {
-		expires = *k.ExpiresAt
-	}
-	if key, k.Prefix, err = c.apiKeys.Make(ctx, t, account, k.Secret, expires); err != nil {
+	if key, k.Prefix, err = c.apiKeys.Make(ctx, t, account, k.Secret, k.Expiry()); err != nil {
 		return "", fmt.Errorf("make API key: %w", err)
 	}
 	return key, nil
 }
 
-// endKeys has the rows of former keys deleted. If that fails they stay longer, without a
-// meaning: the event has ended the keys.
-func (c *Commands) endKeys(ctx context.Context, k domain.APIKey, until time.Time) {
-	if err := c.apiKeys.End(ctx, k.TenantID, k.ID, k.Secret, until); err != nil {
+// endKeys has the rows of a service account's keys, but for one, deleted. If that fails they
+// stay longer, without a meaning: the event has ended the keys.
+func (c *Commands) endKeys(ctx context.Context, k domain.APIKey, but domain.SecretID, until time.Time) {
+	if err := c.apiKeys.End(ctx, k.TenantID, k.ID, but, until); err != nil {
 		c.log.Warn("the rows of former API keys stay longer", "error", err)
 	}
 }

@@ -89,7 +89,7 @@ func DecideAPIKey(k APIKey, by Actor, c APIKeyCommand) ([]Event, error) {
 		for _, a := range c.Actions {
 			oneOf(&f, "/actions", a, ServiceActions()...)
 		}
-		expires := c.Key.expires(&f)
+		c.Key.check(&f)
 		if err := f.err(); err != nil {
 			return nil, err
 		}
@@ -100,7 +100,7 @@ func DecideAPIKey(k APIKey, by Actor, c APIKeyCommand) ([]Event, error) {
 		slices.Sort(actions)
 		return []Event{APIKeyCreated{
 			AccountID: c.ID, Name: c.Name, Role: c.Role, Actions: slices.Compact(actions),
-			Secret: c.Key.Secret, Prefix: c.Key.Prefix, ExpiresAt: TimestampOf(expires),
+			Secret: c.Key.Secret, Prefix: c.Key.Prefix, ExpiresAt: TimestampOf(c.Key.Expiry()),
 		}}, nil
 	case RotateAPIKey:
 		return k.rotate(by, c)
@@ -115,7 +115,7 @@ func DecideAPIKey(k APIKey, by Actor, c APIKeyCommand) ([]Event, error) {
 
 func (k APIKey) rotate(by Actor, c RotateAPIKey) ([]Event, error) {
 	var f findings
-	expires := c.Key.expires(&f)
+	c.Key.check(&f)
 	if c.Overlap < 0 || c.Overlap > MaxKeyOverlap {
 		f.add("/overlap_seconds", "range", "must be from 0 to %d", int(MaxKeyOverlap.Seconds()))
 	}
@@ -131,7 +131,7 @@ func (k APIKey) rotate(by Actor, c RotateAPIKey) ([]Event, error) {
 	}
 	return []Event{APIKeyRotated{
 		AccountID: k.ID, Name: k.Name, Secret: c.Key.Secret, Prefix: c.Key.Prefix,
-		ExpiresAt: TimestampOf(expires), PreviousUntil: TimestampOf(until),
+		ExpiresAt: TimestampOf(c.Key.Expiry()), PreviousUntil: TimestampOf(until),
 	}}, nil
 }
 
@@ -146,15 +146,18 @@ func (k APIKey) manage(by Actor, m IfMatch) error {
 	return m.Check(k.Version)
 }
 
-// expires is when the key expires.
-func (n NewKey) expires(f *findings) time.Time {
+// Expiry is when the key expires.
+func (n NewKey) Expiry() time.Time {
 	if n.ExpiresAt == nil {
 		return n.Now.Add(DefaultKeyLifetime)
 	}
-	if !n.ExpiresAt.After(n.Now) || n.ExpiresAt.After(n.Now.Add(MaxKeyLifetime)) {
+	return *n.ExpiresAt
+}
+
+func (n NewKey) check(f *findings) {
+	if e := n.Expiry(); !e.After(n.Now) || e.After(n.Now.Add(MaxKeyLifetime)) {
 		f.add("/expires_at", "range", "must be in the future, at most %d days from now", int(MaxKeyLifetime.Hours()/24))
 	}
-	return *n.ExpiresAt
 }
 
 // Valid reports whether a key of the service account is valid at a time.

@@ -113,7 +113,7 @@ func outcome(err error) error {
 // tenant first.
 func tenantExists(err error) bool {
 	var pg *pgconn.PgError
-	return errors.As(err, &pg) && pg.Code == codeUniqueViolation && pg.ConstraintName == tenantLogsKey
+	return violatesUnique(err) && errors.As(err, &pg) && pg.ConstraintName == tenantLogsKey
 }
 
 func violatesUnique(err error) bool {

@@ -156,20 +156,13 @@ func (g *generator) send(p person, e *endpoint) *answer {
 
 // pathValue is a value in a path: an id of the noun before it, or a text.
 func (g *generator) pathValue(noun, name string, e *endpoint) string {
-	text := "x"
+	text := g.id(noun)
 	for _, param := range e.Parameters {
 		if param.In == "path" && param.Name == name && param.Schema.Format != "uuid" {
 			text = g.text(name, param.Schema)
-			return inPath(text)
 		}
 	}
-	text = g.id(noun)
-	return inPath(text)
-}
-
-// inPath is a text that makes a path with as many parts: an empty one would be another route.
-func inPath(text string) string {
-	if strings.Trim(text, "./") == "" {
+	if strings.Trim(text, "./") == "" { // it would make another route
 		return "x"
 	}
 	return text

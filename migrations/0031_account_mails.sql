@@ -15,32 +15,28 @@ create table account_mails (
   user_id       uuid,
   address       text,
   recipient     bytea,
-  tenant_id     uuid,
-  invitation_id uuid,
   created_at    timestamptz not null default now(),
   expires_at    timestamptz not null,
   next_at       timestamptz not null default now(),
   attempts      integer     not null default 0,
   finished_at   timestamptz,
   constraint account_mails_pk primary key (id),
-  constraint account_mails_kind check (kind in ('verify', 'reset', 'invitation', 'notice'))
+  constraint account_mails_kind check (kind in ('verify', 'reset', 'notice'))
 );
 create index account_mails_due on account_mails (next_at) where finished_at is null;
 create index account_mails_recipient on account_mails (recipient, kind, created_at);
 create index account_mails_ended on account_mails (expires_at);
 
--- The tokens of these mails, as SHA-256. A token is of a user, or of an invitation.
+-- The tokens of these mails, as SHA-256.
 create table account_tokens (
   token_hash    bytea       not null,
   kind          text        not null,
-  user_id       uuid,
-  tenant_id     uuid,
-  invitation_id uuid,
+  user_id       uuid        not null,
   created_at    timestamptz not null default now(),
   expires_at    timestamptz not null,
   used_at       timestamptz,
   constraint account_tokens_pk primary key (token_hash),
-  constraint account_tokens_kind check (kind in ('verify', 'reset', 'invitation'))
+  constraint account_tokens_kind check (kind in ('verify', 'reset'))
 );
 create index account_tokens_by_user on account_tokens (user_id, kind);
 create index account_tokens_ended on account_tokens (expires_at);
@@ -48,7 +44,7 @@ create index account_tokens_ended on account_tokens (expires_at);
 -- Whether a tenant's members need a verified address to write.
 alter table tenants add column require_verified_email boolean not null default false;
 
--- The engine role alone sees them. Row-level security is for the columns of tenants.
+-- The engine role alone sees them.
 alter table account_mails  enable row level security, force row level security;
 alter table account_tokens enable row level security, force row level security;
 create policy engine_all on account_mails  to docket_engine using (true) with check (true);

@@ -31,12 +31,15 @@ func startAccountMails(a *app, p *pools, s settings, log *slog.Logger) (stop fun
 		log.Log(context.Background(), level, "no mail verifies an address or resets a password: set DOCKET_SMTP_URL and DOCKET_PUBLIC_URL, or use docket users reset-link")
 		return func(context.Context) error { return nil }
 	}
-	sender := accounts.NewMailSender(p.Login, a.commands, mailPost{a.delivery.email}, strings.TrimSuffix(s.PublicURL, "/"), log)
+	sender := accounts.NewMailSender(p.Login, a.commands, mailPost{a.delivery.email}, s.linkBase(), log)
 	sender.Start()
 	return func(ctx context.Context) error {
 		return within(ctx, poolsTimeout, "stop the mails of accounts", func() error { sender.Stop(); return nil })
 	}
 }
+
+// linkBase begins the links in mails; empty without a public address.
+func (s *settings) linkBase() string { return strings.TrimSuffix(s.PublicURL, "/") }
 
 // checkPublicURL is what is wrong with the public address, or nil.
 func checkPublicURL(raw string) error {

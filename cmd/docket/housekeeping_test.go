@@ -27,8 +27,8 @@ k as (insert into signing_keys (kid, sealed, signs_from, retired_at)
   select id::text, '', at, case when ended then at else now() end from n),
 a as (insert into known_addresses (account, address, seen_at) select uuid_send(id), uuid_send(id), case when ended then at else now() end from n),
 am as (insert into account_mails (id, kind, expires_at) select id, 'reset', case when ended then at else now() + interval '1 day' end from n),
-at as (insert into account_tokens (token_hash, kind, expires_at)
-  select sha256(id::text::bytea), 'reset', case when ended then at else now() + interval '1 day' end from n),
+at as (insert into account_tokens (token_hash, kind, user_id, expires_at)
+  select sha256(id::text::bytea), 'reset', id, case when ended then at else now() + interval '1 day' end from n),
 ak as (insert into api_keys (key_hash, tenant_id, account_id, secret_id, expires_at)
   select sha256(uuid_send(id)), tenant, id, id, case when ended then at else now() end from n),
 l as (insert into sign_in_limits (scope, slot, full_at) select 'login', i, case when ended then at else now() end from n),

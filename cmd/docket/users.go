@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"strings"
 
 	"docket/accounts"
 	"docket/commands"
@@ -80,11 +79,7 @@ Exit status: 1 where no user has the address.`,
 		Example: `  docket users reset-link ann@example.org`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			return p.withUsers(c, func(ctx context.Context, u *userTools) error {
-				id, err := u.find(ctx, args[0])
-				if err != nil {
-					return err
-				}
+			return p.withUser(c, args[0], func(ctx context.Context, u *userTools, id domain.UserID) error {
 				return u.printLink(ctx, p, id)
 			})
 		},
@@ -98,11 +93,7 @@ func (p *program) usersChangeCommand(use, done, short, long string, change func(
 		Example: "  docket users " + use + " ann@example.org",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			return p.withUsers(c, func(ctx context.Context, u *userTools) error {
-				id, err := u.find(ctx, args[0])
-				if err != nil {
-					return err
-				}
+			return p.withUser(c, args[0], func(ctx context.Context, u *userTools, id domain.UserID) error {
 				found, err := change(u.passwords, ctx, id)
 				if err != nil {
 					return err
@@ -138,17 +129,22 @@ func (p *program) withUsers(c *cobra.Command, do func(context.Context, *userTool
 		if err != nil {
 			return err
 		}
-		return do(ctx, &userTools{cmds, passwords, strings.TrimSuffix(s.PublicURL, "/")})
+		return do(ctx, &userTools{cmds, passwords, s.linkBase()})
 	})
 }
 
-// find finds a user by the address, or refuses.
-func (u *userTools) find(ctx context.Context, email string) (domain.UserID, error) {
-	id, found, err := u.commands.UserByEmail(ctx, email)
-	if err == nil && !found {
-		err = cli.Refuse("no user is registered as %q", email)
-	}
-	return id, err
+// withUser is withUsers for the user with an address, or refuses.
+func (p *program) withUser(c *cobra.Command, email string, do func(context.Context, *userTools, domain.UserID) error) error {
+	return p.withUsers(c, func(ctx context.Context, u *userTools) error {
+		id, found, err := u.commands.UserByEmail(ctx, email)
+		if err != nil {
+			return err
+		}
+		if !found {
+			return cli.Refuse("no user is registered as %q", email)
+		}
+		return do(ctx, u, id)
+	})
 }
 
 func (u *userTools) printLink(ctx context.Context, p *program, id domain.UserID) error {
