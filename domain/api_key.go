@@ -84,7 +84,7 @@ func DecideAPIKey(k APIKey, by Actor, c APIKeyCommand) ([]Event, error) {
 	switch c := c.(type) {
 	case CreateAPIKey:
 		var f findings
-		f.text("/name", c.Name, 1, MaxName)
+		f.name("/name", c.Name, MaxName)
 		oneOf(&f, "/role", c.Role, ServiceRoles()...)
 		for _, a := range c.Actions {
 			oneOf(&f, "/actions", a, ServiceActions()...)

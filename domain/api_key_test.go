@@ -100,6 +100,8 @@ func TestAPIKeyRefusals(t *testing.T) {
 		{domain.Owner, domain.CreateAPIKey{Name: "CI", Role: domain.Auditor, Key: at(domain.MaxKeyLifetime)}, "", ""},
 		{domain.Owner, domain.CreateAPIKey{Name: "CI", Role: domain.Owner, Key: ok}, domain.CodeValidationFailed, "/role"},
 		{domain.Owner, domain.CreateAPIKey{Name: "", Role: domain.Viewer, Key: ok}, domain.CodeValidationFailed, "/name"},
+		{domain.Owner, domain.CreateAPIKey{Name: "CI\u202e", Role: domain.Viewer, Key: ok}, domain.CodeValidationFailed, "/name"},
+		{domain.Owner, domain.CreateAPIKey{Name: "\u200b", Role: domain.Viewer, Key: ok}, domain.CodeValidationFailed, "/name"},
 		{domain.Owner, domain.CreateAPIKey{Name: "CI", Role: domain.Viewer, Actions: []domain.Action{domain.APIKeyManage}, Key: ok}, domain.CodeValidationFailed, "/actions"},
 		{domain.Owner, domain.CreateAPIKey{Name: "CI", Role: domain.Viewer, Key: at(0)}, domain.CodeValidationFailed, "/expires_at"},
 		{domain.Owner, domain.CreateAPIKey{Name: "CI", Role: domain.Viewer, Key: at(domain.MaxKeyLifetime + 1)}, domain.CodeValidationFailed, "/expires_at"},
