@@ -160,3 +160,27 @@ func TestRegistrationsAndRefreshesAreLimited(t *testing.T) {
 		t.Errorf("%d known addresses were deleted, %v", n, err)
 	}
 }
+
+// The refusal of a login that follows another one comes after the pause.
+func TestFollowingRefusalsAreHeldBack(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	const pause = 50 * time.Millisecond
+	for name, c := range map[string]struct {
+		quotas accounts.SignInQuotas
+		second string // whose login is refused
+	}{
+		"of an account": {accounts.SignInQuotas{Account: 2, Pause: pause}, "held@example.org"},
+		"of an address": {accounts.SignInQuotas{Address: 2, Pause: pause}, "another@example.org"},
+	} {
+		s, from := f.limited(c.quotas), netip.MustParsePrefix("198.51.100.77/32")
+		guess(t, s, "held@example.org", from, 1)
+		if n := guess(t, s, c.second, from, 1); n != 0 {
+			t.Fatalf("%s: the second login is compared", name)
+		}
+		begin := time.Now()
+		if n := guess(t, s, c.second, from, 1); n != 0 || time.Since(begin) < pause {
+			t.Errorf("%s: %d compared, after %v", name, n, time.Since(begin))
+		}
+	}
+}
