@@ -89,6 +89,9 @@ func (m *Mailboxes) Verified(ctx context.Context, users ...domain.UserID) (map[d
 	return found, nil
 }
 
+// Forget forgets whose addresses are verified.
+func (m *Mailboxes) Forget() { m.verified.Purge() }
+
 // AskVerification queues a mail that verifies the address of a user. A verified one, and one
 // that has got too many mails, gets none.
 func (m *Mailboxes) AskVerification(ctx context.Context, u domain.UserID, email string) error {

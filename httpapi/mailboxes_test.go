@@ -47,7 +47,7 @@ func tokenBody(token string) string { return jsonOf(map[string]any{"token": toke
 func TestVerifiedAddresses(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	root := w.signUp("Root")
+	w.signUp("Root") // founds the default tenant
 	acme := w.company("acme", "Acme")
 	ann := w.signUp("Ann").in(acme.id)
 	owner := acme.as(domain.Owner)
@@ -88,7 +88,11 @@ on conflict (user_id) do update set email_verified_at = now()`)
 	if ann.post("/v1/me/verification", "").want(202); w.mailTo(ann.email).To != "" {
 		t.Error("a verified address gets a mail")
 	}
-	_ = root
+	// Another database server has lost the verification.
+	w.execute(`update credentials set email_verified_at = null`)
+	ann.post("/v1/projects", `{"name":"Newer"}`).want(201)
+	w.server.ServerChanged()
+	ann.post("/v1/projects", `{"name":"Newest"}`).refused(domain.CodeEmailUnverified)
 }
 
 // A forgotten password is reset once, of twenty at the same time, and ends all sessions. The

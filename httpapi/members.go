@@ -104,15 +104,20 @@ func (s *Server) listMembers(ctx context.Context, scope domain.Scope, in *struct
 }
 
 func (s *Server) addMember(ctx context.Context, scope domain.Scope, in *struct{ Body addMemberBody }) (*created[memberBody], error) {
+	// Before the command: what fails after it would hide that it was done.
+	user, _, err := s.commands.UserByEmail(ctx, in.Body.Email)
+	if err != nil {
+		return nil, err
+	}
+	verified, err := s.isVerified(ctx, user)
+	if err != nil {
+		return nil, err
+	}
 	result, err := s.commands.AddMember(ctx, scope, edge.Origin(ctx), in.Body.Email, in.Body.Role)
 	if err != nil {
 		return nil, err
 	}
 	s.acknowledge(scope, result.Seq)
-	verified, err := s.isVerified(ctx, result.State.UserID)
-	if err != nil {
-		return nil, err
-	}
 	return &created[memberBody]{
 		Location: "/v1/members/" + result.State.UserID.String(), ETag: edge.ETag(result.State.Version), Seq: result.Seq, Body: renderMember(result.State, verified),
 	}, nil
@@ -122,6 +127,10 @@ func (s *Server) changeMember(ctx context.Context, scope domain.Scope, in *struc
 	MemberInput
 	Body editMemberBody
 }) (*updated[memberBody], error) {
+	verified, err := s.isVerified(ctx, in.UserID)
+	if err != nil {
+		return nil, err
+	}
 	result, err := s.commands.ChangeRole(ctx, scope, edge.Origin(ctx), in.UserID, domain.ChangeRole{
 		IfMatch: in.IfMatch.IfMatch, Role: in.Body.Role.Edit(),
 	})
@@ -129,10 +138,6 @@ func (s *Server) changeMember(ctx context.Context, scope domain.Scope, in *struc
 		return nil, err
 	}
 	s.acknowledge(scope, result.Seq)
-	verified, err := s.isVerified(ctx, in.UserID)
-	if err != nil {
-		return nil, err
-	}
 	return &updated[memberBody]{ETag: edge.ETag(result.State.Version), Seq: result.Seq, Body: renderMember(result.State, verified)}, nil
 }
 

@@ -127,9 +127,12 @@ func keyFinder(k *accounts.APIKeys) edge.APIKeys {
 	return k
 }
 
-// ServerChanged drops the positions of users: another database server may have lost what
-// was acknowledged.
-func (s *Server) ServerChanged() { s.positions.Forget() }
+// ServerChanged drops the positions of users, and whose addresses are verified: another
+// database server may have lost what was acknowledged.
+func (s *Server) ServerChanged() {
+	s.positions.Forget()
+	s.mailboxes.Forget()
+}
 
 // ServeHTTP makes a Server an http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.router.ServeHTTP(w, r) }

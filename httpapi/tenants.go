@@ -75,14 +75,14 @@ func (s *Server) listTenants(ctx context.Context, u domain.UserID, in *struct{ e
 
 func (s *Server) joinTenant(ctx context.Context, u domain.UserID, in *struct{ edge.Loopback }) (*updated[memberBody], error) {
 	t := edge.CallerOf(ctx).Tenant
+	verified, err := s.isVerified(ctx, u)
+	if err != nil {
+		return nil, err
+	}
 	result, err := s.commands.Join(ctx, t, u, edge.Origin(ctx), commands.Registrant{Local: in.Local()})
 	if err != nil {
 		return nil, err
 	}
 	s.positions.Acknowledge(u, t, result.Seq)
-	verified, err := s.isVerified(ctx, u)
-	if err != nil {
-		return nil, err
-	}
 	return &updated[memberBody]{ETag: edge.ETag(result.State.Version), Seq: result.Seq, Body: renderMember(result.State, verified)}, nil
 }
